@@ -1,0 +1,38 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: setup demo test lint bench bench-full docs clean
+
+setup: $(STAMP)  ## .venv with the gapless command in it
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Gapless needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(STAMP)
+
+demo: setup  ## the hub and a real worker beside it, on this checkout
+	$(BIN)/gapless demo
+
+test: setup  ## the whole suite
+	$(BIN)/python -m pytest
+
+lint: setup  ## format, lint and strict types over source, tests and benchmarks
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy --strict src tests bench
+
+bench: setup  ## the hub, the naive class and the bare loop, in one run of at most five minutes
+	$(BIN)/python -m bench
+
+bench-full: setup  ## the whole matrix and all peers
+	$(BIN)/python -m bench --full
+
+docs: setup  ## the documentation, as HTML in site/
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,109 @@
+"""What a backend promises: six verbs for publications, three for presence.
+
+A broker stores and notifies; it knows no clients. Its promises:
+
+* Offsets of a channel are 1, 2, 3 ... without holes, in one epoch; none is ever used twice.
+* Taking the number, storing, trimming and notifying are one step, or the broker orders them:
+  nothing is notified before it is stored, and nothing acknowledged before it is notified or lost.
+* A history that is read after a notification holds that publication, unless it was trimmed since.
+* A notification may be lost, repeated, late or out of order. Who listens repairs by reading.
+* The epoch changes whenever continuity with earlier offsets cannot be proven, and only then.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..model import Draft, History, Member, Position, Publication
+from ..options import ChannelOptions
+
+
+class Sink(Protocol):
+    """Where a broker notifies; it is called on the loop's thread, and never raises."""
+
+    def publication(self, channel: str, publication: Publication) -> None:
+        """A publication was stored in a subscribed channel."""
+
+    def joined(self, channel: str, member: Member) -> None: ...
+
+    def left(self, channel: str, member: Member) -> None: ...
+
+    def interrupted(self) -> None:
+        """Notifications may have been lost: every ring must be compared with its stream."""
+
+
+class Settle(Protocol):
+    """The other end of a receipt. Exactly one of the two is called, once, on the loop's thread."""
+
+    def resolve(self, position: Position | None) -> None:
+        """Stored as strongly as this broker says. None: the channel keeps no history."""
+
+    def fail(self, error: Exception) -> None:
+        """Not stored, or unknown."""
+
+
+class Broker(Protocol):
+    """Stores publications and notifies who subscribed."""
+
+    async def start(self, sink: Sink) -> None:
+        """Connect and begin to notify. Raises BrokerError."""
+
+    async def close(self) -> None:
+        """Stop notifying and give everything back; never raises."""
+
+    def publish(self, channel: str, draft: Draft, options: ChannelOptions, settle: Settle) -> None:
+        """Number, store and notify. Calls for one channel keep their order; never blocks."""
+
+    async def history(
+        self,
+        channel: str,
+        options: ChannelOptions,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+        max_bytes: int | None = None,
+        reverse: bool = False,
+    ) -> History:
+        """Read publications: oldest first behind `after`, or newest first before it with `reverse`.
+
+        `after` None begins at the end that comes first. `limit` 0 reads the position only; with
+        `max_bytes` the page ends before that many payload bytes, but holds at least one
+        publication. A stream that does not exist yet gets its epoch by this. Raises BrokerError.
+        """
+
+    async def remove_history(self, channel: str) -> None:
+        """Drop what is stored; offset and epoch go on. Raises BrokerError."""
+
+    async def subscribe(self, channel: str) -> None:
+        """Notify of this channel from now on. Raises BrokerError."""
+
+    async def unsubscribe(self, channel: str) -> None:
+        """Notify of it no more; never raises."""
+
+    def expire(self, now: float) -> None:
+        """Drop what is too old. Called about once a second, with the time in Unix seconds."""
+
+    def known(self) -> list[str]:
+        """Channels that this broker has a stream of."""
+
+
+class PresenceStore(Protocol):
+    """Who is in which channel, on all nodes together. A member that is not refreshed expires."""
+
+    async def start(self, sink: Sink) -> None:
+        """Announce joins and leaves to this sink from now on."""
+
+    async def join(self, channel: str, member: Member, *, announce: bool) -> bool:
+        """Add or refresh; True when this client was not in the channel, which is then announced."""
+
+    async def leave(self, channel: str, client: str, *, announce: bool) -> Member | None:
+        """Remove, and announce it; None when it was not there."""
+
+    async def members(self, channel: str) -> dict[str, Member]:
+        """Everybody, by client id."""
+
+    async def counts(self, channel: str) -> tuple[int, int]:
+        """How many clients, and how many distinct users."""
+
+    def expire(self, now: float) -> None:
+        """Remove and announce who was not refreshed in time. Called about once a second."""

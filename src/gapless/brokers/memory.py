@@ -1,0 +1,330 @@
+"""The memory broker: streams of one process, for as long as it lives.
+
+Everything happens at once on the loop's thread, so that a publication is stored, notified and
+acknowledged before `publish` returns.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from ..core.presence import Presence
+from ..core.window import Window
+from ..errors import BrokerError
+from ..model import Draft, History, Member, Position, Publication
+from ..options import ChannelOptions, Limits
+from .base import Settle, Sink
+
+PUBLICATION_OVERHEAD = 300
+"""Bytes that a kept publication costs beside its payload."""
+
+STREAM_OVERHEAD = 1_000
+"""Bytes that a stream costs beside its publications."""
+
+
+def new_epoch() -> str:
+    """A random name for one life of a stream: 48 bits in 8 letters."""
+    return secrets.token_urlsafe(6)
+
+
+class _Stream:
+    """One channel's numbered publications."""
+
+    __slots__ = ("bytes", "epoch", "kept", "options", "top", "used_at", "version", "version_epoch")
+
+    def __init__(self, epoch: str, options: ChannelOptions, now: float) -> None:
+        self.epoch = epoch
+        self.options = options
+        self.top = 0
+        self.kept: Window[Publication] = Window()
+        self.bytes = STREAM_OVERHEAD
+        self.used_at = now
+        self.version = 0
+        self.version_epoch = ""
+
+    @property
+    def position(self) -> Position:
+        return Position(self.top, self.epoch)
+
+    @property
+    def oldest(self) -> int:
+        return self.top - len(self.kept) + 1
+
+    def append(self, publication: Publication) -> None:
+        self.top = publication.offset
+        self.kept.append(publication)
+        self.bytes += len(publication.payload) + PUBLICATION_OVERHEAD
+
+    def trim(self, now: float) -> None:
+        """Drop what size, bytes or age no longer allow, whichever bites first."""
+        kept, options = self.kept, self.options
+        while len(kept) > options.history:
+            self._drop()
+        if options.history_bytes is not None:
+            bound = options.history_bytes + STREAM_OVERHEAD
+            while len(kept) > 1 and self.bytes - PUBLICATION_OVERHEAD * len(kept) > bound:
+                self._drop()
+        if options.history_age is not None:
+            edge = now - options.history_age
+            while kept and kept[0].time <= edge:
+                self._drop()
+
+    def _drop(self) -> None:
+        self.bytes -= len(self.kept.popleft().payload) + PUBLICATION_OVERHEAD
+
+    def drop_all(self) -> None:
+        self.kept.clear()
+        self.bytes = STREAM_OVERHEAD
+
+    def is_repeated_version(self, draft: Draft) -> bool:
+        """Is this publication not newer than what its publisher's version says we have?"""
+        if not draft.version:
+            return False
+        if draft.version_epoch and draft.version_epoch != self.version_epoch:
+            self.version_epoch = draft.version_epoch
+        elif draft.version <= self.version:
+            return True
+        self.version = draft.version
+        return False
+
+    def page(
+        self, after: int | None, limit: int | None, max_bytes: int | None, reverse: bool
+    ) -> list[Publication]:
+        count = len(self.kept)
+        if reverse:
+            end = count if after is None else min(max(after - self.oldest, 0), count)
+            begin = 0 if limit is None else max(end - limit, 0)
+            found = self.kept.slice(begin, end)[::-1]
+        else:
+            begin = 0 if after is None else min(max(after + 1 - self.oldest, 0), count)
+            end = count if limit is None else min(begin + limit, count)
+            found = self.kept.slice(begin, min(end, begin + 4096) if max_bytes is not None else end)
+        if max_bytes is not None:
+            size = 0
+            for at, publication in enumerate(found):
+                size += len(publication.payload)
+                if at and size > max_bytes:
+                    return found[:at]
+        return found
+
+
+class MemoryBroker:
+    """Streams and presence in this process. Nothing survives it; clients are told by a new epoch.
+
+    Above `limits.memory_budget_bytes` or `limits.memory_channels` the channels that were idle
+    longest are forgotten whole; when every channel is in use, publishing fails with BrokerError.
+    `evicted` counts the channels forgotten that way, `refused` the publications that failed.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, now: Callable[[], float] = time.time) -> None:
+        self._limits = limits or Limits()
+        self._now = now
+        self._sink: Sink | None = None
+        # Least recently used first.
+        self._streams: OrderedDict[str, _Stream] = OrderedDict()
+        self._subscribed: set[str] = set()
+        self._keys: OrderedDict[tuple[str, str], tuple[float, Position | None]] = OrderedDict()
+        self._bytes = 0
+        self.evicted = 0
+        self.refused = 0
+
+    async def start(self, sink: Sink) -> None:
+        self._sink = sink
+
+    async def close(self) -> None:
+        self._sink = None
+
+    def publish(self, channel: str, draft: Draft, options: ChannelOptions, settle: Settle) -> None:
+        now = self._now()
+        if draft.idempotency_key is not None:
+            known = self._keys.get((channel, draft.idempotency_key))
+            if known is not None and known[0] > now:
+                settle.resolve(known[1])
+                return
+        position: Position | None = None
+        offset, epoch = 0, ""
+        if options.history:
+            try:
+                stream = self._stream(channel, options, now)
+            except BrokerError as error:
+                settle.fail(error)
+                return
+            position = stream.position
+            if stream.is_repeated_version(draft):
+                settle.resolve(position)
+                return
+            if not draft.skip_history:
+                offset, epoch = stream.top + 1, stream.epoch
+                position = Position(offset, epoch)
+        publication = Publication(
+            draft.payload, offset, epoch, draft.tags, draft.info, now, draft.delta, draft.exclude
+        )
+        if offset:
+            before = stream.bytes
+            stream.append(publication)
+            stream.trim(now)
+            self._bytes += stream.bytes - before
+        if draft.idempotency_key is not None:
+            self._remember(channel, draft.idempotency_key, now, position)
+        if self._sink is not None and channel in self._subscribed:
+            self._sink.publication(channel, publication)
+        settle.resolve(position)
+
+    def _remember(self, channel: str, key: str, now: float, position: Position | None) -> None:
+        self._keys[(channel, key)] = (now + self._limits.idempotency_seconds, position)
+        if len(self._keys) > self._limits.idempotency_keys:
+            self._keys.popitem(last=False)
+
+    async def history(
+        self,
+        channel: str,
+        options: ChannelOptions,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+        max_bytes: int | None = None,
+        reverse: bool = False,
+    ) -> History:
+        if not options.history:
+            return History([], Position(0, ""), 0)
+        now = self._now()
+        stream = self._stream(channel, options, now)
+        before = stream.bytes
+        stream.trim(now)
+        self._bytes += stream.bytes - before
+        return History(stream.page(after, limit, max_bytes, reverse), stream.position, stream.oldest)
+
+    def kept(self, channel: str) -> list[Publication]:
+        """What a channel keeps now, oldest first, without touching it."""
+        stream = self._streams.get(channel)
+        return [] if stream is None else list(stream.kept)
+
+    async def remove_history(self, channel: str) -> None:
+        stream = self._streams.get(channel)
+        if stream is not None:
+            self._bytes -= stream.bytes
+            stream.drop_all()
+            self._bytes += stream.bytes
+
+    async def subscribe(self, channel: str) -> None:
+        self._subscribed.add(channel)
+
+    async def unsubscribe(self, channel: str) -> None:
+        self._subscribed.discard(channel)
+
+    def known(self) -> list[str]:
+        return list(self._streams)
+
+    def expire(self, now: float) -> None:
+        """Drop publications, idempotency keys and whole idle channels that are too old."""
+        idle: list[str] = []
+        for channel, stream in self._streams.items():
+            if channel not in self._subscribed and stream.used_at + stream.options.idle_expiry <= now:
+                idle.append(channel)
+            elif stream.options.history_age is not None:
+                before = stream.bytes
+                stream.trim(now)
+                self._bytes += stream.bytes - before
+        for channel in idle:
+            self._forget(channel)
+        while self._keys:
+            oldest = next(iter(self._keys))
+            if self._keys[oldest][0] > now:
+                break
+            del self._keys[oldest]
+
+    # -- the budget
+
+    def _stream(self, channel: str, options: ChannelOptions, now: float) -> _Stream:
+        stream = self._streams.get(channel)
+        if stream is None:
+            self._make_room(now)
+            stream = self._streams[channel] = _Stream(new_epoch(), options, now)
+            self._bytes += stream.bytes
+        elif self._bytes > self._limits.memory_budget_bytes:
+            self._make_room(now, keep=channel)
+        stream.options = options
+        stream.used_at = now
+        self._streams.move_to_end(channel)
+        return stream
+
+    def _make_room(self, now: float, keep: str | None = None) -> None:
+        """Forget idle channels, longest unused first, until the budget holds. Raises BrokerError."""
+        limits = self._limits
+
+        def is_full() -> bool:
+            return self._bytes > limits.memory_budget_bytes or (
+                keep is None and len(self._streams) >= limits.memory_channels
+            )
+
+        if not is_full():
+            return
+        for channel in list(self._streams):
+            if channel != keep and channel not in self._subscribed:
+                self._forget(channel)
+                self.evicted += 1
+                if not is_full():
+                    return
+        if keep is not None and self._bytes <= limits.memory_budget_bytes:
+            return
+        self.refused += 1
+        raise BrokerError(
+            f"the memory broker is full ({self._bytes} bytes in {len(self._streams)} channels, all in use): "
+            "keep less history, or raise Limits.memory_budget_bytes or memory_channels"
+        )
+
+    def _forget(self, channel: str) -> None:
+        self._bytes -= self._streams.pop(channel).bytes
+
+
+class MemoryPresence:
+    """Who is in which channel of this process."""
+
+    def __init__(self, limits: Limits | None = None, *, now: Callable[[], float] = time.time) -> None:
+        self._limits = limits or Limits()
+        self._now = now
+        self._sink: Sink | None = None
+        self._channels: dict[str, Presence] = {}
+        self._announced: set[str] = set()
+
+    async def start(self, sink: Sink) -> None:
+        self._sink = sink
+
+    async def join(self, channel: str, member: Member, *, announce: bool) -> bool:
+        presence = self._channels.setdefault(channel, Presence())
+        came = presence.join(member, self._now() + self._limits.presence_expiry)
+        if announce:
+            self._announced.add(channel)
+            if came and self._sink is not None:
+                self._sink.joined(channel, member)
+        return came
+
+    async def leave(self, channel: str, client: str, *, announce: bool) -> Member | None:
+        presence = self._channels.get(channel)
+        member = presence.leave(client) if presence is not None else None
+        if member is not None:
+            self._gone(channel, member, announce)
+        return member
+
+    async def members(self, channel: str) -> dict[str, Member]:
+        presence = self._channels.get(channel)
+        return presence.members() if presence is not None else {}
+
+    async def counts(self, channel: str) -> tuple[int, int]:
+        presence = self._channels.get(channel)
+        return (len(presence), presence.user_count) if presence is not None else (0, 0)
+
+    def expire(self, now: float) -> None:
+        for channel, presence in list(self._channels.items()):
+            for member in presence.expire(now):
+                self._gone(channel, member, channel in self._announced)
+
+    def _gone(self, channel: str, member: Member, announce: bool) -> None:
+        if announce and self._sink is not None:
+            self._sink.left(channel, member)
+        if not len(self._channels[channel]):
+            del self._channels[channel]
+            self._announced.discard(channel)

@@ -1,0 +1,88 @@
+"""One channel on this node: its ring, and who reads it here."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..options import ChannelOptions
+from .cursor import Cursor, State
+from .log import Ring
+
+
+class Subscriber(Protocol):
+    """What the fan-out knows of a subscriber."""
+
+    cursor: Cursor
+
+    @property
+    def resting(self) -> bool:
+        """Does it wait because its client asked for a slower pace?"""
+
+    def deliver(self) -> None:
+        """Write what lies between the cursor and the head, if there is room. Never raises, never waits."""
+
+
+class Channel:
+    """A ring and its readers.
+
+    `swept` is an index that every subscriber has reached or is marked lagging behind: how far
+    the fan-out has come.
+    """
+
+    __slots__ = ("_order", "dirty", "lagging", "name", "options", "ring", "subscribers", "swept")
+
+    def __init__(self, name: str, options: ChannelOptions, ring: Ring) -> None:
+        self.name = name
+        self.options = options
+        self.ring = ring
+        self.subscribers: dict[Subscriber, None] = {}
+        self.lagging: dict[Subscriber, bool] = {}
+        self.dirty = False
+        self.swept = ring.head
+        self._order: tuple[Subscriber, ...] | None = ()
+
+    def add(self, subscriber: Subscriber) -> None:
+        self.subscribers[subscriber] = None
+        self._order = None
+
+    def discard(self, subscriber: Subscriber) -> None:
+        if subscriber in self.subscribers:
+            del self.subscribers[subscriber]
+            self.lagging.pop(subscriber, None)
+            self._order = None
+
+    def order(self) -> tuple[Subscriber, ...]:
+        """The subscribers as they are now; joins and leaves do not disturb who iterates over it."""
+        if self._order is None:
+            self._order = tuple(self.subscribers)
+        return self._order
+
+    def mark_lagging(self, subscriber: Subscriber) -> None:
+        """Its socket has no room; it reads on by itself when it drains."""
+        subscriber.cursor.state = State.LAGGING
+        self.lagging.setdefault(subscriber, False)
+
+    def caught_up(self, subscriber: Subscriber) -> None:
+        subscriber.cursor.state = State.LIVE
+        self.lagging.pop(subscriber, None)
+
+    # -- pressure: what a publisher that awaits its receipt waits for
+
+    def is_sweeping_behind(self) -> bool:
+        """Are subscribers that were not reached yet more than half a ring behind?"""
+        return self.ring.head - self.swept > self.ring.max_entries // 2
+
+    def awaited(self) -> list[Subscriber]:
+        """Lagging subscribers, not excused, that are more than half a ring behind but still in it."""
+        ring = self.ring
+        edge, first = ring.head - ring.max_entries // 2, ring.first
+        return [
+            subscriber
+            for subscriber, excused in self.lagging.items()
+            if not excused and first <= subscriber.cursor.index < edge
+        ]
+
+    def excuse(self, subscriber: Subscriber) -> None:
+        """Nobody waits for this one again until it has caught up."""
+        if subscriber in self.lagging:
+            self.lagging[subscriber] = True

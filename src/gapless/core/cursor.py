@@ -1,0 +1,156 @@
+"""One subscriber's place in a channel: the index up to which it has been written, and the offset.
+
+A cursor holds nothing. First join with history, reconnect and slow client are the same thing:
+read on from where you are.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from ..model import History, Publication
+from .log import Ring
+
+
+class State(Enum):
+    """Where a cursor reads."""
+
+    READING = "reading history"
+    """Behind the ring, or not placed yet: pages come from the broker."""
+    LIVE = "live"
+    """In the ring and written as far as the socket took it."""
+    LAGGING = "lagging"
+    """In the ring; its socket had no room the last time."""
+    CLOSED = "closed"
+    """It reads no more."""
+
+
+class Reason(Enum):
+    """Why continuity was broken. The values stand on the wire."""
+
+    TRIMMED = "trimmed"
+    EPOCH = "epoch"
+    LATEST = "latest"
+    UNNUMBERED = "unnumbered"
+    INTERRUPTED = "interrupted"
+
+
+class Lost(NamedTuple):
+    """What a subscriber will not get: offsets `first` to `last`, or `missed` entries without one.
+
+    `last` is None when nobody can know it (another epoch). `epoch` is that of everything after.
+    """
+
+    first: int | None
+    last: int | None
+    reason: Reason
+    epoch: str
+    missed: int = 0
+
+
+class Cursor:
+    """A place in one channel's ring, or on the way to it."""
+
+    __slots__ = ("_left_at", "epoch", "index", "offset", "state")
+
+    def __init__(self, epoch: str = "", offset: int = 0) -> None:
+        self.state = State.READING
+        self.index = 0
+        self.offset = offset
+        self.epoch = epoch
+        self._left_at = offset
+
+    def place(self, ring: Ring, not_before: int = 0) -> bool:
+        """Enter the ring right behind `offset`, if that lies in it. True: the cursor is live.
+
+        `not_before` is the index where a new subscriber's interest begins: entries without an
+        offset right here but before that were published before it came, or seen on an earlier visit.
+        """
+        if self.epoch != ring.epoch:
+            return False
+        index = ring.place(self.offset)
+        if index is None:
+            return False
+        self.index = ring.skip_unnumbered(index, not_before)
+        self.state = State.LIVE
+        return True
+
+    def stand_at_head(self, ring: Ring) -> None:
+        """Enter the ring where the next entry will be."""
+        self.index = ring.head
+        self.offset = ring.top
+        self.epoch = ring.epoch
+        self.state = State.LIVE
+
+    def advance(self, index: int, offset: int) -> None:
+        """Everything before `index` was written; `offset` is the last one among it, 0 for none."""
+        self.index = index
+        if offset:
+            self.offset = offset
+
+    def is_behind(self, ring: Ring) -> bool:
+        """Has the ring moved past this cursor?"""
+        return self.index < ring.first
+
+    def jump(self, ring: Ring) -> Lost | None:
+        """Go to the newest publication and leave out what lies between (`on_gap="latest"`)."""
+        newest = ring.newest()
+        if newest <= self.index:
+            return None
+        skipped = newest - self.index
+        kept = ring.entries(newest)
+        last = kept[0].offset - 1 if kept and kept[0].offset else ring.top
+        lost: Lost | None = None
+        if self.epoch != ring.epoch:
+            lost = Lost(self.offset + 1, None, Reason.EPOCH, ring.epoch)
+        elif last > self.offset:
+            lost = Lost(self.offset + 1, last, Reason.LATEST, ring.epoch, skipped)
+        elif not ring.top:
+            lost = Lost(None, None, Reason.LATEST, ring.epoch, skipped)
+        self.index, self.offset, self.epoch = newest, last, ring.epoch
+        return lost
+
+    def leave_ring(self) -> None:
+        """The ring moved past: from here on pages come from history."""
+        self.state = State.READING
+        self._left_at = self.offset
+
+    def reenter(self, ring: Ring) -> int | None:
+        """Enter the ring again after reading history up to `offset`.
+
+        Returns how many entries without an offset were missed meanwhile, which no history
+        holds; None when the ring does not reach back to here and another page is needed.
+        """
+        was = self.index
+        if not self.place(ring):
+            return None
+        # What lay between is entries with offsets, which history gave, and entries without.
+        return max(0, (self.index - was) - (self.offset - self._left_at))
+
+    def admit(self, page: History) -> tuple[list[Publication], Lost | None]:
+        """Take a page that was read after `offset`: what is new in it, and what is lost before that.
+
+        Afterwards the cursor stands behind the page's last publication.
+        """
+        lost: Lost | None = None
+        top, oldest = page.top, page.oldest
+        if not self.epoch and not self.offset:
+            self.epoch = top.epoch  # from the very beginning, whichever life of the stream it is
+        if top.epoch != self.epoch:
+            lost = Lost(self.offset + 1, None, Reason.EPOCH, top.epoch)
+            self.epoch, self.offset = top.epoch, oldest - 1
+        elif self.offset > top.offset:
+            # Ahead of its own epoch: a claim that cannot be true, and is never believed.
+            lost = Lost(top.offset + 1, None, Reason.EPOCH, self.epoch)
+            self.offset = oldest - 1
+        elif oldest > self.offset + 1:
+            lost = Lost(self.offset + 1, oldest - 1, Reason.TRIMMED, self.epoch)
+            self.offset = oldest - 1
+        fresh = [publication for publication in page.publications if publication.offset > self.offset]
+        if fresh and fresh[0].offset != self.offset + 1:
+            # The page was read for another place than the one we just moved to. Read again.
+            return [], lost
+        if fresh:
+            self.offset = fresh[-1].offset
+        return fresh, lost

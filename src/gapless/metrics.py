@@ -1,0 +1,62 @@
+"""What a hub counts. Integers on one object; names never hold a channel, a user or an address."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counts since the hub was made. Each bound that bites has one."""
+
+    published: int = 0
+    """Publications that the broker took."""
+    publish_failed: int = 0
+    """Publications that the broker did not take."""
+    publish_unnoticed: int = 0
+    """Of these, the ones whose receipt nobody looked at."""
+    overloaded: int = 0
+    """Publications refused because too much was in flight."""
+    writes: int = 0
+    """Chunks of pushes written to connections; each holds one or more publications."""
+    connections: int = 0
+    """Connections that were opened."""
+    refused_connections: int = 0
+    """Handshakes refused: origin, credential, hook, or the hub was full."""
+    client_errors: int = 0
+    """Commands answered with an error."""
+    bad_protocol: int = 0
+    """Connections closed because of what they sent."""
+    slow_replies: int = 0
+    """Connections closed because they did not read their replies."""
+    slow_disconnects: int = 0
+    """Connections closed by `on_gap="disconnect"`."""
+    stalled: int = 0
+    """Connections cut off because they accepted no byte for too long."""
+    stuck: int = 0
+    """Of these, the ones whose socket the server could not abort: detached and freed."""
+    rate_limited: int = 0
+    """Commands refused by a rate."""
+    gaps: int = 0
+    """Times a subscriber was told that publications are gone."""
+    unnumbered_lost: int = 0
+    """Entries without an offset that subscribers missed."""
+    conflated: int = 0
+    """Entries left out by `on_gap="latest"`."""
+    repairs: int = 0
+    """Times a ring was repaired from history."""
+    repair_failed: int = 0
+    """Repairs that the broker could not serve; they are tried again."""
+    history_reads: int = 0
+    """Pages of history read from the broker."""
+    history_shared: int = 0
+    """Page requests served by a read that was already under way."""
+    ring_shrinks: int = 0
+    """Entries that rings gave up early for the common budget."""
+    session_errors: int = 0
+    """Exceptions on the path of one connection, which ended that connection only."""
+    hook_errors: int = 0
+    """Exceptions of hooks that were not refusals."""
+
+    def snapshot(self) -> dict[str, int]:
+        return asdict(self)

@@ -1,0 +1,135 @@
+"""The values that everything speaks: frozen, valid when they exist, without behaviour."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+_POSITION = re.compile(r"([0-9A-Za-z_\-]{0,64}):(0|[1-9][0-9]{0,18})", re.ASCII)
+
+
+class Position(NamedTuple):
+    """A place in one life of a channel's stream: everything up to and including `offset` of `epoch`.
+
+    Written `EPOCH:OFFSET`. `(0, "")` means: before everything.
+    """
+
+    offset: int
+    epoch: str
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """Read `EPOCH:OFFSET`. Raises ValueError naming what is wrong."""
+        match = _POSITION.fullmatch(text)
+        if match is None:
+            raise ValueError(f"a position is EPOCH:OFFSET, as in kXwQabcd:42, not {text[:80]!r}")
+        return cls(int(match[2]), match[1])
+
+
+class Member(NamedTuple):
+    """Who is in a channel, or who published: one connection of one user.
+
+    `conn_info` and `chan_info` are JSON bytes or None.
+    """
+
+    client: str
+    user: str = ""
+    conn_info: bytes | None = None
+    chan_info: bytes | None = None
+
+
+class Publication(NamedTuple):
+    """One entry in a channel.
+
+    `payload` is valid UTF-8 JSON without raw newlines, exactly as published. `offset` is 0 for
+    a publication without one: the channel keeps no history, or it was asked not to.
+    """
+
+    payload: bytes
+    offset: int = 0
+    epoch: str = ""
+    tags: Mapping[str, str] | None = None
+    info: Member | None = None
+    time: float = 0.0
+    """When the broker took it: seconds since 1970, UTC."""
+    delta: bool = False
+    """Was it published for delta compression?"""
+    exclude: str | None = None
+    """The client id that does not get it: its publisher, who knows it already."""
+
+    @property
+    def data(self) -> Any:
+        """The payload, decoded anew at each call."""
+        return json.loads(self.payload)
+
+    @property
+    def position(self) -> Position:
+        """The position right after this publication."""
+        return Position(self.offset, self.epoch)
+
+
+class History(NamedTuple):
+    """A page of a channel's history.
+
+    `publications` are in order and without holes. `top` is the stream's position when it was
+    read, `oldest` the oldest offset still kept then; `top.offset + 1` when nothing is.
+    """
+
+    publications: list[Publication]
+    top: Position
+    oldest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A publication on its way to the broker, which gives it an offset."""
+
+    payload: bytes
+    tags: Mapping[str, str] | None = None
+    info: Member | None = None
+    skip_history: bool = False
+    idempotency_key: str | None = None
+    delta: bool = False
+    exclude: str | None = None
+    version: int = 0
+    version_epoch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a connection may do, as its token or the `on_connect` hook said.
+
+    `info` is JSON bytes that others see in presence. `expires_at` is Unix seconds, None for
+    never. `operator` passes every check: it holds the server's own credential.
+    """
+
+    user: str = ""
+    info: bytes | None = None
+    data: bytes | None = None
+    expires_at: float | None = None
+    channels: tuple[str, ...] = ()
+    operator: bool = False
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """One snapshot of a hub: counts since it started, and how things stand now.
+
+    `counters` is documented in the reference, name by name; names never hold a channel or a user.
+    """
+
+    clients: int
+    users: int
+    channels: int
+    subscriptions: int
+    uptime_seconds: float
+    ring_bytes: int
+    in_flight_bytes: int
+    counters: Mapping[str, int]
