@@ -1,0 +1,56 @@
+"""Gapless: a realtime hub. Every publication in order, without a gap and without a repeat."""
+
+from .brokers.memory import MemoryBroker
+from .errors import (
+    BrokerError,
+    ClientError,
+    ConfigError,
+    Disconnect,
+    GaplessError,
+    LimitExceeded,
+    Missed,
+    NotRunning,
+    Overloaded,
+    PermissionDenied,
+)
+from .hooks import Client, ConnectEvent, DisconnectEvent, PublishEvent, Replace, SubscribeEvent
+from .hub import Hub
+from .manager import ConnectionManager
+from .model import Grant, History, Member, Position, Publication, Stats
+from .options import ChannelOptions, Limits
+from .receipt import Receipt
+from .transports.asgi import HubApp
+from .version import __version__
+
+__all__ = [
+    "BrokerError",
+    "ChannelOptions",
+    "Client",
+    "ClientError",
+    "ConfigError",
+    "ConnectEvent",
+    "ConnectionManager",
+    "Disconnect",
+    "DisconnectEvent",
+    "GaplessError",
+    "Grant",
+    "History",
+    "Hub",
+    "HubApp",
+    "LimitExceeded",
+    "Limits",
+    "Member",
+    "MemoryBroker",
+    "Missed",
+    "NotRunning",
+    "Overloaded",
+    "PermissionDenied",
+    "Position",
+    "Publication",
+    "PublishEvent",
+    "Receipt",
+    "Replace",
+    "Stats",
+    "SubscribeEvent",
+    "__version__",
+]

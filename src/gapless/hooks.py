@@ -1,0 +1,164 @@
+"""Hooks: functions of the application that allow, refuse or enrich what clients do.
+
+Sync functions run in a worker thread, async ones on the loop. A hook refuses by raising
+ClientError (the command is answered with its code) or Disconnect (the connection is closed), or
+by returning False. Any other exception is the application's bug: it is logged once, counted, and
+the client gets error 100.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import ClientError, Disconnect, Internal, PermissionDenied
+from .metrics import Counters
+from .model import Grant, Position
+from .patterns import Pattern
+
+log = logging.getLogger("gapless")
+
+Hook = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A connection, as hooks see it."""
+
+    id: str
+    user: str = ""
+    transport: str = "websocket"
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectEvent:
+    """A client wants to connect. Return a Grant, a user id, or None for an anonymous client.
+
+    `headers` have lower-case names; of repeated ones the last counts. `query` holds the last
+    value of each parameter. `credential` tells that the server's own credential was presented.
+    """
+
+    client: Client
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    cookies: Mapping[str, str]
+    token: str = ""
+    data: Any = None
+    credential: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubscribeEvent:
+    """A client wants to subscribe. Return None or True to let it; `data` came with the command."""
+
+    client: Client
+    channel: str
+    since: Position | None = None
+    data: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishEvent:
+    """A client wants to publish. Return None to let `data` pass, or a `Replace` with other data.
+
+    A hook that lets a publication pass allows it, also where `client_publish` is off.
+    """
+
+    client: Client
+    channel: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """What is published instead."""
+
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectEvent:
+    """A client is gone, with the close code and reason that either side gave."""
+
+    client: Client
+    code: int
+    reason: str
+
+
+@dataclass(slots=True)
+class _Registered:
+    pattern: Pattern | None
+    function: Hook
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What an application registered, by event."""
+
+    counters: Counters
+    _hooks: dict[str, list[_Registered]] = field(default_factory=dict)
+
+    def add(self, event: str, pattern: str | None, function: Hook) -> None:
+        compiled = Pattern(pattern) if pattern is not None else None
+        self._hooks.setdefault(event, []).append(_Registered(compiled, function))
+
+    def has(self, event: str) -> bool:
+        return event in self._hooks
+
+    def guards(self, event: str, channel: str) -> bool:
+        """Is there a hook for this event that this channel concerns?"""
+        return any(
+            hook.pattern is None or hook.pattern.match(channel) is not None
+            for hook in self._hooks.get(event, ())
+        )
+
+    async def ask(self, event: str, about: Any, channel: str = "") -> Any:
+        """Call each hook that matches, in the order in which they were registered.
+
+        Returns the last result that is not None. Raises ClientError or Disconnect when one of
+        them refuses; the later ones are not asked then.
+        """
+        answer: Any = None
+        for hook in self._hooks.get(event, ()):
+            parts: dict[str, str] | None = {}
+            if hook.pattern is not None:
+                parts = hook.pattern.match(channel)
+            if parts is None:
+                continue
+            try:
+                result = await _call(hook.function, about, parts)
+            except (ClientError, Disconnect):
+                raise
+            except Exception as error:
+                self.counters.hook_errors += 1
+                log.exception("the %s hook %r failed", event, getattr(hook.function, "__name__", "?"))
+                raise Internal from error
+            if result is False:
+                raise PermissionDenied
+            if result is not None and result is not True:
+                answer = result
+        return answer
+
+
+async def _call(function: Hook, about: Any, parts: dict[str, str]) -> Any:
+    if inspect.iscoroutinefunction(function):
+        return await function(about, **parts)
+    result = await asyncio.to_thread(function, about, **parts)
+    # A lambda or a partial around a coroutine function only shows itself by what it returns.
+    return await result if inspect.isawaitable(result) else result
+
+
+def grant_from(answer: Any) -> Grant:
+    """What an on_connect hook returned, as a Grant. Raises TypeError naming what it may return."""
+    if answer is None:
+        return Grant()
+    if isinstance(answer, Grant):
+        return answer
+    if isinstance(answer, str):
+        return Grant(user=answer)
+    raise TypeError(f"an on_connect hook returns a Grant, a user id or None, not {type(answer).__name__}")

@@ -1,0 +1,167 @@
+"""JSON from strangers: strictly RFC 8259 in UTF-8, bounded, and passed on byte for byte.
+
+`orjson` refuses what the grammar and UTF-8 refuse (NaN, BOM, lone surrogates, numbers that
+overflow); the standard library's scanner then finds what it lets through (duplicate keys, long
+integers) and where each value begins and ends. Everything raises `Malformed` and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+_PLAIN = json.JSONDecoder()
+_SPACE = re.compile(r"[ \t\n\r]*")
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_BRACKETS = bytes.maketrans(b"[{}]", b"(())")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[{}]"))
+
+
+class Malformed(ValueError):
+    """Not strict JSON, or beyond a bound. The text is a short reason that repeats nothing of the input."""
+
+
+class Raw:
+    """One value inside a checked text: parsed, and as the bytes it was written in."""
+
+    __slots__ = ("_end", "_start", "_text", "value")
+
+    def __init__(self, value: object, text: str, start: int, end: int) -> None:
+        self.value = value
+        self._text = text
+        self._start = start
+        self._end = end
+
+    @property
+    def raw(self) -> bytes:
+        """The source of this value, without raw newlines."""
+        return one_line(self._text[self._start : self._end].encode())
+
+    def fields(self) -> dict[str, Raw]:
+        """The members of this value. Raises Malformed when it is not an object."""
+        return dict(_members(self._text, self._start, _PLAIN))
+
+    def replaced(self, by: str) -> str:
+        """The whole text, with `by` in the place of this value."""
+        return self._text[: self._start] + by + self._text[self._end :]
+
+
+def parse(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int = 20) -> object:
+    """The value of one JSON document.
+
+    `depth` bounds nesting, `members` the members of one object, `digits` the digits of one
+    whole number. Integers stay exact, whatever their size.
+
+    Raises:
+        Malformed: it is not that, or not strict: see the module.
+    """
+    return _scan(_checked(raw, depth), 0, _decoder(members, digits))[0]
+
+
+def fields(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int = 20) -> dict[str, Raw]:
+    """The members of one JSON object, each parsed and with its source. Otherwise like `parse`."""
+    text = _checked(raw, depth)
+    decoder = _decoder(members, digits)
+    found: dict[str, Raw] = decoder.object_pairs_hook(_members(text, 0, decoder))
+    return found
+
+
+def loose_fields(text: str) -> dict[str, Raw]:
+    """The members of what `fields` refused, if they can be told apart: to find out where the fault lies.
+
+    Good for nothing else. Raises Malformed when they cannot.
+    """
+    try:
+        return dict(_members(text, 0, _PLAIN))
+    except (ValueError, IndexError, RecursionError):
+        raise Malformed("not valid JSON") from None
+
+
+def payload(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int = 20) -> bytes:
+    """One JSON document as it may be embedded: checked like `parse`, unchanged but for raw newlines."""
+    parse(raw, depth=depth, members=members, digits=digits)
+    return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
+
+
+def one_line(raw: bytes) -> bytes:
+    """A JSON document without its raw newlines, which can only be whitespace."""
+    return raw.translate(None, b"\n\r") if b"\n" in raw or b"\r" in raw else raw
+
+
+def _checked(raw: bytes | str, depth: int) -> str:
+    try:
+        orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"not valid JSON at character {error.pos}") from None
+    text = raw if isinstance(raw, str) else raw.decode()
+    if _is_deeper(text, depth):
+        raise Malformed(f"nested deeper than {depth}")
+    return text
+
+
+def _is_deeper(text: str, depth: int) -> bool:
+    if text.count("[") + text.count("{") <= depth:
+        return False
+    pairs = _STRING.sub("", text).encode().translate(_BRACKETS, _NO_BRACKETS)
+    for _ in range(depth):
+        # One pass takes the innermost pairs away, and with them exactly one level.
+        pairs = pairs.replace(b"()", b"")
+        if not pairs:
+            return False
+    return True
+
+
+@lru_cache(maxsize=16)
+def _decoder(members: int, digits: int) -> json.JSONDecoder:
+    def whole_number(text: str) -> int:
+        if len(text) > digits and len(text.lstrip("-")) > digits:
+            raise Malformed(f"a number of more than {digits} digits")
+        return int(text)
+
+    def json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(pairs) > members:
+            raise Malformed(f"an object of more than {members} members")
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise Malformed("a key that stands twice in one object")
+        return found
+
+    return json.JSONDecoder(object_pairs_hook=json_object, parse_int=whole_number)
+
+
+def _scan(text: str, at: int, decoder: json.JSONDecoder) -> tuple[object, int]:
+    """The value that begins at or after `at`, and where it ends."""
+    try:
+        return decoder.raw_decode(text, _skip(text, at))
+    except RecursionError:  # a `depth` beyond what the interpreter allows
+        raise Malformed("nested too deep") from None
+
+
+def _members(text: str, at: int, decoder: json.JSONDecoder) -> list[tuple[str, Raw]]:
+    """The members of the object that begins at or after `at`, in a text known to be valid JSON."""
+    at = _skip(text, at)
+    if text[at] != "{":
+        raise Malformed("not an object")
+    found: list[tuple[str, Raw]] = []
+    at = _skip(text, at + 1)
+    while text[at] != "}":
+        key, at = _PLAIN.raw_decode(text, at)
+        start = _skip(text, _skip(text, at) + 1)  # over the colon
+        value, end = _scan(text, start, decoder)
+        found.append((key, Raw(value, text, start, end)))
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+    return found
+
+
+def _skip(text: str, at: int) -> int:
+    """The place of the next character that is not whitespace."""
+    if text[at] > " ":
+        return at
+    match = _SPACE.match(text, at)
+    return at if match is None else match.end()

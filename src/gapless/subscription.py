@@ -1,0 +1,242 @@
+"""One session's seat in one channel: it writes from its cursor to the head, as the socket takes it.
+
+`deliver` is the data path: no await, no task, no queue. Only behind the ring, where pages come
+from history, does a task read on, until the cursor is in the ring again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .core.channel import Channel
+from .core.cursor import Cursor, Lost, Reason, State
+from .core.log import Entry, View
+from .core.outbox import Outlet
+from .errors import BrokerError, Disconnect
+from .model import Publication
+
+if TYPE_CHECKING:
+    from .node import Node
+
+
+class Seatholder(Protocol):
+    """What a subscription needs of its session."""
+
+    node: Node
+    client: str
+    resting: bool
+    outlet: Outlet
+
+    @property
+    def room(self) -> bool: ...
+
+    @property
+    def crowded(self) -> bool:
+        """Has it more than one subscription?"""
+
+    def push(self, chunk: Any, size: int) -> None: ...
+
+    def flush(self) -> None:
+        """Deliver what all its subscriptions have, in as few writes as possible."""
+
+    async def until_room(self) -> None:
+        """Raises Disconnect when the session closes meanwhile."""
+
+    def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
+        """Announce it. False: the subscription does not go on after this."""
+
+    def close(self, disconnect: Disconnect) -> None: ...
+
+
+class Subscription:
+    """A cursor in a channel, and the session it writes to.
+
+    Closed, it delivers nothing any more: nothing follows an unsubscribe reply.
+    """
+
+    __slots__ = ("__weakref__", "channel", "cursor", "extra", "name", "ring", "session", "view")
+
+    def __init__(self, session: Seatholder, name: str, view: View) -> None:
+        self.session = session
+        self.name = name
+        self.view = view
+        self.cursor = Cursor()
+        self.channel: Channel | None = None
+        self.extra: Any = None
+
+    @property
+    def resting(self) -> bool:
+        return self.session.resting
+
+    def sit(self, channel: Channel) -> None:
+        """Take the seat: from now on the fan-out calls `deliver`."""
+        self.channel = channel
+        self.ring = channel.ring
+        channel.add(self)
+
+    def leave(self) -> None:
+        """Give the seat and the hold on the channel back. Idempotent."""
+        self.cursor.state = State.CLOSED
+        if self.channel is not None:
+            self.session.node.leave(self.channel, self)
+            self.channel = None
+
+    # -- the data path
+
+    def deliver(self) -> None:
+        session = self.session
+        if session.crowded:
+            if not session.room:
+                self._lag()
+            elif self.pending:
+                session.flush()
+            return
+        self.write()
+
+    @property
+    def pending(self) -> bool:
+        state = self.cursor.state
+        return (state is State.LIVE or state is State.LAGGING) and self.cursor.index != self.ring.head
+
+    def write(self) -> None:
+        """Write what lies between the cursor and the head, if the socket has room."""
+        cursor, ring = self.cursor, self.ring
+        if cursor.index == ring.head or not (cursor.state is State.LIVE or cursor.state is State.LAGGING):
+            return
+        if not self.session.room:
+            self._lag()
+            return
+        chunk = self.next_chunk()
+        if chunk is not None:
+            self.session.push(*chunk)
+
+    def next_chunk(self) -> tuple[Any, int] | None:
+        """Advance the cursor; what is to be written for that, with its size. None: nothing, for now."""
+        channel = self.channel
+        if channel is None:
+            return None
+        session, cursor, ring = self.session, self.cursor, self.ring
+        limits = session.node.limits
+        if cursor.state is State.LAGGING and channel.options.on_gap == "latest":
+            self._jump()
+        elif cursor.is_behind(ring):
+            self._fall_behind(channel)
+        if cursor.index == ring.head or not (cursor.state is State.LIVE or cursor.state is State.LAGGING):
+            return None
+        chunk = ring.chunk(self.view, cursor.index, limits.flush_bytes)
+        if chunk.excluded and session.client in chunk.excluded:
+            chunk = ring.chunk_for(session.client, self.view, cursor.index, limits.flush_bytes)
+        cursor.advance(chunk.end, chunk.last_offset)
+        if chunk.end != ring.head:
+            # More than one write holds: the rest when it has gone out.
+            channel.mark_lagging(self)
+            session.node.mark(channel)
+        elif cursor.state is State.LAGGING:
+            channel.caught_up(self)
+        return None if chunk.data is None else (chunk.data, chunk.size)
+
+    def _lag(self) -> None:
+        if (
+            self.cursor.state is State.LIVE
+            and self.channel is not None
+            and self.cursor.index != self.ring.head
+        ):
+            self.channel.mark_lagging(self)
+
+    # -- off the ring
+
+    def _jump(self) -> None:
+        before = self.cursor.index
+        lost = self.cursor.jump(self.ring)
+        self.session.node.counters.conflated += self.cursor.index - before
+        if lost is not None:
+            self.session.tell_lost(self, lost)
+
+    def _fall_behind(self, channel: Channel) -> None:
+        cursor, ring = self.cursor, self.ring
+        if channel.options.on_gap == "latest":
+            self._jump()
+        elif channel.options.history:
+            cursor.leave_ring()
+            channel.lagging.pop(self, None)
+            self.session.node.spawn(self.read_on())
+        else:
+            interrupted = cursor.index <= ring.interrupted_at < ring.first
+            missed = ring.first - cursor.index - interrupted
+            cursor.index = ring.first
+            reason = Reason.INTERRUPTED if interrupted else Reason.UNNUMBERED
+            self._lose(Lost(None, None, reason, ring.epoch, missed))
+
+    def _lose(self, lost: Lost) -> bool:
+        counters = self.session.node.counters
+        counters.gaps += 1
+        counters.unnumbered_lost += lost.missed
+        return self.session.tell_lost(self, lost)
+
+    def go_live(self, interest: int) -> None:
+        """Enter the ring right behind the cursor's offset, or read on until that is possible.
+
+        `interest` is the index at which this subscriber came; nothing without an offset that lies
+        before it is its own.
+        """
+        cursor, ring = self.cursor, self.ring
+        if not cursor.place(ring, interest):
+            self.session.node.spawn(self.read_on())
+            return
+        # History holds only what has an offset. What came without one while it was being read
+        # lies in the ring, between our coming and our place.
+        missed = [entry for entry in ring.entries(interest, cursor.index) if not entry.offset]
+        frames = [f for entry in missed if (f := self.view.frame(self.name, entry, None)) is not None]
+        if frames:
+            self.session.outlet.push(self.view.join(self.name, frames), sum(map(len, frames)))
+        self.write()
+
+    async def read_on(self) -> None:
+        """Read pages of history until the cursor is in the ring, and write each as there is room.
+
+        What history no longer holds is announced.
+        """
+        node, cursor = self.session.node, self.cursor
+        channel = self.channel
+        try:
+            while channel is not None and self._is_reading():
+                await self.session.until_room()
+                if self._reenter():
+                    return
+                page = await node.page(
+                    self.name, after=cursor.offset, max_bytes=node.limits.history_frame_bytes
+                )
+                await self.session.until_room()
+                if not self._is_reading():
+                    return  # it was unsubscribed meanwhile
+                fresh, lost = cursor.admit(page)
+                if lost is not None and not self._lose(lost):
+                    return
+                if fresh:
+                    self._write_page(fresh)
+        except BrokerError:
+            self.session.close(Disconnect(3004))
+        except Disconnect:
+            return  # the session closed; there is nobody to write to
+
+    def _is_reading(self) -> bool:
+        return self.cursor.state is State.READING
+
+    def _reenter(self) -> bool:
+        missed = self.cursor.reenter(self.ring)
+        if missed is None:
+            return False
+        if missed:
+            self._lose(Lost(None, None, Reason.UNNUMBERED, self.cursor.epoch, missed))
+        self.write()
+        return True
+
+    def _write_page(self, publications: list[Publication]) -> None:
+        frames = [
+            frame
+            for publication in publications
+            if publication.exclude != self.session.client
+            and (frame := self.view.frame(self.name, Entry(publication), None)) is not None
+        ]
+        if frames:
+            self.session.push(self.view.join(self.name, frames), sum(map(len, frames)))

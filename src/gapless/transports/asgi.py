@@ -1,0 +1,76 @@
+"""HubApp: every door of a hub as one ASGI application, to be mounted or served on its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
+from ..hub import Hub
+from .farewell import farewell
+from .guard import Guard
+from .http import ApiDoor, Health, Page
+from .sse import SseDoor
+from .websocket import PlainDoor
+
+log = logging.getLogger("gapless")
+
+
+class HubApp:
+    """The doors of a hub: `/ws`, `/sse`, `/api/…`, `/health`, `/ready`, `/client.js` and the page at `/`.
+
+    Served as the root application it answers the ASGI lifespan and so starts and closes the hub.
+    Mounted in another one it does not: pass `lifespan=hub.lifespan` there.
+
+    `token` is the credential of publishers and operators; without one the API answers 401, unless
+    `open_api` says that everybody may publish (for a hub that only this machine can reach).
+    `require_credential` keeps out clients that neither present it nor are let in by an
+    `on_connect` hook. `origins` may connect besides the server's own. `default_channels` are
+    those of a connection that names none.
+
+    Raises:
+        ConfigError: the token or an origin cannot be.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        *,
+        token: str | None = None,
+        origins: Sequence[str] = (),
+        default_channels: Sequence[str] = (),
+        open_api: bool = False,
+        require_credential: bool = False,
+    ) -> None:
+        self.hub = hub
+        guard = Guard(
+            hub, token=token, origins=origins, open_api=open_api, require_credential=require_credential
+        )
+        channels = tuple(default_channels)
+        page = Page(guard)
+        routes: list[BaseRoute] = [
+            WebSocketRoute("/ws", PlainDoor(guard, channels)),
+            Route("/sse", SseDoor(guard, channels), methods=["GET"]),
+            Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
+            Route("/health", Health(hub).health, methods=["GET"]),
+            Route("/ready", Health(hub).ready, methods=["GET"]),
+            Route("/signin", page.sign_in, methods=["POST"]),
+            Route("/client.js", page.client, methods=["GET"]),
+            Mount("/static", page.assets),
+            Route("/", page.index, methods=["GET"]),
+        ]
+        self._app = Starlette(routes=routes, lifespan=self._lifespan)
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Any) -> AsyncIterator[None]:
+        async with self.hub:
+            with farewell(self.hub):
+                yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)

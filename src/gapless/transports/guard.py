@@ -1,0 +1,194 @@
+"""Who may come in: origin, credential and the application's own word, before any door opens."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import resource
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl
+
+from starlette.types import Scope
+
+from ..credential import Credential, Via
+from ..errors import ClientError, Disconnect, GaplessError
+from ..hooks import Client, ConnectEvent, grant_from
+from ..hub import Hub
+from ..model import Grant
+from ..origin import OriginPolicy
+
+log = logging.getLogger("gapless")
+
+RESERVED_DESCRIPTORS = 200
+"""Open files that connections leave to the broker, the database and /health."""
+
+
+class Refused(GaplessError):
+    """A request that does not get in: the status to answer with, and why."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(f"{status}: {reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a door needs of an ASGI scope, read once."""
+
+    headers: dict[str, str]
+    origins: tuple[str, ...]
+    query: list[tuple[str, str]]
+    address: str
+
+    @classmethod
+    def of(cls, scope: Scope) -> Request:
+        """Raises Refused (400) when the query is not text."""
+        headers: dict[str, str] = {}
+        origins: list[str] = []
+        for raw_name, raw_value in scope["headers"]:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            headers[name] = value
+            if name == "origin":
+                origins.append(value)
+        try:
+            query = parse_qsl(
+                scope["query_string"].decode("ascii"),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=1000,
+            )
+        except ValueError as error:
+            raise Refused(400, f"the query cannot be read: {error}") from None
+        client = scope.get("client")
+        return cls(headers, tuple(origins), query, client[0] if client else "")
+
+
+class Guard:
+    """The rules of one HubApp: `admit` for connections of clients, `admit_operator` for the API."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        *,
+        token: str | None,
+        origins: Sequence[str],
+        open_api: bool,
+        require_credential: bool,
+    ) -> None:
+        self.hub = hub
+        self.credential = Credential(token) if token is not None else None
+        self.policy = OriginPolicy(origins)
+        self.open_api = open_api
+        self.require_credential = require_credential
+        limit = hub.limits.connections
+        self.max_connections = limit if limit is not None else _descriptors() - RESERVED_DESCRIPTORS
+
+    def check_place(self, scope: Scope, request: Request) -> None:
+        """The right origin, and the right host. Raises Refused (403)."""
+        host = request.headers.get("host", "")
+        if not self.policy.allows(request.origins, host, scope.get("scheme", "http")):
+            raise Refused(403, "this origin is not allowed; add it with --origin or HubApp(origins=[…])")
+        if self.open_api and _is_loopback(scope) and not _is_literal(host):
+            # Whoever's name resolves to 127.0.0.1 could be a page of anybody (DNS rebinding); an
+            # open hub on loopback therefore answers to addresses and to localhost only.
+            raise Refused(403, "an open hub on loopback answers to localhost and 127.0.0.1 only; set a token")
+
+    def credential_of(self, scope: Scope, request: Request) -> bool:
+        """Does the request carry the server's credential?"""
+        if self.credential is None:
+            return False
+        via = self.credential.present_in(scope["headers"], time.time())
+        # A cookie travels with whatever any page causes; without an origin it proves nothing.
+        return via is Via.HEADER or (via is Via.COOKIE and bool(request.origins or _is_same_site(request)))
+
+    def admit_operator(self, scope: Scope, request: Request) -> None:
+        """For the API. Raises Refused: 403 for the place, 401 for the credential."""
+        self.check_place(scope, request)
+        if not self.open_api and not self.credential_of(scope, request):
+            raise Refused(401, "")
+
+    async def admit(self, scope: Scope, request: Request, transport: str) -> tuple[Client, Grant]:
+        """For a connection of a client.
+
+        Raises:
+            Refused: before the upgrade: 401, 403, or 503 when the hub is full or not running.
+            Disconnect: the application's hook refused; say so with a close code.
+        """
+        unready = self.hub.unready()
+        if unready is not None:
+            if not self.hub.running:
+                log.error("a client came, but the hub is not running: add lifespan=hub.lifespan to your app")
+            raise Refused(503, unready)
+        if len(self.hub.node.sessions) >= self.max_connections:
+            raise Refused(503, "the hub is full")
+        self.check_place(scope, request)
+        operator = self.credential_of(scope, request)
+        client = Client(str(uuid.uuid4()), "", transport, request.address)
+        if operator or not self.hub.hooks.has("connect"):
+            if self.require_credential and not operator:
+                raise Refused(401, "")
+            return client, Grant(operator=operator)
+        event = ConnectEvent(
+            client=client,
+            headers=request.headers,
+            query=dict(request.query),
+            cookies=_cookies(request),
+            credential=operator,
+        )
+        try:
+            grant = grant_from(await self.hub.hooks.ask("connect", event))
+        except ClientError as error:
+            raise Disconnect(3507 if error.code == 103 else 3004 if error.temporary else 3501) from error
+        client = Client(client.id, grant.user, transport, request.address)
+        self._check_user(grant.user)
+        return client, grant
+
+    def _check_user(self, user: str) -> None:
+        limit = self.hub.limits.user_connections
+        if limit is not None and user:
+            count = sum(session.user == user for session in self.hub.node.sessions.values())
+            if count >= limit:
+                raise Disconnect(3504)
+
+
+def _cookies(request: Request) -> dict[str, str]:
+    try:
+        return {
+            name: morsel.value for name, morsel in SimpleCookie(request.headers.get("cookie", "")).items()
+        }
+    except CookieError:
+        return {}
+
+
+def _is_same_site(request: Request) -> bool:
+    # Fetch metadata: browsers set it, pages cannot. GET requests of the page itself have no Origin.
+    return request.headers.get("sec-fetch-site") in ("same-origin", "none")
+
+
+def _is_loopback(scope: Scope) -> bool:
+    server = scope.get("server")
+    try:
+        return server is not None and ipaddress.ip_address(server[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_literal(host: str) -> bool:
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    name = name.strip("[]").lower()
+    if name in ("localhost", "") or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _descriptors() -> int:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -1,0 +1,191 @@
+"""The HTTP doors that are no streams: the API, health, the page and the sign-in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+
+import orjson
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from ..api import BadBody, call
+from ..attempts import Attempts
+from ..hub import Hub
+from ..options import Limits
+from ..protocol.strict import Malformed, parse
+from .guard import Guard, Refused, Request
+
+log = logging.getLogger("gapless")
+
+STATIC = Path(__file__).parent.parent / "dashboard" / "static"
+
+PAGE_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-cache",
+}
+
+# HTTP statuses of error codes, for clients that ask for them with X-Centrifugo-Error-Mode: transport.
+STATUSES = {100: 500, 102: 404, 104: 404, 107: 400, 108: 400, 112: 416, 113: 409}
+
+
+class BadRequestBody(Exception):
+    """A body that is not read further; carries the answer."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(reason)
+
+
+async def read_json_body(request: HttpRequest, limits: Limits) -> bytes:
+    """The body of a POST that is declared as JSON, within `body_bytes` and `body_seconds`.
+
+    Raises:
+        BadRequestBody: 415, 413, 408, or 400 when the client left in the middle.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise BadRequestBody(415, "send Content-Type: application/json")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limits.body_bytes:
+        raise BadRequestBody(413, f"the body is larger than {limits.body_bytes} bytes")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limits.body_bytes:
+                    raise BadRequestBody(413, f"the body is larger than {limits.body_bytes} bytes")
+    except TimeoutError:
+        raise BadRequestBody(408, f"the body did not arrive within {limits.body_seconds} seconds") from None
+    except ClientDisconnect:
+        raise BadRequestBody(400, "the body ended too early") from None
+    return bytes(body)
+
+
+def _text(status: int, reason: str, **headers: str) -> Response:
+    return Response(reason, status, media_type="text/plain", headers=headers or None)
+
+
+class ApiDoor:
+    """`POST /api/METHOD`."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(HttpRequest(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: HttpRequest) -> Response:
+        hub = self._guard.hub
+        try:
+            self._guard.admit_operator(request.scope, Request.of(request.scope))
+            if not hub.running:
+                return _text(503, "the hub is not running", **{"retry-after": "5"})
+            body = await read_json_body(request, hub.limits)
+            answer = await call(hub, request.path_params["method"], body)
+        except Refused as refused:
+            return _text(refused.status, refused.reason)
+        except BadRequestBody as error:
+            return _text(error.status, error.reason)
+        except BadBody as error:
+            return _text(400, str(error))
+        if answer is None:
+            return _text(404, "there is no such method")
+        if request.headers.get("x-centrifugo-error-mode") == "transport":
+            said = orjson.loads(answer)
+            if "error" in said:
+                status = STATUSES.get(said["error"]["code"], 500)
+                return Response(orjson.dumps(said["error"]), status, media_type="application/json")
+        return Response(answer, media_type="application/json")
+
+
+class Health:
+    """`/health`: the process lives. `/ready`: the hub takes publications."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def health(self, request: HttpRequest) -> Response:
+        return Response(b'{"status":"ok"}', media_type="application/json")
+
+    async def ready(self, request: HttpRequest) -> Response:
+        reason = self._hub.unready()
+        if reason is None:
+            return Response(b'{"status":"ready"}', media_type="application/json")
+        body = orjson.dumps({"status": "not ready", "reason": reason})
+        return Response(body, 503, media_type="application/json", headers={"retry-after": "5"})
+
+
+class Page:
+    """The page at `/`, its assets, and the sign-in that stands in front of it where there is a credential."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._attempts = Attempts()
+        self.assets = _Assets(directory=STATIC)
+
+    async def index(self, request: HttpRequest) -> Response:
+        try:
+            seen = Request.of(request.scope)
+            self._guard.check_place(request.scope, seen)
+        except Refused as refused:
+            return _text(refused.status, refused.reason)
+        locked = self._guard.credential is not None and not self._guard.open_api
+        inside = not locked or self._guard.credential_of(request.scope, seen)
+        name = "index.html" if inside else "signin.html"
+        return FileResponse(STATIC / name, headers=PAGE_HEADERS)
+
+    async def client(self, request: HttpRequest) -> Response:
+        return FileResponse(STATIC / "client.js", media_type="text/javascript", headers=PAGE_HEADERS)
+
+    async def sign_in(self, request: HttpRequest) -> Response:
+        """`{"token": …}` in, the cookie out."""
+        credential = self._guard.credential
+        if credential is None:
+            return _text(404, "this hub has no sign-in")
+        try:
+            seen = Request.of(request.scope)
+            self._guard.check_place(request.scope, seen)
+            said = parse(await read_json_body(request, self._guard.hub.limits))
+        except Refused as refused:
+            return _text(refused.status, refused.reason)
+        except BadRequestBody as error:
+            return _text(error.status, error.reason)
+        except Malformed:
+            return _text(400, 'the body is {"token": "…"}')
+        token = said.get("token") if isinstance(said, dict) else None
+        if not isinstance(token, str):
+            return _text(400, 'the body is {"token": "…"}')
+        now = time.monotonic()
+        wait = self._attempts.take(seen.address, now)
+        if wait:
+            return _text(429, "too many tries", **{"retry-after": str(int(wait) + 1)})
+        if not credential.matches(token):
+            return _text(401, "that is not the token")
+        self._attempts.succeeded(seen.address)
+        path = (request.scope.get("root_path") or "") + "/"
+        cookie = credential.cookie(time.time(), secure=request.url.scheme == "https", path=path)
+        return Response(status_code=204, headers={"set-cookie": cookie, "cache-control": "no-store"})
+
+
+class _Assets(StaticFiles):
+    """The page's files, with the page's headers."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(PAGE_HEADERS)
+        return response

@@ -1,0 +1,295 @@
+"""JSON from strangers is strictly RFC 8259, bounded, and passed on byte for byte."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gapless.protocol import strict
+from gapless.protocol.strict import Malformed
+
+REFUSED: dict[str, bytes | str] = {
+    "nothing": b"",
+    "only whitespace": b" \n",
+    "NaN": b"NaN",
+    "NaN inside": b'{"a":NaN}',
+    "Infinity": b"Infinity",
+    "minus Infinity": b"[-Infinity]",
+    "a float that overflows": b"[1e999]",
+    "a negative float that overflows": b"-1e400",
+    "a float that overflows without exponent": b"1" * 400 + b".0",
+    "a duplicate key": b'{"a":1,"a":1}',
+    "a duplicate key inside": b'[{"b":{"a":1,"c":2,"a":1}}]',
+    "a duplicate key that is escaped differently": b'{"a":1,"\\u0061":1}',
+    "a lone surrogate": b'"\\ud800"',
+    "a lone low surrogate": b'["\\udc00"]',
+    "a lone surrogate in a key": b'{"\\ud800":1}',
+    "a surrogate written as UTF-8": b'"\xed\xa0\x80"',
+    "a surrogate in a str": '"\ud800"',
+    "invalid UTF-8": b'"\xff"',
+    "overlong UTF-8": b'"\xc0\xaf"',
+    "a byte order mark": b"\xef\xbb\xbf{}",
+    "a byte order mark in a str": "\ufeff{}",
+    "UTF-16": "{}".encode("utf-16-le"),
+    "trailing garbage": b"{} x",
+    "two documents": b"{}{}",
+    "a NUL": b"{}\x00",
+    "a trailing comma": b"[1,]",
+    "a leading zero": b"01",
+    "a plus sign": b"+1",
+    "a bare minus": b"-",
+    "a point without digits": b"1.",
+    "single quotes": b"{'a':1}",
+    "a raw newline in a string": b'"a\nb"',
+    "a control character in a string": b'"\x1f"',
+    "a comment": b"{}//",
+    "vertical tab as whitespace": b"\x0b1",
+    "an unclosed object": b'{"a":1',
+    "an unclosed string": b'"a',
+    "depth far beyond every limit": b"[" * 100_000,
+    "closed depth far beyond every limit": b"[" * 5000 + b"]" * 5000,
+}
+
+
+@pytest.mark.parametrize("raw", REFUSED.values(), ids=REFUSED.keys())
+def test_refuses(raw: bytes | str) -> None:
+    with pytest.raises(Malformed):
+        strict.parse(raw)
+    with pytest.raises(Malformed):
+        strict.fields(raw)
+    with pytest.raises(Malformed):
+        strict.payload(raw)
+
+
+@pytest.mark.parametrize("fault", [b"NaN", b'{"a":1,"a":1}', b"9" * 21, b"[" * 70 + b"]" * 70, b"}"])
+def test_the_reason_is_short_and_repeats_nothing_of_the_input(fault: bytes) -> None:
+    with pytest.raises(Malformed) as caught:
+        strict.parse(b'{"secret":' + fault + b"}")
+    assert "secret" not in str(caught.value)
+    assert 0 < len(str(caught.value)) < 80
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (b"null", None),
+        (b" [1, 2.5, -0, true] ", [1, 2.5, 0, True]),
+        (b'"\\ud83d\\ude00"', "😀"),
+        ('{"é":"ü"}', {"é": "ü"}),
+        (b"18446744073709551616", 2**64),
+        (b"-18446744073709551616", -(2**64)),
+        (b"1e-999", 0.0),
+        (b'{"":{"":{}}}', {"": {"": {}}}),
+    ],
+)
+def test_accepts(raw: bytes | str, value: object) -> None:
+    found = strict.parse(raw)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
+def test_depth_is_bounded_exactly(opening: bytes) -> None:
+    closing = opening.translate(bytes.maketrans(b"[{", b"]}"), b'"a:')[::-1]
+    levels = len(closing)
+
+    def nested(depth: int) -> bytes:
+        return opening * (depth // levels) + b"1" + closing * (depth // levels)
+
+    strict.parse(nested(64))
+    with pytest.raises(Malformed, match="deeper than 64"):
+        strict.parse(nested(64 + levels))
+    strict.parse(nested(6), depth=6)
+    with pytest.raises(Malformed, match="deeper than 4"):
+        strict.parse(nested(6), depth=4)
+
+
+def test_brackets_in_strings_and_siblings_are_no_depth() -> None:
+    strict.parse(json.dumps(["[{" * 100, '\\"[', {"[" * 70: "{"}]), depth=2)
+    strict.parse(b"[" + b",".join([b"[]"] * 500) + b"]", depth=2)
+
+
+def test_a_depth_beyond_the_interpreter_is_refused_all_the_same() -> None:
+    with pytest.raises(Malformed):
+        strict.parse(b"[" * 1020 + b"]" * 1020, depth=10**6)
+
+
+def test_members_of_one_object_are_bounded_exactly() -> None:
+    thousand = json.dumps({str(n): n for n in range(1000)})
+    strict.parse(thousand)
+    strict.fields(thousand)
+    strict.parse(f"[{thousand},{thousand}]")
+    more = json.dumps({str(n): n for n in range(1001)})
+    for refuse in (strict.parse, strict.fields, strict.payload):
+        with pytest.raises(Malformed, match="1000 members"):
+            refuse(more)
+    with pytest.raises(Malformed, match="2 members"):
+        strict.fields('{"a":{"b":1,"c":2,"d":3}}', members=2)
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_digits_of_a_whole_number_are_bounded_exactly(sign: str) -> None:
+    assert strict.parse(sign + "9" * 20) == int(sign + "9" * 20)
+    with pytest.raises(Malformed, match="20 digits"):
+        strict.parse(f'{{"a":[{sign}{"9" * 21}]}}')
+    with pytest.raises(Malformed, match="3 digits"):
+        strict.fields(f'{{"a":{sign}1234}}', digits=3)
+
+
+def test_digits_in_strings_and_fractions_do_not_count() -> None:
+    strict.parse('["' + "9" * 100 + '", 0.' + "1" * 100 + "]")
+
+
+def test_fields_give_the_value_and_its_source() -> None:
+    found = strict.fields(b' {"a" : {"x": 1.50, "y":"\\u00e9"} ,"b":[ 1,2 ],"c":"d" } ')
+    assert {key: member.value for key, member in found.items()} == {
+        "a": {"x": 1.5, "y": "é"},
+        "b": [1, 2],
+        "c": "d",
+    }
+    assert found["a"].raw == b'{"x": 1.50, "y":"\\u00e9"}'
+    assert found["b"].raw == b"[ 1,2 ]"
+    assert found["c"].raw == b'"d"'
+    assert strict.fields("{}") == {}
+
+
+def test_fields_go_down_level_by_level() -> None:
+    data = strict.fields('{"publish": {"data": {"a": 1e2}}}')["publish"].fields()["data"]
+    assert data.value == {"a": 100.0}
+    assert data.raw == b'{"a": 1e2}'
+
+
+def test_raw_newlines_are_the_only_change() -> None:
+    source = b'{"data":\n{ "a":\r\n1,\t"b":"\\n" }\r}'
+    assert strict.fields(source)["data"].raw == b'{ "a":1,\t"b":"\\n" }'
+    assert strict.payload(b'\n{ "a":\r\n1 }\n') == b'{ "a":1 }'
+
+
+def test_a_source_beyond_ascii_is_kept_byte_for_byte() -> None:
+    source = '{"é":"😀","data":"日本 \\ud83d\\ude00"}'
+    assert strict.fields(source.encode())["data"].raw == '"日本 \\ud83d\\ude00"'.encode()
+    assert strict.payload(source) == source.encode()
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"1", b'"{}"', b"null"])
+def test_only_an_object_has_fields(raw: bytes) -> None:
+    with pytest.raises(Malformed, match="not an object"):
+        strict.fields(raw)
+    with pytest.raises(Malformed, match="not an object"):
+        strict.fields(b'{"a":' + raw + b"}")["a"].fields()
+
+
+# -- against an oracle: the standard library, with every rule checked by a walk --------------------
+
+
+def oracle(raw: bytes, depth: int, members: int, digits: int) -> object:
+    """What `strict.parse` promises, slowly. Raises ValueError."""
+
+    def check(condition: bool) -> None:
+        if not condition:
+            raise ValueError
+
+    def constant(_: str) -> None:
+        raise ValueError
+
+    def whole(text: str) -> int:
+        check(len(text.replace("-", "")) <= digits)
+        return int(text)
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        check(len(items) <= members)
+        check(len({key for key, _ in items}) == len(items))
+        return dict(items)
+
+    def walk(value: Any, levels: int) -> None:
+        if isinstance(value, str):
+            value.encode()
+        elif isinstance(value, float):
+            check(math.isfinite(value))
+        elif isinstance(value, (list, dict)):
+            check(levels > 0)
+            for part in value if isinstance(value, list) else [*value.keys(), *value.values()]:
+                walk(part, levels - 1)
+
+    text = raw.decode("utf-8")
+    value = json.loads(text, parse_constant=constant, parse_int=whole, object_pairs_hook=pairs)
+    walk(value, depth)
+    return value
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**22), 10**22) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=20,
+)
+TOKENS = [
+    *(
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        " ",
+        "\n",
+        "\t",
+        '"',
+        "\\",
+        "-",
+        "é",
+        "\ufeff",
+        "null",
+        "NaN",
+        "Infinity",
+    ),
+    *("0", "1.5", "1e999", "12345678901234567890", '"a"', '"b"', '"a":', '"\\ud800"', '"\\ud83d\\ude00"'),
+]
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A document with one byte replaced by up to three others."""
+    raw = json.dumps(draw(values)).encode()
+    at = draw(st.integers(0, len(raw) - 1))
+    return raw[:at] + draw(st.binary(max_size=3)) + raw[at + 1 :]
+
+
+@st.composite
+def written(draw: st.DrawFn) -> bytes:
+    return json.dumps(draw(values), ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
+
+
+scrambled = st.lists(st.sampled_from(TOKENS), max_size=12).map(lambda parts: "".join(parts).encode())
+documents = st.binary(max_size=24) | scrambled | damaged() | written()
+
+
+@given(documents, st.integers(1, 6), st.integers(1, 4), st.integers(1, 21))
+def test_agrees_with_the_oracle_on_any_bytes(raw: bytes, depth: int, members: int, digits: int) -> None:
+    try:
+        expected = oracle(raw, depth, members, digits)
+    except ValueError:
+        with pytest.raises(Malformed):
+            strict.parse(raw, depth=depth, members=members, digits=digits)
+        return
+    assert strict.parse(raw, depth=depth, members=members, digits=digits) == expected
+    assert json.loads(strict.payload(raw, depth=depth, members=members, digits=digits)) == expected
+
+
+@given(st.dictionaries(st.text(max_size=5), values, max_size=5), st.sampled_from([None, 1, "\n"]))
+def test_the_source_of_every_member_is_the_member(document: dict[str, Any], indent: int | str | None) -> None:
+    text = json.dumps(document, indent=indent)
+    try:
+        oracle(text.encode(), 64, 1000, 20)
+    except ValueError:
+        return
+    found = strict.fields(text)
+    assert list(found) == list(document)
+    for key, member in found.items():
+        assert member.value == document[key]
+        assert json.loads(member.raw) == document[key]
+        assert b"\n" not in member.raw
