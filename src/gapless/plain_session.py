@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from .core.cursor import Lost, Reason, State
@@ -34,42 +35,45 @@ class PlainSession(Session):
         client: str,
         grant: Grant,
         about: Client,
+        query: Sequence[plain.Subscribe] = (),
         batch: bool = False,
         pace: float = 0.0,
     ) -> None:
         super().__init__(node, rules, outlet, client=client, grant=grant, about=about, pace=pace)
         self.framing = framing
         self.batch = batch
+        self._query: Sequence[plain.Subscribe] = query
         self._commands = Rate(node.limits.commands, node.limits.commands_burst)
         self._hurry = 0
 
     # -- in
 
-    async def handle(self, text: str) -> None:
-        """One text frame of the client. Raises Disconnect when it was one too many."""
+    async def begin(self) -> None:
+        """Subscribe to the channels of the query; a refusal is told and the others go on."""
+        query, self._query = self._query, ()
+        for command in query:
+            await self._answer(command)
+
+    async def handle(self, message: str | bytes) -> None:
+        """One frame of the client. Raises Disconnect when it was one too many."""
+        if isinstance(message, bytes):
+            raise Disconnect(1003, "this door speaks text frames only")
         await self._throttle()
-        limits = self.node.limits
-        id: int | str | None = None  # noqa: A001
-        channel: str | None = None
         try:
-            command = decode(text, limits)
-            id, channel = command.id, getattr(command, "channel", None)  # noqa: A001
-            await self._obey(command)
+            command = decode(message, self.node.limits)
         except plain.BadCommand as error:
             self.refuse(error, error.id, error.channel)
-        except ClientError as error:
-            self.refuse(error, id, channel)
-        except BrokerError:
-            self.refuse(Internal("the broker did not answer; try again"), id, channel)
+        else:
+            await self._answer(command)
 
-    async def obey_query(self, command: plain.Subscribe) -> None:
-        """Subscribe to a channel of the query; a refusal is told and the others go on."""
+    async def _answer(self, command: plain.Command) -> None:
+        channel = None if isinstance(command, plain.Ping) else command.channel
         try:
-            await self.subscribe(command)
+            await self._obey(command)
         except ClientError as error:
-            self.refuse(error, None, command.channel)
+            self.refuse(error, command.id, channel)
         except BrokerError:
-            self.refuse(Internal("the broker did not answer; try again"), None, command.channel)
+            self.refuse(Internal("the broker did not answer; try again"), command.id, channel)
 
     async def _obey(self, command: plain.Command) -> None:
         match command:
@@ -140,7 +144,7 @@ class PlainSession(Session):
             ClientError: refused.
             BrokerError: the history could not be read.
         """
-        subscription = await self.begin(command.channel, self.view_for(command.joins), command.since)
+        subscription = await self.take_seat(command.channel, self.view_for(command.joins), command.since)
         try:
             await Replay(self, subscription, command).run()
         except BaseException:

@@ -185,7 +185,9 @@ class Session:
 
     # -- commands that all doors share
 
-    async def begin(self, name: str, view: View, since: Position | None, data: Any = None) -> Subscription:
+    async def take_seat(
+        self, name: str, view: View, since: Position | None, data: Any = None
+    ) -> Subscription:
         """Take a seat in a channel: authorised, joined and present, its cursor not yet placed.
 
         After this nothing may be awaited between placing the cursor and queueing the reply.

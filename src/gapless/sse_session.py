@@ -50,7 +50,7 @@ class SseSession(Session):
             ClientError: refused.
             BrokerError: the history could not be read.
         """
-        subscription = await self.begin(channel, self.view_for(), since)
+        subscription = await self.take_seat(channel, self.view_for(), since)
         cursor, ring = subscription.cursor, subscription.ring
         interest = ring.head
         try:

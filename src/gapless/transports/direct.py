@@ -1,0 +1,200 @@
+"""The fast path on the application's side: sessions that write to the connection's own transport.
+
+No task, no queue and no scope while a connection is idle: a publication goes from the ring to the
+socket in one call, and a message of the client arrives by callback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from ..errors import Disconnect
+from ..hub import Hub
+
+if TYPE_CHECKING:
+    from .conversation import MakeTalk, Talk
+
+EXTENSION = "gapless.connection"
+"""The name under which a server offers a `Connection` in the ASGI scope's extensions."""
+
+WAITING_MESSAGES = 64
+"""Messages of a client that wait for the one being handled; with more, reading stops."""
+
+
+class Connection(Protocol):
+    """What a server offers beside ASGI."""
+
+    transport: asyncio.Transport
+
+    def detach(
+        self,
+        on_message: Callable[[str | bytes], None],
+        on_writable: Callable[[bool], None],
+        on_closed: Callable[[int], None],
+    ) -> None:
+        """Take over: the ASGI call may return, and the connection lives on.
+
+        `on_message` gets each message, `on_writable` whether the transport wants more, and
+        `on_closed` the close code, once.
+        """
+
+    def close(self, code: int, reason: str) -> None:
+        """Send a close frame behind what was written, and wait a while for the answer."""
+
+    def abort(self) -> None:
+        """Cut the connection off without a word."""
+
+    def pause_reading(self, paused: bool) -> None: ...
+
+
+class DirectFraming:
+    """Messages as WebSocket frames (RFC 6455, 5.2: final, unmasked), ready for the socket."""
+
+    def __init__(self, *, text: bool) -> None:
+        self.name = "text-frames" if text else "binary-frames"
+        self._first = 0x81 if text else 0x82
+
+    def wrap(self, message: bytes) -> bytes:
+        size = len(message)
+        if size < 126:
+            return bytes((self._first, size)) + message
+        if size < 65536:
+            return bytes((self._first, 126)) + size.to_bytes(2) + message
+        return bytes((self._first, 127)) + size.to_bytes(8) + message
+
+    def join(self, frames: list[bytes]) -> bytes:
+        return frames[0] if len(frames) == 1 else b"".join(frames)
+
+    def concat(self, chunks: list[bytes]) -> bytes:
+        return b"".join(chunks)
+
+
+TEXT = DirectFraming(text=True)
+BINARY = DirectFraming(text=False)
+
+
+class DirectOutlet:
+    """Writes at once. There is room while the transport does not ask to pause."""
+
+    __slots__ = ("_buffered", "_connection", "_max_reply_bytes", "_write", "_written", "closing", "room")
+
+    def __init__(self, connection: Connection, *, max_reply_bytes: int) -> None:
+        self._connection = connection
+        self._write = connection.transport.write
+        self._buffered = connection.transport.get_write_buffer_size
+        self._max_reply_bytes = max_reply_bytes
+        self._written = 0
+        self.room = True
+        self.closing = False
+
+    def push(self, chunk: bytes, size: int) -> None:
+        self._written += size
+        self._write(chunk)
+
+    def reply(self, frame: bytes) -> bool:
+        if self.closing:
+            return True
+        if not self.room:
+            buffered = self._buffered()
+            if buffered > self._max_reply_bytes and len(frame) < buffered:
+                return False
+        self._written += len(frame)
+        self._write(frame)
+        return True
+
+    @property
+    def waiting(self) -> bool:
+        return self._buffered() > 0
+
+    @property
+    def progressed(self) -> int:
+        return self._written - self._buffered()
+
+    def close(self, code: int, reason: str) -> None:
+        if not self.closing:
+            self.closing = True
+            self.room = False
+            self._connection.close(code, reason)
+
+    def abort(self) -> bool:
+        self.closing = True
+        self.room = False
+        self._connection.abort()
+        return True
+
+
+class DirectConversation:
+    """One connection: its session, its outlet, and the message that is being handled."""
+
+    __slots__ = ("_binary", "_connection", "_handling", "_hub", "_outlet", "_talk", "_waiting")
+
+    def __init__(self, hub: Hub, connection: Connection, *, binary: bool) -> None:
+        self._hub = hub
+        self._connection = connection
+        self._binary = binary
+        self._outlet = DirectOutlet(connection, max_reply_bytes=hub.limits.reply_bytes)
+        self._talk: Talk
+        self._waiting: list[str | bytes] | None = None
+        self._handling: asyncio.Task[None] | None = None
+
+    async def run(self, make: MakeTalk) -> None:
+        """Begin, then let the ASGI call end while the connection goes on."""
+        self._talk = talk = make(self._outlet, BINARY if self._binary else TEXT)
+        self._connection.detach(self._on_message, self._on_writable, self._on_closed)
+        talk.open()
+        try:
+            await talk.begin()
+        except Disconnect as disconnect:
+            talk.close(disconnect)
+        except Exception:
+            self._hub.counters.session_errors += 1
+            talk.close(Disconnect(3004))
+            raise
+        if self._waiting:
+            self._handle_next()
+
+    # -- the server's callbacks
+
+    def _on_writable(self, writable: bool) -> None:
+        self._outlet.room = writable and not self._outlet.closing
+        if writable:
+            self._talk.on_room()
+
+    def _on_closed(self, code: int) -> None:
+        self._outlet.closing = True
+        self._outlet.room = False
+        self._talk.end(Disconnect(code, "connection closed"))
+
+    def _on_message(self, message: str | bytes) -> None:
+        if self._talk.closed is not None:
+            return
+        if self._waiting is None:
+            self._waiting = []
+        self._waiting.append(message)
+        if len(self._waiting) >= WAITING_MESSAGES:
+            self._connection.pause_reading(True)
+        if self._handling is None:
+            self._handle_next()
+
+    def _handle_next(self) -> None:
+        self._handling = self._hub.node.spawn(self._handle())
+
+    async def _handle(self) -> None:
+        """Handle what waits, one after the other, then leave nothing behind."""
+        talk = self._talk
+        try:
+            while self._waiting and talk.closed is None:
+                message = self._waiting.pop(0)
+                if len(self._waiting) == WAITING_MESSAGES - 1:
+                    self._connection.pause_reading(False)
+                await talk.handle(message)
+        except Disconnect as disconnect:
+            talk.close(disconnect)
+        except Exception:
+            talk.close(Disconnect(3004))
+            raise
+        finally:
+            self._handling = None
+            self._waiting = None

@@ -1,0 +1,132 @@
+"""Runs uvicorn for one hub, and ends it within two seconds whatever is connected."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.importer import ImportFromStringError, import_from_string
+
+from ..errors import ConfigError
+from .bounded_http import HEADERS_BYTES, BoundedHttpProtocol
+from .listening import BACKLOG
+
+GRACE_SECONDS = 1
+"""For connections that do not end by themselves once the hub is drained."""
+DRAIN_SECONDS = 0.3
+"""For the last words of sessions to be written before their sockets are closed."""
+SHUTDOWN_SECONDS = 1.5
+"""For everything after the drain, the application's own shutdown included."""
+OPEN_FILES = 65_536
+"""What the soft limit of open files is raised to, as far as the hard one allows."""
+
+Asgi = Callable[[Any, Any, Any], Any]
+
+
+class Server(uvicorn.Server):
+    """uvicorn that lets the hub say goodbye first.
+
+    A first signal drains; a second one, of either kind, ends at once.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, drain: Callable[[], None], started: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._when_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._when_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        # Before uvicorn's own goodbye (1012), which would say nothing of coming back.
+        self._drain()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=DRAIN_SECONDS)
+        try:
+            async with asyncio.timeout(SHUTDOWN_SECONDS):
+                await super().shutdown(sockets)
+        except TimeoutError:
+            logging.getLogger(__name__).warning(
+                "the shutdown took longer than %s s and was cut short", SHUTDOWN_SECONDS
+            )
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            self.force_exit = True
+        super().handle_exit(sig, frame)
+
+
+def run(
+    app: Asgi,
+    sockets: Sequence[socket.socket],
+    *,
+    drain: Callable[[], None],
+    message_bytes: int,
+    ws: str = "websockets-sansio",
+    started: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until a signal asks for the end; must be called in the main thread.
+
+    `drain` closes what the hub holds open; it is called in the event loop. `ws` is a name that
+    uvicorn knows or `module:Class`. After Ctrl-C this raises KeyboardInterrupt; SIGTERM ends the
+    process, as it would without a handler.
+
+    Raises:
+        ConfigError: `ws` names no protocol.
+    """
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=BoundedHttpProtocol,
+        ws=websocket_protocol(ws),
+        ws_max_size=message_bytes,
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        h11_max_incomplete_event_size=HEADERS_BYTES,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        backlog=BACKLOG,
+    )
+    raise_open_files()
+    Server(config, drain, started).run(list(sockets))
+
+
+def websocket_protocol(name: str) -> str | type[asyncio.Protocol]:
+    """What uvicorn takes as `ws`. Raises ConfigError where the name stands for nothing."""
+    known = ("websockets-sansio", "websockets", "wsproto")
+    if name in known:
+        return name
+    try:
+        protocol = import_from_string(name)
+    except (ImportFromStringError, ImportError) as error:
+        raise ConfigError(f"ws is {', '.join(known)} or module:Class, not {name!r}: {error}") from None
+    if not (isinstance(protocol, type) and issubclass(protocol, asyncio.Protocol)):
+        raise ConfigError(f"ws: {name} is no asyncio.Protocol")
+    return protocol
+
+
+def raise_open_files(wanted: int = OPEN_FILES) -> None:
+    """Every connection is an open file, and the usual soft limit of 1024 is for programs of another time."""
+    import resource  # not on every platform
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    target = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < target:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
+        except (OSError, ValueError):
+            pass  # some systems allow less than they say; it works with fewer connections
