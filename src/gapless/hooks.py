@@ -18,6 +18,7 @@ from typing import Any
 from .errors import ClientError, Disconnect, Internal, PermissionDenied
 from .metrics import Counters
 from .model import Grant, Position
+from .options import ChannelOptions
 from .patterns import Pattern
 
 log = logging.getLogger("gapless")
@@ -27,12 +28,13 @@ Hook = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A connection, as hooks see it."""
+    """A connection, as hooks see it. `meta` is what the token or the on_connect hook kept for it."""
 
     id: str
     user: str = ""
     transport: str = "websocket"
     address: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,63 @@ class SubscribeEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Seat:
+    """What an on_subscribe hook may give along: for this subscription only.
+
+    `info` is what others see of the member in this channel, `data` goes to the client with the
+    reply; both JSON values. `expires_at` is Unix seconds. `options` replaces the channel's.
+    """
+
+    info: Any = None
+    data: Any = None
+    expires_at: float | None = None
+    options: ChannelOptions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnsubscribeEvent:
+    """A client left a channel, or lost its connection."""
+
+    client: Client
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEvent:
+    """A channel got its first subscriber on this node, or lost its last."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class RpcEvent:
+    """A client calls `method`; what the hook returns is the answer, as JSON."""
+
+    client: Client
+    method: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEvent:
+    """A client sent a message that wants no answer."""
+
+    client: Client
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshEvent:
+    """A connection, or with `channel` a subscription, is about to expire.
+
+    Return the Unix time until which it goes on, or None to let it expire.
+    """
+
+    client: Client
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PublishEvent:
     """A client wants to publish. Return None to let `data` pass, or a `Replace` with other data.
 
@@ -76,9 +135,11 @@ class PublishEvent:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """What is published instead."""
+    """What is published instead, and how. `tags` and `skip_history` are those of `Hub.publish`."""
 
     data: Any
+    tags: Mapping[str, str] | None = None
+    skip_history: bool = False
 
 
 @dataclass(frozen=True, slots=True)

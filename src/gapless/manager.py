@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketState
 
 from .brokers.memory import MemoryBroker
 from .core.cursor import Lost
-from .core.log import Entry
+from .core.log import Entry, SteadyView
 from .errors import Disconnect
 from .hooks import Client
 from .hub import Hub, encode
@@ -249,7 +249,7 @@ class _DropInSession(Session):
             self._on_end(self)
 
 
-class _RawView:
+class _RawView(SteadyView):
     """Each message as it was broadcast."""
 
     key = "drop-in"

@@ -105,8 +105,9 @@ class Draft:
 class Grant:
     """What a connection may do, as its token or the `on_connect` hook said.
 
-    `info` is JSON bytes that others see in presence. `expires_at` is Unix seconds, None for
-    never. `operator` passes every check: it holds the server's own credential.
+    `info` is JSON bytes that others see in presence, `data` JSON bytes for the connect reply.
+    `expires_at` is Unix seconds, None for never. `channels` are subscribed on the client's behalf.
+    `operator` passes every check: it holds the server's own credential.
     """
 
     user: str = ""

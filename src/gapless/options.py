@@ -42,6 +42,8 @@ class ChannelOptions:
     """Keep who is subscribed."""
     join_leave: bool = False
     """Announce who comes and goes to the subscribers that ask for it; needs `presence`."""
+    force_push_join_leave: bool = False
+    """Announce it to every subscriber, asked or not."""
     client_subscribe: bool = True
     """Clients may subscribe; a hook may still refuse."""
     client_publish: bool = False
@@ -50,11 +52,29 @@ class ChannelOptions:
     """Clients that are subscribed may read the history."""
     client_presence: bool = True
     """Clients that are subscribed may read who else is."""
+    anonymous: bool = True
+    """Clients without a user id may do the four as well."""
+    user_limited: bool = True
+    """A name that ends in `#1,2` admits the users 1 and 2 and nobody else."""
+
+    # -- on the Centrifuge doors
+    recovery: Literal["stream", "cache", "off"] = "stream"
+    """What a client that comes back gets from the history: all it missed, the newest, or nothing."""
+    auto_cache_recover: bool = False
+    """With `recovery="cache"`: also clients that do not ask get the newest publication."""
+    delta: bool = False
+    """Clients may ask for Fossil deltas instead of whole publications."""
+    delta_publish: bool = False
+    """Publish everything for deltas, also where the publisher does not say so."""
+    tags_filter: bool = False
+    """Clients may ask for publications with certain tags only."""
 
     def __post_init__(self) -> None:
         _check_numbers(self, at_least={"ring": 1, "ring_bytes": 1})
         if self.on_gap not in get_args(OnGap):
             raise ConfigError(f"on_gap is one of {', '.join(get_args(OnGap))}, not {self.on_gap!r}")
+        if self.recovery not in ("stream", "cache", "off"):
+            raise ConfigError(f"recovery is one of stream, cache, off, not {self.recovery!r}")
         if self.join_leave and not self.presence:
             raise ConfigError("join_leave needs presence: set presence=True as well")
         if self.history_age is not None and self.idle_expiry <= self.history_age:
@@ -144,6 +164,8 @@ class Limits:
     """Seconds between pings on the Centrifuge doors."""
     pong_timeout: float = 8.0
     """Seconds a pong may take; later: 3012."""
+    expiry_grace: float = 25.0
+    """Seconds that an expired connection or subscription may take to refresh; then 3005, 2501, 3006."""
     connect_timeout: float = 10.0
     """Seconds from the upgrade to the connect command; later: 3502."""
     heartbeat: float = 15.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .core.cursor import Lost, Reason
-from .core.log import Entry, View
+from .core.log import Entry, SteadyView, View
 from .core.outbox import Outlet
 from .errors import BrokerError, ClientError, Disconnect
 from .hooks import Client
@@ -105,7 +105,7 @@ class SseSession(Session):
             self._spoke_at = now
 
 
-class _ManyView:
+class _ManyView(SteadyView):
     """Events of one connection over several channels: only the message is shared, the id is its own."""
 
     def __init__(self, positions: dict[str, Position], *, joins: bool) -> None:

@@ -127,6 +127,8 @@ class Subscription:
         if chunk.excluded and session.client in chunk.excluded:
             chunk = ring.chunk_for(session.client, self.view, cursor.index, limits.flush_bytes)
         cursor.advance(chunk.end, chunk.last_offset)
+        if self.view.fresh and chunk.shown:
+            self.view = self.view.following
         if chunk.end != ring.head:
             # More than one write holds: the rest when it has gone out.
             channel.mark_lagging(self)
@@ -148,6 +150,7 @@ class Subscription:
     def _jump(self) -> None:
         before = self.cursor.index
         lost = self.cursor.jump(self.ring)
+        self.view = self.view.restarted
         self.session.node.counters.conflated += self.cursor.index - before
         if lost is not None:
             self.session.tell_lost(self, lost)
@@ -158,6 +161,7 @@ class Subscription:
             self._jump()
         elif channel.options.history:
             cursor.leave_ring()
+            self.view = self.view.restarted
             channel.lagging.pop(self, None)
             self.session.node.spawn(self.read_on())
         else:

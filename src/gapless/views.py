@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, Protocol
 
-from .core.log import Entry, Kind
+from .core.log import Entry, Kind, SteadyView
 from .protocol import plain, sse
 
 SEND_BYTES = 16 * 1024
@@ -28,7 +28,7 @@ class Framing(Protocol):
         """Several joins as one write."""
 
 
-class PlainView:
+class PlainView(SteadyView):
     """Each entry is a frame of its own."""
 
     def __init__(self, framing: Framing, *, joins: bool) -> None:
@@ -49,7 +49,7 @@ class PlainView:
         return self._framing.join(frames)
 
 
-class BatchView:
+class BatchView(SteadyView):
     """Several publications become one frame; what is not a publication stays alone."""
 
     def __init__(self, framing: Framing, *, joins: bool) -> None:
@@ -86,7 +86,7 @@ class BatchView:
             messages.append(plain.batch(channel, items))
 
 
-class SseView:
+class SseView(SteadyView):
     """Each publication is one event. With a single channel its id is shared like the rest."""
 
     def __init__(self, *, joins: bool, with_id: bool) -> None:

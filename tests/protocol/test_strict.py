@@ -184,6 +184,22 @@ def test_only_an_object_has_fields(raw: bytes) -> None:
         strict.fields(b'{"a":' + raw + b"}")["a"].fields()
 
 
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"a"', '{"a":', '{"a":1', '{"a":1,', "{1:1}", "{{}:1}", "[" * 9999, "[]"]
+)
+def test_what_cannot_be_told_apart_has_no_loose_fields(text: str) -> None:
+    with pytest.raises(Malformed):
+        strict.loose_fields(text)
+
+
+def test_loose_fields_tell_where_a_fault_lies() -> None:
+    source = '{"id":1, "data": [NaN, "\\ud800"] , "x":{"a":1,"a":2}}'
+    found = strict.loose_fields(source)
+    assert list(found) == ["id", "data", "x"]
+    assert found["data"].replaced("null") == '{"id":1, "data": null , "x":{"a":1,"a":2}}'
+    assert found["x"].replaced("0") == '{"id":1, "data": [NaN, "\\ud800"] , "x":0}'
+
+
 # -- against an oracle: the standard library, with every rule checked by a walk --------------------
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 from ..errors import Gap
 from ..model import Member, Publication
@@ -54,6 +54,18 @@ class View(Protocol):
     @property
     def key(self) -> Hashable: ...
 
+    @property
+    def fresh(self) -> bool:
+        """Must the first publication be shown without reference to one before it?"""
+
+    @property
+    def following(self) -> View:
+        """How the same group sees entries after its first publication."""
+
+    @property
+    def restarted(self) -> View:
+        """How it sees them after publications were left out."""
+
     def frame(self, channel: str, entry: Entry, previous: Entry | None) -> Any | None:
         """One entry as this view's wire wants it (anything with a length), or None: not shown.
 
@@ -62,6 +74,20 @@ class View(Protocol):
 
     def join(self, channel: str, frames: list[Any]) -> Any:
         """What the transport writes in one go, from one or more frames."""
+
+
+class SteadyView:
+    """A view that shows an entry the same way whatever was shown before it."""
+
+    fresh = False
+
+    @property
+    def following(self) -> Self:
+        return self
+
+    @property
+    def restarted(self) -> Self:
+        return self
 
 
 class Chunk(NamedTuple):
@@ -303,7 +329,7 @@ class Ring:
         frames: list[Any] = []
         excluded: set[str] = set()
         size, last_offset, at = 0, 0, index
-        before = self.previous(index)
+        before = None if view.fresh else self.previous(index)
         for entry in self.entries(index):
             publication = entry.publication
             barred = publication.exclude if publication is not None else None
@@ -319,7 +345,8 @@ class Ring:
             if entry.offset:
                 last_offset = entry.offset
             if publication is not None:
-                before = entry
+                # Whoever was left out does not know it; nothing may build on it for him.
+                before = None if barred is not None and barred == exclude else entry
             at += 1
         data = view.join(self.channel, frames) if frames else None
         return Chunk(data, size, at, len(frames), last_offset, frozenset(excluded) if excluded else _NOBODY)

@@ -142,13 +142,18 @@ def _scan(text: str, at: int, decoder: json.JSONDecoder) -> tuple[object, int]:
 
 
 def _members(text: str, at: int, decoder: json.JSONDecoder) -> list[tuple[str, Raw]]:
-    """The members of the object that begins at or after `at`, in a text known to be valid JSON."""
+    """The members of the object that begins at or after `at`.
+
+    In a text that is not known to be valid JSON, also ValueError, IndexError or RecursionError.
+    """
     at = _skip(text, at)
     if text[at] != "{":
         raise Malformed("not an object")
     found: list[tuple[str, Raw]] = []
     at = _skip(text, at + 1)
     while text[at] != "}":
+        if text[at] != '"':
+            raise Malformed("a key that is no string")
         key, at = _PLAIN.raw_decode(text, at)
         start = _skip(text, _skip(text, at) + 1)  # over the colon
         value, end = _scan(text, start, decoder)

@@ -14,12 +14,12 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
-from ..credential import Credential, Via
+from ..auth.credential import Credential, Via
+from ..auth.origin import OriginPolicy
 from ..errors import ClientError, Disconnect, GaplessError
 from ..hooks import Client, ConnectEvent, grant_from
 from ..hub import Hub
 from ..model import Grant
-from ..origin import OriginPolicy
 
 log = logging.getLogger("gapless")
 

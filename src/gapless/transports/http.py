@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from ..api import BadBody, call
-from ..attempts import Attempts
+from ..auth.attempts import Attempts
 from ..hub import Hub
 from ..options import Limits
 from ..protocol.strict import Malformed, parse

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.\-]*)://(.+)", re.ASCII | re.IGNORECASE)
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.\-]+)(?::([0-9]{1,5}))?", re.ASCII | re.IGNORECASE)
@@ -108,9 +108,7 @@ def parse_origin(text: str) -> Origin | None:
 
 
 def _is_own(origin: Origin, host: str, scheme: str) -> bool:
-    return origin == _authority(host, scheme) or (
-        origin.scheme == "https" and origin == _authority(host, "https")
-    )
+    return origin in (_authority(host, scheme), _authority(host, "https"))
 
 
 def _authority(text: str, scheme: str) -> Origin | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from .errors import ConfigError
+from ..errors import ConfigError
 
 _PUBLISHED = frozenset(
     {

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from enum import Enum
 from urllib.parse import quote
 
-from .errors import ConfigError
+from ..errors import ConfigError
 from .strength import check_strength
 
 MIN_TOKEN_BYTES = 16

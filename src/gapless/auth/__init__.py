@@ -1,0 +1,1 @@
+"""Who may come in, and where: origins, the server's credential, signed tokens."""
