@@ -408,6 +408,32 @@ class Hub:
         self.hooks.add("disconnect", None, function)
         return function
 
+    def on_unsubscribe(self, pattern: str | H) -> Any:
+        """Tell when a client left a channel: see `UnsubscribeEvent`."""
+        return self._on("unsubscribe", pattern)
+
+    def on_occupied(self, pattern: str | H) -> Any:
+        """Tell when a channel gets its first subscriber on this node: see `ChannelEvent`."""
+        return self._on("occupied", pattern)
+
+    def on_vacated(self, pattern: str | H) -> Any:
+        """Tell when a channel loses its last subscriber on this node: see `ChannelEvent`."""
+        return self._on("vacated", pattern)
+
+    def on_rpc(self, pattern: str | H) -> Any:
+        """Answer a call of a client: `@hub.on_rpc("sum")`, by method name or pattern: see `RpcEvent`."""
+        return self._on("rpc", pattern)
+
+    def on_message(self, function: H) -> H:
+        """Take a message of a client that wants no answer: see `MessageEvent`."""
+        self.hooks.add("message", None, function)
+        return function
+
+    def on_refresh(self, function: H) -> H:
+        """Ask before a connection or subscription expires: see `RefreshEvent`."""
+        self.hooks.add("refresh", None, function)
+        return function
+
     def on_subscribe(self, pattern: str | H) -> Any:
         """Ask before a client subscribes: `@hub.on_subscribe("orders:{order_id}")`, or without a pattern."""
         return self._on("subscribe", pattern)

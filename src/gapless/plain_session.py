@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from .core.cursor import Lost, Reason, State
 from .core.log import View
 from .core.outbox import Outlet
-from .core.rate import Rate
 from .errors import BrokerError, ClientError, Disconnect, Internal, UnknownChannel
 from .hooks import Client
 from .model import Grant, History, Position, Publication
@@ -20,6 +18,9 @@ from .protocol.strict import parse
 from .session import Rules, Session
 from .subscription import Subscription
 from .views import BatchView, Framing, PlainView
+
+HEAD_BYTES = 2 * 1024
+"""What a history frame says before and after its items, at most."""
 
 
 class PlainSession(Session):
@@ -43,8 +44,6 @@ class PlainSession(Session):
         self.framing = framing
         self.batch = batch
         self._query: Sequence[plain.Subscribe] = query
-        self._commands = Rate(node.limits.commands, node.limits.commands_burst)
-        self._hurry = 0
 
     # -- in
 
@@ -58,7 +57,7 @@ class PlainSession(Session):
         """One frame of the client. Raises Disconnect when it was one too many."""
         if isinstance(message, bytes):
             raise Disconnect(1003, "this door speaks text frames only")
-        await self._throttle()
+        await self.throttle()
         try:
             command = decode(message, self.node.limits)
         except plain.BadCommand as error:
@@ -89,19 +88,6 @@ class PlainSession(Session):
             case plain.Publish():
                 position = await self.publish(command.channel, command.payload, parse(command.payload))
                 self.say(plain.published(command.channel, position, command.id))
-
-    async def _throttle(self) -> None:
-        """Stop reading while commands come too fast; give up on a client that keeps at it."""
-        wait = self._commands.wait(self._loop.time())
-        if wait:
-            self._hurry += 1
-            self.node.counters.rate_limited += 1
-            if self._hurry > self.node.limits.commands_burst:
-                raise Disconnect(3013)
-            await asyncio.sleep(wait)
-        elif self._hurry:
-            self._hurry -= 1
-        self._commands.take(self._loop.time())
 
     def refuse(self, error: ClientError, id: int | str | None, channel: str | None) -> None:  # noqa: A002
         """Say what was wrong. Raises Disconnect when that happens too often."""
@@ -173,7 +159,6 @@ class Replay:
         if not self._has_history():
             await session.until_room()
             self._check_current()
-            self._cursor.stand_at_head(self._subscription.ring)
             self._write(
                 History([], Position(0, ""), 0), [], more=False, recovered=_nothing(command), id=command.id
             )
@@ -190,10 +175,11 @@ class Replay:
             fresh, _ = self._cursor.admit(page)
         recovered = None if command.since is None else lost is None
         goal = page.top.offset
+        items = self._fit(fresh)
         more = self._cursor.offset < goal
         self._write(
             page,
-            fresh,
+            items,
             more=more,
             recovered=recovered,
             lost=None if lost is None or recovered is None else (lost.first, lost.last),
@@ -224,9 +210,24 @@ class Replay:
 
     async def _page(self, after: int | None) -> History:
         node = self._session.node
-        # A frame holds offsets and brackets beside the payloads; leave room for them.
+        # A frame holds offsets and brackets beside the payloads: what is read should mostly fit.
         size = node.limits.history_frame_bytes * 3 // 4
         return await node.page(self._subscription.name, after=after, max_bytes=size, limit=2048)
+
+    def _fit(self, publications: list[Publication]) -> list[bytes]:
+        """As many of them as one frame holds, encoded; the cursor then stands behind the last of these."""
+        room = self._session.node.limits.history_frame_bytes - HEAD_BYTES
+        items: list[bytes] = []
+        for publication in publications:
+            if publication.exclude == self._session.client:
+                continue
+            item = plain.item(publication)
+            room -= len(item) + 1
+            if items and room < 0:
+                self._cursor.offset = publication.offset - 1
+                break
+            items.append(item)
+        return items
 
     async def _go_on(self, goal: int) -> None:
         session, cursor = self._session, self._cursor
@@ -245,7 +246,8 @@ class Replay:
                     if lost.reason is Reason.EPOCH:
                         goal = page.top.offset
                 if fresh or cursor.offset >= goal:
-                    self._write(page, fresh, more=cursor.offset < goal)
+                    items = self._fit(fresh)
+                    self._write(page, items, more=cursor.offset < goal)
         except BrokerError:
             session.close(Disconnect(3004))
         except Disconnect:
@@ -262,7 +264,7 @@ class Replay:
     def _write(
         self,
         page: History,
-        publications: list[Publication],
+        items: list[bytes],
         *,
         more: bool,
         recovered: bool | None = None,
@@ -274,7 +276,7 @@ class Replay:
                 self._subscription.name,
                 page.top,
                 page.oldest,
-                [plain.item(p) for p in publications if p.exclude != self._session.client],
+                items,
                 more=more,
                 recovered=recovered,
                 lost=lost,

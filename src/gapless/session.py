@@ -8,25 +8,38 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
+from .auth.namespaces import parse_channel
 from .core.cursor import Lost
 from .core.log import View
 from .core.outbox import Outlet
 from .core.rate import Rate
 from .errors import (
     AlreadySubscribed,
-    BadRequest,
+    BrokerError,
     ClientError,
     Disconnect,
     Internal,
     LimitExceeded,
+    Overloaded,
     PermissionDenied,
     TooManyRequests,
     UnknownChannel,
 )
-from .hooks import Client, DisconnectEvent, Hooks, PublishEvent, Replace, SubscribeEvent
+from .hooks import (
+    ChannelEvent,
+    Client,
+    DisconnectEvent,
+    Hooks,
+    PublishEvent,
+    Replace,
+    Seat,
+    SubscribeEvent,
+    UnsubscribeEvent,
+)
 from .model import Draft, Grant, Member, Position
 from .node import Node
 from .options import ChannelOptions
@@ -34,6 +47,28 @@ from .receipt import Receipt
 from .subscription import Subscription
 
 log = logging.getLogger("gapless")
+
+
+@dataclass(slots=True)
+class Admission:
+    """How a client was let into a channel. `options` are those of this seat; `info` is JSON bytes that
+    others see of it here, `data` JSON bytes for the reply.
+    """
+
+    options: ChannelOptions
+    info: bytes | None = None
+    data: bytes = b""
+    expires_at: float | None = None
+    """Unix seconds; None: it never expires."""
+    client_refreshes: bool = False
+    """By a token; otherwise the application's hook is asked."""
+    server_side: bool = False
+    """Was the client subscribed by the server?"""
+    from_token: bool = False
+    """Did the connection's own token or hook name this channel?"""
+
+
+Admit = Callable[[ChannelOptions], Awaitable[Admission]]
 
 
 class Rules:
@@ -87,6 +122,8 @@ class Session:
         self._moved_at = 0.0
         self._loop = asyncio.get_running_loop()
         limits = node.limits
+        self._commands = Rate(limits.commands, limits.commands_burst)
+        self._hurry = 0
         self._subscribe_rate = Rate(limits.subscribe_rate, limits.subscribe_burst)
         self._publish_rate = Rate(limits.publish_rate, limits.publish_burst)
         self._read_rate = Rate(limits.read_rate, limits.read_burst)
@@ -186,14 +223,17 @@ class Session:
     # -- commands that all doors share
 
     async def take_seat(
-        self, name: str, view: View, since: Position | None, data: Any = None
+        self, name: str, view: View, since: Position | None, *, admit: Admit | None = None
     ) -> Subscription:
         """Take a seat in a channel: authorised, joined and present, its cursor not yet placed.
 
-        After this nothing may be awaited between placing the cursor and queueing the reply.
+        `admit` decides instead of the options and hooks, after it was found that the channel can
+        be. After this nothing may be awaited between placing the cursor and queueing the reply.
 
         Raises:
             ClientError: refused; nothing is left behind.
+            Disconnect: refused for good.
+            BrokerError: the broker did not answer.
         """
         if not self._subscribe_rate.take(self._loop.time()):
             raise self._too_fast()
@@ -205,55 +245,87 @@ class Session:
             raise LimitExceeded("subscriptions of this connection", limit, len(self.subscriptions) + 1)
         subscription = self.subscriptions[name] = Subscription(self, name, view)
         try:
-            options = await self._authorise(name, since, data)
+            options = self.rules.declared(name)
+            if options is None:
+                raise UnknownChannel("unknown channel: no pattern of this hub matches it")
+            subscription.admission = admission = await (
+                admit(options) if admit is not None else self.admit(name, options, since)
+            )
             channel = await self.node.join(name)
             if not self._is_current(subscription):
                 self.node.leave(channel, None)
-                raise ClientError("the subscription was given up meanwhile", code=103)
+                raise PermissionDenied("the subscription was given up meanwhile")
             subscription.sit(channel)
-            if options.presence:
-                await self._appear(name, options)
+            if len(channel.subscribers) == 1:
+                self._tell("occupied", ChannelEvent(name), name)
+            if admission.options.presence:
+                await self._appear(name, admission)
         except BaseException:
             self.drop(subscription)
             raise
         if not self._is_current(subscription):
             self.drop(subscription)
-            raise ClientError("the subscription was given up meanwhile", code=103)
+            raise PermissionDenied("the subscription was given up meanwhile")
         return subscription
 
     def _is_current(self, subscription: Subscription) -> bool:
         return self.closed is None and self.subscriptions.get(subscription.name) is subscription
 
-    async def _authorise(self, name: str, since: Position | None, data: Any) -> ChannelOptions:
-        options = self.rules.declared(name)
-        if options is None:
-            raise UnknownChannel("unknown channel: no pattern of this hub matches it")
-        if not options.client_subscribe and not self.grant.operator:
-            raise PermissionDenied
-        if self.rules.hooks.guards("subscribe", name):
-            await self.rules.hooks.ask("subscribe", SubscribeEvent(self.about, name, since, data), name)
-        return options
+    async def admit(
+        self, name: str, options: ChannelOptions, since: Position | None = None, data: Any = None
+    ) -> Admission:
+        """May this client subscribe? Raises ClientError or Disconnect."""
+        if not self.grant.operator:
+            parts = parse_channel(name)
+            if parts.is_private:
+                raise PermissionDenied("a channel that begins with $ needs a subscription token")
+            if options.user_limited and not parts.admits(self.user):
+                raise PermissionDenied("the channel is limited to other users")
+        if not self.may(options, options.client_subscribe):
+            raise PermissionDenied("clients may not subscribe to this channel")
+        if not self.rules.hooks.guards("subscribe", name):
+            return Admission(options)
+        answer = await self.rules.hooks.ask("subscribe", SubscribeEvent(self.about, name, since, data), name)
+        if not isinstance(answer, Seat):
+            return Admission(options)
+        return Admission(
+            answer.options or options,
+            info=None if answer.info is None else self.rules.encode(answer.info),
+            data=b"" if answer.data is None else self.rules.encode(answer.data),
+            expires_at=answer.expires_at,
+        )
+
+    def may(self, options: ChannelOptions, allowed: bool) -> bool:
+        """Do the options let this client do what `allowed` says clients may?"""
+        return self.grant.operator or (allowed and (bool(self.user) or options.anonymous))
 
     def drop(self, subscription: Subscription) -> None:
         """Leave a channel: nothing of it is written after this. Idempotent."""
+        name, channel = subscription.name, subscription.channel
         subscription.leave()
-        if self.subscriptions.get(subscription.name) is subscription:
-            del self.subscriptions[subscription.name]
-        self._disappear(subscription.name)
+        if self.subscriptions.get(name) is subscription:
+            del self.subscriptions[name]
+        if channel is None:
+            return
+        admission = subscription.admission
+        if self.node.members.pop((name, self.client), None) is not None and admission is not None:
+            self.node.spawn(self._disappear(name, admission.options.join_leave))
+        self._tell("unsubscribe", UnsubscribeEvent(self.about, name), name)
+        if not channel.subscribers:
+            self._tell("vacated", ChannelEvent(name), name)
 
-    async def _appear(self, name: str, options: ChannelOptions) -> None:
-        member = Member(self.client, self.user, self.grant.info)
+    async def _appear(self, name: str, admission: Admission) -> None:
+        member = self.member(admission)
         self.node.members[(name, self.client)] = member
         async with asyncio.timeout(self.node.limits.broker_seconds):
-            await self.node.presence.join(name, member, announce=options.join_leave)
+            await self.node.presence.join(name, member, announce=admission.options.join_leave)
 
-    def _disappear(self, name: str) -> None:
-        if self.node.members.pop((name, self.client), None) is not None:
-            announce = self.node.options(name).join_leave
-            self.node.spawn(self._gone(name, announce))
-
-    async def _gone(self, name: str, announce: bool) -> None:
+    async def _disappear(self, name: str, announce: bool) -> None:
         await self.node.presence.leave(name, self.client, announce=announce)
+
+    def member(self, admission: Admission | None) -> Member:
+        """This connection as others see it, in a channel if it has a seat there."""
+        return Member(self.client, self.user, self.grant.info, admission.info if admission else None)
 
     async def publish(self, name: str, payload: bytes, data: Any) -> Position | None:
         """Publish for the client. Raises ClientError."""
@@ -267,22 +339,44 @@ class Session:
         if options is None:
             raise UnknownChannel("unknown channel: no pattern of this hub matches it")
         guarded = self.rules.hooks.guards("publish", name)
-        if not guarded and not self.grant.operator:
-            if not options.client_publish:
+        seat = self.subscriptions.get(name)
+        if not guarded:
+            if not self.may(options, options.client_publish):
                 raise PermissionDenied("clients may not publish to this channel")
-            if name not in self.subscriptions:
+            if seat is None and not self.grant.operator:
                 raise PermissionDenied("subscribe to the channel before publishing to it")
+        info = self.member(seat.admission if seat is not None else None)
+        draft = Draft(payload, info=info, delta=options.delta_publish)
         if guarded:
             answer = await self.rules.hooks.ask("publish", PublishEvent(self.about, name, data), name)
             if isinstance(answer, Replace):
-                payload = self.rules.encode(answer.data)
-        info = Member(self.client, self.user, self.grant.info)
+                draft = replace(
+                    draft,
+                    payload=self.rules.encode(answer.data),
+                    tags=answer.tags,
+                    skip_history=answer.skip_history,
+                )
         try:
-            return await self.rules.publish(name, Draft(payload, info=info))
-        except ClientError:
-            raise
-        except Exception as error:
+            return await self.rules.publish(name, draft)
+        except (BrokerError, Overloaded) as error:
             raise Internal from error
+
+    async def throttle(self) -> None:
+        """Stop reading while commands come too fast; give up on a client that keeps at it.
+
+        Raises:
+            Disconnect: 3013.
+        """
+        wait = self._commands.wait(self._loop.time())
+        if wait:
+            self._hurry += 1
+            self.node.counters.rate_limited += 1
+            if self._hurry > self.node.limits.commands_burst:
+                raise Disconnect(3013)
+            await asyncio.sleep(wait)
+        elif self._hurry:
+            self._hurry -= 1
+        self._commands.take(self._loop.time())
 
     def _too_fast(self) -> TooManyRequests:
         self.node.counters.rate_limited += 1
@@ -328,17 +422,15 @@ class Session:
                 waiter.set_result(None)
         self._room_waiters.clear()
         self.node.sessions.pop(self.client, None)
-        if self.rules.hooks.has("disconnect"):
-            self.node.spawn(self._say_disconnected(disconnect))
+        self._tell("disconnect", DisconnectEvent(self.about, disconnect.code, disconnect.reason))
 
-    async def _say_disconnected(self, disconnect: Disconnect) -> None:
+    def _tell(self, event: str, about: Any, channel: str = "") -> None:
+        """Let hooks know what has happened; nothing waits for them, and they refuse nothing."""
+        if self.rules.hooks.has(event):
+            self.node.spawn(self._say(event, about, channel))
+
+    async def _say(self, event: str, about: Any, channel: str) -> None:
         try:
-            event = DisconnectEvent(self.about, disconnect.code, disconnect.reason)
-            await self.rules.hooks.ask("disconnect", event)
+            await self.rules.hooks.ask(event, about, channel)
         except (ClientError, Disconnect):
-            pass  # it is gone already; there is nothing left to refuse
-
-
-def bad_payload(error: Exception) -> BadRequest:
-    """A publication whose data cannot be JSON."""
-    return BadRequest(f"data is not JSON: {error}")
+            pass  # it has happened already; there is nothing left to refuse

@@ -17,6 +17,7 @@ from .model import Publication
 
 if TYPE_CHECKING:
     from .node import Node
+    from .session import Admission
 
 
 class Seatholder(Protocol):
@@ -54,7 +55,7 @@ class Subscription:
     Closed, it delivers nothing any more: nothing follows an unsubscribe reply.
     """
 
-    __slots__ = ("__weakref__", "channel", "cursor", "extra", "name", "ring", "session", "view")
+    __slots__ = ("__weakref__", "admission", "channel", "cursor", "name", "ring", "session", "view")
 
     def __init__(self, session: Seatholder, name: str, view: View) -> None:
         self.session = session
@@ -62,7 +63,7 @@ class Subscription:
         self.view = view
         self.cursor = Cursor()
         self.channel: Channel | None = None
-        self.extra: Any = None
+        self.admission: Admission | None = None
 
     @property
     def resting(self) -> bool:
@@ -184,6 +185,10 @@ class Subscription:
         before it is its own.
         """
         cursor, ring = self.cursor, self.ring
+        if self.channel is not None and not self.channel.options.history:
+            cursor.stand_at(ring, interest)
+            self.write()
+            return
         if not cursor.place(ring, interest):
             self.session.node.spawn(self.read_on())
             return

@@ -83,6 +83,13 @@ class Cursor:
         self.epoch = ring.epoch
         self.state = State.LIVE
 
+    def stand_at(self, ring: Ring, index: int) -> None:
+        """Enter the ring at an index, in a channel whose entries have no offsets."""
+        self.index = max(index, ring.first)
+        self.offset = ring.top
+        self.epoch = ring.epoch
+        self.state = State.LIVE
+
     def advance(self, index: int, offset: int) -> None:
         """Everything before `index` was written; `offset` is the last one among it, 0 for none."""
         self.index = index

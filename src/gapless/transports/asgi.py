@@ -11,7 +11,10 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
+from ..auth.verifier import TokenVerifier
 from ..hub import Hub
+from ..reception import Reception
+from .centrifuge import CentrifugeDoor
 from .farewell import farewell
 from .guard import Guard
 from .http import ApiDoor, Health, Page
@@ -33,6 +36,11 @@ class HubApp:
     `on_connect` hook. `origins` may connect besides the server's own. `default_channels` are
     those of a connection that names none.
 
+    For the Centrifuge doors, `tokens` verifies the JSON Web Tokens of clients. `anonymous` lets in
+    those without a token (default: where no tokens are verified), `insecure` lets everybody do
+    everything, and `personal_namespace` subscribes each user to a channel of its own: `#USER`, or
+    `NAMESPACE:#USER`.
+
     Raises:
         ConfigError: the token or an origin cannot be.
     """
@@ -46,15 +54,29 @@ class HubApp:
         default_channels: Sequence[str] = (),
         open_api: bool = False,
         require_credential: bool = False,
+        tokens: TokenVerifier | None = None,
+        anonymous: bool | None = None,
+        insecure: bool = False,
+        personal_namespace: str | None = None,
     ) -> None:
         self.hub = hub
         guard = Guard(
             hub, token=token, origins=origins, open_api=open_api, require_credential=require_credential
         )
         channels = tuple(default_channels)
+        if anonymous is None:
+            anonymous = tokens is None and not require_credential
+        reception = Reception(
+            hub.hooks,
+            tokens,
+            anonymous=anonymous,
+            insecure=insecure,
+            personal_namespace=personal_namespace,
+        )
         page = Page(guard)
         routes: list[BaseRoute] = [
             WebSocketRoute("/ws", PlainDoor(guard, channels)),
+            WebSocketRoute("/connection/websocket", CentrifugeDoor(guard, reception)),
             Route("/sse", SseDoor(guard, channels), methods=["GET"]),
             Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
             Route("/health", Health(hub).health, methods=["GET"]),

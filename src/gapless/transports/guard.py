@@ -45,6 +45,15 @@ class Request:
     query: list[tuple[str, str]]
     address: str
 
+    @property
+    def cookies(self) -> dict[str, str]:
+        """By name; none when the header cannot be read."""
+        try:
+            found = SimpleCookie(self.headers.get("cookie", ""))
+        except CookieError:
+            return {}
+        return {name: morsel.value for name, morsel in found.items()}
+
     @classmethod
     def of(cls, scope: Scope) -> Request:
         """Raises Refused (400) when the query is not text."""
@@ -112,12 +121,11 @@ class Guard:
         if not self.open_api and not self.credential_of(scope, request):
             raise Refused(401, "")
 
-    async def admit(self, scope: Scope, request: Request, transport: str) -> tuple[Client, Grant]:
-        """For a connection of a client.
+    def enter(self, scope: Scope, request: Request) -> bool:
+        """May a connection be made from here at all? True: it carries the server's credential.
 
         Raises:
-            Refused: before the upgrade: 401, 403, or 503 when the hub is full or not running.
-            Disconnect: the application's hook refused; say so with a close code.
+            Refused: 403 for the place, 503 when the hub is full or not running.
         """
         unready = self.hub.unready()
         if unready is not None:
@@ -127,7 +135,16 @@ class Guard:
         if len(self.hub.node.sessions) >= self.max_connections:
             raise Refused(503, "the hub is full")
         self.check_place(scope, request)
-        operator = self.credential_of(scope, request)
+        return self.credential_of(scope, request)
+
+    async def admit(self, scope: Scope, request: Request, transport: str) -> tuple[Client, Grant]:
+        """For a connection of a client.
+
+        Raises:
+            Refused: before the upgrade: 401, 403, or 503 when the hub is full or not running.
+            Disconnect: the application's hook refused; say so with a close code.
+        """
+        operator = self.enter(scope, request)
         client = Client(str(uuid.uuid4()), "", transport, request.address)
         if operator or not self.hub.hooks.has("connect"):
             if self.require_credential and not operator:
@@ -137,7 +154,7 @@ class Guard:
             client=client,
             headers=request.headers,
             query=dict(request.query),
-            cookies=_cookies(request),
+            cookies=request.cookies,
             credential=operator,
         )
         try:
@@ -154,15 +171,6 @@ class Guard:
             count = sum(session.user == user for session in self.hub.node.sessions.values())
             if count >= limit:
                 raise Disconnect(3504)
-
-
-def _cookies(request: Request) -> dict[str, str]:
-    try:
-        return {
-            name: morsel.value for name, morsel in SimpleCookie(request.headers.get("cookie", "")).items()
-        }
-    except CookieError:
-        return {}
 
 
 def _is_same_site(request: Request) -> bool:

@@ -1,0 +1,445 @@
+"""A connection that speaks the Centrifuge client protocol: each command, step by step.
+
+Subscribing and recovering is in `centrifuge_seat`, who the client is in `reception`. Codes and
+orders are those of the protocol, version 2.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import orjson
+
+from .centrifuge_seat import Seating
+from .core.cursor import Lost, Reason
+from .core.outbox import Outlet
+from .errors import (
+    UNSUBSCRIBE_REASONS,
+    BadRequest,
+    BrokerError,
+    ClientError,
+    Disconnect,
+    Internal,
+    LimitExceeded,
+    MethodNotFound,
+    NotAvailable,
+    PermissionDenied,
+    TokenExpired,
+    UnknownChannel,
+    Unrecoverable,
+)
+from .hooks import Client, MessageEvent, RefreshEvent, RpcEvent
+from .model import Grant, Position
+from .node import Node
+from .options import ChannelOptions
+from .protocol import messages as m
+from .protocol.centrifuge import Codec
+from .reception import Handshake, Reception
+from .session import Rules, Session
+from .subscription import Subscription
+from .version import __version__
+from .views import Framing
+
+MAX_TTL = 365 * 86400
+
+
+class CentrifugeSession(Session):
+    """One client of `/connection/…`.
+
+    `bare` is the unidirectional form: pushes only, and no pongs. `secret` is the session id that
+    emulated and unidirectional connections are told, `node_id` where it lives.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        rules: Rules,
+        outlet: Outlet,
+        framing: Framing,
+        *,
+        codec: Codec,
+        reception: Reception,
+        handshake: Handshake,
+        bare: bool = False,
+        secret: str = "",
+        node_id: str = "",
+        app_ping: bool = True,
+    ) -> None:
+        super().__init__(
+            node,
+            rules,
+            outlet,
+            client=handshake.client.id,
+            grant=Grant(),
+            about=handshake.client,
+        )
+        self.codec = codec
+        self.framing = framing
+        self.bare = bare
+        self.secret = secret
+        self.reception = reception
+        self._handshake = handshake
+        self._node_id = node_id
+        self._seating = Seating(self)
+        self._connected = False
+        self._unusable = False
+        self._connect_id = 0
+        self._opened_at = self._loop.time()
+        self._pings = app_ping
+        self._next_ping = 0.0
+        self._pong_due: float | None = None
+        self._client_refreshes = False
+        self._refreshing = False
+
+    # -- in
+
+    async def begin(self) -> None:
+        """Nothing: the client speaks first."""
+
+    async def handle(self, message: str | bytes) -> None:
+        """One frame of the client. Raises Disconnect."""
+        for command in self.codec.decode(message, self.node.limits):
+            if self.closed is not None or self._unusable:
+                return
+            await self.throttle()
+            await self.obey(command)
+
+    async def obey(self, command: m.Command) -> None:
+        """One command, and its reply. Raises Disconnect."""
+        request = command.request
+        if not self._connected and not isinstance(request, m.Connect):
+            raise Disconnect(3501, "bad request: connect comes first")
+        try:
+            match request:
+                case m.Pong():
+                    self._pong()
+                case m.Send():
+                    await self._message(request)
+                case m.Connect():
+                    await self.connect(command.id, request)
+                case m.Subscribe():
+                    await self._seating.subscribe(command.id, request)
+                case m.Unsubscribe():
+                    self._unsubscribe(command.id, request)
+                case _:
+                    self.answer(command.id, await self._result(request))
+        except ClientError as error:
+            self.answer(command.id, error)
+            if isinstance(request, m.Connect):
+                self._unusable = True
+            self.count_error(error)
+        except BrokerError:
+            self.answer(command.id, Internal())
+
+    async def _result(self, request: m.Request) -> m.Result:
+        match request:
+            case m.Publish():
+                return await self._publish(request)
+            case m.Presence():
+                return await self._presence(request)
+            case m.PresenceStats():
+                return await self._presence_stats(request)
+            case m.History():
+                return await self._history(request)
+            case m.Rpc():
+                return await self._rpc(request)
+            case m.Refresh():
+                return await self._refresh(request)
+            case m.SubRefresh():
+                return await self._seating.refresh(request)
+            case m.Invalid():
+                raise BadRequest(f"bad request: {request.reason}")
+        raise NotAvailable
+
+    # -- out
+
+    def answer(self, id: int, outcome: m.Result | ClientError) -> None:  # noqa: A002 - the wire's word
+        self.say(self.codec.encode_reply(m.Reply(id, outcome)))
+
+    def announce(self, push: m.Push) -> None:
+        """A push that is not an entry of a channel."""
+        encode = self.codec.encode_bare_push if self.bare else self.codec.encode_push
+        self.say(encode(push))
+
+    def say(self, message: bytes) -> None:
+        self.reply(self.framing.wrap(message))
+
+    def concat(self, chunks: list[Any]) -> Any:
+        return self.framing.concat(chunks)
+
+    # -- connecting
+
+    async def connect(self, id: int, request: m.Connect) -> None:  # noqa: A002
+        """Who is it, what was it subscribed to; then the reply, and only then pushes.
+
+        Raises:
+            ClientError: the connection is of no use after this.
+            Disconnect: refused.
+        """
+        if self._connected:
+            raise Disconnect(3501, "bad request: connect comes once")
+        if len(request.name.encode()) > 128 or len(request.version.encode()) > 128:
+            raise BadRequest("name and version have at most 128 bytes")
+        admitted = await self.reception.admit(self._handshake, request.token, request.data, time.time())
+        grant = admitted.grant
+        self._check_user(grant.user)
+        self.grant = grant
+        self.about = Client(self.client, grant.user, self.about.transport, self.about.address, grant.meta)
+        self._client_refreshes = admitted.client_refreshes
+        self._connected = True
+        wanted = dict(admitted.subs)
+        if len(wanted) > self.node.limits.subscriptions:
+            raise Disconnect(3505)
+        seats = await self._seating.subscribe_all(wanted, request.subs, wishes=self.bare)
+        limits = self.node.limits
+        expires, ttl = self._ttl(grant.expires_at)
+        result = m.ConnectResult(
+            client=self.client,
+            version=f"{__version__} gapless",
+            expires=expires,
+            ttl=ttl,
+            data=grant.data or b"",
+            subs={name: result for name, (_, result) in seats.items()},
+            ping=max(1, round(limits.ping_interval)) if self._pings else 0,
+            pong=self._pings and not self.bare,
+            session=self.secret,
+            node=self._node_id,
+        )
+        if self.bare:
+            self.announce(m.ConnectPush(result))
+        else:
+            self.answer(id, result)
+        # The first ping comes at a random moment, so that clients that came together do not stay so.
+        self._next_ping = self._loop.time() + limits.ping_interval * random.uniform(0.5, 1.0)
+        for seat, _ in seats.values():
+            self._seating.go_live(seat)
+
+    def _check_user(self, user: str) -> None:
+        limit = self.node.limits.user_connections
+        if limit is not None and user:
+            others = (session for session in self.node.sessions.values() if session is not self)
+            if sum(session.user == user for session in others) >= limit:
+                raise Disconnect(3504)
+
+    def _ttl(self, expires_at: float | None) -> tuple[bool, int]:
+        if expires_at is None or not self._client_refreshes:
+            return False, 0
+        return True, min(MAX_TTL, max(1, int(expires_at - time.time())))
+
+    async def _refresh(self, request: m.Refresh) -> m.RefreshResult:
+        if not request.token:
+            raise Disconnect(3501, "bad request: refresh needs a token")
+        if not self._client_refreshes:
+            raise Disconnect(3501, "bad request: the server refreshes this connection")
+        try:
+            token = await self.reception.refreshed(request.token, self.user, time.time())
+        except TokenExpired:
+            raise Disconnect(3005) from None
+        ours = {name for name, seat in self.subscriptions.items() if _from_token(seat)}
+        if set(token.subs) != ours:
+            raise Disconnect(3010)
+        self.prolong(token.expire_at)
+        expires, ttl = self._ttl(token.expire_at)
+        return m.RefreshResult(client=self.client, version=__version__, expires=expires, ttl=ttl)
+
+    def prolong(self, expires_at: float | None) -> None:
+        """The connection may go on until then."""
+        grant = self.grant
+        self.grant = Grant(
+            grant.user, grant.info, grant.data, expires_at, grant.channels, grant.operator, grant.meta
+        )
+
+    # -- commands
+
+    def _unsubscribe(self, id: int, request: m.Unsubscribe) -> None:  # noqa: A002
+        if not request.channel:
+            raise Disconnect(3501, "bad request: a channel is missing")
+        seat = self.subscriptions.get(request.channel)
+        if seat is not None:
+            self.drop(seat)
+        self.answer(id, m.UnsubscribeResult())
+
+    async def _publish(self, request: m.Publish) -> m.PublishResult:
+        self._known(request.channel)
+        if request.type:
+            raise PermissionDenied("map channels are not offered")
+        if not request.data:
+            raise BadRequest("data is missing")
+        await self.publish(request.channel, request.data, orjson.loads(request.data))
+        return m.PublishResult()
+
+    async def _presence(self, request: m.Presence) -> m.PresenceResult:
+        await self._may_see_members(request.channel)
+        members = await self.node.presence.members(request.channel)
+        limit = self.node.limits.presence_members
+        if len(members) > limit:
+            raise LimitExceeded("members of a presence reply", limit, len(members))
+        return m.PresenceResult(members)
+
+    async def _presence_stats(self, request: m.PresenceStats) -> m.PresenceStatsResult:
+        await self._may_see_members(request.channel)
+        return m.PresenceStatsResult(*await self.node.presence.counts(request.channel))
+
+    async def _may_see_members(self, name: str) -> None:
+        self._reading(name)
+        options = self._known(name)
+        if not options.presence:
+            raise NotAvailable
+        self._check_inside(name, options, options.client_presence)
+
+    async def _history(self, request: m.History) -> m.HistoryResult:
+        name, since = request.channel, request.since
+        self._reading(name)
+        options = self._known(name)
+        if not options.history:
+            raise NotAvailable
+        self._check_inside(name, options, options.client_history)
+        if request.reverse and since is not None and since.offset == 0:
+            raise BadRequest("reverse needs since.offset above 0")
+        cap = self.node.limits.history_publications
+        limit = cap if request.limit < 0 else min(request.limit, cap)
+        page = await self.node.page(
+            name,
+            after=None if since is None else since.offset,
+            limit=limit,
+            max_bytes=self.node.limits.recovery_bytes if limit else None,
+            reverse=request.reverse,
+        )
+        if since is not None and since.epoch and since.epoch != page.top.epoch:
+            raise Unrecoverable
+        return m.HistoryResult(page.publications, page.top.epoch, page.top.offset)
+
+    def _reading(self, name: str) -> None:
+        if not name:
+            raise Disconnect(3501, "bad request: a channel is missing")
+        if not self._read_rate.take(self._loop.time()):
+            raise self._too_fast()
+
+    def _known(self, name: str) -> ChannelOptions:
+        if not name:
+            raise Disconnect(3501, "bad request: a channel is missing")
+        self.rules.check_channel(name)
+        options = self.rules.declared(name)
+        if options is None:
+            raise UnknownChannel
+        return options
+
+    def _check_inside(self, name: str, options: ChannelOptions, allowed: bool) -> None:
+        if not self.may(options, allowed) or (name not in self.subscriptions and not self.grant.operator):
+            raise PermissionDenied
+
+    async def _rpc(self, request: m.Rpc) -> m.RpcResult:
+        hooks = self.rules.hooks
+        if not hooks.has("rpc"):
+            raise NotAvailable
+        if not hooks.guards("rpc", request.method):
+            raise MethodNotFound
+        data = orjson.loads(request.data) if request.data else None
+        answer = await hooks.ask("rpc", RpcEvent(self.about, request.method, data), request.method)
+        return m.RpcResult(self.rules.encode(answer))
+
+    async def _message(self, request: m.Send) -> None:
+        if not self.rules.hooks.has("message"):
+            raise Disconnect(3508)
+        data = orjson.loads(request.data) if request.data else None
+        try:
+            await self.rules.hooks.ask("message", MessageEvent(self.about, data))
+        except ClientError as error:
+            self.count_error(error)  # there is no reply that could say so
+
+    # -- what the server does to it
+
+    async def subscribe_from_server(
+        self, name: str, *, info: bytes | None, data: bytes | None, since: Position | None
+    ) -> None:
+        """Subscribe on the client's behalf. Already subscribed: left alone. Raises ClientError."""
+        await self._seating.subscribe_from_server(name, info=info, data=data, since=since)
+
+    def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
+        """End a subscription and say so. Not subscribed: nothing happens."""
+        seat = self.subscriptions.get(name)
+        if seat is not None:
+            self.drop(seat)
+            self.announce(m.UnsubscribePush(name, code, reason or UNSUBSCRIBE_REASONS.get(code, "server")))
+
+    def refresh_from_server(self, expires_at: float | None) -> None:
+        """Set when the connection expires, None for never, and tell the client."""
+        self.prolong(expires_at)
+        ttl = 0 if expires_at is None else min(MAX_TTL, max(1, int(expires_at - time.time())))
+        self.announce(m.RefreshPush(expires=expires_at is not None, ttl=ttl))
+
+    def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
+        """What cannot be delivered is insufficient state: the client comes back and recovers."""
+        channel, admission = subscription.channel, subscription.admission
+        if lost.reason is Reason.LATEST or lost.first is None:
+            return True  # conflation is what was asked for; without offsets there is no state to lose
+        if channel is not None and channel.options.on_gap == "disconnect":
+            self.node.counters.slow_disconnects += 1
+            self.close(Disconnect(3008))
+        elif admission is not None and admission.server_side:
+            self.close(Disconnect(3010))
+        else:
+            self.unsubscribe_from_server(subscription.name, 2500)
+        return False
+
+    # -- time
+
+    def check(self, now: float) -> None:
+        super().check(now)
+        if self.closed is not None:
+            return
+        if not self._connected or self._unusable:
+            if now - self._opened_at >= self.node.limits.connect_timeout:
+                self.close(Disconnect(3502))
+            return
+        if self._pong_due is not None and now >= self._pong_due:
+            self.close(Disconnect(3012))
+            return
+        if self._pings and now >= self._next_ping:
+            self._ping(now)
+        self._check_expiry(time.time())
+
+    def _ping(self, now: float) -> None:
+        limits = self.node.limits
+        self._next_ping = now + limits.ping_interval
+        if not self.bare:
+            self._pong_due = now + limits.pong_timeout
+        self.say(self.codec.ping)
+
+    def _pong(self) -> None:
+        if self._pong_due is None:
+            raise Disconnect(3501, "bad request: a pong that nobody asked for")
+        self._pong_due = None
+
+    def _check_expiry(self, now: float) -> None:
+        expires_at = self.grant.expires_at
+        if expires_at is not None and now >= expires_at:
+            if self._client_refreshes:
+                if now >= expires_at + self.node.limits.expiry_grace:
+                    self.close(Disconnect(3005))
+                    return
+            elif not self._refreshing:
+                self._refreshing = True
+                self.node.spawn(self._ask_to_refresh())
+        self._seating.check_expiry(now)
+
+    async def _ask_to_refresh(self) -> None:
+        until: Any = None
+        try:
+            until = await self.rules.hooks.ask("refresh", RefreshEvent(self.about))
+        except (ClientError, Disconnect):
+            until = None
+        finally:
+            self._refreshing = False
+        if self.closed is not None:
+            return
+        if isinstance(until, (int, float)) and until > time.time():
+            self.prolong(float(until))
+        else:
+            self.close(Disconnect(3005))
+
+
+def _from_token(seat: Subscription) -> bool:
+    return seat.admission is not None and seat.admission.from_token

@@ -1,0 +1,89 @@
+"""`/connection/websocket`: the Centrifuge client protocol over WebSocket, in JSON and Protobuf."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+
+from starlette.types import Receive, Scope, Send
+
+from ..centrifuge_session import CentrifugeSession
+from ..core.outbox import Outlet
+from ..hooks import Client
+from ..protocol.centrifuge import JSON, PROTOBUF, Codec
+from ..reception import Handshake, Reception
+from ..views import Framing
+from .conversation import converse
+from .guard import Guard, Refused, Request
+from .websocket import refuse
+
+PROTOBUF_SUBPROTOCOL = "centrifuge-protobuf"
+JSON_SUBPROTOCOL = "centrifuge-json"
+
+
+class CentrifugeDoor:
+    """An ASGI endpoint."""
+
+    def __init__(self, guard: Guard, reception: Reception) -> None:
+        self._guard = guard
+        self._reception = reception
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hub = self._guard.hub
+        await receive()  # websocket.connect
+        try:
+            request = Request.of(scope)
+            handshake = handshake_of(self._guard, scope, request, "websocket")
+            codec, subprotocol = _codec(scope, request)
+        except Refused as refused:
+            hub.counters.refused_connections += 1
+            await refuse(scope, send, refused)
+            return
+        await send({"type": "websocket.accept", "subprotocol": subprotocol})
+
+        def make(outlet: Outlet, framing: Framing) -> CentrifugeSession:
+            return CentrifugeSession(
+                hub.node,
+                hub.rules,
+                outlet,
+                framing,
+                codec=codec,
+                reception=self._reception,
+                handshake=handshake,
+                app_ping=dict(request.query).get("cf_ws_frame_ping_pong") != "true",
+            )
+
+        await converse(hub, scope, receive, send, make, binary=not codec.text)
+
+
+def handshake_of(guard: Guard, scope: Scope, request: Request, transport: str) -> Handshake:
+    """What the request says of a client to come. Raises Refused: wrong place, or no room."""
+    operator = guard.enter(scope, request)
+    return Handshake(
+        Client(str(uuid.uuid4()), "", transport, request.address),
+        headers=request.headers,
+        query=dict(request.query),
+        cookies=request.cookies,
+        operator=operator,
+    )
+
+
+def new_secret() -> str:
+    """A session id that cannot be guessed."""
+    return secrets.token_urlsafe(24)
+
+
+def _codec(scope: Scope, request: Request) -> tuple[Codec, str | None]:
+    """Which encoding, and which of the offered subprotocols to echo. Raises Refused (400)."""
+    offered = scope.get("subprotocols", [])
+    query = dict(request.query)
+    wants_protobuf = (
+        PROTOBUF_SUBPROTOCOL in offered
+        or query.get("format") == "protobuf"
+        or query.get("cf_protocol") == "protobuf"
+    )
+    if not wants_protobuf:
+        return JSON, JSON_SUBPROTOCOL if JSON_SUBPROTOCOL in offered else None
+    if PROTOBUF is None:
+        raise Refused(400, 'Protobuf is not installed on this server: pip install "gapless[protobuf]"')
+    return PROTOBUF, PROTOBUF_SUBPROTOCOL if PROTOBUF_SUBPROTOCOL in offered else None
