@@ -218,7 +218,13 @@ class Seating:
             raise
 
     async def subscribe_from_server(
-        self, name: str, *, info: bytes | None, data: bytes | None, since: Position | None
+        self,
+        name: str,
+        *,
+        info: bytes | None,
+        data: bytes | None,
+        since: Position | None,
+        expires_at: float | None,
     ) -> None:
         """Subscribe a live connection and tell it by a push; recovered publications follow as pushes."""
         session = self._session
@@ -238,6 +244,8 @@ class Seating:
                 data=result.data,
             )
         )
+        if seat.admission is not None:
+            seat.admission.expires_at = expires_at
         for sent in result.publications:
             session.announce(m.PublicationPush(name, sent))
         self.go_live(seat)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -240,16 +241,9 @@ class CentrifugeSession(Session):
         ours = {name for name, seat in self.subscriptions.items() if _from_token(seat)}
         if set(token.subs) != ours:
             raise Disconnect(3010)
-        self.prolong(token.expire_at)
+        self.grant = replace(self.grant, expires_at=token.expire_at)
         expires, ttl = self._ttl(token.expire_at)
         return m.RefreshResult(client=self.client, version=__version__, expires=expires, ttl=ttl)
-
-    def prolong(self, expires_at: float | None) -> None:
-        """The connection may go on until then."""
-        grant = self.grant
-        self.grant = Grant(
-            grant.user, grant.info, grant.data, expires_at, grant.channels, grant.operator, grant.meta
-        )
 
     # -- commands
 
@@ -352,21 +346,26 @@ class CentrifugeSession(Session):
     # -- what the server does to it
 
     async def subscribe_from_server(
-        self, name: str, *, info: bytes | None, data: bytes | None, since: Position | None
+        self,
+        name: str,
+        *,
+        info: bytes | None,
+        data: bytes | None,
+        since: Position | None,
+        expires_at: float | None,
     ) -> None:
-        """Subscribe on the client's behalf. Already subscribed: left alone. Raises ClientError."""
-        await self._seating.subscribe_from_server(name, info=info, data=data, since=since)
+        await self._seating.subscribe_from_server(
+            name, info=info, data=data, since=since, expires_at=expires_at
+        )
 
     def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
-        """End a subscription and say so. Not subscribed: nothing happens."""
         seat = self.subscriptions.get(name)
         if seat is not None:
             self.drop(seat)
             self.announce(m.UnsubscribePush(name, code, reason or UNSUBSCRIBE_REASONS.get(code, "server")))
 
-    def refresh_from_server(self, expires_at: float | None) -> None:
-        """Set when the connection expires, None for never, and tell the client."""
-        self.prolong(expires_at)
+    def refresh_from_server(self, expires_at: float | None, info: bytes | None = None) -> None:
+        super().refresh_from_server(expires_at, info)
         ttl = 0 if expires_at is None else min(MAX_TTL, max(1, int(expires_at - time.time())))
         self.announce(m.RefreshPush(expires=expires_at is not None, ttl=ttl))
 
@@ -436,7 +435,7 @@ class CentrifugeSession(Session):
         if self.closed is not None:
             return
         if isinstance(until, (int, float)) and until > time.time():
-            self.prolong(float(until))
+            self.grant = replace(self.grant, expires_at=float(until))
         else:
             self.close(Disconnect(3005))
 

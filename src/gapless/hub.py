@@ -10,8 +10,8 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -29,7 +29,7 @@ from .node import Node
 from .options import ChannelOptions, Limits
 from .patterns import PatternMap
 from .receipt import Receipt
-from .session import Rules
+from .session import Rules, Session
 
 log = logging.getLogger("gapless")
 
@@ -37,6 +37,9 @@ H = TypeVar("H", bound=Hook)
 
 _RESOLVED_MAX = 100_000
 """Channel names whose options are remembered; a cache, emptied when it is full."""
+
+_INBOX_SLICE = 256
+"""Publications of other threads taken in one turn of the loop: the flush must get its turns in between."""
 
 _NOT_STARTED = (
     "the hub is not running: use `async with hub:`, or pass `lifespan=hub.lifespan` to your application "
@@ -83,6 +86,7 @@ class Hub:
             hooks=self.hooks,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._changing: asyncio.Future[None] | None = None
         self._thread: int | None = None
         self._inbox: deque[tuple[str, Draft, Receipt]] = deque()
         self._inbox_lock = threading.Lock()
@@ -114,26 +118,47 @@ class Hub:
             NotRunning: it runs on another event loop already.
         """
         loop = asyncio.get_running_loop()
+        while (changing := self._changing) is not None and changing.get_loop() is loop:
+            await asyncio.shield(changing)  # somebody else starts or closes it just now
+        if changing is not None or self._loop not in (None, loop):
+            raise NotRunning("the hub runs on another event loop already; make one hub per loop")
         if self._loop is not None:
-            if self._loop is not loop:
-                raise NotRunning("the hub runs on another event loop already; make one hub per loop")
             self._uses += 1
             return
-        await self.node.start()
-        self._loop, self._thread = loop, threading.get_ident()
-        self._started_at = time.monotonic()
-        self._uses = 1
-        self._draining = False
+        with self._change(loop):
+            await self.node.start()
+            self._loop, self._thread = loop, threading.get_ident()
+            self._started_at = time.monotonic()
+            self._uses = 1
+            self._draining = False
 
     async def close(self) -> None:
-        """Say goodbye to every client and stop. What was published is with the broker."""
+        """Say goodbye to every client and stop. What was published is with the broker.
+
+        Hooks that are told of the goodbyes may still publish.
+        """
         self._uses -= 1
-        if self._uses > 0 or self._loop is None:
+        if self._uses != 0 or self._loop is None:
             return
-        self.drain()
-        self._drain_inbox()
-        self._loop = self._thread = None
-        await self.node.close()
+        with self._change(self._loop):
+            self.drain()
+            try:
+                await self.node.farewell()
+            finally:
+                with self._inbox_lock:
+                    self._loop = self._thread = None  # from here on nothing comes into the inbox
+                while self._inbox:
+                    self._drain_inbox()
+                await self.node.close()
+
+    @contextmanager
+    def _change(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        changing = self._changing = loop.create_future()
+        try:
+            yield
+        finally:
+            self._changing = None
+            changing.set_result(None)
 
     def drain(self) -> None:
         """Close every connection with 3001; they come back elsewhere with their positions.
@@ -250,8 +275,7 @@ class Hub:
     def _publish(self, channel: str, draft: Draft) -> Receipt:
         size = len(draft.payload)
         receipt = Receipt(self, channel, size)
-        loop = self._loop
-        if loop is None:
+        if self._loop is None:
             raise NotRunning(_NOT_STARTED)
         in_flight = self.node.in_flight_bytes + self._inbox_bytes + size
         if in_flight > self.limits.in_flight_bytes:
@@ -261,21 +285,38 @@ class Hub:
             self.node.publish(channel, draft, receipt)
             return receipt
         with self._inbox_lock:
+            self._wake_up()
             self._inbox.append((channel, draft, receipt))
             self._inbox_bytes += size
-            wake, self._waking = not self._waking, True
-        if wake:
-            # One wake-up for a burst: whoever comes before it ran is taken along.
-            loop.call_soon_threadsafe(self._drain_inbox)
         return receipt
+
+    def _wake_up(self) -> None:
+        """Have the inbox emptied. One wake-up for a burst: whoever comes before it ran is taken along."""
+        if self._loop is None:
+            raise NotRunning(_NOT_STARTED)
+        if not self._waking:
+            try:
+                self._loop.call_soon_threadsafe(self._drain_inbox)
+            except RuntimeError:
+                raise NotRunning(
+                    "the event loop that the hub ran on was closed and the hub was not: make a new hub"
+                ) from None
+            self._waking = True
 
     def _drain_inbox(self) -> None:
         with self._inbox_lock:
-            batch, self._inbox = self._inbox, deque()
-            self._inbox_bytes = 0
-            self._waking = False
+            batch = [self._inbox.popleft() for _ in range(min(len(self._inbox), _INBOX_SLICE))]
+            self._inbox_bytes -= sum(receipt.size for _, _, receipt in batch)
+            self._waking = bool(self._inbox) and self._loop is not None
+            if self._waking and self._loop is not None:
+                self._loop.call_soon(self._drain_inbox)
         for channel, draft, receipt in batch:
-            self.node.publish(channel, draft, receipt)
+            try:
+                self.node.publish(channel, draft, receipt)
+            except Exception as error:
+                # The others of the batch are not lost because of one.
+                if not receipt.done:
+                    receipt.fail(error)
 
     # The desk of receipts.
 
@@ -333,7 +374,7 @@ class Hub:
         """
         self.check_channel(channel)
         after = None if since is None else since.offset
-        return await self._running_node().page(channel, after=after, limit=limit, reverse=reverse)
+        return await self._running_node().read(channel, after=after, limit=limit, reverse=reverse)
 
     async def presence(self, channel: str) -> dict[str, Member]:
         """Who is subscribed, by client id; empty where presence is off."""
@@ -375,6 +416,84 @@ class Hub:
         for session in gone:
             session.close(Disconnect(code, reason))
         return len(gone)
+
+    async def remove_history(self, channel: str) -> None:
+        """Drop what a channel keeps; offset and epoch go on. Raises BrokerError."""
+        self.check_channel(channel)
+        await self._running_node().broker.remove_history(channel)
+
+    async def subscribe_client(
+        self,
+        channel: str,
+        *,
+        user: str,
+        client: str | None = None,
+        session: str | None = None,
+        info: bytes | None = None,
+        data: bytes | None = None,
+        since: Position | None = None,
+        expires_at: float | None = None,
+    ) -> int:
+        """Subscribe a user's connections on their behalf; returns how many there were.
+
+        `info` is JSON bytes that others see, `data` JSON bytes for the client. `since` recovers.
+        Who is subscribed already is left alone. An empty user addresses anonymous connections.
+
+        Raises:
+            ClientError: the channel cannot be subscribed to.
+        """
+        found = self._connections(user, client, session)
+        for connection in found:
+            await connection.subscribe_from_server(
+                channel, info=info, data=data, since=since, expires_at=expires_at
+            )
+        return len(found)
+
+    def unsubscribe_client(
+        self,
+        channel: str | None,
+        *,
+        user: str,
+        client: str | None = None,
+        session: str | None = None,
+        code: int = 2000,
+        reason: str | None = None,
+    ) -> int:
+        """End a user's subscriptions to a channel, or, with None, to all; returns the connections."""
+        found = self._connections(user, client, session)
+        for connection in found:
+            for name in [channel] if channel is not None else list(connection.subscriptions):
+                connection.unsubscribe_from_server(name, code, reason)
+        return len(found)
+
+    def refresh_client(
+        self,
+        *,
+        user: str,
+        client: str | None = None,
+        session: str | None = None,
+        expired: bool = False,
+        expires_at: float | None = None,
+        info: bytes | None = None,
+    ) -> int:
+        """Let a user's connections expire at another time (Unix seconds, None: never), or now."""
+        found = self._connections(user, client, session)
+        for connection in found:
+            if expired:
+                connection.close(Disconnect(3005))
+            else:
+                connection.refresh_from_server(expires_at, info)
+        return len(found)
+
+    def _connections(self, user: str, client: str | None, session: str | None) -> list[Session]:
+        return [
+            connection
+            for connection in self._running_node().sessions.values()
+            if isinstance(connection, Session)
+            and connection.user == user
+            and (client is None or connection.client == client)
+            and (session is None or connection.secret == session)
+        ]
 
     def stats(self) -> Stats:
         """One snapshot of counts and of how things stand."""
@@ -424,6 +543,10 @@ class Hub:
         """Answer a call of a client: `@hub.on_rpc("sum")`, by method name or pattern: see `RpcEvent`."""
         return self._on("rpc", pattern)
 
+    def on_api_rpc(self, pattern: str | H) -> Any:
+        """Answer the HTTP API's `rpc`: the function gets `params`, its result is the answer's `data`."""
+        return self._on("api_rpc", pattern)
+
     def on_message(self, function: H) -> H:
         """Take a message of a client that wants no answer: see `MessageEvent`."""
         self.hooks.add("message", None, function)
@@ -467,7 +590,7 @@ def encode(data: Any) -> bytes:
 
 def _check_draft(draft: Draft, limits: Limits) -> None:
     key = draft.idempotency_key
-    if key is not None and not 0 < len(key.encode()) <= limits.idempotency_key_bytes:
+    if key is not None and not 0 < _size(key) <= limits.idempotency_key_bytes:
         raise BadRequest(f"an idempotency key has 1 to {limits.idempotency_key_bytes} bytes")
     tags = draft.tags or {}
     if len(tags) > limits.tags:
@@ -475,9 +598,17 @@ def _check_draft(draft: Draft, limits: Limits) -> None:
     for name, value in tags.items():
         if not isinstance(name, str) or not isinstance(value, str):
             raise BadRequest("tags are strings by name")
-        size = max(len(name.encode()), len(value.encode()))
+        size = max(_size(name), _size(value))
         if size > limits.tag_bytes:
             raise LimitExceeded("bytes of a tag", limits.tag_bytes, size, code=107)
+
+
+def _size(text: str) -> int:
+    """Bytes of a text. Raises BadRequest when it cannot be written as UTF-8."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise BadRequest("tags and keys are text that can be written as UTF-8") from None
 
 
 def _broker_from(url: str, limits: Limits) -> Broker:

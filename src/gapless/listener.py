@@ -20,9 +20,10 @@ PAGE_BYTES = 256 * 1024
 class Listener:
     """A subscription of this process. Made by `hub.subscribe`, used with `async with`.
 
-    Iterating yields each publication once, in order. When continuity is broken, `on_gap` is
-    called with what is lost, or, without one, `Missed` is raised in its place; iterating again
-    goes on behind it. `position` is that of the last publication handed out.
+    Iterating yields each publication once, in order, until the block is left or the hub closes.
+    When continuity is broken, `on_gap` is called with what is lost, or, without one, `Missed` is
+    raised in its place; iterating again goes on behind it. `position` is that of the last
+    publication handed out; resume there with `since`.
     """
 
     resting = False
@@ -45,21 +46,17 @@ class Listener:
         self._channel: Channel | None = None
         self._ready: deque[Publication] = deque()
         self._wake: asyncio.Future[None] | None = None
-
-    @property
-    def position(self) -> Position:
-        behind = len(self._ready)
-        offset = self._ready[0].offset - 1 if behind and self._ready[0].offset else self.cursor.offset
-        return Position(offset, self.cursor.epoch)
+        self.position = since or Position(0, "")
 
     async def __aenter__(self) -> Self:
         channel = await self._node.join(self._name)
         try:
             channel.add(self)
             self._channel = channel
+            self._node.listeners.add(self)
             await self._place(channel)
         except BaseException:
-            self._leave()
+            self.end()
             raise
         return self
 
@@ -69,10 +66,12 @@ class Listener:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._leave()
+        self.end()
 
-    def _leave(self) -> None:
+    def end(self) -> None:
+        """Leave the channel. What was taken from it already is still handed out."""
         self.cursor.state = State.CLOSED
+        self._node.listeners.discard(self)
         if self._channel is not None:
             self._node.leave(self._channel, self)
             self._channel = None
@@ -80,19 +79,18 @@ class Listener:
 
     async def _place(self, channel: Channel) -> None:
         cursor, ring = self.cursor, channel.ring
-        interest = ring.head
         if not channel.options.history or (self._since is None and self._history == 0):
             cursor.stand_at_head(ring)
-            return
-        if self._since is not None:
+        elif self._since is not None:
+            cursor.come(ring)
             cursor.offset, cursor.epoch = self._since
         else:
+            cursor.come(ring)
             page = await self._node.page(self._name, limit=0)
             kept = page.oldest - 1
             cursor.epoch = page.top.epoch
             cursor.offset = kept if self._history is None else max(kept, page.top.offset - self._history)
-        if cursor.epoch == ring.epoch and cursor.offset == ring.top:
-            cursor.place(ring, interest)
+        self.position = Position(cursor.offset, cursor.epoch)
 
     # -- the fan-out's side
 
@@ -133,23 +131,27 @@ class Listener:
                     self._wake = None
             else:
                 self._take(channel)
-        return self._ready.popleft()
+        publication = self._ready.popleft()
+        if publication.offset:
+            self.position = publication.position
+        return publication
 
     def _take(self, channel: Channel) -> None:
         cursor, ring = self.cursor, channel.ring
-        if channel.options.on_gap == "latest" and ring.newest() > cursor.index:
+        behind = cursor.is_behind(ring)
+        lost: Lost | None = None
+        if channel.options.on_gap == "latest" and (behind or cursor.state is State.LAGGING):
             lost = cursor.jump(ring)
-            if lost is not None:
-                self._lose(lost)
-        elif cursor.is_behind(ring):
-            if channel.options.history:
-                cursor.leave_ring()
-                channel.lagging.pop(self, None)
-                return
-            missed, cursor.index = ring.first - cursor.index, ring.first
-            self._lose(Lost(None, None, Reason.UNNUMBERED, ring.epoch, missed))
+        elif behind and channel.options.history:
+            cursor.leave_ring()
+            channel.lagging.pop(self, None)
+            return
+        elif behind:
+            lost = cursor.skip(ring)
+        if lost is not None:
+            self._lose(lost)
         for entry in ring.entries(cursor.index):
-            cursor.advance(cursor.index + 1, entry.offset)
+            cursor.advance(cursor.index + 1, entry.offset, not entry.offset)
             if entry.publication is not None:
                 self._ready.append(entry.publication)
 
@@ -166,6 +168,9 @@ class Listener:
         self._ready.extend(fresh)
         if lost is not None:
             self._lose(lost)
+        elif not fresh:
+            # We have all there is, and the ring does not: it missed a notification.
+            await self._node.repaired(channel)
 
     def _lose(self, lost: Lost) -> None:
         self._node.counters.gaps += 1

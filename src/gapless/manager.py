@@ -28,7 +28,7 @@ from .options import ChannelOptions, Limits, MiB
 from .receipt import Receipt
 from .session import Session
 from .subscription import Subscription
-from .transports.writer import Writer, log_lost
+from .transports.writer import Writer, flows, log_lost
 
 log = logging.getLogger("gapless")
 
@@ -191,7 +191,9 @@ class _DropInSession(Session):
         self._on_end = on_end
         self._hub = hub
         self.websocket = weakref.ref(websocket, self._abandoned)
-        self._writer = Writer(self._send, self._send_close, hub.limits)
+        # Starlette keeps the server's `send` here; without it the writer's task does all the sending.
+        eager = flows(getattr(websocket, "_send", None))
+        self._writer = Writer(self._send, self._send_close, hub.limits, eager=eager)
         self._writer.on_room = self.on_room
         self._writer.on_lost = self._lost
         client = Client(str(number))

@@ -21,6 +21,7 @@ from .errors import BrokerError, Disconnect, Gap
 from .metrics import Counters
 from .model import Draft, History, Member, Publication
 from .options import ChannelOptions, Limits
+from .pages import Pages, broker_error, fail
 from .receipt import Receipt
 
 log = logging.getLogger("gapless")
@@ -32,6 +33,9 @@ _FROZEN_SECONDS = 0.05
 """A lagging subscriber that did not move for this long is not waited for."""
 
 _EASE_SECONDS = 0.002
+
+FAREWELL_SECONDS = 1.0
+"""What is still under way when the node closes, hooks and presence among it, may take this long."""
 
 
 class Connected(Protocol):
@@ -49,14 +53,26 @@ class Connected(Protocol):
         """Called about once a second with the loop's time; closes itself when it stalls."""
 
 
+class Listening(Protocol):
+    """What the node knows of an in-process subscriber."""
+
+    def end(self) -> None:
+        """The node closes: iterating comes to its end."""
+
+
 class _Joining:
-    """A ring that is being set up; `seen` is the highest offset notified meanwhile."""
+    """A ring that is being set up; `seen` is the newest publication notified meanwhile."""
 
     __slots__ = ("future", "seen")
 
     def __init__(self, future: asyncio.Future[Channel]) -> None:
         self.future = future
-        self.seen = 0
+        self.seen: Publication | None = None
+
+    def notice(self, publication: Publication) -> None:
+        seen = self.seen
+        if seen is None or seen.epoch != publication.epoch or seen.offset < publication.offset:
+            self.seen = publication
 
 
 class Node:
@@ -78,6 +94,7 @@ class Node:
         self.fanout = Fanout()
         self.budget = Budget(limits.ring_budget_bytes)
         self.sessions: dict[str, Connected] = {}
+        self.listeners: set[Listening] = set()
         self.in_flight_bytes = 0
         self.members: dict[tuple[str, str], Member] = {}
         self._channels: dict[str, Channel] = {}
@@ -85,9 +102,10 @@ class Node:
         self._joining: dict[str, _Joining] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._idle_since: dict[str, float] = {}
-        self._flights: dict[tuple[str, int | None, int | None, int | None], asyncio.Future[History]] = {}
-        self._repairs: dict[str, asyncio.Task[None]] = {}
+        self._repairs: dict[Channel, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._comparing: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
         self._flushing = False
         self._eased_at: dict[str, int] = {}
 
@@ -95,21 +113,41 @@ class Node:
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._reads = asyncio.Semaphore(self.limits.reads_at_once)
+        self._pages = Pages(self.broker, self.options, self.limits, self.counters, self.spawn)
+        self.page, self.read = self._pages.page, self._pages.read
         await self.presence.start(self)
         await self.broker.start(self)
-        self.spawn(self._housekeep())
+        self._housekeeping = self.spawn(self._housekeep())
+
+    async def farewell(self) -> None:
+        """End the in-process subscribers, and let what is under way come to its end for a moment."""
+        for listener in list(self.listeners):
+            listener.end()
+        for task in (self._housekeeping, *self._repairs.values()):
+            task.cancel()
+        under_way = self._tasks - {asyncio.current_task()}
+        if under_way:
+            await asyncio.wait(under_way, timeout=FAREWELL_SECONDS)
 
     async def close(self) -> None:
-        for task in list(self._tasks):
+        """End every task and give everything back."""
+        under_way = self._tasks - {asyncio.current_task()}
+        for task in under_way:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*under_way, return_exceptions=True)
         await self.broker.close()
         for channel in self._channels.values():
             channel.ring.release()
-        self._channels.clear()
-        self._holds.clear()
-        self._idle_since.clear()
+        # A task that was cancelled before its first step has not cleared up behind itself.
+        for joining in self._joining.values():
+            fail(joining.future, BrokerError("the hub was closed"))
+        for kept in (self._channels, self._holds, self._joining, self._leaving, self._idle_since):
+            kept.clear()
+        self._pages.close()
+        self._repairs.clear()
+        self._eased_at.clear()
+        self.fanout = Fanout()
+        self._flushing = False
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a task of this node: it is kept, ended with the node, and its exception is logged."""
@@ -121,8 +159,12 @@ class Node:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.counters.session_errors += 1
-            log.error("a task of the hub failed", exc_info=error)
+            self.failed("a task of the hub", error)
+
+    def failed(self, what: str, error: BaseException) -> None:
+        """Log and count an exception that nobody expected, and that ends nothing but where it rose."""
+        self.counters.session_errors += 1
+        log.error("%s failed", what, exc_info=error)
 
     # -- publishing (called on the loop's thread)
 
@@ -140,7 +182,7 @@ class Node:
         if here is None:
             joining = self._joining.get(channel)
             if joining is not None:
-                joining.seen = max(joining.seen, publication.offset)
+                joining.notice(publication)
             return
         try:
             grown = here.ring.append(publication)
@@ -252,39 +294,49 @@ class Node:
         self._idle_since.pop(name, None)
         try:
             channel = self._channels.get(name)
-            while channel is None:
-                joining = self._joining.get(name)
-                if joining is None:
-                    channel = await self._open(name)
-                else:
-                    channel = await asyncio.shield(joining.future)
+            if channel is None:
+                # One task opens it for everybody; whoever is cancelled meanwhile takes nobody along.
+                channel = await asyncio.shield(self._opening(name))
         except BaseException:
             self._release(name)
             raise
         return channel
 
-    async def _open(self, name: str) -> Channel:
-        future: asyncio.Future[Channel] = self._loop.create_future()
-        joining = self._joining[name] = _Joining(future)
-        options = self.options(name)
+    def _opening(self, name: str) -> asyncio.Future[Channel]:
+        joining = self._joining.get(name)
+        if joining is None:
+            joining = self._joining[name] = _Joining(self._loop.create_future())
+            self.spawn(self._open(name, joining))
+        return joining.future
+
+    async def _open(self, name: str, joining: _Joining) -> None:
         try:
             leaving = self._leaving.get(name)
             if leaving is not None:
-                await asyncio.shield(leaving)
-            async with asyncio.timeout(self.limits.broker_seconds):
-                await self.broker.subscribe(name)
-                page = await self.broker.history(name, options, limit=0)
+                await asyncio.wait([leaving])
+            channel = await self._subscribed(name)
         except BaseException as error:
             del self._joining[name]
-            failure = (
-                error if isinstance(error, BrokerError) else BrokerError(f"cannot join {name!r}: {error}")
-            )
-            if not future.cancelled():
-                future.set_exception(failure)
-                future.exception()  # nobody may be waiting for it
-            if isinstance(error, Exception) and failure is not error:
-                raise failure from error
-            raise
+            fail(joining.future, broker_error(f"cannot join {name!r}", error))
+            if not isinstance(error, Exception):
+                raise
+            # It may have been subscribed before it failed, and nobody would ever take that back.
+            self._leaving[name] = self.spawn(self._unsubscribe(name))
+            return
+        self._channels[name] = channel
+        del self._joining[name]
+        if name not in self._holds:
+            self._idle_since[name] = self._loop.time()  # all who waited for it have left
+        joining.future.set_result(channel)
+        if joining.seen is not None:
+            self.publication(name, joining.seen)
+
+    async def _subscribed(self, name: str) -> Channel:
+        """Subscribe first, read the position then: from there on nothing can be missed."""
+        options = self.options(name)
+        async with asyncio.timeout(self.limits.broker_seconds):
+            await self.broker.subscribe(name)
+            page = await self.broker.history(name, options, limit=0)
         ring = Ring(
             name,
             epoch=page.top.epoch,
@@ -293,12 +345,7 @@ class Node:
             max_bytes=options.ring_bytes,
             budget=self.budget,
         )
-        channel = self._channels[name] = Channel(name, options, ring)
-        del self._joining[name]
-        future.set_result(channel)
-        if joining.seen > ring.top:
-            self.repair(channel)
-        return channel
+        return Channel(name, options, ring)
 
     def leave(self, channel: Channel, subscriber: Subscriber | None) -> None:
         """Give a hold back; the subscriber gets nothing any more."""
@@ -322,7 +369,7 @@ class Node:
                 self._eased_at.pop(name, None)
                 channel = self._channels.pop(name)
                 channel.ring.release()
-                repair = self._repairs.get(name)
+                repair = self._repairs.pop(channel, None)
                 if repair is not None:
                     repair.cancel()
                 self._leaving[name] = self.spawn(self._unsubscribe(name))
@@ -331,107 +378,52 @@ class Node:
         try:
             await self.broker.unsubscribe(name)
         finally:
-            del self._leaving[name]
-
-    # -- reading history
-
-    async def page(
-        self,
-        channel: str,
-        *,
-        after: int | None = None,
-        limit: int | None = None,
-        max_bytes: int | None = None,
-        reverse: bool = False,
-    ) -> History:
-        """A page of history; who asks for the same while it is on its way shares it.
-
-        Raises:
-            BrokerError: the broker failed, or did not answer in `Limits.broker_seconds`.
-        """
-        key = (channel, after, -1 if limit is None else limit if not reverse else -2 - limit, max_bytes)
-        while (flight := self._flights.get(key)) is not None:
-            self.counters.history_shared += 1
-            try:
-                return await asyncio.shield(flight)
-            except asyncio.CancelledError:
-                # Was it the reader that was cancelled, or we? If the reader: read ourselves.
-                if not flight.cancelled():
-                    raise
-        flight = self._flights[key] = self._loop.create_future()
-        self.counters.history_reads += 1
-        try:
-            async with self._reads, asyncio.timeout(self.limits.broker_seconds):
-                page = await self.broker.history(
-                    channel,
-                    self.options(channel),
-                    after=after,
-                    limit=limit,
-                    max_bytes=max_bytes,
-                    reverse=reverse,
-                )
-        except Exception as error:
-            failure = (
-                error
-                if isinstance(error, BrokerError)
-                else BrokerError(
-                    f"the history of {channel!r} cannot be read: {error or type(error).__name__}"
-                )
-            )
-            flight.set_exception(failure)
-            flight.exception()  # nobody may be waiting for it
-            raise failure from error
-        except BaseException:
-            flight.cancel()
-            raise
-        else:
-            flight.set_result(page)
-            return page
-        finally:
-            del self._flights[key]
+            self._leaving.pop(name, None)
 
     # -- repair
 
-    def repair(self, channel: Channel) -> None:
-        """Bring the ring up to its stream's top, once for everybody who reads it."""
-        if channel.name not in self._repairs:
-            task = self._repairs[channel.name] = self.spawn(self._repair(channel))
-            task.add_done_callback(lambda _: self._repairs.pop(channel.name, None))
+    def repair(self, channel: Channel) -> asyncio.Task[None]:
+        """Bring the ring up to its stream's top, once for everybody who reads it.
+
+        When a repair is under way already, it reads once more: what it is reading may be older
+        than what was noticed now.
+        """
+        channel.stale = True
+        task = self._repairs.get(channel)
+        if task is None or task.done():
+            task = self._repairs[channel] = self.spawn(self._repair(channel))
+        return task
+
+    async def repaired(self, channel: Channel) -> None:
+        """Repair the ring, and wait until that has ended, well or not."""
+        await asyncio.wait([self.repair(channel)])
 
     async def _repair(self, channel: Channel) -> None:
         self.counters.repairs += 1
         ring = channel.ring
-        while True:
-            try:
-                page = await self.page(channel.name, after=ring.top, max_bytes=self.limits.flush_bytes)
-            except BrokerError as error:
-                # The ring stays as it is; the slow comparison comes back to it.
-                self.counters.repair_failed += 1
-                log.warning("channel %r cannot be repaired yet: %s", channel.name, error)
-                return
-            epoch, top = page.top.epoch, page.top.offset
-            if epoch != ring.epoch:
-                # Another life of the stream: who reads it is told, and reads on from its history.
-                ring.restart(epoch, top)
-            elif page.oldest > ring.top + 1 or top - ring.top > ring.max_entries:
-                # What a ring cannot hold anyway is read from history by those who need it.
-                ring.skip_to(max(page.oldest - 1, top - ring.max_entries))
-            else:
-                for publication in page.publications:
-                    if publication.offset > ring.top:
-                        ring.append(publication)
+        try:
+            while channel.stale:
+                channel.stale = False
+                page = await self.read(channel.name, after=ring.top, max_bytes=self.limits.flush_bytes)
+                if _mend(channel, page):
+                    self.mark(channel)
+        except BrokerError as error:
+            # The ring stays as it is; the slow comparison comes back to it.
+            self.counters.repair_failed += 1
+            log.warning("channel %r cannot be repaired yet: %s", channel.name, error)
+        finally:
+            self._repairs.pop(channel, None)
             self.mark(channel)
-            if ring.top >= top:
-                return
 
     async def compare(self) -> None:
         """Compare every ring with its stream's top, and repair those that differ."""
         for channel in list(self._channels.values()):
-            if not channel.options.history or channel.name in self._repairs:
+            await asyncio.sleep(0)
+            if not channel.options.history or channel in self._repairs:
                 continue
             before = channel.ring.top
             try:
-                page = await self.page(channel.name, limit=0)
+                page = await self.read(channel.name, limit=0)
             except BrokerError:
                 continue
             if page.top.epoch != channel.ring.epoch or page.top.offset > max(before, channel.ring.top):
@@ -445,17 +437,34 @@ class Node:
             await asyncio.sleep(1.0)
             now = self._loop.time()
             for session in list(self.sessions.values()):
-                session.check(now)
-            self._close_idle(now)
-            self.broker.expire(time.time())
-            if now - refreshed >= self.limits.presence_refresh:
+                self._do("a session's check", session.check, now)
+            self._do("closing idle rings", self._close_idle, now)
+            self._do("the broker's expiry", self.broker.expire, time.time())
+            self._do("the presence's expiry", self.presence.expire, time.time())
+            # These wait for the broker. Beside us: a slow one must not keep us from the rest.
+            if now - refreshed >= self.limits.presence_refresh and _is_over(self._refreshing):
                 refreshed = now
-                for (channel, _), member in list(self.members.items()):
-                    await self.presence.join(channel, member, announce=False)
-            self.presence.expire(time.time())
-            if now - compared >= self.limits.position_check:
+                self._refreshing = self.spawn(self._refresh_members())
+            if now - compared >= self.limits.position_check and _is_over(self._comparing):
                 compared = now
-                await self.compare()
+                self._comparing = self.spawn(self.compare())
+
+    def _do(self, what: str, chore: Callable[[float], None], now: float) -> None:
+        """One chore; its failure keeps no other from being done."""
+        try:
+            chore(now)
+        except Exception as error:
+            self.failed(what, error)
+
+    async def _refresh_members(self) -> None:
+        for (channel, client), member in list(self.members.items()):
+            if (channel, client) in self.members:  # else it has left, and must not come back
+                try:
+                    async with asyncio.timeout(self.limits.broker_seconds):
+                        await self.presence.join(channel, member, announce=False)
+                except (BrokerError, TimeoutError) as error:
+                    log.warning("presence cannot be refreshed yet: %s", error or "no answer in time")
+                    return
 
     # -- numbers
 
@@ -467,3 +476,31 @@ class Node:
 
     def channels(self) -> list[Channel]:
         return list(self._channels.values())
+
+
+def _mend(channel: Channel, page: History) -> bool:
+    """Add to the ring what was read behind its top; True when there was something to add.
+
+    Afterwards the channel is stale when there is more. A page that brings nothing forward does
+    not make it so: then the broker contradicts itself, and only the slow comparison asks again.
+    """
+    ring, (top, epoch) = channel.ring, page.top
+    begin = max(page.oldest - 1, top - ring.max_entries)
+    was, head = (ring.epoch, ring.top), ring.head
+    if epoch != ring.epoch:
+        # Another life of the stream: who reads it is told, and reads on from its history.
+        ring.restart(epoch, begin)
+    elif page.oldest > ring.top + 1 or top - ring.top > ring.max_entries:
+        # What a ring cannot hold anyway is read from history by those who need it.
+        ring.skip_to(begin)
+    else:
+        for publication in page.publications:
+            if publication.offset > ring.top:
+                ring.append(publication)
+    if ring.top < top and (ring.epoch, ring.top) != was:
+        channel.stale = True
+    return ring.first < ring.head != head
+
+
+def _is_over(task: asyncio.Task[None] | None) -> bool:
+    return task is None or task.done()

@@ -182,6 +182,8 @@ class Limits:
     """Time for a body to arrive; later: 408."""
     broadcast_channels: int = 1000
     """Channels of one broadcast; more: error 107."""
+    batch_commands: int = 1000
+    """Commands of one batch call; more: error 107."""
     ring_budget_bytes: int = 256 * MiB
     """All rings of the process, cached frames included; above it the largest give up their oldest."""
     memory_budget_bytes: int = 512 * MiB
@@ -204,7 +206,7 @@ class Limits:
     """Seconds for which awaiting a receipt waits at most for subscribers that lag but move."""
 
     def __post_init__(self) -> None:
-        _check_numbers(self)
+        _check_numbers(self, at_least={"reads_at_once": 1})
         if self.pong_timeout >= self.ping_interval:
             raise ConfigError(
                 f"pong_timeout ({self.pong_timeout} s) must be shorter than "

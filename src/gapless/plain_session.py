@@ -8,7 +8,7 @@ from typing import Any
 from .core.cursor import Lost, Reason, State
 from .core.log import View
 from .core.outbox import Outlet
-from .errors import BrokerError, ClientError, Disconnect, Internal, UnknownChannel
+from .errors import UNSUBSCRIBE_REASONS, BrokerError, ClientError, Disconnect, Internal, UnknownChannel
 from .hooks import Client
 from .model import Grant, History, Position, Publication
 from .node import Node
@@ -115,6 +115,25 @@ class PlainSession(Session):
             plain.gap(subscription.name, lost.first, lost.last, lost.reason.value, lost.epoch, lost.missed)
         )
         return True
+
+    async def subscribe_from_server(
+        self,
+        name: str,
+        *,
+        info: bytes | None,
+        data: bytes | None,
+        since: Position | None,
+        expires_at: float | None,
+    ) -> None:
+        """As if the client had asked: it gets history frames, then live ones."""
+        if name not in self.subscriptions:
+            await self.subscribe(plain.Subscribe(name, history=0, since=since))
+
+    def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
+        seat = self.subscriptions.get(name)
+        if seat is not None:
+            self.drop(seat)
+            self.say(plain.unsubscribed(name, None, code, reason or UNSUBSCRIBE_REASONS[2000]))
 
     def write_history(self, message: bytes) -> None:
         """One history frame, right away: there is room, and it is not paced."""

@@ -9,6 +9,9 @@ from typing import Any, Protocol
 
 from .model import Position
 
+_EVENTS = threading.Lock()
+"""Held while a receipt gets the event that several threads may wait for."""
+
 
 class Desk(Protocol):
     """Who hands out receipts."""
@@ -18,6 +21,9 @@ class Desk(Protocol):
 
     def relieve(self, channel: str) -> Awaitable[None] | None:
         """Something to wait for before more is published to a channel, if it is needed."""
+
+    def is_here(self) -> bool:
+        """Is this the thread that settles receipts?"""
 
     def unseen(self, error: Exception) -> None:
         """A publication failed and nobody looked at its receipt."""
@@ -100,10 +106,16 @@ class Receipt:
         Raises:
             TimeoutError: the broker has not answered yet; the publication is on its way.
             BrokerError: it failed.
+            RuntimeError: this is the hub's own thread, which would wait for itself.
         """
         if not self._done:
-            self._event = threading.Event()
-            if not self._done and not self._event.wait(timeout):
+            if self._desk.is_here():
+                raise RuntimeError(
+                    "receipt.result() in the hub's own thread waits for itself: await the receipt"
+                )
+            with _EVENTS:
+                event = self._event = self._event or threading.Event()
+            if not self._done and not event.wait(timeout):
                 raise TimeoutError(f"no answer of the broker within {timeout} seconds")
         return self._outcome()
 

@@ -24,6 +24,7 @@ from .errors import (
     Disconnect,
     Internal,
     LimitExceeded,
+    NotAvailable,
     Overloaded,
     PermissionDenied,
     TooManyRequests,
@@ -219,6 +220,31 @@ class Session:
 
     def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
         raise NotImplementedError
+
+    # -- what the server does to it
+
+    secret = ""
+    """The session id that an emulated or unidirectional connection was told."""
+
+    async def subscribe_from_server(
+        self,
+        name: str,
+        *,
+        info: bytes | None,
+        data: bytes | None,
+        since: Position | None,
+        expires_at: float | None,
+    ) -> None:
+        """Subscribe on the client's behalf. Already subscribed: left alone. Raises ClientError."""
+        raise NotAvailable("this connection's protocol has no server-side subscriptions")
+
+    def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
+        """End a subscription and say so. Not subscribed: nothing happens."""
+        raise NotImplementedError
+
+    def refresh_from_server(self, expires_at: float | None, info: bytes | None = None) -> None:
+        """Set when the connection expires, None for never, and what others see of it from now on."""
+        self.grant = replace(self.grant, expires_at=expires_at, info=info or self.grant.info)
 
     # -- commands that all doors share
 

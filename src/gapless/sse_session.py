@@ -7,7 +7,7 @@ from typing import Any
 from .core.cursor import Lost, Reason
 from .core.log import Entry, SteadyView, View
 from .core.outbox import Outlet
-from .errors import BrokerError, ClientError, Disconnect
+from .errors import UNSUBSCRIBE_REASONS, BrokerError, ClientError, Disconnect
 from .hooks import Client
 from .model import Grant, Position
 from .node import Node
@@ -91,6 +91,13 @@ class SseSession(Session):
         )
         self.node.counters.client_errors += 1
         self.reply(sse.event(plain.error(code, message, channel=channel), name="error"))
+
+    def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
+        seat = self.subscriptions.get(name)
+        if seat is not None:
+            self.drop(seat)
+            data = plain.unsubscribed(name, None, code, reason or UNSUBSCRIBE_REASONS[2000])
+            self.reply(sse.event(data, name="unsubscribed"))
 
     def concat(self, chunks: list[Any]) -> list[bytes]:
         return [body for chunk in chunks for body in chunk]

@@ -6,6 +6,7 @@ from history, does a task read on, until the cursor is in the ring again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .core.channel import Channel
@@ -86,13 +87,17 @@ class Subscription:
 
     def deliver(self) -> None:
         session = self.session
-        if session.crowded:
-            if not session.room:
+        try:
+            if not session.crowded:
+                self.write()
+            elif not session.room:
                 self._lag()
             elif self.pending:
                 session.flush()
-            return
-        self.write()
+        except Exception as error:
+            # It must not reach the flush, which serves everybody else.
+            session.node.failed("a delivery", error)
+            session.close(Disconnect(3004))
 
     @property
     def pending(self) -> bool:
@@ -127,7 +132,7 @@ class Subscription:
         chunk = ring.chunk(self.view, cursor.index, limits.flush_bytes)
         if chunk.excluded and session.client in chunk.excluded:
             chunk = ring.chunk_for(session.client, self.view, cursor.index, limits.flush_bytes)
-        cursor.advance(chunk.end, chunk.last_offset)
+        cursor.advance(chunk.end, chunk.last_offset, chunk.unnumbered)
         if self.view.fresh and chunk.shown:
             self.view = self.view.following
         if chunk.end != ring.head:
@@ -154,7 +159,7 @@ class Subscription:
         self.view = self.view.restarted
         self.session.node.counters.conflated += self.cursor.index - before
         if lost is not None:
-            self.session.tell_lost(self, lost)
+            self._lose(lost)
 
     def _fall_behind(self, channel: Channel) -> None:
         cursor, ring = self.cursor, self.ring
@@ -166,11 +171,7 @@ class Subscription:
             channel.lagging.pop(self, None)
             self.session.node.spawn(self.read_on())
         else:
-            interrupted = cursor.index <= ring.interrupted_at < ring.first
-            missed = ring.first - cursor.index - interrupted
-            cursor.index = ring.first
-            reason = Reason.INTERRUPTED if interrupted else Reason.UNNUMBERED
-            self._lose(Lost(None, None, reason, ring.epoch, missed))
+            self._lose(cursor.skip(ring))
 
     def _lose(self, lost: Lost) -> bool:
         counters = self.session.node.counters
@@ -194,10 +195,9 @@ class Subscription:
             return
         # History holds only what has an offset. What came without one while it was being read
         # lies in the ring, between our coming and our place.
-        missed = [entry for entry in ring.entries(interest, cursor.index) if not entry.offset]
-        frames = [f for entry in missed if (f := self.view.frame(self.name, entry, None)) is not None]
-        if frames:
-            self.session.outlet.push(self.view.join(self.name, frames), sum(map(len, frames)))
+        missed = self._frames(entry for entry in ring.entries(interest, cursor.index) if not entry.offset)
+        if missed:
+            self.session.outlet.push(self.view.join(self.name, missed), sum(map(len, missed)))
         self.write()
 
     async def read_on(self) -> None:
@@ -223,10 +223,16 @@ class Subscription:
                     return
                 if fresh:
                     self._write_page(fresh)
+                elif lost is None:
+                    # We have all there is, and the ring does not: it missed a notification.
+                    await node.repaired(channel)
         except BrokerError:
             self.session.close(Disconnect(3004))
         except Disconnect:
             return  # the session closed; there is nobody to write to
+        except Exception:
+            self.session.close(Disconnect(3004))
+            raise
 
     def _is_reading(self) -> bool:
         return self.cursor.state is State.READING
@@ -241,11 +247,16 @@ class Subscription:
         return True
 
     def _write_page(self, publications: list[Publication]) -> None:
-        frames = [
-            frame
-            for publication in publications
-            if publication.exclude != self.session.client
-            and (frame := self.view.frame(self.name, Entry(publication), None)) is not None
-        ]
+        frames = self._frames(map(Entry, publications))
         if frames:
             self.session.push(self.view.join(self.name, frames), sum(map(len, frames)))
+
+    def _frames(self, entries: Iterable[Entry]) -> list[Any]:
+        """What this subscriber is shown of entries that it does not read from the ring."""
+        client = self.session.client
+        return [
+            frame
+            for entry in entries
+            if (entry.publication is None or entry.publication.exclude != client)
+            and (frame := self.view.frame(self.name, entry, None)) is not None
+        ]

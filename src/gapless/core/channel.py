@@ -26,10 +26,11 @@ class Channel:
     """A ring and its readers.
 
     `swept` is an index that every subscriber has reached or is marked lagging behind: how far
-    the fan-out has come.
+    the fan-out has come. `stale` says that the ring was found to be behind its stream, and that
+    no history was read since.
     """
 
-    __slots__ = ("_order", "dirty", "lagging", "name", "options", "ring", "subscribers", "swept")
+    __slots__ = ("_order", "dirty", "lagging", "name", "options", "ring", "stale", "subscribers", "swept")
 
     def __init__(self, name: str, options: ChannelOptions, ring: Ring) -> None:
         self.name = name
@@ -38,6 +39,7 @@ class Channel:
         self.subscribers: dict[Subscriber, None] = {}
         self.lagging: dict[Subscriber, bool] = {}
         self.dirty = False
+        self.stale = False
         self.swept = ring.head
         self._order: tuple[Subscriber, ...] | None = ()
 

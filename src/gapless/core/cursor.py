@@ -52,14 +52,20 @@ class Lost(NamedTuple):
 class Cursor:
     """A place in one channel's ring, or on the way to it."""
 
-    __slots__ = ("_left_at", "epoch", "index", "offset", "state")
+    __slots__ = ("_unnumbered", "epoch", "index", "offset", "state")
 
     def __init__(self, epoch: str = "", offset: int = 0) -> None:
         self.state = State.READING
         self.index = 0
         self.offset = offset
         self.epoch = epoch
-        self._left_at = offset
+        # Entries without an offset that came before `index`: how many are missed is a difference.
+        self._unnumbered = 0
+
+    def come(self, ring: Ring) -> None:
+        """Its interest begins at the head: what has no offset and came before is not its own."""
+        self.index = ring.head
+        self._unnumbered = ring.unnumbered
 
     def place(self, ring: Ring, not_before: int = 0) -> bool:
         """Enter the ring right behind `offset`, if that lies in it. True: the cursor is live.
@@ -73,12 +79,13 @@ class Cursor:
         if index is None:
             return False
         self.index = ring.skip_unnumbered(index, not_before)
+        self._unnumbered = ring.unnumbered_before(self.index)
         self.state = State.LIVE
         return True
 
     def stand_at_head(self, ring: Ring) -> None:
         """Enter the ring where the next entry will be."""
-        self.index = ring.head
+        self.come(ring)
         self.offset = ring.top
         self.epoch = ring.epoch
         self.state = State.LIVE
@@ -86,13 +93,18 @@ class Cursor:
     def stand_at(self, ring: Ring, index: int) -> None:
         """Enter the ring at an index, in a channel whose entries have no offsets."""
         self.index = max(index, ring.first)
+        self._unnumbered = ring.unnumbered_before(self.index)
         self.offset = ring.top
         self.epoch = ring.epoch
         self.state = State.LIVE
 
-    def advance(self, index: int, offset: int) -> None:
-        """Everything before `index` was written; `offset` is the last one among it, 0 for none."""
+    def advance(self, index: int, offset: int, unnumbered: int) -> None:
+        """Everything before `index` was written.
+
+        `offset` is the last one among it, 0 for none; `unnumbered` how many had none.
+        """
         self.index = index
+        self._unnumbered += unnumbered
         if offset:
             self.offset = offset
 
@@ -105,23 +117,37 @@ class Cursor:
         newest = ring.newest()
         if newest <= self.index:
             return None
-        skipped = newest - self.index
         kept = ring.entries(newest)
         last = kept[0].offset - 1 if kept and kept[0].offset else ring.top
+        interrupted = self._is_interrupted(ring, newest)
+        unnumbered = ring.unnumbered_before(newest)
+        missed = unnumbered - self._unnumbered
         lost: Lost | None = None
         if self.epoch != ring.epoch:
-            lost = Lost(self.offset + 1, None, Reason.EPOCH, ring.epoch)
+            lost = Lost(self.offset + 1, None, Reason.EPOCH, ring.epoch, missed)
         elif last > self.offset:
-            lost = Lost(self.offset + 1, last, Reason.LATEST, ring.epoch, skipped)
-        elif not ring.top:
-            lost = Lost(None, None, Reason.LATEST, ring.epoch, skipped)
-        self.index, self.offset, self.epoch = newest, last, ring.epoch
+            lost = Lost(self.offset + 1, last, Reason.LATEST, ring.epoch, missed)
+        elif missed or interrupted:
+            reason = Reason.INTERRUPTED if interrupted else Reason.LATEST
+            lost = Lost(None, None, reason, ring.epoch, missed)
+        self.index, self.offset, self.epoch, self._unnumbered = newest, last, ring.epoch, unnumbered
         return lost
+
+    def skip(self, ring: Ring) -> Lost:
+        """Go on at the oldest entry still kept, in a channel whose entries no history holds."""
+        interrupted = self._is_interrupted(ring, ring.first)
+        unnumbered = ring.unnumbered_before(ring.first)
+        missed = unnumbered - self._unnumbered
+        self.index, self._unnumbered = ring.first, unnumbered
+        reason = Reason.INTERRUPTED if interrupted else Reason.UNNUMBERED
+        return Lost(None, None, reason, ring.epoch, missed)
+
+    def _is_interrupted(self, ring: Ring, end: int) -> bool:
+        return self.index <= ring.interrupted_at < end
 
     def leave_ring(self) -> None:
         """The ring moved past: from here on pages come from history."""
         self.state = State.READING
-        self._left_at = self.offset
 
     def reenter(self, ring: Ring) -> int | None:
         """Enter the ring again after reading history up to `offset`.
@@ -129,11 +155,10 @@ class Cursor:
         Returns how many entries without an offset were missed meanwhile, which no history
         holds; None when the ring does not reach back to here and another page is needed.
         """
-        was = self.index
-        if not self.place(ring):
+        before = self._unnumbered
+        if not self.place(ring, self.index):
             return None
-        # What lay between is entries with offsets, which history gave, and entries without.
-        return max(0, (self.index - was) - (self.offset - self._left_at))
+        return max(0, self._unnumbered - before)
 
     def admit(self, page: History) -> tuple[list[Publication], Lost | None]:
         """Take a page that was read after `offset`: what is new in it, and what is lost before that.

@@ -101,6 +101,7 @@ class Chunk(NamedTuple):
     end: int
     shown: int
     last_offset: int
+    unnumbered: int
     excluded: frozenset[str]
 
 
@@ -276,6 +277,10 @@ class Ring:
             index += 1
         return index
 
+    def unnumbered_before(self, index: int) -> int:
+        """How many entries without an offset there ever were before an index that lies in the ring."""
+        return self.unnumbered - sum(not entry.offset for entry in self.entries(index))
+
     def _oldest_numbered(self) -> int | None:
         for at in range(len(self._entries)):
             if self._entries[at].offset:
@@ -328,7 +333,7 @@ class Ring:
     def _build(self, view: View, index: int, max_bytes: int, exclude: str | None) -> Chunk:
         frames: list[Any] = []
         excluded: set[str] = set()
-        size, last_offset, at = 0, 0, index
+        size, last_offset, unnumbered, at = 0, 0, 0, index
         before = None if view.fresh else self.previous(index)
         for entry in self.entries(index):
             publication = entry.publication
@@ -344,12 +349,15 @@ class Ring:
                 excluded.add(barred)
             if entry.offset:
                 last_offset = entry.offset
+            else:
+                unnumbered += 1
             if publication is not None:
                 # Whoever was left out does not know it; nothing may build on it for him.
                 before = None if barred is not None and barred == exclude else entry
             at += 1
         data = view.join(self.channel, frames) if frames else None
-        return Chunk(data, size, at, len(frames), last_offset, frozenset(excluded) if excluded else _NOBODY)
+        barred_ones = frozenset(excluded) if excluded else _NOBODY
+        return Chunk(data, size, at, len(frames), last_offset, unnumbered, barred_ones)
 
     def _frame(self, view: View, entry: Entry, before: Entry | None) -> Any | None:
         known = len(entry.frames)

@@ -8,7 +8,7 @@ Replies are kept until they are read, within a bound.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 
@@ -71,7 +71,7 @@ class Outbox:
         self.closing: tuple[int, str] | None = None
         self.progressed = 0
 
-    def push(self, chunk: Iterable[Any], size: int) -> None:
+    def push(self, chunk: Sequence[Any], size: int) -> None:
         """Queue the frames of one chunk. There is no room for another until all are sent."""
         self._frames.extend((frame, 0) for frame in chunk)
         self.room = False

@@ -15,7 +15,7 @@ MAX_NODES = 100
 MAX_VALUES = 1000
 """Values in one filter, over all its `in` and `nin`."""
 
-_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 
 
 def validate(node: FilterNode) -> None:

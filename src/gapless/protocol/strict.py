@@ -45,6 +45,10 @@ class Raw:
         """The members of this value. Raises Malformed when it is not an object."""
         return dict(_members(self._text, self._start, _PLAIN))
 
+    def items(self) -> list[Raw]:
+        """The elements of this value. Raises Malformed when it is not an array."""
+        return _items(self._text, self._start)
+
     def replaced(self, by: str) -> str:
         """The whole text, with `by` in the place of this value."""
         return self._text[: self._start] + by + self._text[self._end :]
@@ -158,6 +162,22 @@ def _members(text: str, at: int, decoder: json.JSONDecoder) -> list[tuple[str, R
         start = _skip(text, _skip(text, at) + 1)  # over the colon
         value, end = _scan(text, start, decoder)
         found.append((key, Raw(value, text, start, end)))
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+    return found
+
+
+def _items(text: str, at: int) -> list[Raw]:
+    """The elements of the array that begins at or after `at`, in a text that is known to be valid."""
+    at = _skip(text, at)
+    if text[at] != "[":
+        raise Malformed("not an array")
+    found: list[Raw] = []
+    at = _skip(text, at + 1)
+    while text[at] != "]":
+        value, end = _scan(text, at, _PLAIN)
+        found.append(Raw(value, text, at, end))
         at = _skip(text, end)
         if text[at] == ",":
             at = _skip(text, at + 1)

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from ..auth.verifier import TokenVerifier
@@ -86,7 +85,9 @@ class HubApp:
             Mount("/static", page.assets),
             Route("/", page.index, methods=["GET"]),
         ]
-        self._app = Starlette(routes=routes, lifespan=self._lifespan)
+        # A router and no application around it: its middleware would wrap the `send` of every
+        # connection, and the doors answer their own errors.
+        self._app = Router(routes=routes, lifespan=self._lifespan)
 
     @asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:

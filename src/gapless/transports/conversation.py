@@ -17,7 +17,7 @@ from ..errors import Disconnect
 from ..hub import Hub
 from ..views import Framing
 from .direct import EXTENSION, DirectConversation
-from .writer import CLOSE_SECONDS, Writer, log_lost
+from .writer import CLOSE_SECONDS, Writer, flows, log_lost
 
 
 class Talk(Protocol):
@@ -89,7 +89,7 @@ class AsgiConversation:
 
     async def run(self, make: MakeTalk) -> None:
         hub = self._hub
-        writer = Writer(self._send_frame, self._send_close, hub.limits)
+        writer = Writer(self._send_frame, self._send_close, hub.limits, eager=flows(self._send))
         talk = make(writer, BINARY if self._binary else TEXT)
         writer.on_room = talk.on_room
 

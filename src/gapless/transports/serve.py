@@ -73,23 +73,20 @@ def run(
     *,
     drain: Callable[[], None],
     message_bytes: int,
-    ws: str = "websockets-sansio",
+    ws: str | type[asyncio.Protocol] = "websockets-sansio",
     started: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until a signal asks for the end; must be called in the main thread.
 
-    `drain` closes what the hub holds open; it is called in the event loop. `ws` is a name that
-    uvicorn knows or `module:Class`. After Ctrl-C this raises KeyboardInterrupt; SIGTERM ends the
-    process, as it would without a handler.
-
-    Raises:
-        ConfigError: `ws` names no protocol.
+    `drain` closes what the hub holds open; it is called in the event loop. `ws` is what
+    `websocket_protocol` gives. After Ctrl-C this raises KeyboardInterrupt; SIGTERM ends the process,
+    as it would without a handler.
     """
     config = uvicorn.Config(
         app,
         loop="uvloop",
         http=BoundedHttpProtocol,
-        ws=websocket_protocol(ws),
+        ws=ws,
         ws_max_size=message_bytes,
         ws_per_message_deflate=False,
         lifespan="on",

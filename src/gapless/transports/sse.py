@@ -14,7 +14,7 @@ from ..protocol import sse
 from ..sse_session import SseSession
 from .guard import Guard, Refused, Request
 from .query import BadQuery, Query
-from .writer import Writer, log_lost
+from .writer import Writer, flows, log_lost
 
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -74,7 +74,7 @@ class SseDoor:
         async def send_close(code: int, reason: str) -> None:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-        writer = Writer(send_frame, send_close, hub.limits)
+        writer = Writer(send_frame, send_close, hub.limits, eager=flows(send))
         session = SseSession(
             hub.node,
             hub.rules,

@@ -7,8 +7,9 @@ not move can only be detached, because ASGI has no abort.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 from ..core.outbox import Outbox
@@ -16,7 +17,7 @@ from ..options import Limits
 
 log = logging.getLogger("gapless")
 
-Send = Callable[[Any], Awaitable[None]]
+SendFrame = Callable[[Any], Coroutine[Any, Any, None]]
 
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
@@ -26,25 +27,68 @@ class Writer(Outbox):
     """An outbox with the task that empties it.
 
     `send_frame` sends one frame, `send_close` says goodbye. `on_room` is called when pushes may
-    go on, `on_lost` once when the connection is found broken.
+    go on, `on_lost` once when the connection is found broken. With `eager` (see `flows`) a push
+    into an empty outbox is sent at once, and the task is only woken for what does not fit.
     """
 
-    __slots__ = ("_send_close", "_send_frame", "_task", "_waiter", "gone", "on_lost", "on_room")
+    __slots__ = (
+        "_eager",
+        "_send_close",
+        "_send_frame",
+        "_sending",
+        "_task",
+        "_unfinished",
+        "_waiter",
+        "gone",
+        "on_lost",
+        "on_room",
+    )
 
     def __init__(
         self,
-        send_frame: Send,
+        send_frame: SendFrame,
         send_close: Callable[[int, str], Awaitable[None]],
         limits: Limits,
+        *,
+        eager: bool = False,
     ) -> None:
         super().__init__(self._wake_up, max_bytes=limits.reply_bytes, max_frames=limits.reply_frames)
         self._send_frame = send_frame
         self._send_close = send_close
+        self._eager = eager
+        self._sending = False
+        self._unfinished: Unfinished | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.on_room: Callable[[], None] = _nothing
         self.on_lost: Callable[[Exception], None] = _ignore
         self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def push(self, chunk: Sequence[Any], size: int) -> None:
+        if not self._eager or self._sending or self.waiting:
+            super().push(chunk, size)
+            return
+        send_frame = self._send_frame
+        for at, frame in enumerate(chunk):
+            sending = send_frame(frame)
+            try:
+                step = sending.send(None)
+            except StopIteration:
+                self.progressed += 1
+            except Exception as error:
+                self._broken(error)
+                return
+            else:
+                # The socket is full. The task waits for this frame, and sends the rest.
+                self._unfinished = Unfinished(sending, step)
+                super().push(chunk[at + 1 :], size)
+                return
+
+    def _broken(self, error: Exception) -> None:
+        self.clear()
+        self.room = False
+        self._task.cancel()
+        self.on_lost(error)
 
     def _wake_up(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -53,9 +97,11 @@ class Writer(Outbox):
     async def _run(self) -> None:
         try:
             while True:
-                frame = self.take()
-                if frame is not None:
-                    await self._send_frame(frame)
+                sending = self._next()
+                if sending is not None:
+                    self._sending = True
+                    await sending
+                    self._sending = False
                     if self.sent():
                         self.on_room()
                 elif self.closing is not None:
@@ -72,6 +118,23 @@ class Writer(Outbox):
             if not self.gone.done():
                 self.gone.set_result(None)
 
+    def _next(self) -> Awaitable[None] | None:
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is not None:
+            return unfinished
+        frame = self.take()
+        return None if frame is None else self._send_frame(frame)
+
+    @property
+    def waiting(self) -> bool:
+        return self._sending or self._unfinished is not None or super().waiting
+
+    def clear(self) -> None:
+        super().clear()
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is not None:
+            unfinished.close()
+
     def abort(self) -> bool:
         """Detach: nothing more is sent, what waits is freed. The socket is the server's to close."""
         self.clear()
@@ -84,6 +147,46 @@ class Writer(Outbox):
             await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
         self._task.cancel()
         await asyncio.wait([self._task])
+
+
+class Unfinished:
+    """A coroutine that was begun here and goes on in whichever task awaits this."""
+
+    __slots__ = ("_coroutine", "_step")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], step: Any) -> None:
+        self._coroutine = coroutine
+        self._step = step
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        step = self._step
+        while True:
+            try:
+                result = yield step
+            except BaseException as error:
+                try:
+                    step = self._coroutine.throw(error)
+                except StopIteration:
+                    return
+            else:
+                try:
+                    step = self._coroutine.send(result)
+                except StopIteration:
+                    return
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+
+def flows(send: Any) -> bool:
+    """Is this `send` known to wait for nothing but the socket, so that it may be begun anywhere?
+
+    It is for uvicorn's, also behind the wrappers that Starlette puts around it. Other servers
+    may use what belongs to the task they are called in; there the writer's own task sends.
+    """
+    while inspect.isfunction(send) and send.__closure__ is not None and "send" in send.__code__.co_freevars:
+        send = send.__closure__[send.__code__.co_freevars.index("send")].cell_contents
+    return type(getattr(send, "__self__", None)).__module__.startswith("uvicorn.")
 
 
 def _nothing() -> None:

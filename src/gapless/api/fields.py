@@ -1,0 +1,78 @@
+"""Reading the fields of an API call, each with its type."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import BadRequest, UnknownChannel
+from ..hub import Hub
+from ..model import Position
+from ..protocol.strict import Malformed, Raw, payload
+
+Fields = Mapping[str, Raw]
+
+
+class BadBody(ValueError):
+    """Not a JSON object, or a field of the wrong type: HTTP 400."""
+
+
+def field(said: Fields, name: str, kind: type, default: Any) -> Any:
+    if name not in said:
+        return default
+    value = said[name].value
+    if value is None:
+        return default
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise BadBody(f"{name} is {_KINDS[kind]}")
+    return value
+
+
+_KINDS = {str: "a string", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
+
+
+def channel_of(hub: Hub, said: Fields) -> str:
+    channel: str = field(said, "channel", str, "")
+    return known(hub, channel)
+
+
+def known(hub: Hub, channel: str) -> str:
+    if not channel:
+        raise BadRequest("channel is missing")
+    hub.check_channel(channel)
+    if hub.declared(channel) is None:
+        raise UnknownChannel
+    return channel
+
+
+def position_of(said: Fields, name: str) -> Position | None:
+    since = field(said, name, dict, None)
+    if since is None:
+        return None
+    offset, epoch = since.get("offset", 0), since.get("epoch", "")
+    if not isinstance(offset, int) or isinstance(offset, bool) or not isinstance(epoch, str):
+        raise BadBody(f'{name} is {{"offset": whole number, "epoch": string}}')
+    if not 0 <= offset < 2**63:
+        raise BadBody(f"{name}.offset is 0 to 2^63 - 1")
+    return Position(offset, epoch)
+
+
+def data_of(said: Fields, name: str, base64_name: str) -> bytes | None:
+    """A payload as one line of JSON: from base64 where that is given, else as it stands; None: neither.
+
+    Raises:
+        BadRequest: not base64, or what it holds is not strict JSON.
+    """
+    encoded = field(said, base64_name, str, "") if base64_name else ""
+    if not encoded:
+        return said[name].raw if name in said else None
+    try:
+        raw = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadRequest(f"{base64_name} is not base64") from None
+    try:
+        return payload(raw)
+    except Malformed as error:
+        raise BadRequest(f"{base64_name} holds no JSON: {error}") from None

@@ -1,0 +1,34 @@
+"""How things look in an API answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from ..errors import ClientError, Internal
+from ..model import Member, Publication
+
+
+def error_shape(error: Exception) -> dict[str, Any]:
+    if isinstance(error, ClientError):
+        return {"code": error.code, "message": error.message}
+    return {"code": Internal.code, "message": Internal.message}
+
+
+def publication_shape(publication: Publication) -> dict[str, Any]:
+    shown: dict[str, Any] = {"data": orjson.Fragment(publication.payload), "offset": publication.offset}
+    if publication.tags:
+        shown["tags"] = dict(publication.tags)
+    if publication.info is not None:
+        shown["info"] = member_shape(publication.info)
+    return shown
+
+
+def member_shape(member: Member) -> dict[str, Any]:
+    shown: dict[str, Any] = {"user": member.user, "client": member.client}
+    if member.conn_info is not None:
+        shown["conn_info"] = orjson.Fragment(member.conn_info)
+    if member.chan_info is not None:
+        shown["chan_info"] = orjson.Fragment(member.chan_info)
+    return shown
