@@ -15,8 +15,8 @@ import orjson
 from ..errors import BadRequest, BrokerError, ClientError, LimitExceeded, MethodNotFound
 from ..hub import Hub
 from ..protocol.strict import Malformed, Raw, fields
+from .arguments import BadBody, Fields, data_of, field
 from .connections import disconnect, refresh, subscribe, unsubscribe
-from .fields import BadBody, Fields, data_of, field
 from .publishing import broadcast, publish
 from .reading import channels, history, history_remove, info, presence, presence_stats
 from .shapes import error_shape

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import BadRequest
 from ..hub import Hub
-from .fields import BadBody, Fields, channel_of, data_of, field, position_of
+from .arguments import BadBody, Fields, channel_of, data_of, field, position_of
 
 
 async def disconnect(hub: Hub, said: Fields) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import BadRequest, BrokerError, ClientError, LimitExceeded
 from ..hub import Hub
 from ..model import Draft, Position
-from .fields import BadBody, Fields, channel_of, data_of, field, known
+from .arguments import BadBody, Fields, channel_of, data_of, field, known
 from .shapes import error_shape
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import BadRequest, NotAvailable, Unrecoverable
 from ..hub import Hub
 from ..version import __version__
-from .fields import Fields, channel_of, field, position_of
+from .arguments import Fields, channel_of, field, position_of
 from .glob import glob
 from .shapes import member_shape, publication_shape
 

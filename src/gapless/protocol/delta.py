@@ -67,6 +67,8 @@ def apply(source: bytes, delta: bytes) -> bytes:
         at += 1
         if kind == b"@":
             place, at = _read_number(delta, at, b",")
+            if place + count > len(source):
+                raise BadDelta("a copy reaches beyond the source")
             target += source[place : place + count]
         elif kind == b":":
             target += delta[at : at + count]

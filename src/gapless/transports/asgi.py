@@ -13,7 +13,8 @@ from starlette.types import Receive, Scope, Send
 from ..auth.verifier import TokenVerifier
 from ..hub import Hub
 from ..reception import Reception
-from .centrifuge import CentrifugeDoor
+from .centrifuge import CentrifugeDoor, UniDoor
+from .emulation import Emulated, EmulationDoor, Kind, StreamDoor
 from .farewell import farewell
 from .guard import Guard
 from .http import ApiDoor, Health, Page
@@ -76,6 +77,9 @@ class HubApp:
         routes: list[BaseRoute] = [
             WebSocketRoute("/ws", PlainDoor(guard, channels)),
             WebSocketRoute("/connection/websocket", CentrifugeDoor(guard, reception)),
+            WebSocketRoute("/connection/uni_websocket", UniDoor(guard, reception)),
+            *_streams(guard, reception),
+            Route("/connection/init", page.warm_up, methods=["GET"]),
             Route("/sse", SseDoor(guard, channels), methods=["GET"]),
             Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
             Route("/health", Health(hub).health, methods=["GET"]),
@@ -97,3 +101,20 @@ class HubApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
+
+
+def _streams(guard: Guard, reception: Reception) -> list[BaseRoute]:
+    emulated = Emulated()
+    kinds = [
+        Kind("http_stream", events=False, bare=False),
+        Kind("sse", events=True, bare=False),
+        Kind("uni_http_stream", events=False, bare=True),
+        Kind("uni_sse", events=True, bare=True),
+    ]
+    routes: list[BaseRoute] = []
+    for kind in kinds:
+        methods = ["GET", "POST", "OPTIONS"] if kind.events else ["POST", "OPTIONS"]
+        door = StreamDoor(guard, reception, emulated, kind)
+        routes.append(Route(f"/connection/{kind.transport}", door, methods=methods))
+    routes.append(Route("/emulation", EmulationDoor(guard, emulated), methods=["POST", "OPTIONS"]))
+    return routes

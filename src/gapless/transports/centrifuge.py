@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
 from ..centrifuge_session import CentrifugeSession
 from ..core.outbox import Outlet
+from ..errors import ClientError, Disconnect
 from ..hooks import Client
+from ..protocol import messages as m
 from ..protocol.centrifuge import JSON, PROTOBUF, Codec
 from ..reception import Handshake, Reception
 from ..views import Framing
@@ -54,6 +57,75 @@ class CentrifugeDoor:
             )
 
         await converse(hub, scope, receive, send, make, binary=not codec.text)
+
+
+class UniDoor:
+    """`/connection/uni_websocket`: bare pushes to a client that only says who it is.
+
+    Its connect request is the first text frame, or `?cf_connect=…`.
+    """
+
+    def __init__(self, guard: Guard, reception: Reception) -> None:
+        self._guard = guard
+        self._reception = reception
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hub = self._guard.hub
+        await receive()  # websocket.connect
+        try:
+            request = Request.of(scope)
+            handshake = handshake_of(self._guard, scope, request, "uni_websocket")
+        except Refused as refused:
+            hub.counters.refused_connections += 1
+            await refuse(scope, send, refused)
+            return
+        await send({"type": "websocket.accept"})
+        first = dict(request.query).get("cf_connect")
+
+        def make(outlet: Outlet, framing: Framing) -> UniSession:
+            return UniSession(
+                hub.node,
+                hub.rules,
+                outlet,
+                framing,
+                codec=JSON,
+                reception=self._reception,
+                handshake=handshake,
+                bare=True,
+                secret=new_secret(),
+                app_ping=False,
+                first=first,
+            )
+
+        await converse(hub, scope, receive, send, make)
+
+
+class UniSession(CentrifugeSession):
+    """The unidirectional form over WebSocket; the server's own ping frames keep it alive."""
+
+    def __init__(self, *args: Any, first: str | None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._first = first
+
+    async def begin(self) -> None:
+        if self._first is not None:
+            await self.handle(self._first)
+
+    async def handle(self, message: str | bytes) -> None:
+        request = JSON.decode_connect(message, self.node.limits)
+        try:
+            await self.connect(1, request)
+        except ClientError as error:
+            raise Disconnect(UNI_DISCONNECTS.get(error.code, 3004)) from error
+
+    def close(self, disconnect: Disconnect) -> None:
+        if self.closed is None:
+            self.announce(m.DisconnectPush(disconnect.code, disconnect.reason))
+        super().close(disconnect)
+
+
+UNI_DISCONNECTS = {109: 3005, 110: 3005, 111: 3013, 103: 3507}
+"""What a connect error becomes where there is no reply to carry it; anything else is 3004."""
 
 
 def handshake_of(guard: Guard, scope: Scope, request: Request, transport: str) -> Handshake:

@@ -17,6 +17,7 @@ from ..errors import Disconnect
 from ..hub import Hub
 from ..views import Framing
 from .direct import EXTENSION, DirectConversation
+from .sizes import check_size
 from .writer import CLOSE_SECONDS, Writer, flows, log_lost
 
 
@@ -152,12 +153,3 @@ class AsgiConversation:
 
     async def _send_close(self, code: int, reason: str) -> None:
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
-
-
-def check_size(message: str | bytes, limit: int) -> None:
-    """Raises Disconnect (1009) for a message of more bytes than `limit`."""
-    size = len(message)
-    if isinstance(message, str) and size * 4 > limit >= size:
-        size = len(message.encode("utf-8", "replace"))
-    if size > limit:
-        raise Disconnect(1009, "a message is larger than this server takes")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import Disconnect
 from ..hub import Hub
+from .inbox import Inbox
+from .sizes import check_size
 
 if TYPE_CHECKING:
     from .conversation import MakeTalk, Talk
@@ -126,9 +128,9 @@ class DirectOutlet:
 
 
 class DirectConversation:
-    """One connection: its session, its outlet, and the message that is being handled."""
+    """One connection: its session, its outlet, and what the client says."""
 
-    __slots__ = ("_binary", "_connection", "_handling", "_hub", "_outlet", "_talk", "_waiting")
+    __slots__ = ("_binary", "_connection", "_hub", "_inbox", "_outlet", "_paused", "_talk")
 
     def __init__(self, hub: Hub, connection: Connection, *, binary: bool) -> None:
         self._hub = hub
@@ -136,12 +138,13 @@ class DirectConversation:
         self._binary = binary
         self._outlet = DirectOutlet(connection, max_reply_bytes=hub.limits.reply_bytes)
         self._talk: Talk
-        self._waiting: list[str | bytes] | None = None
-        self._handling: asyncio.Task[None] | None = None
+        self._inbox: Inbox
+        self._paused = False
 
     async def run(self, make: MakeTalk) -> None:
         """Begin, then let the ASGI call end while the connection goes on."""
         self._talk = talk = make(self._outlet, BINARY if self._binary else TEXT)
+        self._inbox = Inbox(self._hub, talk, held=True, on_empty=self._on_empty)
         self._connection.detach(self._on_message, self._on_writable, self._on_closed)
         talk.open()
         try:
@@ -152,8 +155,7 @@ class DirectConversation:
             self._hub.counters.session_errors += 1
             talk.close(Disconnect(3004))
             raise
-        if self._waiting:
-            self._handle_next()
+        self._inbox.release()
 
     # -- the server's callbacks
 
@@ -168,33 +170,17 @@ class DirectConversation:
         self._talk.end(Disconnect(code, "connection closed"))
 
     def _on_message(self, message: str | bytes) -> None:
-        if self._talk.closed is not None:
-            return
-        if self._waiting is None:
-            self._waiting = []
-        self._waiting.append(message)
-        if len(self._waiting) >= WAITING_MESSAGES:
-            self._connection.pause_reading(True)
-        if self._handling is None:
-            self._handle_next()
-
-    def _handle_next(self) -> None:
-        self._handling = self._hub.node.spawn(self._handle())
-
-    async def _handle(self) -> None:
-        """Handle what waits, one after the other, then leave nothing behind."""
-        talk = self._talk
         try:
-            while self._waiting and talk.closed is None:
-                message = self._waiting.pop(0)
-                if len(self._waiting) == WAITING_MESSAGES - 1:
-                    self._connection.pause_reading(False)
-                await talk.handle(message)
+            check_size(message, self._hub.limits.message_bytes)
         except Disconnect as disconnect:
-            talk.close(disconnect)
-        except Exception:
-            talk.close(Disconnect(3004))
-            raise
-        finally:
-            self._handling = None
-            self._waiting = None
+            self._talk.close(disconnect)
+            return
+        self._inbox.put(message)
+        if len(self._inbox) >= WAITING_MESSAGES and not self._paused:
+            self._paused = True
+            self._connection.pause_reading(True)
+
+    def _on_empty(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._connection.pause_reading(False)

@@ -23,6 +23,8 @@ from .guard import Guard, Refused, Request
 
 log = logging.getLogger("gapless")
 
+JSON_TYPE = "application/json"
+
 STATIC = Path(__file__).parent.parent / "dashboard" / "static"
 
 PAGE_HEADERS = {
@@ -49,30 +51,36 @@ class BadRequestBody(Exception):
         super().__init__(reason)
 
 
-async def read_json_body(request: HttpRequest, limits: Limits) -> bytes:
-    """The body of a POST that is declared as JSON, within `body_bytes` and `body_seconds`.
+async def read_body(
+    request: HttpRequest, limits: Limits, *, max_bytes: int, kinds: tuple[str, ...] = (JSON_TYPE,)
+) -> bytes:
+    """The body of a POST that is declared as one of `kinds`, within `max_bytes` and `body_seconds`.
 
     Raises:
         BadRequestBody: 415, 413, 408, or 400 when the client left in the middle.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise BadRequestBody(415, "send Content-Type: application/json")
+    if content_type(request) not in kinds:
+        raise BadRequestBody(415, f"send Content-Type: {' or '.join(kinds)}")
+    too_large = BadRequestBody(413, f"the body is larger than {max_bytes} bytes")
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limits.body_bytes:
-        raise BadRequestBody(413, f"the body is larger than {limits.body_bytes} bytes")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise too_large
     body = bytearray()
     try:
         async with asyncio.timeout(limits.body_seconds):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > limits.body_bytes:
-                    raise BadRequestBody(413, f"the body is larger than {limits.body_bytes} bytes")
+                if len(body) > max_bytes:
+                    raise too_large
     except TimeoutError:
         raise BadRequestBody(408, f"the body did not arrive within {limits.body_seconds} seconds") from None
     except ClientDisconnect:
         raise BadRequestBody(400, "the body ended too early") from None
     return bytes(body)
+
+
+def content_type(request: HttpRequest) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _text(status: int, reason: str, **headers: str) -> Response:
@@ -95,7 +103,7 @@ class ApiDoor:
             self._guard.admit_operator(request.scope, Request.of(request.scope))
             if not hub.running:
                 return _text(503, "the hub is not running", **{"retry-after": "5"})
-            body = await read_json_body(request, hub.limits)
+            body = await read_body(request, hub.limits, max_bytes=hub.limits.body_bytes)
             answer = await call(hub, request.path_params["method"], body)
         except Refused as refused:
             return _text(refused.status, refused.reason)
@@ -149,6 +157,10 @@ class Page:
         name = "index.html" if inside else "signin.html"
         return FileResponse(STATIC / name, headers=PAGE_HEADERS)
 
+    async def warm_up(self, request: HttpRequest) -> Response:
+        """`/connection/init`: for clients and load balancers that open the way first."""
+        return Response(b"{}", media_type="application/json")
+
     async def client(self, request: HttpRequest) -> Response:
         return FileResponse(STATIC / "client.js", media_type="text/javascript", headers=PAGE_HEADERS)
 
@@ -160,7 +172,7 @@ class Page:
         try:
             seen = Request.of(request.scope)
             self._guard.check_place(request.scope, seen)
-            said = parse(await read_json_body(request, self._guard.hub.limits))
+            said = parse(await read_body(request, self._guard.hub.limits, max_bytes=4096))
         except Refused as refused:
             return _text(refused.status, refused.reason)
         except BadRequestBody as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -14,6 +13,7 @@ from ..protocol import sse
 from ..sse_session import SseSession
 from .guard import Guard, Refused, Request
 from .query import BadQuery, Query
+from .responses import answer, cors, until_left
 from .writer import Writer, flows, log_lost
 
 HEADERS = [
@@ -41,19 +41,19 @@ class SseDoor:
                 raise BadQuery("channel: name at least one, as in /sse?channel=logs")
         except Refused as refused:
             hub.counters.refused_connections += 1
-            await _answer(send, refused.status, refused.reason)
+            await answer(send, refused.status, refused.reason)
             return
         except Disconnect as refusal:
             hub.counters.refused_connections += 1
             # 204 tells EventSource not to come back (HTML, 9.2.3); anything else is an error for it too.
-            await _answer(send, 503 if refusal.reconnect else 403, refusal.reason)
+            await answer(send, 503 if refusal.reconnect else 403, refusal.reason)
             return
         except BadQuery as error:
             hub.counters.bad_protocol += 1
-            await _answer(send, 400, str(error))
+            await answer(send, 400, str(error))
             return
-        cors = self._cors(request)
-        await send({"type": "http.response.start", "status": 200, "headers": HEADERS + cors})
+        headers = HEADERS + cors(self._guard, request)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._stream(scope, receive, send, client, grant, request, query)
 
     async def _stream(
@@ -94,7 +94,7 @@ class SseDoor:
 
         writer.on_lost = lost
         session.open()
-        left = asyncio.ensure_future(_until_left(receive))
+        left = asyncio.ensure_future(until_left(receive))
         try:
             session.reply(sse.COMMENT)  # the headers go out at once, and onopen fires
             since = _resume(request, query)
@@ -111,23 +111,6 @@ class SseDoor:
             left.cancel()
             await writer.finish()
 
-    def _cors(self, request: Request) -> list[tuple[bytes, bytes]]:
-        if not request.origins:
-            return []
-        # The origin was allowed, or we would not be here. Credentials never go with `*`.
-        headers = [
-            (b"access-control-allow-origin", request.origins[0].encode("latin-1")),
-            (b"vary", b"Origin"),
-        ]
-        if not self._guard.policy.allows_any:
-            headers.append((b"access-control-allow-credentials", b"true"))
-        return headers
-
-
-async def _until_left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
 
 def _resume(request: Request, query: Query) -> dict[str, Position]:
     """Where to go on: Last-Event-ID when it is one of ours, else `since` of the query."""
@@ -140,11 +123,3 @@ def _resume(request: Request, query: Query) -> dict[str, Position]:
         # client as a gap, and it gets all that is kept.
         return dict.fromkeys(query.channels, Position(1, "_"))
     return dict(zip(query.channels, positions, strict=True))
-
-
-async def _answer(send: Send, status: int, reason: str) -> None:
-    headers: list[tuple[bytes, Any]] = [(b"content-type", b"text/plain; charset=utf-8")]
-    if status == 503:
-        headers.append((b"retry-after", b"5"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": reason.encode()})
