@@ -1,0 +1,190 @@
+"""A checkout: which Python files it holds, and what it is called."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import ConfigError
+from .signature import clipped
+
+MAX_FILES = 20_000
+"""Python files of one checkout that are read; the rest is counted and left out."""
+
+MAX_NAME = 100
+"""Characters of a repository's name; a longer one ends in an ellipsis."""
+
+GIT_SECONDS = 30.0
+"""How long one call of git may take; then the directory is walked instead."""
+
+_NOT_SOURCE = {"__pycache__", "node_modules"}
+
+
+class Skipped(NamedTuple):
+    """A path that is not read, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """The Python files below one directory.
+
+    `files` are sorted, relative to `root` and separated by `/`. They were regular files when
+    they were listed: no symbolic links, no pipes.
+    """
+
+    root: Path
+    name: str
+    files: tuple[str, ...]
+    tracked: bool
+    """Did git list them? Otherwise the directory was walked."""
+    skipped: tuple[Skipped, ...] = ()
+    left_out: int = 0
+    """How many files lie beyond `MAX_FILES`."""
+
+
+def find_checkout(path: Path) -> Checkout:
+    """List the Python files that git tracks below `path`, or all that are there.
+
+    A directory inside a git checkout stands for that part of it: file names stay relative to
+    the checkout's root. Where git is missing, fails, or tracks no Python, the directory is walked,
+    without hidden directories, virtual environments and `node_modules`.
+
+    Raises:
+        ConfigError: there is no such directory, or no Python in it.
+    """
+    try:
+        top = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise ConfigError(
+            f"{path} cannot be opened ({_why(error)}): name the directory of a checkout"
+        ) from error
+    if not top.is_dir():
+        raise ConfigError(f"{path} is a file: name the directory of the checkout that holds it")
+    found = _tracked(top) or _walked(top)
+    if not found.files:
+        reasons = "".join(f"; {file}: {reason}" for file, reason in found.skipped[:3])
+        raise ConfigError(f"{path} holds no Python file{reasons}: name a directory with *.py files in it")
+    return found
+
+
+def _tracked(top: Path) -> Checkout | None:
+    shown = _git(top, "rev-parse", "--show-toplevel")
+    listed = _git(top, "ls-files", "-z", "--full-name", "--", "*.py")
+    if not shown or not listed:
+        return None
+    root = Path(os.fsdecode(shown.removesuffix(b"\n"))).resolve()
+    # A file in conflict is listed once per side.
+    names = sorted({os.fsdecode(name) for name in listed.split(b"\0") if name})
+    found = _regular(root, names, [])
+    if not found[0]:
+        return None
+    remote = _git(top, "config", "--get", "remote.origin.url") or b""
+    return _checkout(root, _repository(remote) or _project(root) or root.name, found, tracked=True)
+
+
+def _walked(top: Path) -> Checkout:
+    skipped: list[Skipped] = []
+    names = sorted(_walk(top, skipped))
+    return _checkout(top, _project(top) or top.name, _regular(top, names, skipped), tracked=False)
+
+
+def _checkout(root: Path, name: str, found: tuple[list[str], list[Skipped]], *, tracked: bool) -> Checkout:
+    files, skipped = found
+    left_out = max(0, len(files) - MAX_FILES)
+    name = clipped(" ".join(_utf8(name).split()), MAX_NAME) or "unnamed"
+    return Checkout(root, name, tuple(files[:MAX_FILES]), tracked, tuple(skipped), left_out)
+
+
+def _git(directory: Path, *arguments: str) -> bytes | None:
+    """What git prints; None when it is missing, fails or takes too long."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    # A repository may name a program as its fsmonitor, and a hook that starts us sets GIT_DIR.
+    command = [git, "-C", str(directory), "-c", "core.fsmonitor=false", *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(  # noqa: S603 -- no shell, fixed words
+            command, capture_output=True, check=True, env=environment, timeout=GIT_SECONDS
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout
+
+
+def _repository(remote: bytes) -> str:
+    """The last part of a remote's address, of which nothing else is looked at."""
+    address = os.fsdecode(remote).strip().rstrip("/").removesuffix(".git").rstrip("/")
+    return address.replace(":", "/").rpartition("/")[2]
+
+
+def _project(root: Path) -> str:
+    file = root / "pyproject.toml"
+    try:
+        name = tomllib.loads(file.read_text("utf-8"))["project"]["name"] if file.is_file() else ""
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return ""
+    return name if isinstance(name, str) else ""
+
+
+def _walk(top: Path, skipped: list[Skipped]) -> Iterator[str]:
+    def unreadable(error: OSError) -> None:
+        skipped.append(Skipped(_utf8(os.path.relpath(error.filename, top)), _why(error)))
+
+    for directory, inner, names in os.walk(top, onerror=unreadable):
+        inner[:] = sorted(name for name in inner if _may_hold_source(directory, name))
+        for name in names:
+            if name.endswith(".py"):
+                yield Path(directory, name).relative_to(top).as_posix()
+
+
+def _may_hold_source(directory: str, name: str) -> bool:
+    if name.startswith(".") or name in _NOT_SOURCE:
+        return False
+    return not os.path.exists(os.path.join(directory, name, "pyvenv.cfg"))
+
+
+def _regular(root: Path, names: list[str], skipped: list[Skipped]) -> tuple[list[str], list[Skipped]]:
+    """Keep what can be opened without leaving the checkout or waiting for a writer."""
+    files = []
+    for name in names:
+        reason = _unfit(root, name)
+        if reason is None:
+            files.append(name)
+        elif reason:
+            skipped.append(Skipped(_utf8(name), reason))
+    return files, skipped
+
+
+def _unfit(root: Path, name: str) -> str | None:
+    """Why a file is not read; empty when it is merely tracked and not there."""
+    if _utf8(name) != name:
+        return "its name is not UTF-8"
+    path = root / name
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode) or path.resolve() != path:
+            return "a symbolic link"
+    except FileNotFoundError:
+        return ""
+    except (OSError, RuntimeError) as error:
+        return _why(error)
+    return None if stat.S_ISREG(mode) else "not a regular file"
+
+
+def _utf8(text: str) -> str:
+    return os.fsencode(text).decode("utf-8", "replace")
+
+
+def _why(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
