@@ -81,7 +81,8 @@ class Seating:
         since = request.position if request.recover else None
         view = CentrifugeView(session.codec, session.framing, bare=session.bare)
         seat = await session.take_seat(request.channel, view, since, admit=admit)  # type: ignore[arg-type]
-        self._interest[seat.name] = seat.ring.head
+        # From when it took the seat, so that its own join is the first thing it hears.
+        self._interest[seat.name] = seat.cursor.index
         return seat
 
     async def _admit(self, request: m.Subscribe, options: ChannelOptions) -> Admission:

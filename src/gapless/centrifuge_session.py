@@ -32,7 +32,7 @@ from .errors import (
     Unrecoverable,
 )
 from .hooks import Client, MessageEvent, RefreshEvent, RpcEvent
-from .model import Grant, Position
+from .model import ANONYMOUS, Position
 from .node import Node
 from .options import ChannelOptions
 from .protocol import messages as m
@@ -52,6 +52,25 @@ class CentrifugeSession(Session):
     `bare` is the unidirectional form: pushes only, and no pongs. `secret` is the session id that
     emulated and unidirectional connections are told, `node_id` where it lives.
     """
+
+    __slots__ = (
+        "_client_refreshes",
+        "_connect_id",
+        "_connected",
+        "_handshake",
+        "_next_ping",
+        "_node_id",
+        "_opened_at",
+        "_pings",
+        "_pong_due",
+        "_refreshing",
+        "_seating",
+        "_unusable",
+        "bare",
+        "codec",
+        "framing",
+        "reception",
+    )
 
     def __init__(
         self,
@@ -73,7 +92,7 @@ class CentrifugeSession(Session):
             rules,
             outlet,
             client=handshake.client.id,
-            grant=Grant(),
+            grant=ANONYMOUS,
             about=handshake.client,
         )
         self.codec = codec
@@ -308,8 +327,7 @@ class CentrifugeSession(Session):
     def _reading(self, name: str) -> None:
         if not name:
             raise Disconnect(3501, "bad request: a channel is missing")
-        if not self._read_rate.take(self._loop.time()):
-            raise self._too_fast()
+        self.spend("read")
 
     def _known(self, name: str) -> ChannelOptions:
         if not name:

@@ -148,13 +148,12 @@ def load(file: Path | None = None, **flags: Any) -> Settings:
             return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=from_file)
 
     try:
-        return Layers(**{name: value for name, value in flags.items() if value is not None})
+        layers = Layers(**{name: value for name, value in flags.items() if value is not None})
+        return Settings(**dict(layers))
     except SettingsError as error:
         named = re.search(r'field "(\w+)"', str(error))
         name = named[1].upper() if named is not None else "…"
-        raise ConfigError(
-            f"{ENVIRONMENT}{name}: this is not the JSON it has to be in the environment"
-        ) from None
+        raise ConfigError(f"{ENVIRONMENT}{name}: in the environment this has to be JSON") from None
     except ValidationError as invalid:
         lines = [_invalid(_source(error["loc"], flags), error) for error in invalid.errors()]
         raise ConfigError("\n".join(lines)) from None

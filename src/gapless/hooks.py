@@ -17,7 +17,7 @@ from typing import Any
 
 from .errors import ClientError, Disconnect, Internal, PermissionDenied
 from .metrics import Counters
-from .model import Grant, Position
+from .model import ANONYMOUS, Grant, Position, nothing
 from .options import ChannelOptions
 from .patterns import Pattern
 
@@ -34,7 +34,7 @@ class Client:
     user: str = ""
     transport: str = "websocket"
     address: str = ""
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ async def _call(function: Hook, about: Any, parts: dict[str, str]) -> Any:
 def grant_from(answer: Any) -> Grant:
     """What an on_connect hook returned, as a Grant. Raises TypeError naming what it may return."""
     if answer is None:
-        return Grant()
+        return ANONYMOUS
     if isinstance(answer, Grant):
         return answer
     if isinstance(answer, str):

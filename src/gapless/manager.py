@@ -184,6 +184,8 @@ class _DropInSession(Session):
     gone, and so is the session.
     """
 
+    __slots__ = ("_hub", "_on_end", "_writer", "number", "websocket")
+
     def __init__(
         self, hub: Hub, websocket: WebSocket, *, number: int, on_end: Callable[[_DropInSession], None]
     ) -> None:

@@ -6,9 +6,18 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 _POSITION = re.compile(r"([0-9A-Za-z_\-]{0,64}):(0|[1-9][0-9]{0,18})", re.ASCII)
+
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def nothing() -> Mapping[str, Any]:
+    """The one empty mapping: most connections have nothing to say of themselves."""
+    return _NOTHING
 
 
 class Position(NamedTuple):
@@ -116,7 +125,11 @@ class Grant:
     expires_at: float | None = None
     channels: tuple[str, ...] = ()
     operator: bool = False
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=nothing)
+
+
+ANONYMOUS = Grant()
+"""Somebody without a user id, who may do what the options let clients do."""
 
 
 @dataclass(frozen=True, slots=True)

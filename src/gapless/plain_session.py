@@ -26,6 +26,8 @@ HEAD_BYTES = 2 * 1024
 class PlainSession(Session):
     """One client of `/ws`."""
 
+    __slots__ = ("_query", "batch", "framing")
+
     def __init__(
         self,
         node: Node,
@@ -51,7 +53,8 @@ class PlainSession(Session):
         """Subscribe to the channels of the query; a refusal is told and the others go on."""
         query, self._query = self._query, ()
         for command in query:
-            await self._answer(command)
+            # Their number has a bound of its own, and an idle connection then has no rates to keep.
+            await self._answer(command, counted=False)
 
     async def handle(self, message: str | bytes) -> None:
         """One frame of the client. Raises Disconnect when it was one too many."""
@@ -65,21 +68,21 @@ class PlainSession(Session):
         else:
             await self._answer(command)
 
-    async def _answer(self, command: plain.Command) -> None:
+    async def _answer(self, command: plain.Command, *, counted: bool = True) -> None:
         channel = None if isinstance(command, plain.Ping) else command.channel
         try:
-            await self._obey(command)
+            await self._obey(command, counted)
         except ClientError as error:
             self.refuse(error, command.id, channel)
         except BrokerError:
             self.refuse(Internal("the broker did not answer; try again"), command.id, channel)
 
-    async def _obey(self, command: plain.Command) -> None:
+    async def _obey(self, command: plain.Command, counted: bool) -> None:
         match command:
             case plain.Ping():
                 self.say(plain.pong(command.id))
             case plain.Subscribe():
-                await self.subscribe(command)
+                await self.subscribe(command, counted=counted)
             case plain.Unsubscribe():
                 subscription = self.subscriptions.get(command.channel)
                 if subscription is not None:
@@ -142,14 +145,16 @@ class PlainSession(Session):
 
     # -- subscribing
 
-    async def subscribe(self, command: plain.Subscribe) -> None:
+    async def subscribe(self, command: plain.Subscribe, *, counted: bool = True) -> None:
         """Replay what was asked for, then go live. The first history frame is the reply.
 
         Raises:
             ClientError: refused.
             BrokerError: the history could not be read.
         """
-        subscription = await self.take_seat(command.channel, self.view_for(command.joins), command.since)
+        subscription = await self.take_seat(
+            command.channel, self.view_for(command.joins), command.since, counted=counted
+        )
         try:
             await Replay(self, subscription, command).run()
         except BaseException:

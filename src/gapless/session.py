@@ -94,8 +94,30 @@ class Rules:
 class Session:
     """What every connection has, whichever door it came through.
 
-    Subclasses say on the wire what happened: `view_for`, `tell_lost`.
+    Subclasses say on the wire what happened: `view_for`, `tell_lost`. They have slots: there may
+    be a hundred thousand of them.
     """
+
+    __slots__ = (
+        "__weakref__",
+        "_hurry",
+        "_loop",
+        "_moved",
+        "_moved_at",
+        "_rates",
+        "_room_waiters",
+        "about",
+        "client",
+        "closed",
+        "grant",
+        "node",
+        "outlet",
+        "pace",
+        "resting",
+        "rules",
+        "secret",
+        "subscriptions",
+    )
 
     def __init__(
         self,
@@ -118,17 +140,14 @@ class Session:
         self.closed: Disconnect | None = None
         self.resting = False
         self.pace = pace
-        self._room_waiters: list[asyncio.Future[None]] = []
+        self.secret = ""
+        """The session id that an emulated or unidirectional connection was told."""
+        self._room_waiters: list[asyncio.Future[None]] | None = None
         self._moved = 0
         self._moved_at = 0.0
         self._loop = asyncio.get_running_loop()
-        limits = node.limits
-        self._commands = Rate(limits.commands, limits.commands_burst)
         self._hurry = 0
-        self._subscribe_rate = Rate(limits.subscribe_rate, limits.subscribe_burst)
-        self._publish_rate = Rate(limits.publish_rate, limits.publish_burst)
-        self._read_rate = Rate(limits.read_rate, limits.read_burst)
-        self._errors = Rate(limits.rejected_commands / 60.0, limits.rejected_commands)
+        self._rates: dict[str, Rate] | None = None
 
     @property
     def user(self) -> str:
@@ -207,6 +226,8 @@ class Session:
             if self.closed is not None:
                 raise self.closed
             waiter: asyncio.Future[None] = self._loop.create_future()
+            if self._room_waiters is None:
+                self._room_waiters = []
             self._room_waiters.append(waiter)
             await waiter
         if self.closed is not None:
@@ -222,9 +243,6 @@ class Session:
         raise NotImplementedError
 
     # -- what the server does to it
-
-    secret = ""
-    """The session id that an emulated or unidirectional connection was told."""
 
     async def subscribe_from_server(
         self,
@@ -249,20 +267,27 @@ class Session:
     # -- commands that all doors share
 
     async def take_seat(
-        self, name: str, view: View, since: Position | None, *, admit: Admit | None = None
+        self,
+        name: str,
+        view: View,
+        since: Position | None,
+        *,
+        admit: Admit | None = None,
+        counted: bool = True,
     ) -> Subscription:
         """Take a seat in a channel: authorised, joined and present, its cursor not yet placed.
 
         `admit` decides instead of the options and hooks, after it was found that the channel can
-        be. After this nothing may be awaited between placing the cursor and queueing the reply.
+        be. `counted` charges the rate of subscriptions. After this nothing may be awaited between
+        placing the cursor and queueing the reply.
 
         Raises:
             ClientError: refused; nothing is left behind.
             Disconnect: refused for good.
             BrokerError: the broker did not answer.
         """
-        if not self._subscribe_rate.take(self._loop.time()):
-            raise self._too_fast()
+        if counted:
+            self.spend("subscribe")
         self.rules.check_channel(name)
         if name in self.subscriptions:
             raise AlreadySubscribed
@@ -355,8 +380,7 @@ class Session:
 
     async def publish(self, name: str, payload: bytes, data: Any) -> Position | None:
         """Publish for the client. Raises ClientError."""
-        if not self._publish_rate.take(self._loop.time()):
-            raise self._too_fast()
+        self.spend("publish")
         self.rules.check_channel(name)
         limit = self.node.limits.client_payload_bytes
         if len(payload) > limit:
@@ -393,7 +417,8 @@ class Session:
         Raises:
             Disconnect: 3013.
         """
-        wait = self._commands.wait(self._loop.time())
+        rate = self._rate("commands")
+        wait = rate.wait(self._loop.time())
         if wait:
             self._hurry += 1
             self.node.counters.rate_limited += 1
@@ -402,18 +427,37 @@ class Session:
             await asyncio.sleep(wait)
         elif self._hurry:
             self._hurry -= 1
-        self._commands.take(self._loop.time())
+        rate.take(self._loop.time())
 
-    def _too_fast(self) -> TooManyRequests:
-        self.node.counters.rate_limited += 1
-        return TooManyRequests("too many requests: slow down")
+    def spend(self, what: str) -> None:
+        """Use up one of a rate: `subscribe`, `publish` or `read`. Raises TooManyRequests."""
+        if not self._rate(what).take(self._loop.time()):
+            self.node.counters.rate_limited += 1
+            raise TooManyRequests("too many requests: slow down")
+
+    def _rate(self, what: str) -> Rate:
+        # Made when it is first needed: most connections only ever read.
+        if self._rates is None:
+            self._rates = {}
+        rate = self._rates.get(what)
+        if rate is None:
+            limits = self.node.limits
+            per_second, burst = {
+                "commands": (limits.commands, limits.commands_burst),
+                "subscribe": (limits.subscribe_rate, limits.subscribe_burst),
+                "publish": (limits.publish_rate, limits.publish_burst),
+                "read": (limits.read_rate, limits.read_burst),
+                "errors": (limits.rejected_commands / 60.0, limits.rejected_commands),
+            }[what]
+            rate = self._rates[what] = Rate(per_second, burst)
+        return rate
 
     def count_error(self, error: ClientError) -> None:
         """A command was refused. Raises Disconnect when that happens too often."""
         self.node.counters.client_errors += 1
         if isinstance(error, Internal):
             return
-        if not self._errors.take(self._loop.time()):
+        if not self._rate("errors").take(self._loop.time()):
             self.node.counters.bad_protocol += 1
             raise Disconnect(3509)
 
@@ -443,10 +487,10 @@ class Session:
         self.closed = disconnect
         for subscription in list(self.subscriptions.values()):
             self.drop(subscription)
-        for waiter in self._room_waiters:
+        for waiter in self._room_waiters or ():
             if not waiter.done():
                 waiter.set_result(None)
-        self._room_waiters.clear()
+        self._room_waiters = None
         self.node.sessions.pop(self.client, None)
         self._tell("disconnect", DisconnectEvent(self.about, disconnect.code, disconnect.reason))
 

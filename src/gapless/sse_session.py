@@ -20,6 +20,8 @@ from .views import SseView
 class SseSession(Session):
     """One client of `/sse`. The event id holds the positions of all channels, in their order."""
 
+    __slots__ = ("_joins", "_spoke_at", "positions")
+
     def __init__(
         self,
         node: Node,

@@ -74,6 +74,7 @@ class Subscription:
         """Take the seat: from now on the fan-out calls `deliver`."""
         self.channel = channel
         self.ring = channel.ring
+        self.cursor.come(channel.ring)
         channel.add(self)
 
     def leave(self) -> None:

@@ -103,6 +103,8 @@ class UniDoor:
 class UniSession(CentrifugeSession):
     """The unidirectional form over WebSocket; the server's own ping frames keep it alive."""
 
+    __slots__ = ("_first",)
+
     def __init__(self, *args: Any, first: str | None, **options: Any) -> None:
         super().__init__(*args, **options)
         self._first = first

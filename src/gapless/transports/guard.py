@@ -19,7 +19,7 @@ from ..auth.origin import OriginPolicy
 from ..errors import ClientError, Disconnect, GaplessError
 from ..hooks import Client, ConnectEvent, grant_from
 from ..hub import Hub
-from ..model import Grant
+from ..model import ANONYMOUS, Grant
 
 log = logging.getLogger("gapless")
 
@@ -149,7 +149,7 @@ class Guard:
         if operator or not self.hub.hooks.has("connect"):
             if self.require_credential and not operator:
                 raise Refused(401, "")
-            return client, Grant(operator=operator)
+            return client, Grant(operator=True) if operator else ANONYMOUS
         event = ConnectEvent(
             client=client,
             headers=request.headers,

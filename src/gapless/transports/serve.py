@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
+import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
@@ -22,6 +24,8 @@ DRAIN_SECONDS = 0.3
 """For the last words of sessions to be written before their sockets are closed."""
 SHUTDOWN_SECONDS = 1.5
 """For everything after the drain, the application's own shutdown included."""
+LAST_RESORT_SECONDS = 3.0
+"""After a signal, for a process that code of others keeps from ending, such as a hook that never returns."""
 OPEN_FILES = 65_536
 """What the soft limit of open files is raised to, as far as the hard one allows."""
 
@@ -64,6 +68,10 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
             self.force_exit = True
+        else:
+            last_resort = threading.Timer(LAST_RESORT_SECONDS, _end_hard, (sig,))
+            last_resort.daemon = True
+            last_resort.start()
         super().handle_exit(sig, frame)
 
 
@@ -127,3 +135,8 @@ def raise_open_files(wanted: int = OPEN_FILES) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
         except (OSError, ValueError):
             pass  # some systems allow less than they say; it works with fewer connections
+
+
+def _end_hard(number: int) -> None:
+    os.write(2, b"gapless: the shutdown did not come to its end and was cut short\n")
+    os._exit(128 + number)

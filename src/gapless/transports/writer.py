@@ -32,6 +32,7 @@ class Writer(Outbox):
     """
 
     __slots__ = (
+        "_deadline",
         "_eager",
         "_send_close",
         "_send_frame",
@@ -59,6 +60,7 @@ class Writer(Outbox):
         self._sending = False
         self._unfinished: Unfinished | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.on_room: Callable[[], None] = _nothing
         self.on_lost: Callable[[Exception], None] = _ignore
@@ -113,6 +115,8 @@ class Writer(Outbox):
         except Exception as error:
             self.on_lost(error)
         finally:
+            if self._deadline is not None:
+                self._deadline.cancel()
             self.clear()
             self.room = False
             if not self.gone.done():
@@ -134,6 +138,12 @@ class Writer(Outbox):
         unfinished, self._unfinished = self._unfinished, None
         if unfinished is not None:
             unfinished.close()
+
+    def close(self, code: int, reason: str) -> None:
+        if self.closing is None:
+            # A close cannot pass a socket that takes nothing: what does not go out in time never will.
+            self._deadline = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._task.cancel)
+        super().close(code, reason)
 
     def abort(self) -> bool:
         """Detach: nothing more is sent, what waits is freed. The socket is the server's to close."""
