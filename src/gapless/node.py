@@ -29,6 +29,9 @@ log = logging.getLogger("gapless")
 LINGER_SECONDS = 5.0
 """How long a ring outlives its last reader: a page that reloads finds it again."""
 
+CHECKS_AT_ONCE = 1000
+"""Sessions looked at before the loop has a turn."""
+
 _FROZEN_SECONDS = 0.05
 """A lagging subscriber that did not move for this long is not waited for."""
 
@@ -436,8 +439,10 @@ class Node:
         while True:
             await asyncio.sleep(1.0)
             now = self._loop.time()
-            for session in list(self.sessions.values()):
+            for at, session in enumerate(list(self.sessions.values()), 1):
                 self._do("a session's check", session.check, now)
+                if at % CHECKS_AT_ONCE == 0:
+                    await asyncio.sleep(0)  # a turn for the flush: many connections take a while
             self._do("closing idle rings", self._close_idle, now)
             self._do("the broker's expiry", self.broker.expire, time.time())
             self._do("the presence's expiry", self.presence.expire, time.time())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,6 +66,18 @@ def field_name(field: FieldDescriptor) -> str:
     else:
         name = inner.name
     return f"repeated {name}" if field.is_repeated else name
+
+
+def test_the_generated_module_is_that_of_client_proto() -> None:
+    source = Path(pb.__file__).with_name("client.proto").read_text()
+    declared = {
+        name: set(re.findall(r"^  ([\w<>, ]+?) (\w+) = (\d+);$", body, re.MULTILINE))
+        for name, body in re.findall(r"^message (\w+) \{(.*?)\}$", source, re.MULTILINE | re.DOTALL)
+    }
+    assert declared == {
+        name: {(field_name(field), field.name, str(field.number)) for field in message.fields}
+        for name, message in pb.DESCRIPTOR.message_types_by_name.items()
+    }
 
 
 def reachable(kinds: Iterable[Kind], found: dict[str, Shape]) -> dict[str, Shape]:

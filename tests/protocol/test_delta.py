@@ -18,6 +18,16 @@ from gapless.protocol.messages import DeltaForm
 ROWS = "".join(f'{{"id":{n},"name":"Zeile {n} – grün","open":true}}' for n in range(200)).encode()
 
 
+class Counting(bytes):
+    """Counts how often a part is taken of it."""
+
+    taken = 0
+
+    def __getitem__(self, key):  # type: ignore[no-untyped-def]
+        Counting.taken += 1
+        return super().__getitem__(key)
+
+
 class TestFormat:
     @pytest.mark.parametrize(
         ("source", "target", "expected"),
@@ -66,12 +76,21 @@ class TestFormat:
             b"8\n@0,36nCgC;",
             b"8 \n8@0,36nCgC;",
             b"zzzzzzzzz\n8@0,36nCgC;",
+            b"\n0;",
+            b"8\n9@0,36nCgC;",
             b"\xff\n",
         ],
     )
     def test_a_broken_delta_is_refused(self, broken: bytes) -> None:
         with pytest.raises(BadDelta):
             delta.apply(b"abcdefgh", broken)
+
+    def test_a_delta_that_promises_little_and_copies_much_is_given_up_at_once(self) -> None:
+        source = Counting(b"x" * 64)
+        Counting.taken = 0
+        with pytest.raises(BadDelta):
+            delta.apply(source, b"1\n" + b"10@0," * 1000 + b"0;")
+        assert Counting.taken == 1
 
     @given(st.binary(max_size=40), st.binary(max_size=40))
     def test_any_bytes_give_a_target_or_the_one_error(self, source: bytes, garbage: bytes) -> None:
@@ -113,8 +132,8 @@ def test_a_delta_makes_the_target_of_the_source(source: bytes, target: bytes) ->
 
 
 @given(texts, texts)
-@example("aé" + "x" * 40, "aè" + "x" * 40)  # both begin with the same byte
-@example("x" * 40 + "¢", "x" * 40 + "â")  # and end with it
+@example("x" * 40 + "é", "x" * 40 + "è")  # which begin with the same byte
+@example("¢" + "x" * 40, "â" + "x" * 40)  # which end with the same byte
 def test_a_delta_between_texts_never_cuts_a_character(source: str, target: str) -> None:
     patch = delta.create(source.encode(), target.encode())
     assert delta.fits_json(patch)
@@ -134,11 +153,11 @@ def test_a_delta_that_cuts_a_character_does_not_fit_json() -> None:
     ("change", "at_most"),
     [
         (lambda raw: raw, 20),
-        (lambda raw: raw.replace(b"Zeile 77 ", b"Linie 77 "), 40),
-        (lambda raw: raw.replace(b"Zeile 7 ", b"Linie 7 ").replace(b"Zeile 150 ", b"Linie 150 "), 60),
-        (lambda raw: b"[0, " + raw + b", 0]", 50),
-        (lambda raw: raw[5000:] + raw[:5000], 100),
-        (lambda raw: raw + raw, 60),
+        (lambda raw: raw.replace(b"Zeile 77 ", b"Linie 77 "), 30),
+        (lambda raw: raw.replace(b"Zeile 7 ", b"Linie 7 ").replace(b"Zeile 150 ", b"Linie 150 "), 45),
+        (lambda raw: b"[0, " + raw + b", 0]", 30),
+        (lambda raw: raw[5000:] + raw[:5000], 45),
+        (lambda raw: raw + raw, 25),
     ],
 )
 def test_a_small_change_is_a_small_delta(change: Callable[[bytes], bytes], at_most: int) -> None:
@@ -158,27 +177,17 @@ def test_a_block_that_moved_is_found_in_a_source_above_64_kib() -> None:
     assert len(patch) < 2300
 
 
-class Counting(bytes):
-    """Counts how often a part is taken of it."""
-
-    taken = 0
-
-    def __getitem__(self, key):  # type: ignore[no-untyped-def]
-        Counting.taken += 1
-        return super().__getitem__(key)
-
-
-@pytest.mark.parametrize("size", [200_000, 500_000])
+@pytest.mark.parametrize("size", [60_000, 500_000])
 def test_work_is_bounded_whatever_the_payloads_are(size: int) -> None:
     noise = random.Random(2).randbytes
     source = noise(size)
-    shuffled = [source[at : at + 16] for at in range(0, size, 1600)] * 100
+    shuffled = [source[at : at + 16] for at in range(0, 60_000, 1600)] * 500
     random.Random(3).shuffle(shuffled)
     for hostile in (noise(size), b"".join(shuffled), bytes(size)):
         target = Counting(hostile)
         Counting.taken = 0
         patch = delta.create(source, target)
-        assert Counting.taken < 100_000
+        assert Counting.taken < 40_000
         assert delta.apply(source, patch) == hostile
 
 

@@ -73,6 +73,7 @@ COMMANDS = {
     # unknown keys, and fields that are not set
     '{"id":3,"x":{"y":[1]},"unsubscribe":{"channel":"news","z":1.5}}': Command(3, m.Unsubscribe("news")),
     '{"id":3,"connect":null,"unsubscribe":{"channel":null}}': Command(3, m.Unsubscribe()),
+    '{"id":0,"publish":{"channel":"c"},"send":{"data":1}}': Command(0, m.Send(b"1")),
     # the first that is set counts
     '{"id":3,"publish":{"channel":"b"},"unsubscribe":{"channel":"a"}}': Command(3, m.Unsubscribe("a")),
 }
@@ -191,13 +192,16 @@ class TestDecode:
             JSON.decode("{}\n{}", replace(LIMITS, commands_per_frame=1))
 
     def test_parts_in_a_frame_are_bounded_exactly(self) -> None:
-        def frame(vals: int) -> str:
-            half = '{"id":1,"subscribe":{"tf":{"nodes":[{}],"vals":[%s]}}}' % ",".join(['""'] * vals)  # noqa: UP031
-            return f'{half}\n{half}\n{{"id":2,"connect":{{"headers":{{"a":""}},"subs":{{"a":{{}}}}}}}}'
+        def frame_of(vals: int) -> str:
+            half = json.dumps({"id": 1, "subscribe": {"tf": {"nodes": [{}], "vals": [""] * vals}}})
+            maps = json.dumps({"id": 2, "connect": {"headers": {"a": ""}, "subs": {"a": {}}}})
+            return "\n".join([half, half, maps])
 
-        assert len(JSON.decode(frame(2046))) == 3
+        frame = frame_of(2046)
+        assert len(JSON.decode(frame)) == 3
+        more = '{"id":3,"connect":{"headers":{"a":""}}}'
         with pytest.raises(Disconnect, match="4096 parts"):
-            JSON.decode(frame(2047))
+            JSON.decode(f"{frame}\n{more}")
 
     @pytest.mark.parametrize("field", ["json_depth", "json_members", "json_digits"])
     def test_the_bounds_of_strict_json_come_from_the_limits(self, field: str) -> None:
@@ -231,6 +235,12 @@ class TestInvalid:
         assert isinstance(command.request, Invalid)
         assert command.request.request == request_
         assert command.request.reason.startswith("data is not strict JSON: ")
+
+    def test_a_payload_may_have_the_full_depth(self) -> None:
+        deep = "[" * 64 + "]" * 64
+        assert JSON.decode(f'{{"id":7,"publish":{{"data":{deep}}}}}') == [
+            Command(7, m.Publish(data=deep.encode()))
+        ]
 
     def test_what_stands_beside_it_is_still_checked(self) -> None:
         with pytest.raises(Disconnect):

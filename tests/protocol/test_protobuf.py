@@ -71,6 +71,14 @@ class TestDecode:
         both = pb.Command(id=1, unsubscribe=pb.UnsubscribeRequest(), publish=pb.PublishRequest(data=b"NaN"))
         assert PROTOBUF.decode(framed(both)) == [Command(1, m.Unsubscribe())]
 
+    def test_without_an_id_only_a_send_counts(self) -> None:
+        both = pb.Command(publish=pb.PublishRequest(), send=pb.SendRequest(data=b"1"))
+        assert PROTOBUF.decode(framed(both)) == [Command(0, m.Send(b"1"))]
+
+    def test_fields_that_nobody_asks_for_are_ignored(self) -> None:
+        paged = pb.Command(id=1, subscribe=pb.SubscribeRequest(channel="c", phase=2, cursor="x"))
+        assert PROTOBUF.decode(framed(paged)) == [Command(1, m.Subscribe("c"))]
+
     def test_unknown_fields_are_ignored(self) -> None:
         # field 99, length-delimited, beside a ping
         assert PROTOBUF.decode(framed(b"\x08\x01\x5a\x00\x9a\x06\x01x")) == [Command(1, m.Ping())]
@@ -131,8 +139,9 @@ class TestDecode:
             maps = pb.ConnectRequest(headers={"a": ""}, subs={"a": pb.SubscribeRequest()})
             return framed(half, half, pb.Command(id=2, connect=maps))
 
+        more = framed(pb.Command(id=3, connect=pb.ConnectRequest(headers={"a": ""})))
         assert len(PROTOBUF.decode(frame(2046))) == 3
-        assert "4096 parts" in disconnect(frame(2047)).reason
+        assert "4096 parts" in disconnect(frame(2046) + more).reason
 
     @pytest.mark.parametrize(
         "payload", [b"NaN", b"\xff", b"{", b'{"a":1,"a":1}', b'"\\ud800"', b"[" * 65 + b"]" * 65, b"1" * 21]
@@ -180,6 +189,9 @@ class TestEncode:
         long = PROTOBUF.encode_reply(Reply(2, m.RpcResult(b'"' + b"x" * 300 + b'"')))
         assert long.startswith(b"\xb6\x02\x08\x02\x6a\xb1\x02\x0a\xae\x02")
         assert len(long) == 2 + 0x136
+        middling = PROTOBUF.encode_reply(Reply(2, m.RpcResult(b'"' + b"x" * 120 + b'"')))
+        assert middling.startswith(b"\x80\x01\x08\x02\x6a\x7c\x0a\x7a")
+        assert len(middling) == 2 + 128
         short = PROTOBUF.encode_reply(Reply(3, m.PublishResult()))
         assert PROTOBUF.join([PROTOBUF.ping, long, short]) == b"\x00" + long + b"\x04\x08\x03\x42\x00"
 

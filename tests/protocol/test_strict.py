@@ -164,6 +164,16 @@ def test_fields_go_down_level_by_level() -> None:
     assert data.raw == b'{"a": 1e2}'
 
 
+def test_items_give_the_elements_and_their_sources() -> None:
+    found = strict.fields('{"list": [ 1.50, {"a": [2]} ,"b",[]], "none": [ ], "no": 1}')
+    assert [element.value for element in found["list"].items()] == [1.5, {"a": [2]}, "b", []]
+    assert [element.raw for element in found["list"].items()] == [b"1.50", b'{"a": [2]}', b'"b"', b"[]"]
+    assert found["list"].items()[1].fields()["a"].raw == b"[2]"
+    assert found["none"].items() == []
+    with pytest.raises(Malformed, match="not an array"):
+        found["no"].items()
+
+
 def test_raw_newlines_are_the_only_change() -> None:
     source = b'{"data":\n{ "a":\r\n1,\t"b":"\\n" }\r}'
     assert strict.fields(source)["data"].raw == b'{ "a":1,\t"b":"\\n" }'

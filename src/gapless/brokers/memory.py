@@ -148,7 +148,7 @@ class MemoryBroker:
         offset, epoch = 0, ""
         if options.history:
             try:
-                stream = self._stream(channel, options, now)
+                stream = self._stream(channel, options, now, grows=True)
             except BrokerError as error:
                 settle.fail(error)
                 return
@@ -175,6 +175,7 @@ class MemoryBroker:
 
     def _remember(self, channel: str, key: str, now: float, position: Position | None) -> None:
         self._keys[(channel, key)] = (now + self._limits.idempotency_seconds, position)
+        self._keys.move_to_end((channel, key))  # it may be there still, expired: oldest first
         if len(self._keys) > self._limits.idempotency_keys:
             self._keys.popitem(last=False)
 
@@ -191,7 +192,7 @@ class MemoryBroker:
         if not options.history:
             return History([], Position(0, ""), 0)
         now = self._now()
-        stream = self._stream(channel, options, now)
+        stream = self._stream(channel, options, now, grows=False)
         before = stream.bytes
         stream.trim(now)
         self._bytes += stream.bytes - before
@@ -238,20 +239,20 @@ class MemoryBroker:
 
     # -- the budget
 
-    def _stream(self, channel: str, options: ChannelOptions, now: float) -> _Stream:
+    def _stream(self, channel: str, options: ChannelOptions, now: float, *, grows: bool) -> _Stream:
         stream = self._streams.get(channel)
         if stream is None:
-            self._make_room(now)
+            self._make_room()
             stream = self._streams[channel] = _Stream(new_epoch(), options, now)
             self._bytes += stream.bytes
-        elif self._bytes > self._limits.memory_budget_bytes:
-            self._make_room(now, keep=channel)
+        elif grows and self._bytes > self._limits.memory_budget_bytes:
+            self._make_room(keep=channel)
         stream.options = options
         stream.used_at = now
         self._streams.move_to_end(channel)
         return stream
 
-    def _make_room(self, now: float, keep: str | None = None) -> None:
+    def _make_room(self, keep: str | None = None) -> None:
         """Forget idle channels, longest unused first, until the budget holds. Raises BrokerError."""
         limits = self._limits
 
@@ -268,8 +269,6 @@ class MemoryBroker:
                 self.evicted += 1
                 if not is_full():
                     return
-        if keep is not None and self._bytes <= limits.memory_budget_bytes:
-            return
         self.refused += 1
         raise BrokerError(
             f"the memory broker is full ({self._bytes} bytes in {len(self._streams)} channels, all in use): "
@@ -306,7 +305,7 @@ class MemoryPresence:
         presence = self._channels.get(channel)
         member = presence.leave(client) if presence is not None else None
         if member is not None:
-            self._gone(channel, member, announce)
+            self._gone(channel, [member], announce)
         return member
 
     async def members(self, channel: str) -> dict[str, Member]:
@@ -319,12 +318,14 @@ class MemoryPresence:
 
     def expire(self, now: float) -> None:
         for channel, presence in list(self._channels.items()):
-            for member in presence.expire(now):
-                self._gone(channel, member, channel in self._announced)
+            gone = presence.expire(now)
+            if gone:
+                self._gone(channel, gone, channel in self._announced)
 
-    def _gone(self, channel: str, member: Member, announce: bool) -> None:
+    def _gone(self, channel: str, members: list[Member], announce: bool) -> None:
         if announce and self._sink is not None:
-            self._sink.left(channel, member)
+            for member in members:
+                self._sink.left(channel, member)
         if not len(self._channels[channel]):
             del self._channels[channel]
             self._announced.discard(channel)
