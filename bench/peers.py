@@ -1,0 +1,60 @@
+"""Who is measured."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from importlib.util import find_spec
+
+from .child import Peer
+from .machine import installed
+
+FAST_PATH = "gapless.transports.uvicorn:WebSocketProtocol"
+
+HUB = Peer("hub", "Gapless", "hub", {})
+HUB_FAST = Peer("hub_fast", "Gapless, fast path", "hub", {"ws": FAST_PATH})
+HUB_BATCH = Peer("hub_batch", "Gapless, batch=1", "hub", {"query": "&batch=1"})
+NAIVE = Peer("naive", "naive class", "naive", {})
+WEBSOCKETS = Peer("websockets", "websockets.broadcast", "websockets_broadcast", {})
+SOCKETIO = Peer("socketio", "python-socketio", "socketio", {})
+AIOHTTP = Peer("aiohttp", "aiohttp", "aiohttp", {})
+CENTRIFUGO = Peer("centrifugo", "Centrifugo", "centrifugo", {})
+ACCEPT_ONLY = Peer("accept_only", "accept only", "accept_only", {})
+ACCEPT_ONLY_FAST = Peer("accept_only_fast", "accept only, fast path", "accept_only", {"ws": FAST_PATH})
+BARE = Peer("bare", "bare send loop", "bare", {})
+BARE_10 = Peer("bare_10", "bare loop, 10 per send", "bare", {"frames_per_send": 10})
+
+ALL = (
+    HUB,
+    HUB_FAST,
+    HUB_BATCH,
+    NAIVE,
+    WEBSOCKETS,
+    SOCKETIO,
+    AIOHTTP,
+    CENTRIFUGO,
+    ACCEPT_ONLY,
+    ACCEPT_ONLY_FAST,
+    BARE,
+    BARE_10,
+)
+
+_PACKAGES = {WEBSOCKETS.name: "websockets", SOCKETIO.name: "python-socketio", AIOHTTP.name: "aiohttp"}
+
+
+def with_ws(peer: Peer, ws: str) -> Peer:
+    """A fast-path peer with another WebSocket class (MODULE:CLASS); any other peer as it is."""
+    return replace(peer, arguments={"ws": ws}) if "ws" in peer.arguments else peer
+
+
+def missing(peer: Peer) -> str | None:
+    """Why a peer cannot be measured here; None when it can."""
+    package = _PACKAGES.get(peer.name)
+    if package and not installed(package):
+        return f"not measured, {package} is not installed"
+    if peer is CENTRIFUGO and not os.environ.get("CENTRIFUGO"):
+        return "not measured; set CENTRIFUGO to the path of its binary"
+    ws = peer.arguments.get("ws")
+    if ws is not None and find_spec(str(ws).partition(":")[0]) is None:
+        return f"not measured, {ws} does not exist here"
+    return None
