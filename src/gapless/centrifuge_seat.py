@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 
 from .auth.claims import Override, ServerSubscription
-from .auth.namespaces import parse_channel
 from .auth.verifier import check_subscription
-from .centrifuge_view import CentrifugeView
+from .centrifuge_view import CentrifugeView, shared_view
 from .errors import (
     BadRequest,
     ClientError,
@@ -27,17 +26,21 @@ from .errors import (
     UnknownChannel,
     Unrecoverable,
 )
-from .hooks import RefreshEvent
+from .hooks import RefreshEvent, Seat
 from .model import History, Position, Publication
 from .options import ChannelOptions
 from .protocol import filters
 from .protocol import messages as m
 from .protocol.centrifuge import delta_forms
-from .session import Admission
+from .reception import Admitted
+from .session import Admission, Admit, GivenUp
 from .subscription import Subscription
 
 if TYPE_CHECKING:
     from .centrifuge_session import CentrifugeSession
+
+Taken: TypeAlias = tuple[Subscription, m.SubscribeResult]
+"""A seat that is not live yet, and what its reply will say."""
 
 FLAG_REFUSE_UNRECOVERABLE = 2
 
@@ -48,42 +51,49 @@ FILTER_LOOK_BACK = 300
 class Seating:
     """The subscriptions of one session."""
 
-    __slots__ = ("_interest", "_session")
+    __slots__ = ("_session",)
 
     def __init__(self, session: CentrifugeSession) -> None:
         self._session = session
-        self._interest: dict[str, int] = {}
 
     # -- by the client
 
     async def subscribe(self, id: int, request: m.Subscribe) -> None:  # noqa: A002 - the wire's word
-        """Raises ClientError or Disconnect; nothing is left behind then."""
+        """Raises ClientError, Disconnect or BrokerError; nothing is left behind then."""
         session = self._session
         if not request.channel:
             raise Disconnect(3501, "bad request: a channel is missing")
         if request.delta not in ("", "fossil"):
+            session.check_seat(request.channel)  # what is wrong with that comes before the delta
             raise Disconnect(3501, "bad request: fossil is the only delta there is")
 
         async def admit(options: ChannelOptions) -> Admission:
             return await self._admit(request, options)
 
-        seat = await self._take(request, admit=admit)
+        seat, result = await self._take(request, admit)
+        session.answer(id, result)
+        self.go_live(seat)
+
+    async def _take(self, request: m.Subscribe, admit: Admit, *, counted: bool = True) -> Taken:
+        """A seat and its result, not live yet. After this nothing may be awaited before the reply.
+
+        Raises:
+            ClientError: refused, or given up meanwhile; nothing is left behind.
+            Disconnect: refused for good.
+            BrokerError: the broker did not answer.
+        """
+        session = self._session
+        since = request.position if request.recover else None
+        view = shared_view(session.codec, session.framing, bare=session.bare)
+        seat = await session.take_seat(request.channel, view, since, admit=admit, counted=counted)
         try:
             result = await self._recover(seat, request)
         except BaseException:
             session.drop(seat)
             raise
-        session.answer(id, result)
-        self.go_live(seat)
-
-    async def _take(self, request: m.Subscribe, admit: object) -> Subscription:
-        session = self._session
-        since = request.position if request.recover else None
-        view = CentrifugeView(session.codec, session.framing, bare=session.bare)
-        seat = await session.take_seat(request.channel, view, since, admit=admit)  # type: ignore[arg-type]
-        # From when it took the seat, so that its own join is the first thing it hears.
-        self._interest[seat.name] = seat.cursor.index
-        return seat
+        if not session.is_current(seat):
+            raise GivenUp
+        return seat, result
 
     async def _admit(self, request: m.Subscribe, options: ChannelOptions) -> Admission:
         session = self._session
@@ -91,13 +101,14 @@ class Seating:
             raise PermissionDenied("only stream subscriptions are offered")
         if request.tf is not None:
             self._check_filter(request.tf, options, request.delta)
-        if request.token:
+        if request.token and (
+            session.reception.verifier is not None
+            or not session.rules.hooks.guards("subscribe", request.channel)
+        ):
             return await self._admit_by_token(request, options)
-        if parse_channel(request.channel).is_private and not session.grant.operator:
-            raise PermissionDenied
         data = orjson.loads(request.data) if request.data else None
         since = request.position if request.recover else None
-        return await session.admit(request.channel, options, since, data)
+        return await session.admit(request.channel, options, since, data, request.token)
 
     def _check_filter(self, node: m.FilterNode, options: ChannelOptions, delta: str) -> None:
         if not options.tags_filter:
@@ -117,13 +128,14 @@ class Seating:
         now = time.time()
         token = await verifier.verify_subscription(request.token, now)
         check_subscription(token, session.user, request.channel, session.client)
-        if token.expire_at is not None and token.expire_at <= now:
+        insecure = session.reception.insecure
+        if not insecure and token.expire_at is not None and token.expire_at <= now:
             raise TokenExpired
         return Admission(
             overridden(options, token.override),
             info=token.info,
             data=token.data or b"",
-            expires_at=None if session.reception.insecure else token.expire_at,
+            expires_at=None if insecure else token.expire_at,
             client_refreshes=True,
         )
 
@@ -149,32 +161,41 @@ class Seating:
         except PermissionDenied:
             raise Disconnect(3500) from None
         check_subscription(token, session.user, request.channel, session.client)
-        seat.admission.expires_at = token.expire_at
+        if token.expire_at is not None and token.expire_at <= time.time():
+            raise Expired
+        self._prolong(seat.admission, token.expire_at, token.info)
         expires, ttl = _ttl(seat.admission)
         return m.SubRefreshResult(expires, ttl)
+
+    def _prolong(self, admission: Admission, expires_at: float | None, info: bytes | None) -> None:
+        admission.expires_at, admission.info = expires_at, info or admission.info
+        self._session.renew_members()
 
     # -- by the server
 
     async def subscribe_all(
-        self,
-        wanted: Mapping[str, ServerSubscription],
-        asked: Mapping[str, m.Subscribe],
-        *,
-        wishes: bool,
-    ) -> dict[str, tuple[Subscription, m.SubscribeResult]]:
+        self, admitted: Admitted, asked: Mapping[str, m.Subscribe], *, wishes: bool
+    ) -> dict[str, Taken]:
         """The server's subscriptions of a new connection, not live yet, with their results.
 
-        With `wishes` (unidirectional) also those that the client asks for and may have.
+        With `wishes` (unidirectional) also those that the client asks for and may have. What the
+        server unsubscribed again meanwhile is not among them.
 
         Raises:
-            ClientError: one of the server's cannot be; none is left behind.
+            ClientError, BrokerError: one of the server's cannot be; none is left behind.
+            Disconnect: 3501 for a wish that is no channel, or the connection was closed meanwhile.
         """
         session = self._session
-        seats: dict[str, tuple[Subscription, m.SubscribeResult]] = {}
+        seats: dict[str, Taken] = {}
         try:
-            for name, server in wanted.items():
-                request = replace(asked.get(name, m.Subscribe()), channel=name, token="", delta="", tf=None)
-                seats[name] = await self._seat_by_server(request, server, from_token=True)
+            for name, server in admitted.subs.items():
+                request = replace(
+                    asked.get(name, m.Subscribe()), channel=name, token="", delta="", tf=None, flag=0
+                )
+                try:
+                    seats[name] = await self._seat_by_server(request, server, admitted.by_token)
+                except GivenUp:
+                    self._check_open()
             for name, request in asked.items() if wishes else ():
                 if name in seats:
                     continue
@@ -183,49 +204,42 @@ class Seating:
                 except UnknownChannel:
                     raise Disconnect(3501, "bad request: unknown channel") from None
                 except ClientError:
-                    continue  # what this client may not have is left out silently
+                    self._check_open()  # what this client may not have is left out silently
         except BaseException:
             for seat, _ in seats.values():
                 session.drop(seat)
             raise
-        return seats
+        return {name: taken for name, taken in seats.items() if session.is_current(taken[0])}
 
-    async def _seat_by_wish(self, request: m.Subscribe) -> tuple[Subscription, m.SubscribeResult]:
+    def _check_open(self) -> None:
+        if self._session.closed is not None:
+            raise self._session.closed
+
+    async def _seat_by_wish(self, request: m.Subscribe) -> Taken:
         async def admit(options: ChannelOptions) -> Admission:
             admission = await self._admit(request, options)
             admission.server_side = True
             return admission
 
-        seat = await self._take(request, admit=admit)
-        return seat, await self._recover(seat, request)
+        return await self._take(request, admit)
 
     async def _seat_by_server(
-        self, request: m.Subscribe, server: ServerSubscription, *, from_token: bool
-    ) -> tuple[Subscription, m.SubscribeResult]:
+        self, request: m.Subscribe, server: ServerSubscription, from_token: bool
+    ) -> Taken:
         async def admit(options: ChannelOptions) -> Admission:
             return Admission(
                 overridden(options, server.override),
                 info=server.info,
                 data=server.data or b"",
+                expires_at=server.expires_at,
                 server_side=True,
                 from_token=from_token,
             )
 
-        seat = await self._take(request, admit=admit)
-        try:
-            return seat, await self._recover(seat, request)
-        except BaseException:
-            self._session.drop(seat)
-            raise
+        return await self._take(request, admit, counted=False)
 
     async def subscribe_from_server(
-        self,
-        name: str,
-        *,
-        info: bytes | None,
-        data: bytes | None,
-        since: Position | None,
-        expires_at: float | None,
+        self, name: str, server: ServerSubscription, since: Position | None
     ) -> None:
         """Subscribe a live connection and tell it by a push; recovered publications follow as pushes."""
         session = self._session
@@ -234,7 +248,7 @@ class Seating:
         request = m.Subscribe(name)
         if since is not None:
             request = replace(request, recover=True, offset=since.offset, epoch=since.epoch)
-        seat, result = await self._seat_by_server(request, ServerSubscription(info, data), from_token=False)
+        seat, result = await self._seat_by_server(request, server, from_token=False)
         session.announce(
             m.SubscribePush(
                 name,
@@ -245,8 +259,6 @@ class Seating:
                 data=result.data,
             )
         )
-        if seat.admission is not None:
-            seat.admission.expires_at = expires_at
         for sent in result.publications:
             session.announce(m.PublicationPush(name, sent))
         self.go_live(seat)
@@ -255,7 +267,8 @@ class Seating:
 
     def go_live(self, seat: Subscription) -> None:
         """The reply is queued: pushes may follow."""
-        seat.go_live(self._interest.pop(seat.name, seat.ring.head))
+        # From when it took the seat, so that its own join is the first thing it hears.
+        seat.go_live(seat.cursor.index)
 
     async def _recover(self, seat: Subscription, request: m.Subscribe) -> m.SubscribeResult:
         """Where the seat stands, and what was missed. The cursor is set, but not in the ring yet.
@@ -285,15 +298,7 @@ class Seating:
         if was_recovering and not recovered and request.flag & FLAG_REFUSE_UNRECOVERABLE:
             raise Unrecoverable
         delta = request.delta == "fossil" and options.delta
-        seat.view = CentrifugeView(
-            self._session.codec,
-            self._session.framing,
-            bare=self._session.bare,
-            joins=_announces(options, request),
-            delta=delta,
-            tags=request.tf,
-            fresh=delta and not publications,
-        )
+        seat.view = self._view(options, request, delta=delta, fresh=delta and not publications)
         if request.tf is not None:
             publications = [p for p in publications if filters.matches(request.tf, p.tags)]
         expires, ttl = _ttl(admission)
@@ -310,6 +315,18 @@ class Seating:
             was_recovering=was_recovering,
             delta=delta,
         )
+
+    def _view(
+        self, options: ChannelOptions, request: m.Subscribe, *, delta: bool, fresh: bool
+    ) -> CentrifugeView:
+        session = self._session
+        joins = _announces(options, request)
+        if request.tf is not None:
+            return CentrifugeView(
+                session.codec, session.framing, bare=session.bare, joins=joins, tags=request.tf
+            )
+        view = shared_view(session.codec, session.framing, bare=session.bare, joins=joins, delta=delta)
+        return view.restarted if fresh else view
 
     async def _missed(
         self, seat: Subscription, request: m.Subscribe
@@ -364,15 +381,22 @@ class Seating:
                 session.node.spawn(self._ask_to_refresh(seat, admission))
 
     async def _ask_to_refresh(self, seat: Subscription, admission: Admission) -> None:
-        until: object = None
+        session = self._session
+        answer: object = None
         try:
-            event = RefreshEvent(self._session.about, seat.name)
-            until = await self._session.rules.hooks.ask("refresh", event)
-        except (ClientError, Disconnect):
-            until = None
-        if isinstance(until, (int, float)) and until > time.time():
-            admission.expires_at = float(until)
-        elif seat.channel is not None:
+            event = RefreshEvent(session.about, seat.name)
+            answer = await session.rules.hooks.ask("sub_refresh", event, seat.name)
+        except ClientError:
+            answer = None
+        except Disconnect as disconnect:
+            session.close(disconnect)
+        if not session.is_current(seat):
+            return
+        said = Seat(expires_at=float(answer)) if isinstance(answer, (int, float)) else answer
+        if isinstance(said, Seat) and (said.expires_at is None or said.expires_at > time.time()):
+            info = None if said.info is None else session.rules.encode(said.info)
+            self._prolong(admission, said.expires_at, info)
+        else:
             self._expired(seat, admission)
 
     def _expired(self, seat: Subscription, admission: Admission) -> None:

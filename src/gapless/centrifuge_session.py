@@ -9,10 +9,12 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 import orjson
 
+from .auth.claims import Override, ServerSubscription
 from .centrifuge_seat import Seating
 from .core.cursor import Lost, Reason
 from .core.outbox import Outlet
@@ -22,6 +24,7 @@ from .errors import (
     BrokerError,
     ClientError,
     Disconnect,
+    Expired,
     Internal,
     LimitExceeded,
     MethodNotFound,
@@ -31,8 +34,8 @@ from .errors import (
     UnknownChannel,
     Unrecoverable,
 )
-from .hooks import Client, MessageEvent, RefreshEvent, RpcEvent
-from .model import ANONYMOUS, Position
+from .hooks import MessageEvent, RefreshEvent, RpcEvent
+from .model import ANONYMOUS, Grant, Position
 from .node import Node
 from .options import ChannelOptions
 from .protocol import messages as m
@@ -46,6 +49,19 @@ from .views import Framing
 MAX_TTL = 365 * 86400
 
 
+class Phase(Enum):
+    """How far a connection has come."""
+
+    NEW = "new"
+    """Nothing but a connect command is taken."""
+    ADMITTED = "admitted"
+    """It is known who it is; the connect reply is not out."""
+    OPEN = "open"
+    """The connect reply is out."""
+    UNUSABLE = "unusable"
+    """The connect command was answered with an error: nothing is listened to, until it leaves."""
+
+
 class CentrifugeSession(Session):
     """One client of `/connection/…`.
 
@@ -55,17 +71,15 @@ class CentrifugeSession(Session):
 
     __slots__ = (
         "_client_refreshes",
-        "_connect_id",
-        "_connected",
         "_handshake",
         "_next_ping",
         "_node_id",
         "_opened_at",
+        "_phase",
         "_pings",
         "_pong_due",
         "_refreshing",
         "_seating",
-        "_unusable",
         "bare",
         "codec",
         "framing",
@@ -87,14 +101,10 @@ class CentrifugeSession(Session):
         node_id: str = "",
         app_ping: bool = True,
     ) -> None:
-        super().__init__(
-            node,
-            rules,
-            outlet,
-            client=handshake.client.id,
-            grant=ANONYMOUS,
-            about=handshake.client,
-        )
+        if codec.name != handshake.client.protocol:
+            handshake = replace(handshake, client=replace(handshake.client, protocol=codec.name))
+        client = handshake.client
+        super().__init__(node, rules, outlet, client=client.id, grant=ANONYMOUS, about=client)
         self.codec = codec
         self.framing = framing
         self.bare = bare
@@ -103,9 +113,7 @@ class CentrifugeSession(Session):
         self._handshake = handshake
         self._node_id = node_id
         self._seating = Seating(self)
-        self._connected = False
-        self._unusable = False
-        self._connect_id = 0
+        self._phase = Phase.NEW
         self._opened_at = self._loop.time()
         self._pings = app_ping
         self._next_ping = 0.0
@@ -121,37 +129,52 @@ class CentrifugeSession(Session):
     async def handle(self, message: str | bytes) -> None:
         """One frame of the client. Raises Disconnect."""
         for command in self.codec.decode(message, self.node.limits):
-            if self.closed is not None or self._unusable:
+            if self.closed is not None or self._phase is Phase.UNUSABLE:
                 return
             await self.throttle()
             await self.obey(command)
 
     async def obey(self, command: m.Command) -> None:
         """One command, and its reply. Raises Disconnect."""
-        request = command.request
-        if not self._connected and not isinstance(request, m.Connect):
+        if self._phase is Phase.UNUSABLE:
+            return
+        if self._phase is Phase.NEW and not isinstance(command.request, m.Connect):
             raise Disconnect(3501, "bad request: connect comes first")
         try:
-            match request:
-                case m.Pong():
-                    self._pong()
-                case m.Send():
-                    await self._message(request)
-                case m.Connect():
-                    await self.connect(command.id, request)
-                case m.Subscribe():
-                    await self._seating.subscribe(command.id, request)
-                case m.Unsubscribe():
-                    self._unsubscribe(command.id, request)
-                case _:
-                    self.answer(command.id, await self._result(request))
+            await self._do(command.id, command.request)
+        except Disconnect:
+            raise
         except ClientError as error:
-            self.answer(command.id, error)
-            if isinstance(request, m.Connect):
-                self._unusable = True
-            self.count_error(error)
+            self._refuse(command, error)
         except BrokerError:
-            self.answer(command.id, Internal())
+            self._refuse(command, Internal())
+        except Exception as error:
+            self.node.failed("a command", error)
+            self._refuse(command, Internal())
+
+    async def _do(self, id: int, request: m.Request) -> None:  # noqa: A002 - the wire's word
+        match request:
+            case m.Pong():
+                self._pong()
+            case m.Send():
+                await self._message(request)
+            case m.Connect():
+                await self.connect(id, request)
+            case m.Subscribe():
+                await self._seating.subscribe(id, request)
+            case m.Unsubscribe():
+                self._unsubscribe(id, request)
+            case _:
+                self.answer(id, await self._result(request))
+
+    def _refuse(self, command: m.Command, error: ClientError) -> None:
+        """Raises Disconnect when that happens too often."""
+        if isinstance(command.request, m.Connect):
+            self._phase = Phase.UNUSABLE
+        if self.closed is None:
+            if not isinstance(command.request, m.Send):  # which has no reply
+                self.answer(command.id, error)
+            self.count_error(error)
 
     async def _result(self, request: m.Request) -> m.Result:
         match request:
@@ -195,25 +218,27 @@ class CentrifugeSession(Session):
         """Who is it, what was it subscribed to; then the reply, and only then pushes.
 
         Raises:
-            ClientError: the connection is of no use after this.
+            ClientError, BrokerError: the connection is of no use after this.
             Disconnect: refused.
         """
-        if self._connected:
+        if self._phase is not Phase.NEW:
             raise Disconnect(3501, "bad request: connect comes once")
         if len(request.name.encode()) > 128 or len(request.version.encode()) > 128:
             raise BadRequest("name and version have at most 128 bytes")
-        admitted = await self.reception.admit(self._handshake, request.token, request.data, time.time())
+        admitted = await self.reception.admit(self._handshake, request, time.time())
         grant = admitted.grant
         self._check_user(grant.user)
         self.grant = grant
-        self.about = Client(self.client, grant.user, self.about.transport, self.about.address, grant.meta)
+        self.about = self.rules.hooks.introduce(
+            self.about, grant, headers=self._handshake.headers, emulated=request.headers
+        )
         self._client_refreshes = admitted.client_refreshes
-        self._connected = True
-        wanted = dict(admitted.subs)
-        if len(wanted) > self.node.limits.subscriptions:
-            raise Disconnect(3505)
-        seats = await self._seating.subscribe_all(wanted, request.subs, wishes=self.bare)
+        self._phase = Phase.ADMITTED
+        del self._handshake  # of no use any more, and a connection lives long
         limits = self.node.limits
+        if len(admitted.subs) > limits.subscriptions:
+            raise Disconnect(3505)
+        seats = await self._seating.subscribe_all(admitted, request.subs, wishes=self.bare)
         expires, ttl = self._ttl(grant.expires_at)
         result = m.ConnectResult(
             client=self.client,
@@ -227,6 +252,7 @@ class CentrifugeSession(Session):
             session=self.secret,
             node=self._node_id,
         )
+        self._phase = Phase.OPEN
         if self.bare:
             self.announce(m.ConnectPush(result))
         else:
@@ -254,15 +280,23 @@ class CentrifugeSession(Session):
         if not self._client_refreshes:
             raise Disconnect(3501, "bad request: the server refreshes this connection")
         try:
-            token = await self.reception.refreshed(request.token, self.user, time.time())
-        except TokenExpired:
+            admitted = await self.reception.refreshed(request.token, self.user, time.time())
+        except (TokenExpired, Expired):
             raise Disconnect(3005) from None
         ours = {name for name, seat in self.subscriptions.items() if _from_token(seat)}
-        if set(token.subs) != ours:
+        if set(admitted.subs) != ours:
             raise Disconnect(3010)
-        self.grant = replace(self.grant, expires_at=token.expire_at)
-        expires, ttl = self._ttl(token.expire_at)
+        grant = admitted.grant
+        self._prolong(grant)
+        expires, ttl = self._ttl(grant.expires_at)
         return m.RefreshResult(client=self.client, version=__version__, expires=expires, ttl=ttl)
+
+    def _prolong(self, grant: Grant) -> None:
+        """It goes on until the new grant expires; what that says of it replaces what was known."""
+        info, meta = grant.info or self.grant.info, grant.meta or self.grant.meta
+        self.grant = replace(self.grant, expires_at=grant.expires_at, info=info, meta=meta)
+        self.about = replace(self.about, meta=meta)
+        self.renew_members()
 
     # -- commands
 
@@ -356,10 +390,7 @@ class CentrifugeSession(Session):
         if not self.rules.hooks.has("message"):
             raise Disconnect(3508)
         data = orjson.loads(request.data) if request.data else None
-        try:
-            await self.rules.hooks.ask("message", MessageEvent(self.about, data))
-        except ClientError as error:
-            self.count_error(error)  # there is no reply that could say so
+        await self.rules.hooks.ask("message", MessageEvent(self.about, data))
 
     # -- what the server does to it
 
@@ -371,18 +402,23 @@ class CentrifugeSession(Session):
         data: bytes | None,
         since: Position | None,
         expires_at: float | None,
+        override: Override,
     ) -> None:
-        await self._seating.subscribe_from_server(
-            name, info=info, data=data, since=since, expires_at=expires_at
-        )
+        if self._phase is Phase.OPEN:  # else there is no connection yet that anybody was told of
+            server = ServerSubscription(info, data, override, expires_at)
+            await self._seating.subscribe_from_server(name, server, since)
 
     def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
         seat = self.subscriptions.get(name)
-        if seat is not None:
-            self.drop(seat)
+        if seat is None:
+            return
+        self.drop(seat)
+        if seat.told:
             self.announce(m.UnsubscribePush(name, code, reason or UNSUBSCRIBE_REASONS.get(code, "server")))
 
     def refresh_from_server(self, expires_at: float | None, info: bytes | None = None) -> None:
+        if self._phase is not Phase.OPEN:
+            return
         super().refresh_from_server(expires_at, info)
         ttl = 0 if expires_at is None else min(MAX_TTL, max(1, int(expires_at - time.time())))
         self.announce(m.RefreshPush(expires=expires_at is not None, ttl=ttl))
@@ -407,8 +443,10 @@ class CentrifugeSession(Session):
         super().check(now)
         if self.closed is not None:
             return
-        if not self._connected or self._unusable:
-            if now - self._opened_at >= self.node.limits.connect_timeout:
+        if self._phase is not Phase.OPEN:
+            # Who is admitted and waits for a slow broker is not stale; nor is it pinged before its reply.
+            waited = now - self._opened_at
+            if self._phase is not Phase.ADMITTED and waited >= self.node.limits.connect_timeout:
                 self.close(Disconnect(3502))
             return
         if self._pong_due is not None and now >= self._pong_due:
@@ -443,17 +481,20 @@ class CentrifugeSession(Session):
         self._seating.check_expiry(now)
 
     async def _ask_to_refresh(self) -> None:
-        until: Any = None
+        answer: Any = None
         try:
-            until = await self.rules.hooks.ask("refresh", RefreshEvent(self.about))
-        except (ClientError, Disconnect):
-            until = None
+            answer = await self.rules.hooks.ask("refresh", RefreshEvent(self.about))
+        except ClientError:
+            answer = None
+        except Disconnect as disconnect:
+            self.close(disconnect)
         finally:
             self._refreshing = False
         if self.closed is not None:
             return
-        if isinstance(until, (int, float)) and until > time.time():
-            self.grant = replace(self.grant, expires_at=float(until))
+        grant = Grant(expires_at=float(answer)) if isinstance(answer, (int, float)) else answer
+        if isinstance(grant, Grant) and (grant.expires_at is None or grant.expires_at > time.time()):
+            self._prolong(grant)
         else:
             self.close(Disconnect(3005))
 

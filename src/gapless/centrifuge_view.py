@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import Any
 
 from .core.log import Entry, Kind
@@ -105,3 +106,11 @@ class CentrifugeView:
             size += len(frame)
         groups.append(self._framing.wrap(self._codec.join(frames[begin:])))
         return self._framing.join(groups)
+
+
+@lru_cache(maxsize=256)
+def shared_view(
+    codec: Codec, framing: Framing, *, bare: bool, joins: bool = False, delta: bool = False
+) -> CentrifugeView:
+    """One view for all who see entries the same way: they are compared by identity."""
+    return CentrifugeView(codec, framing, bare=bare, joins=joins, delta=delta)

@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .auth.claims import ServerSubscription
 from .errors import ClientError, Disconnect, Internal, PermissionDenied
 from .metrics import Counters
 from .model import ANONYMOUS, Grant, Position, nothing
@@ -28,13 +29,20 @@ Hook = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A connection, as hooks see it. `meta` is what the token or the on_connect hook kept for it."""
+    """A connection, as hooks see it. `meta` is what the token or the on_connect hook kept for it.
+
+    `protocol` is `json` or `protobuf`. `headers` and `emulated_headers` are those that
+    `Hooks.keep_headers` named; the latter came with the connect command and prove nothing.
+    """
 
     id: str
     user: str = ""
     transport: str = "websocket"
     address: str = ""
     meta: Mapping[str, Any] = field(default_factory=nothing)
+    protocol: str = "json"
+    headers: Mapping[str, str] = field(default_factory=nothing)
+    emulated_headers: Mapping[str, str] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,9 @@ class ConnectEvent:
 
     `headers` have lower-case names; of repeated ones the last counts. `query` holds the last
     value of each parameter. `credential` tells that the server's own credential was presented.
+    What follows is said by clients of the Centrifuge doors: `name` and `version` of their library,
+    the `channels` that the server had subscribed them to, and `emulated_headers`, which stand for
+    those that a browser cannot set and prove nothing.
     """
 
     client: Client
@@ -52,16 +63,31 @@ class ConnectEvent:
     token: str = ""
     data: Any = None
     credential: bool = False
+    name: str = ""
+    version: str = ""
+    channels: Sequence[str] = ()
+    emulated_headers: Mapping[str, str] = field(default_factory=nothing)
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome(Grant):
+    """A Grant that also says how: on the Centrifuge doors its client is subscribed to `subs`, by channel."""
+
+    subs: Mapping[str, ServerSubscription] = field(default_factory=nothing)
 
 
 @dataclass(frozen=True, slots=True)
 class SubscribeEvent:
-    """A client wants to subscribe. Return None or True to let it; `data` came with the command."""
+    """A client wants to subscribe. Return None or True to let it, or a `Seat`.
+
+    `data` came with the command, and so did `token`, where the hub does not verify tokens itself.
+    """
 
     client: Client
     channel: str
     since: Position | None = None
     data: Any = None
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +138,11 @@ class MessageEvent:
 
 @dataclass(frozen=True, slots=True)
 class RefreshEvent:
-    """A connection, or with `channel` a subscription, is about to expire.
+    """A connection, or with `channel` a subscription, expires now.
 
-    Return the Unix time until which it goes on, or None to let it expire.
+    Return the Unix time until which it goes on, or None to let it expire. A Grant for a
+    connection, or a Seat for a subscription, says it by `expires_at` (None: without end), and
+    what it has of `info` and `meta` replaces what was known.
     """
 
     client: Client
@@ -135,11 +163,15 @@ class PublishEvent:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """What is published instead, and how. `tags` and `skip_history` are those of `Hub.publish`."""
+    """What is published instead, and how: as in `Hub.publish` and, the last three, in the server API."""
 
     data: Any
     tags: Mapping[str, str] | None = None
     skip_history: bool = False
+    idempotency_key: str | None = None
+    delta: bool = False
+    version: int = 0
+    version_epoch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +195,25 @@ class Hooks:
 
     counters: Counters
     _hooks: dict[str, list[_Registered]] = field(default_factory=dict)
+    _headers: set[str] = field(default_factory=set)
+    _emulated: set[str] = field(default_factory=set)
+
+    def keep_headers(self, names: Iterable[str], emulated: Iterable[str] = ()) -> None:
+        """Let later hooks see these headers of a client too, and not only `on_connect`."""
+        self._headers.update(map(str.lower, names))
+        self._emulated.update(map(str.lower, emulated))
+
+    def introduce(
+        self, client: Client, grant: Grant, *, headers: Mapping[str, str], emulated: Mapping[str, str]
+    ) -> Client:
+        """A client that was let in, as later hooks see it."""
+        return replace(
+            client,
+            user=grant.user,
+            meta=grant.meta,
+            headers=_named(self._headers, headers),
+            emulated_headers=_named(self._emulated, emulated),
+        )
 
     def add(self, event: str, pattern: str | None, function: Hook) -> None:
         compiled = Pattern(pattern) if pattern is not None else None
@@ -204,6 +255,12 @@ class Hooks:
             if result is not None and result is not True:
                 answer = result
         return answer
+
+
+def _named(names: set[str], headers: Mapping[str, str]) -> Mapping[str, str]:
+    if not names:
+        return nothing()
+    return {name.lower(): value for name, value in headers.items() if name.lower() in names}
 
 
 async def _call(function: Hook, about: Any, parts: dict[str, str]) -> Any:

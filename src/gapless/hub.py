@@ -17,10 +17,12 @@ from typing import Any, Self, TypeVar
 
 import orjson
 
+from .auth.claims import NO_OVERRIDE, Override
 from .brokers.base import Broker, PresenceStore
 from .brokers.memory import MemoryBroker, MemoryPresence
 from .core.cursor import Lost
 from .errors import BadRequest, ConfigError, Disconnect, LimitExceeded, NotRunning, Overloaded
+from .farewell import Farewell
 from .hooks import Hook, Hooks
 from .listener import Listener
 from .metrics import Counters
@@ -80,7 +82,7 @@ class Hub:
         )
         self.rules = Rules(
             declared=self.declared,
-            publish=self._publish,
+            publish=self.publish_draft,
             check_channel=self.check_channel,
             encode=encode,
             hooks=self.hooks,
@@ -95,6 +97,7 @@ class Hub:
         self._started_at = 0.0
         self._uses = 0
         self._draining = False
+        self._farewell = Farewell(self.drain_soon)
 
     # -- life
 
@@ -112,6 +115,8 @@ class Hub:
 
     async def start(self) -> None:
         """Begin. Starting again on the same loop counts: it ends with as many calls of `close`.
+
+        While it runs in the main thread, SIGINT and SIGTERM also drain it: see `Farewell`.
 
         Raises:
             BrokerError: the broker cannot be reached.
@@ -131,6 +136,7 @@ class Hub:
             self._started_at = time.monotonic()
             self._uses = 1
             self._draining = False
+            self._farewell.begin()
 
     async def close(self) -> None:
         """Say goodbye to every client and stop. What was published is with the broker.
@@ -141,6 +147,7 @@ class Hub:
         if self._uses != 0 or self._loop is None:
             return
         with self._change(self._loop):
+            self._farewell.end()
             self.drain()
             try:
                 await self.node.farewell()
@@ -171,8 +178,9 @@ class Hub:
 
     def drain_soon(self) -> None:
         """`drain` in the loop's next turn, from wherever this is called."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.drain)
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self.drain)
 
     def unready(self) -> str | None:
         """Why the hub cannot take publications or clients just now; None when it can."""
@@ -395,26 +403,23 @@ class Hub:
         *,
         user: str | None = None,
         client: str | None = None,
+        session: str | None = None,
         keep: frozenset[str] = frozenset(),
         code: int = 3503,
         reason: str | None = None,
     ) -> int:
         """Close the connections of a user, or one connection; returns how many there were.
 
+        `session` is the secret session id that an emulated or unidirectional connection was told.
+
         Raises:
-            ValueError: neither `user` nor `client` was given.
+            ValueError: neither `user` nor `client` nor `session` was given.
         """
-        if user is None and client is None:
+        if user is None and client is None and session is None:
             raise ValueError("disconnect(user=…) or disconnect(client=…): name whom to disconnect")
-        gone = [
-            session
-            for session in self._running_node().sessions.values()
-            if (user is None or session.user == user)
-            and (client is None or session.client == client)
-            and session.client not in keep
-        ]
-        for session in gone:
-            session.close(Disconnect(code, reason))
+        gone = [one for one in self._connections(user, client, session) if one.client not in keep]
+        for connection in gone:
+            connection.close(Disconnect(code, reason))
         return len(gone)
 
     async def remove_history(self, channel: str) -> None:
@@ -433,20 +438,31 @@ class Hub:
         data: bytes | None = None,
         since: Position | None = None,
         expires_at: float | None = None,
+        override: Override = NO_OVERRIDE,
     ) -> int:
         """Subscribe a user's connections on their behalf; returns how many there were.
 
-        `info` is JSON bytes that others see, `data` JSON bytes for the client. `since` recovers.
-        Who is subscribed already is left alone. An empty user addresses anonymous connections.
+        `info` is JSON bytes that others see, `data` JSON bytes for the client. `since` recovers,
+        `override` replaces options of the channel for these seats. Who is subscribed already is
+        left alone. An empty user addresses anonymous connections.
 
         Raises:
-            ClientError: the channel cannot be subscribed to.
+            ClientError: a connection could not be subscribed; the others were.
+            BrokerError: likewise.
         """
         found = self._connections(user, client, session)
-        for connection in found:
-            await connection.subscribe_from_server(
-                channel, info=info, data=data, since=since, expires_at=expires_at
-            )
+        outcomes = await asyncio.gather(
+            *(
+                connection.subscribe_from_server(
+                    channel, info=info, data=data, since=since, expires_at=expires_at, override=override
+                )
+                for connection in found
+            ),
+            return_exceptions=True,
+        )
+        for connection, outcome in zip(found, outcomes, strict=True):
+            if isinstance(outcome, BaseException) and connection.closed is None:
+                raise outcome
         return len(found)
 
     def unsubscribe_client(
@@ -485,12 +501,12 @@ class Hub:
                 connection.refresh_from_server(expires_at, info)
         return len(found)
 
-    def _connections(self, user: str, client: str | None, session: str | None) -> list[Session]:
+    def _connections(self, user: str | None, client: str | None, session: str | None) -> list[Session]:
         return [
             connection
             for connection in self._running_node().sessions.values()
             if isinstance(connection, Session)
-            and connection.user == user
+            and (user is None or connection.user == user)
             and (client is None or connection.client == client)
             and (session is None or connection.secret == session)
         ]
@@ -555,6 +571,7 @@ class Hub:
     def on_refresh(self, function: H) -> H:
         """Ask before a connection or subscription expires: see `RefreshEvent`."""
         self.hooks.add("refresh", None, function)
+        self.hooks.add("sub_refresh", None, function)
         return function
 
     def on_subscribe(self, pattern: str | H) -> Any:

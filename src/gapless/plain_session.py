@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .auth.claims import Override
 from .core.cursor import Lost, Reason, State
 from .core.log import View
 from .core.outbox import Outlet
@@ -17,7 +18,7 @@ from .protocol import plain
 from .protocol.strict import parse
 from .session import Rules, Session
 from .subscription import Subscription
-from .views import BatchView, Framing, PlainView
+from .views import BatchView, Framing, PlainView, shared_view
 
 HEAD_BYTES = 2 * 1024
 """What a history frame says before and after its items, at most."""
@@ -106,7 +107,7 @@ class PlainSession(Session):
         return self.framing.concat(chunks)
 
     def view_for(self, joins: bool) -> View:
-        return (BatchView if self.batch else PlainView)(self.framing, joins=joins)
+        return shared_view(BatchView if self.batch else PlainView, self.framing, joins=joins)
 
     def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
         channel = subscription.channel
@@ -127,6 +128,7 @@ class PlainSession(Session):
         data: bytes | None,
         since: Position | None,
         expires_at: float | None,
+        override: Override,
     ) -> None:
         """As if the client had asked: it gets history frames, then live ones."""
         if name not in self.subscriptions:

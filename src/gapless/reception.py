@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -12,8 +11,9 @@ from .auth.claims import ConnectionToken, ServerSubscription
 from .auth.namespaces import personal_channel
 from .auth.verifier import TokenVerifier
 from .errors import Disconnect, Expired
-from .hooks import Client, ConnectEvent, Hooks, grant_from
+from .hooks import Client, ConnectEvent, Hooks, Welcome, grant_from
 from .model import Grant
+from .protocol.messages import Connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Admitted:
 
     grant: Grant
     subs: Mapping[str, ServerSubscription] = field(default_factory=dict)
+    by_token: bool = False
+    """Does it know all this from a token? The token that refreshes it must then name the same subs."""
     client_refreshes: bool = False
     """By a new token, before `grant.expires_at`; otherwise the application's hook is asked."""
 
@@ -53,7 +55,7 @@ class Reception:
     insecure: bool = False
     personal_namespace: str | None = None
 
-    async def admit(self, handshake: Handshake, token: str, data: bytes, now: float) -> Admitted:
+    async def admit(self, handshake: Handshake, request: Connect, now: float) -> Admitted:
         """Decide about one connect command. `now` is Unix seconds.
 
         Raises:
@@ -61,22 +63,27 @@ class Reception:
             Disconnect: 3500, 3501, 3507, or what the hook said.
             ClientError: the hook's own.
         """
-        if token and self.verifier is not None:
-            return self._personal(self._by_token(await self.verifier.verify_connection(token, now), now))
+        if request.token and self.verifier is not None:
+            return self._by_token(await self.verifier.verify_connection(request.token, now), now)
         if self.hooks.has("connect"):
-            return self._personal(await self._by_hook(handshake, token, data))
+            return self._personal(await self._by_hook(handshake, request, now))
         if handshake.operator or self.insecure or self.anonymous:
             return Admitted(Grant(operator=handshake.operator or self.insecure))
         raise Disconnect(3501, "no token, and nothing else lets this client in")
 
-    async def refreshed(self, token: str, user: str, now: float) -> ConnectionToken:
-        """The new token of a connection. Raises Disconnect (3500) when it is another user's."""
+    async def refreshed(self, token: str, user: str, now: float) -> Admitted:
+        """What the new token of a connection says of it.
+
+        Raises:
+            TokenExpired, Expired: it came too late.
+            Disconnect: 3500, it is no good or another user's; 3501, nobody asked for one.
+        """
         if self.verifier is None:
             raise Disconnect(3501, "this server does not take tokens")
         found = await self.verifier.verify_connection(token, now)
         if found.user != user:
             raise Disconnect(3500)
-        return found
+        return self._by_token(found, now)
 
     def _by_token(self, token: ConnectionToken, now: float) -> Admitted:
         expires_at = None if self.insecure else token.expire_at
@@ -85,21 +92,30 @@ class Reception:
         if not token.user and not (self.anonymous or self.insecure):
             raise Disconnect(3507)
         grant = Grant(token.user, token.info, None, expires_at, tuple(token.subs), self.insecure, token.meta)
-        return Admitted(grant, token.subs, client_refreshes=not self.hooks.has("refresh"))
+        refreshes = not self.hooks.has("refresh")
+        return self._personal(Admitted(grant, token.subs, by_token=True, client_refreshes=refreshes))
 
-    async def _by_hook(self, handshake: Handshake, token: str, data: bytes) -> Admitted:
+    async def _by_hook(self, handshake: Handshake, request: Connect, now: float) -> Admitted:
         event = ConnectEvent(
             client=handshake.client,
             headers=handshake.headers,
             query=handshake.query,
             cookies=handshake.cookies,
-            token=token,
-            data=orjson.loads(data) if data else None,
+            token=request.token,
+            data=orjson.loads(request.data) if request.data else None,
             credential=handshake.operator,
+            name=request.name,
+            version=request.version,
+            channels=tuple(request.subs),
+            emulated_headers=request.headers,
         )
-        answer: Any = await self.hooks.ask("connect", event)
-        grant = grant_from(answer)
-        return Admitted(grant, {channel: ServerSubscription() for channel in grant.channels})
+        grant = grant_from(await self.hooks.ask("connect", event))
+        if self.insecure:
+            grant = replace(grant, operator=True, expires_at=None)
+        if grant.expires_at is not None and grant.expires_at <= now:
+            raise Expired
+        refreshes = self.verifier is not None and not self.hooks.has("refresh")
+        return Admitted(grant, server_subscriptions(grant), client_refreshes=refreshes)
 
     def _personal(self, admitted: Admitted) -> Admitted:
         user = admitted.grant.user
@@ -109,5 +125,10 @@ class Reception:
             channel = personal_channel(user, self.personal_namespace)
         except ValueError:
             return admitted  # such an id has none; everything else works
-        subs = {channel: ServerSubscription(), **admitted.subs}
-        return Admitted(admitted.grant, subs, admitted.client_refreshes)
+        return replace(admitted, subs={channel: ServerSubscription(), **admitted.subs})
+
+
+def server_subscriptions(grant: Grant) -> dict[str, ServerSubscription]:
+    """The channels that a hook's grant subscribes its client to, each as the hook wants it."""
+    plain = {channel: ServerSubscription() for channel in grant.channels}
+    return plain | dict(grant.subs) if isinstance(grant, Welcome) else plain

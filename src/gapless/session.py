@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .auth.claims import Override
 from .auth.namespaces import parse_channel
 from .core.cursor import Lost
 from .core.log import View
@@ -22,13 +23,16 @@ from .errors import (
     BrokerError,
     ClientError,
     Disconnect,
+    Expired,
     Internal,
     LimitExceeded,
     NotAvailable,
     Overloaded,
     PermissionDenied,
+    TokenExpired,
     TooManyRequests,
     UnknownChannel,
+    Unrecoverable,
 )
 from .hooks import (
     ChannelEvent,
@@ -48,6 +52,9 @@ from .receipt import Receipt
 from .subscription import Subscription
 
 log = logging.getLogger("gapless")
+
+REASON_BYTES = 123
+"""A close frame holds this much beside its code (RFC 6455, 5.5); a hook may have said more."""
 
 
 @dataclass(slots=True)
@@ -70,6 +77,12 @@ class Admission:
 
 
 Admit = Callable[[ChannelOptions], Awaitable[Admission]]
+
+
+class GivenUp(PermissionDenied):
+    """A subscription was ended by somebody else, the server perhaps, while it was being made."""
+
+    message = "the subscription was given up meanwhile"
 
 
 class Rules:
@@ -101,10 +114,12 @@ class Session:
     __slots__ = (
         "__weakref__",
         "_hurry",
+        "_leaving",
         "_loop",
         "_moved",
         "_moved_at",
         "_rates",
+        "_rest",
         "_room_waiters",
         "about",
         "client",
@@ -140,11 +155,13 @@ class Session:
         self.closed: Disconnect | None = None
         self.resting = False
         self.pace = pace
+        self._rest: asyncio.TimerHandle | None = None
         self.secret = ""
         """The session id that an emulated or unidirectional connection was told."""
         self._room_waiters: list[asyncio.Future[None]] | None = None
+        self._leaving: dict[str, asyncio.Task[None]] | None = None
         self._moved = 0
-        self._moved_at = 0.0
+        self._moved_at = asyncio.get_running_loop().time()
         self._loop = asyncio.get_running_loop()
         self._hurry = 0
         self._rates: dict[str, Rate] | None = None
@@ -174,7 +191,7 @@ class Session:
         self.outlet.push(chunk, size)
         if self.pace:
             self.resting = True
-            self._loop.call_later(self.pace, self._rested)
+            self._rest = self._loop.call_later(self.pace, self._rested)
 
     def reply(self, frame: Any) -> None:
         """Write one frame now or as soon as possible; a client that reads no replies is closed."""
@@ -252,6 +269,7 @@ class Session:
         data: bytes | None,
         since: Position | None,
         expires_at: float | None,
+        override: Override,
     ) -> None:
         """Subscribe on the client's behalf. Already subscribed: left alone. Raises ClientError."""
         raise NotAvailable("this connection's protocol has no server-side subscriptions")
@@ -263,6 +281,13 @@ class Session:
     def refresh_from_server(self, expires_at: float | None, info: bytes | None = None) -> None:
         """Set when the connection expires, None for never, and what others see of it from now on."""
         self.grant = replace(self.grant, expires_at=expires_at, info=info or self.grant.info)
+        self.renew_members()
+
+    def renew_members(self) -> None:
+        """What others see of this connection has changed; presence shows it at its next refresh."""
+        for name, subscription in self.subscriptions.items():
+            if (name, self.client) in self.node.members:
+                self.node.members[(name, self.client)] = self.member(subscription.admission)
 
     # -- commands that all doors share
 
@@ -288,12 +313,7 @@ class Session:
         """
         if counted:
             self.spend("subscribe")
-        self.rules.check_channel(name)
-        if name in self.subscriptions:
-            raise AlreadySubscribed
-        limit = self.node.limits.subscriptions
-        if len(self.subscriptions) >= limit:
-            raise LimitExceeded("subscriptions of this connection", limit, len(self.subscriptions) + 1)
+        self.check_seat(name)
         subscription = self.subscriptions[name] = Subscription(self, name, view)
         try:
             options = self.rules.declared(name)
@@ -303,27 +323,41 @@ class Session:
                 admit(options) if admit is not None else self.admit(name, options, since)
             )
             channel = await self.node.join(name)
-            if not self._is_current(subscription):
+            if not self.is_current(subscription):
                 self.node.leave(channel, None)
-                raise PermissionDenied("the subscription was given up meanwhile")
+                raise GivenUp
             subscription.sit(channel)
             if len(channel.subscribers) == 1:
                 self._tell("occupied", ChannelEvent(name), name)
             if admission.options.presence:
-                await self._appear(name, admission)
+                await self._appear(subscription, admission)
         except BaseException:
             self.drop(subscription)
             raise
-        if not self._is_current(subscription):
-            self.drop(subscription)
-            raise PermissionDenied("the subscription was given up meanwhile")
+        if not self.is_current(subscription):
+            raise GivenUp
         return subscription
 
-    def _is_current(self, subscription: Subscription) -> bool:
+    def check_seat(self, name: str) -> None:
+        """Can this connection take a seat in a channel of this name? Raises ClientError."""
+        self.rules.check_channel(name)
+        if name in self.subscriptions:
+            raise AlreadySubscribed
+        limit = self.node.limits.subscriptions
+        if len(self.subscriptions) >= limit:
+            raise LimitExceeded("subscriptions of this connection", limit, len(self.subscriptions) + 1)
+
+    def is_current(self, subscription: Subscription) -> bool:
+        """Was it neither given up nor the connection closed? To be asked after every await."""
         return self.closed is None and self.subscriptions.get(subscription.name) is subscription
 
     async def admit(
-        self, name: str, options: ChannelOptions, since: Position | None = None, data: Any = None
+        self,
+        name: str,
+        options: ChannelOptions,
+        since: Position | None = None,
+        data: Any = None,
+        token: str = "",
     ) -> Admission:
         """May this client subscribe? Raises ClientError or Disconnect."""
         if not self.grant.operator:
@@ -336,7 +370,8 @@ class Session:
             raise PermissionDenied("clients may not subscribe to this channel")
         if not self.rules.hooks.guards("subscribe", name):
             return Admission(options)
-        answer = await self.rules.hooks.ask("subscribe", SubscribeEvent(self.about, name, since, data), name)
+        event = SubscribeEvent(self.about, name, since, data, token)
+        answer = await self.rules.hooks.ask("subscribe", event, name)
         if not isinstance(answer, Seat):
             return Admission(options)
         return Admission(
@@ -360,19 +395,49 @@ class Session:
             return
         admission = subscription.admission
         if self.node.members.pop((name, self.client), None) is not None and admission is not None:
-            self.node.spawn(self._disappear(name, admission.options.join_leave))
+            self._leave_presence(name, admission.options.join_leave)
         self._tell("unsubscribe", UnsubscribeEvent(self.about, name), name)
         if not channel.subscribers:
             self._tell("vacated", ChannelEvent(name), name)
 
-    async def _appear(self, name: str, admission: Admission) -> None:
+    async def _appear(self, subscription: Subscription, admission: Admission) -> None:
+        name, limits = subscription.name, self.node.limits
         member = self.member(admission)
+        size = len(member.conn_info or b"") + len(member.chan_info or b"")
+        if size > limits.presence_info_bytes:
+            raise LimitExceeded("bytes of a member's info", limits.presence_info_bytes, size, code=107)
+        leaving = self._leaving.get(name) if self._leaving is not None else None
+        if leaving is not None:
+            await asyncio.wait([leaving])  # else its earlier leave would take this join away
+            if not self.is_current(subscription):
+                return
         self.node.members[(name, self.client)] = member
-        async with asyncio.timeout(self.node.limits.broker_seconds):
-            await self.node.presence.join(name, member, announce=admission.options.join_leave)
+        announce = admission.options.join_leave
+        try:
+            async with asyncio.timeout(limits.broker_seconds):
+                await self.node.presence.join(name, member, announce=announce)
+        except TimeoutError as error:
+            raise BrokerError(f"the presence of {name!r} did not answer in time") from error
+        if not self.is_current(subscription):
+            self._leave_presence(name, announce)  # the first leave may have come before the join
 
-    async def _disappear(self, name: str, announce: bool) -> None:
-        await self.node.presence.leave(name, self.client, announce=announce)
+    def _leave_presence(self, name: str, announce: bool) -> None:
+        if self._leaving is None:
+            self._leaving = {}
+        before = self._leaving.get(name)
+        self._leaving[name] = self.node.spawn(self._disappear(name, announce, before))
+
+    async def _disappear(self, name: str, announce: bool, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        try:
+            async with asyncio.timeout(self.node.limits.broker_seconds):
+                await self.node.presence.leave(name, self.client, announce=announce)
+        except (BrokerError, TimeoutError) as error:
+            log.warning("a member could not leave and will expire: %s", error or "no answer in time")
+        finally:
+            if self._leaving is not None and self._leaving.get(name) is asyncio.current_task():
+                del self._leaving[name]
 
     def member(self, admission: Admission | None) -> Member:
         """This connection as others see it, in a channel if it has a seat there."""
@@ -400,16 +465,28 @@ class Session:
         if guarded:
             answer = await self.rules.hooks.ask("publish", PublishEvent(self.about, name, data), name)
             if isinstance(answer, Replace):
-                draft = replace(
-                    draft,
-                    payload=self.rules.encode(answer.data),
-                    tags=answer.tags,
-                    skip_history=answer.skip_history,
-                )
+                draft = self._replaced(draft, data, answer)
         try:
             return await self.rules.publish(name, draft)
         except (BrokerError, Overloaded) as error:
             raise Internal from error
+
+    def _replaced(self, draft: Draft, data: Any, answer: Replace) -> Draft:
+        # What the hook did not touch stays byte for byte what the client sent.
+        payload = draft.payload if answer.data is data else self.rules.encode(answer.data)
+        limit = self.node.limits.server_payload_bytes
+        if len(payload) > limit:
+            raise LimitExceeded("bytes of a publication", limit, len(payload), code=107)
+        return replace(
+            draft,
+            payload=payload,
+            tags=answer.tags,
+            skip_history=answer.skip_history,
+            idempotency_key=answer.idempotency_key,
+            delta=draft.delta or answer.delta,
+            version=answer.version,
+            version_epoch=answer.version_epoch,
+        )
 
     async def throttle(self) -> None:
         """Stop reading while commands come too fast; give up on a client that keeps at it.
@@ -455,8 +532,8 @@ class Session:
     def count_error(self, error: ClientError) -> None:
         """A command was refused. Raises Disconnect when that happens too often."""
         self.node.counters.client_errors += 1
-        if isinstance(error, Internal):
-            return
+        if error.temporary or isinstance(error, (TokenExpired, Expired, Unrecoverable)):
+            return  # clients of this protocol answer these by themselves, for all their channels at once
         if not self._rate("errors").take(self._loop.time()):
             self.node.counters.bad_protocol += 1
             raise Disconnect(3509)
@@ -478,13 +555,16 @@ class Session:
         """Say goodbye with a code, and leave everything."""
         if self.closed is None:
             self.end(disconnect)
-            self.outlet.close(disconnect.code, disconnect.reason)
+            reason = disconnect.reason.encode("utf-8", "replace")[:REASON_BYTES]
+            self.outlet.close(disconnect.code, reason.decode("utf-8", "ignore"))
 
     def end(self, disconnect: Disconnect) -> None:
         """The connection is over: after this nothing is sent, kept or counted. Idempotent."""
         if self.closed is not None:
             return
         self.closed = disconnect
+        if self._rest is not None:
+            self._rest.cancel()
         for subscription in list(self.subscriptions.values()):
             self.drop(subscription)
         for waiter in self._room_waiters or ():

@@ -28,6 +28,7 @@ class Seatholder(Protocol):
     client: str
     resting: bool
     outlet: Outlet
+    subscriptions: dict[str, Subscription]
 
     @property
     def room(self) -> bool: ...
@@ -56,7 +57,7 @@ class Subscription:
     Closed, it delivers nothing any more: nothing follows an unsubscribe reply.
     """
 
-    __slots__ = ("__weakref__", "admission", "channel", "cursor", "name", "ring", "session", "view")
+    __slots__ = ("__weakref__", "admission", "channel", "cursor", "name", "ring", "session", "told", "view")
 
     def __init__(self, session: Seatholder, name: str, view: View) -> None:
         self.session = session
@@ -65,6 +66,8 @@ class Subscription:
         self.cursor = Cursor()
         self.channel: Channel | None = None
         self.admission: Admission | None = None
+        self.told = False
+        """Does the client know of it? Before the reply nothing is said of the channel, not even its end."""
 
     @property
     def resting(self) -> bool:
@@ -87,9 +90,23 @@ class Subscription:
     # -- the data path
 
     def deliver(self) -> None:
-        session = self.session
+        session, cursor, common = self.session, self.cursor, self.ring.common
         try:
-            if not session.crowded:
+            # What nearly every subscriber meets: it stands where the one before it stood, and gets
+            # the same bytes. Written out here because a fan-out consists of nothing else; it was
+            # 1.2 µs a subscriber by way of `write`.
+            if (
+                common is not None
+                and common.begin == cursor.index
+                and common.view is self.view
+                and cursor.state is State.LIVE
+                and len(session.subscriptions) == 1
+                and session.outlet.room
+                and not session.resting
+            ):
+                cursor.advance(common.end, common.last_offset, common.unnumbered)
+                session.push(common.data, common.size)
+            elif not session.crowded:
                 self.write()
             elif not session.room:
                 self._lag()
@@ -131,10 +148,13 @@ class Subscription:
         if cursor.index == ring.head or not (cursor.state is State.LIVE or cursor.state is State.LAGGING):
             return None
         chunk = ring.chunk(self.view, cursor.index, limits.flush_bytes)
-        if chunk.excluded and session.client in chunk.excluded:
+        left_out = bool(chunk.excluded) and session.client in chunk.excluded
+        if left_out:
             chunk = ring.chunk_for(session.client, self.view, cursor.index, limits.flush_bytes)
         cursor.advance(chunk.end, chunk.last_offset, chunk.unnumbered)
-        if self.view.fresh and chunk.shown:
+        if left_out:
+            self.view = self.view.restarted  # what follows must not build on what it does not have
+        elif self.view.fresh and chunk.shown:
             self.view = self.view.following
         if chunk.end != ring.head:
             # More than one write holds: the rest when it has gone out.
@@ -186,8 +206,12 @@ class Subscription:
         `interest` is the index at which this subscriber came; nothing without an offset that lies
         before it is its own.
         """
+        channel = self.channel
+        if channel is None:
+            return  # the connection did not survive the reply
+        self.told = True
         cursor, ring = self.cursor, self.ring
-        if self.channel is not None and not self.channel.options.history:
+        if not channel.options.history:
             cursor.stand_at(ring, interest)
             self.write()
             return

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from functools import lru_cache
 from typing import Any, Protocol
 
-from .core.log import Entry, Kind, SteadyView
+from .core.log import Entry, Kind, SteadyView, View
 from .protocol import plain, sse
 
 SEND_BYTES = 16 * 1024
@@ -17,6 +18,9 @@ class Framing(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    def __hash__(self) -> int:
+        """There is one object of each kind; views are shared by it."""
 
     def wrap(self, message: bytes) -> Any:
         """One message as one frame; its length is its size."""
@@ -124,3 +128,9 @@ def _message(channel: str, entry: Entry) -> bytes:
         return plain.live(channel, plain.item(entry.publication))
     assert entry.member is not None  # noqa: S101 - what is no publication is a join or a leave of somebody
     return (plain.joined if entry.kind is Kind.JOIN else plain.left)(channel, entry.member)
+
+
+@lru_cache(maxsize=64)
+def shared_view(kind: type[PlainView] | type[BatchView], framing: Framing, *, joins: bool) -> View:
+    """One view for all who see entries the same way: they are compared by identity."""
+    return kind(framing, joins=joins)

@@ -7,21 +7,24 @@ request to reply: no server is needed to test it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 
-from ..errors import BadRequest, BrokerError, ClientError, LimitExceeded, MethodNotFound
-from ..hub import Hub
+from ..errors import BadRequest, Internal, LimitExceeded, MethodNotFound
+from ..hub import Hub, encode
 from ..protocol.strict import Malformed, Raw, fields
 from .arguments import BadBody, Fields, data_of, field
 from .connections import disconnect, refresh, subscribe, unsubscribe
 from .publishing import broadcast, publish
 from .reading import channels, history, history_remove, info, presence, presence_stats
-from .shapes import error_shape
+from .shapes import REFUSALS, error_shape
 
 __all__ = ["METHODS", "BadBody", "call"]
+
+log = logging.getLogger("gapless")
 
 Method = Callable[[Hub, Fields], Awaitable[dict[str, Any]]]
 
@@ -46,7 +49,7 @@ async def call(hub: Hub, method: str, body: bytes) -> bytes | None:
             # The one answer that is not wrapped: each reply inside says how it went.
             return orjson.dumps(await batch(hub, said))
         return orjson.dumps({"result": await METHODS[method](hub, said)})
-    except (ClientError, BrokerError) as error:
+    except REFUSALS as error:
         return orjson.dumps({"error": error_shape(error)})
 
 
@@ -75,7 +78,7 @@ async def _one(hub: Hub, item: Raw) -> dict[str, Any]:
         raise MethodNotFound("not found")
     except BadBody as error:
         return {"error": {"code": BadRequest.code, "message": str(error)}}
-    except (ClientError, BrokerError) as error:
+    except REFUSALS as error:
         return {"error": error_shape(error)}
 
 
@@ -88,7 +91,12 @@ async def rpc(hub: Hub, said: Fields) -> dict[str, Any]:
         raise MethodNotFound("not found")
     raw = data_of(said, "params", "")
     answer = await hub.hooks.ask("api_rpc", orjson.loads(raw) if raw is not None else None, method)
-    return {"data": answer}
+    try:
+        return {"data": orjson.Fragment(encode(answer))}
+    except TypeError as error:
+        hub.counters.hook_errors += 1
+        log.exception("what the api_rpc hook for %r returned is no JSON", method)
+        raise Internal from error
 
 
 METHODS: dict[str, Method] = {

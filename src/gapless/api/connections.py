@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..auth.claims import InvalidToken, Override, override_of
 from ..errors import BadRequest
 from ..hub import Hub
 from .arguments import BadBody, Fields, channel_of, data_of, field, position_of
@@ -12,18 +13,26 @@ from .arguments import BadBody, Fields, channel_of, data_of, field, position_of
 async def disconnect(hub: Hub, said: Fields) -> dict[str, Any]:
     user = field(said, "user", str, "")
     client = field(said, "client", str, "")
+    session = field(said, "session", str, "")
     keep = field(said, "whitelist", list, [])
     how = field(said, "disconnect", dict, {})
     code, reason = how.get("code", 3503), how.get("reason") or None
-    if not user and not client:
-        raise BadRequest("user or client is missing")
+    if not user and not client and not session:
+        raise BadRequest("user, client or session is missing")
     if not all(isinstance(name, str) for name in keep):
         raise BadBody("whitelist is a list of client ids")
     if not isinstance(code, int) or isinstance(code, bool) or not 3000 <= code <= 4999:
         raise BadRequest("disconnect.code is 3000 to 4999")
     if reason is not None and (not isinstance(reason, str) or len(reason.encode()) > 123):
         raise BadRequest("disconnect.reason is a string of at most 123 bytes")
-    hub.disconnect(user=user or None, client=client or None, keep=frozenset(keep), code=code, reason=reason)
+    hub.disconnect(
+        user=user or None,
+        client=client or None,
+        session=session or None,
+        keep=frozenset(keep),
+        code=code,
+        reason=reason,
+    )
     return {}
 
 
@@ -39,6 +48,7 @@ async def subscribe(hub: Hub, said: Fields) -> dict[str, Any]:
         data=data_of(said, "data", "b64data"),
         since=position_of(said, "recover_since"),
         expires_at=_time(said, "expire_at"),
+        override=_override(said),
     )
     return {}
 
@@ -67,6 +77,13 @@ async def refresh(hub: Hub, said: Fields) -> dict[str, Any]:
         info=data_of(said, "info", ""),
     )
     return {}
+
+
+def _override(said: Fields) -> Override:
+    try:
+        return override_of({"override": field(said, "override", dict, {})})
+    except InvalidToken:
+        raise BadBody('override is {"presence": {"value": true or false}, …}') from None
 
 
 def _time(said: Fields, name: str) -> float | None:

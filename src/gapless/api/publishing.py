@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import BadRequest, BrokerError, ClientError, LimitExceeded
+from ..errors import BadRequest, LimitExceeded
 from ..hub import Hub
 from ..model import Draft, Position
 from .arguments import BadBody, Fields, channel_of, data_of, field, known
-from .shapes import error_shape
+from .shapes import REFUSALS, error_shape
 
 
 def _draft(hub: Hub, said: Fields) -> Draft:
@@ -64,14 +64,14 @@ async def broadcast(hub: Hub, said: Fields) -> dict[str, Any]:
     for channel in channels:
         try:
             receipts.append(hub.publish_draft(known(hub, channel), draft))
-        except ClientError as error:
+        except REFUSALS as error:
             receipts.append(error)
     responses: list[dict[str, Any]] = []
     for receipt in receipts:
         try:
-            if isinstance(receipt, ClientError):
+            if isinstance(receipt, REFUSALS):
                 raise receipt
             responses.append({"result": _position(await receipt)})
-        except (ClientError, BrokerError) as error:
+        except REFUSALS as error:
             responses.append({"error": error_shape(error)})
     return {"responses": responses}

@@ -6,8 +6,11 @@ from typing import Any
 
 import orjson
 
-from ..errors import ClientError, Internal
+from ..errors import BrokerError, ClientError, Internal, Overloaded
 from ..model import Member, Publication
+
+REFUSALS = (ClientError, BrokerError, Overloaded)
+"""What one call may end with; anything else is our own fault."""
 
 
 def error_shape(error: Exception) -> dict[str, Any]:

@@ -45,13 +45,18 @@ class Override:
     force_positioning: bool | None = None
 
 
+NO_OVERRIDE = Override()
+
+
 @dataclass(frozen=True, slots=True)
 class ServerSubscription:
-    """One channel that the server subscribes a new connection to. `info` and `data` are JSON bytes."""
+    """One channel that the server subscribes a connection to. `info` and `data` are JSON bytes."""
 
     info: bytes | None = None
     data: bytes | None = None
-    override: Override = Override()
+    override: Override = NO_OVERRIDE
+    expires_at: float | None = None
+    """Unix seconds; None: it never expires. No token says this, only a hook or the server API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,7 @@ class SubscriptionToken:
     """JSON bytes that others see in the channel's presence, joins and publications."""
     data: bytes | None = None
     """JSON bytes for the subscribe reply."""
-    override: Override = Override()
+    override: Override = NO_OVERRIDE
     issued_at: int | None = None
     token_id: str = ""
 
@@ -156,7 +161,7 @@ class Claims:
             expire_at=self._expiry(now),
             info=_json(self._claims, "info"),
             data=_json(self._claims, "data"),
-            override=_override(self._claims),
+            override=override_of(self._claims),
             issued_at=self._issued_at,
             token_id=_text(self._claims.get("jti")),
         )
@@ -200,12 +205,17 @@ class Claims:
 def _server_subscription(claims: object) -> ServerSubscription:
     members = _object({} if claims is None else claims)
     return ServerSubscription(
-        info=_json(members, "info"), data=_json(members, "data"), override=_override(members)
+        info=_json(members, "info"), data=_json(members, "data"), override=override_of(members)
     )
 
 
-def _override(claims: Mapping[str, Any]) -> Override:
-    """Read `{"presence": {"value": true}, …}`; options that this version does not know are ignored."""
+def override_of(claims: Mapping[str, Any]) -> Override:
+    """Read `{"override": {"presence": {"value": true}, …}}`, as tokens, the server API and back ends write
+    it; options that this version does not know are ignored.
+
+    Raises:
+        InvalidToken: something of the wrong type.
+    """
     given = _object(_absent_or(claims, "override", {}))
     return Override(
         presence=_switch(given, "presence"),

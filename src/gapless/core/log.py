@@ -96,6 +96,8 @@ class Chunk(NamedTuple):
     `data` is None when the view shows none of them. `last_offset` is 0 when no entry had one.
     """
 
+    view: View
+    begin: int
     data: Any
     size: int
     end: int
@@ -133,6 +135,7 @@ class Ring:
         "_entries",
         "bytes",
         "channel",
+        "common",
         "epoch",
         "head",
         "interrupted_at",
@@ -164,6 +167,8 @@ class Ring:
         self._budget = budget or Budget(max_bytes)
         self._entries: Window[Entry] = Window()
         self._chunks: dict[Hashable, Chunk] = {}
+        self.common: Chunk | None = None
+        """A chunk up to the head that everybody with its view and beginning may have as it is."""
 
     @property
     def first(self) -> int:
@@ -322,6 +327,8 @@ class Ring:
             if len(self._chunks) >= _MAX_CHUNKS:
                 self._forget_chunks()
             self._chunks[key] = chunk
+            if chunk.end == self.head and chunk.data is not None and not chunk.excluded and not view.fresh:
+                self.common = chunk
             if chunk.shown > 1:
                 self._charge(chunk.size)
         return chunk
@@ -357,7 +364,7 @@ class Ring:
             at += 1
         data = view.join(self.channel, frames) if frames else None
         barred_ones = frozenset(excluded) if excluded else _NOBODY
-        return Chunk(data, size, at, len(frames), last_offset, unnumbered, barred_ones)
+        return Chunk(view, index, data, size, at, len(frames), last_offset, unnumbered, barred_ones)
 
     def _frame(self, view: View, entry: Entry, before: Entry | None) -> Any | None:
         known = len(entry.frames)
@@ -369,6 +376,7 @@ class Ring:
         return frame
 
     def _forget_chunks(self) -> None:
+        self.common = None
         for chunk in self._chunks.values():
             if chunk.shown > 1:
                 self._charge(-chunk.size)

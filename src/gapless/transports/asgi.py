@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
 from starlette.types import Receive, Scope, Send
@@ -15,7 +13,6 @@ from ..hub import Hub
 from ..reception import Reception
 from .centrifuge import CentrifugeDoor, UniDoor
 from .emulation import Emulated, EmulationDoor, Kind, StreamDoor
-from .farewell import farewell
 from .guard import Guard
 from .http import ApiDoor, Health, Page
 from .sse import SseDoor
@@ -91,13 +88,7 @@ class HubApp:
         ]
         # A router and no application around it: its middleware would wrap the `send` of every
         # connection, and the doors answer their own errors.
-        self._app = Router(routes=routes, lifespan=self._lifespan)
-
-    @asynccontextmanager
-    async def _lifespan(self, app: Any) -> AsyncIterator[None]:
-        async with self.hub:
-            with farewell(self.hub):
-                yield
+        self._app = Router(routes=routes, lifespan=hub.lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..centrifuge_session import CentrifugeSession
 from ..core.outbox import Outlet
-from ..errors import ClientError, Disconnect
+from ..errors import BrokerError, ClientError, Disconnect
 from ..hooks import Client
 from ..protocol import messages as m
 from ..protocol.centrifuge import JSON, PROTOBUF, Codec
@@ -114,11 +114,9 @@ class UniSession(CentrifugeSession):
             await self.handle(self._first)
 
     async def handle(self, message: str | bytes) -> None:
-        request = JSON.decode_connect(message, self.node.limits)
-        try:
-            await self.connect(1, request)
-        except ClientError as error:
-            raise Disconnect(UNI_DISCONNECTS.get(error.code, 3004)) from error
+        if isinstance(message, bytes):
+            raise Disconnect(3506, "inappropriate protocol: text frames only")
+        await connect_bare(self, JSON.decode_connect(message, self.node.limits))
 
     def close(self, disconnect: Disconnect) -> None:
         if self.closed is None:
@@ -128,6 +126,16 @@ class UniSession(CentrifugeSession):
 
 UNI_DISCONNECTS = {109: 3005, 110: 3005, 111: 3013, 103: 3507}
 """What a connect error becomes where there is no reply to carry it; anything else is 3004."""
+
+
+async def connect_bare(session: CentrifugeSession, request: m.Connect) -> None:
+    """Connect a client that gets no replies. Raises Disconnect where it would be told an error."""
+    try:
+        await session.connect(0, request)
+    except ClientError as error:
+        raise Disconnect(UNI_DISCONNECTS.get(error.code, 3004)) from error
+    except BrokerError as error:
+        raise Disconnect(3004) from error
 
 
 def handshake_of(guard: Guard, scope: Scope, request: Request, transport: str) -> Handshake:

@@ -7,6 +7,7 @@ socket in one call, and a message of the client arrives by callback.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -80,12 +81,24 @@ BINARY = DirectFraming(text=False)
 class DirectOutlet:
     """Writes at once. There is room while the transport does not ask to pause."""
 
-    __slots__ = ("_buffered", "_connection", "_max_reply_bytes", "_write", "_written", "closing", "room")
+    __slots__ = (
+        "_buffered",
+        "_connection",
+        "_is_closing",
+        "_max_reply_bytes",
+        "_socket",
+        "_write",
+        "_written",
+        "closing",
+        "room",
+    )
 
     def __init__(self, connection: Connection, *, max_reply_bytes: int) -> None:
         self._connection = connection
         self._write = connection.transport.write
         self._buffered = connection.transport.get_write_buffer_size
+        self._is_closing = connection.transport.is_closing
+        self._socket = _plain_socket(connection.transport)
         self._max_reply_bytes = max_reply_bytes
         self._written = 0
         self.room = True
@@ -93,7 +106,20 @@ class DirectOutlet:
 
     def push(self, chunk: bytes, size: int) -> None:
         self._written += size
-        self._write(chunk)
+        if self._socket < 0 or self._buffered() or self._is_closing():
+            self._write(chunk)
+            return
+        # Nothing waits in the transport: the kernel may have it at once. The event loop's own
+        # write does the same a microsecond later, which is a fifth of what a delivery costs.
+        try:
+            sent = os.write(self._socket, chunk)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._socket = -1  # the peer is gone; the transport finds out in its own way
+            sent = 0
+        if sent < len(chunk):
+            self._write(memoryview(chunk)[sent:])
 
     def reply(self, frame: bytes) -> bool:
         if self.closing:
@@ -125,6 +151,14 @@ class DirectOutlet:
         self.room = False
         self._connection.abort()
         return True
+
+
+def _plain_socket(transport: asyncio.Transport) -> int:
+    """The descriptor under a transport that adds nothing to what is written, else -1 (TLS)."""
+    connected = transport.get_extra_info("socket")
+    if connected is None or transport.get_extra_info("sslcontext") is not None:
+        return -1
+    return int(connected.fileno())
 
 
 class DirectConversation:

@@ -16,12 +16,12 @@ from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Scope, Send
 
 from ..centrifuge_session import CentrifugeSession
-from ..errors import ClientError, Disconnect
+from ..errors import Disconnect
 from ..protocol import messages as m
 from ..protocol import sse
 from ..protocol.centrifuge import JSON, PROTOBUF, Codec
 from ..reception import Handshake, Reception
-from .centrifuge import UNI_DISCONNECTS, handshake_of, new_secret
+from .centrifuge import connect_bare, handshake_of, new_secret
 from .guard import Guard, Refused, Request
 from .http import JSON_TYPE, BadRequestBody, content_type, read_body
 from .inbox import Inbox
@@ -193,14 +193,23 @@ class StreamDoor:
 
         writer.on_lost = lost
         session.open()
+        # What is posted waits until what came with the request is done: commands keep their order.
+        inbox = Inbox(hub, session, held=True)
         if not kind.bare:
-            self._emulated.inboxes[session.secret] = session, Inbox(hub, session)
+            self._emulated.inboxes[session.secret] = session, inbox
         left = asyncio.ensure_future(until_left(receive))
+        # At once, also while a command waits for a hook or a broker.
+        left.add_done_callback(lambda _: session.end(Disconnect(3000)))
         try:
             await obey_first(session, commands)
+            inbox.release()
             await asyncio.wait([left, writer.gone], return_when=asyncio.FIRST_COMPLETED)
         except Disconnect as disconnect:
             session.close(disconnect)
+        except Exception:
+            hub.counters.session_errors += 1
+            session.close(Disconnect(3004))
+            raise
         finally:
             self._emulated.inboxes.pop(session.secret, None)
             session.end(Disconnect(3000))
@@ -214,10 +223,7 @@ async def obey_first(session: CentrifugeSession, commands: list[m.Command]) -> N
         if session.closed is not None:
             return
         if session.bare and isinstance(command.request, m.Connect):
-            try:
-                await session.connect(command.id, command.request)
-            except ClientError as error:
-                raise Disconnect(UNI_DISCONNECTS.get(error.code, 3004)) from error
+            await connect_bare(session, command.request)
         else:
             await session.obey(command)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
 import resource
 import time
 import uuid
@@ -94,8 +95,13 @@ class Guard:
         self.policy = OriginPolicy(origins)
         self.open_api = open_api
         self.require_credential = require_credential
-        limit = hub.limits.connections
-        self.max_connections = limit if limit is not None else _descriptors() - RESERVED_DESCRIPTORS
+        self._told = False
+
+    @property
+    def max_connections(self) -> float:
+        """How many may be connected. Looked up anew: a server may raise the limit when it starts."""
+        limit = self.hub.limits.connections
+        return limit if limit is not None else _descriptors() - RESERVED_DESCRIPTORS
 
     def check_place(self, scope: Scope, request: Request) -> None:
         """The right origin, and the right host. Raises Refused (403)."""
@@ -129,8 +135,7 @@ class Guard:
         """
         unready = self.hub.unready()
         if unready is not None:
-            if not self.hub.running:
-                log.error("a client came, but the hub is not running: add lifespan=hub.lifespan to your app")
+            self._tell()
             raise Refused(503, unready)
         if len(self.hub.node.sessions) >= self.max_connections:
             raise Refused(503, "the hub is full")
@@ -157,13 +162,31 @@ class Guard:
             cookies=request.cookies,
             credential=operator,
         )
-        try:
-            grant = grant_from(await self.hub.hooks.ask("connect", event))
-        except ClientError as error:
-            raise Disconnect(3507 if error.code == 103 else 3004 if error.temporary else 3501) from error
+        grant = await self._ask(event)
+        # The hook may have taken its time.
+        unready = self.hub.unready()
+        if unready is not None:
+            raise Refused(503, unready)
         client = Client(client.id, grant.user, transport, request.address)
         self._check_user(grant.user)
         return client, grant
+
+    async def _ask(self, event: ConnectEvent) -> Grant:
+        """What the application's hook grants. Raises Disconnect."""
+        try:
+            return grant_from(await self.hub.hooks.ask("connect", event))
+        except ClientError as error:
+            raise Disconnect(3507 if error.code == 103 else 3004 if error.temporary else 3501) from error
+        except TypeError:
+            self.hub.counters.hook_errors += 1
+            log.exception("the connect hook returned what grants nothing")
+            raise Disconnect(3004) from None
+
+    def _tell(self) -> None:
+        """Once, and not for every client that tries again: how to start the hub."""
+        if not self.hub.running and not self._told:
+            self._told = True
+            log.error("a client came, but the hub is not running: add lifespan=hub.lifespan to your app")
 
     def _check_user(self, user: str) -> None:
         limit = self.hub.limits.user_connections
@@ -198,5 +221,6 @@ def _is_literal(host: str) -> bool:
     return True
 
 
-def _descriptors() -> int:
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+def _descriptors() -> float:
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return math.inf if soft == resource.RLIM_INFINITY else soft

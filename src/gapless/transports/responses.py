@@ -11,10 +11,10 @@ from .guard import Guard, Request
 
 def cors(guard: Guard, request: Request) -> list[tuple[bytes, bytes]]:
     """For a page of an origin that was allowed. Credentials never go with `*`."""
+    headers = [(b"vary", b"Origin")]
     if not request.origins:
-        return []
-    origin = request.origins[0].encode("latin-1")
-    headers = [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]
+        return headers
+    headers.append((b"access-control-allow-origin", request.origins[0].encode("latin-1")))
     if not guard.policy.allows_any:
         headers.append((b"access-control-allow-credentials", b"true"))
     return headers

@@ -54,6 +54,9 @@ class SseDoor:
             return
         headers = HEADERS + cors(self._guard, request)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.body"})
+            return
         await self._stream(scope, receive, send, client, grant, request, query)
 
     async def _stream(
@@ -83,6 +86,8 @@ class SseDoor:
             grant=grant,
             about=client,
             channels=query.channels,
+            since=_resume(request, query),
+            history=query.history,
             pace=query.pace,
             joins=query.joins,
         )
@@ -97,10 +102,9 @@ class SseDoor:
         left = asyncio.ensure_future(until_left(receive))
         try:
             session.reply(sse.COMMENT)  # the headers go out at once, and onopen fires
-            since = _resume(request, query)
             for channel in query.channels:
                 try:
-                    await session.subscribe(channel, since.get(channel), query.history)
+                    await session.subscribe(channel)
                 except (ClientError, BrokerError) as error:
                     session.tell_refused(channel, error)
             await asyncio.wait([left, writer.gone], return_when=asyncio.FIRST_COMPLETED)

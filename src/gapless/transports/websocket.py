@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.types import Receive, Scope, Send
 
 from ..core.outbox import Outlet
@@ -73,5 +75,8 @@ async def refuse(scope: Scope, send: Send, refused: Refused) -> None:
         start = {"type": "websocket.http.response.start", "status": refused.status, "headers": headers}
         await send(start)
         await send({"type": "websocket.http.response.body", "body": refused.reason.encode()})
+        # uvicorn takes a call that returns before the socket is closed for one that forgot to answer,
+        # and logs an error for each client that was refused. The socket closes in this turn.
+        await asyncio.sleep(0)
     else:
         await send({"type": "websocket.close", "code": 3507 if refused.status < 500 else 3001})

@@ -1,0 +1,25 @@
+"""The doors over each WebSocket protocol that uvicorn may be told to use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+import pytest
+
+from .serving import FAST_PATH, PLAIN_ASGI, Doors, doors
+
+OpenDoors = Callable[..., AbstractAsyncContextManager[Doors]]
+
+
+@pytest.fixture(params=[PLAIN_ASGI, FAST_PATH], ids=["asgi", "fast"])
+def ws_protocol(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def open_doors(ws_protocol: str) -> OpenDoors:
+    """`doors` with the WebSocket protocol under test."""
+    return partial(doors, ws=ws_protocol)
