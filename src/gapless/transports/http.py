@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, Response
@@ -152,10 +153,18 @@ class Page:
             self._guard.check_place(request.scope, seen)
         except Refused as refused:
             return _text(refused.status, refused.reason)
-        locked = self._guard.credential is not None and not self._guard.open_api
-        inside = not locked or self._guard.credential_of(request.scope, seen)
-        name = "index.html" if inside else "signin.html"
+        name = "index.html" if self._is_inside(request.scope) else "signin.html"
         return FileResponse(STATIC / name, headers=PAGE_HEADERS)
+
+    def _is_inside(self, scope: Scope) -> bool:
+        # The cookie alone is enough for the page, which holds nothing secret. What it then asks
+        # for carries an origin; a visit to a page does not, and over plain HTTP no fetch metadata.
+        credential = self._guard.credential
+        return (
+            credential is None
+            or self._guard.open_api
+            or credential.present_in(scope["headers"], time.time()) is not None
+        )
 
     async def warm_up(self, request: HttpRequest) -> Response:
         """`/connection/init`: for clients and load balancers that open the way first."""
@@ -198,6 +207,11 @@ class _Assets(StaticFiles):
     """The page's files, with the page's headers."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
+        try:
+            response = await super().get_response(path, scope)
+        except HTTPException as error:
+            return _text(error.status_code, error.detail)
+        except ValueError:  # a NUL in the path
+            return _text(404, "Not Found")
         response.headers.update(PAGE_HEADERS)
         return response

@@ -16,6 +16,7 @@ from uvicorn.importer import ImportFromStringError, import_from_string
 
 from ..errors import ConfigError
 from .bounded_http import HEADERS_BYTES, BoundedHttpProtocol
+from .garbage import settle
 from .listening import BACKLOG
 
 GRACE_SECONDS = 1
@@ -48,6 +49,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            settle()
             self._when_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

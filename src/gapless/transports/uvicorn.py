@@ -31,6 +31,7 @@ CLOSE_SECONDS = 5.0
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """One connection. In the scope's extensions it offers itself as a `direct.Connection`."""
 
+    _detached = False
     _on_message: Callable[[str | bytes], None] | None = None
     _on_writable: Callable[[bool], None] | None = None
 
@@ -60,6 +61,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         on_writable: Callable[[bool], None],
         on_closed: Callable[[int], None],
     ) -> None:
+        self._detached = True
         self._on_message = on_message
         self._on_writable = on_writable
         # uvicorn reports every end of a connection to the application's queue, whoever caused it.
@@ -127,6 +129,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._on_writable is not None:
             self._on_writable(True)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # The session knows us and we know it; let neither wait for the garbage collector.
+        self._on_message = self._on_writable = None
+
     async def run_asgi(self) -> None:
         """As in uvicorn, but a detached connection outlives its ASGI call."""
         try:
@@ -137,7 +144,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.logger.exception("Exception in ASGI application\n")
             self.send_500_response()
         else:
-            if self._on_message is not None:
+            if self._detached:
                 return
             if not self.handshake_complete:
                 self.logger.error("ASGI callable returned without completing handshake.")
