@@ -227,6 +227,8 @@ class Seating:
         self, request: m.Subscribe, server: ServerSubscription, from_token: bool
     ) -> Taken:
         async def admit(options: ChannelOptions) -> Admission:
+            if server.expires_at is not None and server.expires_at <= time.time():
+                raise Expired
             return Admission(
                 overridden(options, server.override),
                 info=server.info,

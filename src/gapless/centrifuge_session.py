@@ -452,9 +452,10 @@ class CentrifugeSession(Session):
         if self._pong_due is not None and now >= self._pong_due:
             self.close(Disconnect(3012))
             return
-        if self._pings and now >= self._next_ping:
-            self._ping(now)
         self._check_expiry(time.time())
+        # Last: a client whose pong meets a close frame takes it for a lost connection, without the code.
+        if self.closed is None and self._pings and now >= self._next_ping:
+            self._ping(now)
 
     def _ping(self, now: float) -> None:
         limits = self.node.limits

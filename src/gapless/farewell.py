@@ -29,7 +29,8 @@ class Farewell:
         self._before: dict[int, tuple[Handler, Handler]] = {}
 
     def begin(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
+        """Listen. Once is enough: again does nothing."""
+        if self._before or threading.current_thread() is not threading.main_thread():
             return
         for number in (signal.SIGINT, signal.SIGTERM):
             handler = signal.getsignal(number)
@@ -39,8 +40,8 @@ class Farewell:
                 signal.signal(number, ours)
 
     def end(self) -> None:
+        """Listen no more. Where somebody came after us, they keep the signal, and pass it on as before."""
         for number, (handler, ours) in self._before.items():
-            # Somebody who came after us keeps the signal; ours then only drains a closed hub.
             if signal.getsignal(number) is ours:
                 signal.signal(number, handler)
         self._before.clear()

@@ -116,8 +116,6 @@ class Hub:
     async def start(self) -> None:
         """Begin. Starting again on the same loop counts: it ends with as many calls of `close`.
 
-        While it runs in the main thread, SIGINT and SIGTERM also drain it: see `Farewell`.
-
         Raises:
             BrokerError: the broker cannot be reached.
             NotRunning: it runs on another event loop already.
@@ -136,7 +134,6 @@ class Hub:
             self._started_at = time.monotonic()
             self._uses = 1
             self._draining = False
-            self._farewell.begin()
 
     async def close(self) -> None:
         """Say goodbye to every client and stop. What was published is with the broker.
@@ -147,7 +144,6 @@ class Hub:
         if self._uses != 0 or self._loop is None:
             return
         with self._change(self._loop):
-            self._farewell.end()
             self.drain()
             try:
                 await self.node.farewell()
@@ -189,7 +185,9 @@ class Hub:
         return "the hub is shutting down" if self._draining else None
 
     async def __aenter__(self) -> Self:
+        """As `start`; and in the main thread SIGINT and SIGTERM also drain it, see `Farewell`."""
         await self.start()
+        self._farewell.begin()
         return self
 
     async def __aexit__(
@@ -198,7 +196,11 @@ class Hub:
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.close()
+        try:
+            await self.close()
+        finally:
+            if not self.running:
+                self._farewell.end()
 
     @asynccontextmanager
     async def lifespan(self, app: Any = None) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -374,6 +375,8 @@ class Session:
         answer = await self.rules.hooks.ask("subscribe", event, name)
         if not isinstance(answer, Seat):
             return Admission(options)
+        if answer.expires_at is not None and answer.expires_at <= time.time():
+            raise Expired
         return Admission(
             answer.options or options,
             info=None if answer.info is None else self.rules.encode(answer.info),

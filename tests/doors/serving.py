@@ -85,7 +85,10 @@ async def serve(app: Any, *, ws: str = PLAIN_ASGI, **options: Any) -> AsyncItera
 
     Fails when a connection or an ASGI call does not come to its end by itself.
     """
-    listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    # Said to be TCP, for asyncio else leaves Nagle's algorithm on, and answers wait for 40 ms.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(2048)
     config = uvicorn.Config(
         app,
         ws=ws,

@@ -24,7 +24,9 @@ pytestmark = pytest.mark.anyio
 END_SECONDS = 5.0
 """What is promised is two seconds; the rest is for the machine that runs the tests."""
 
-HUB = "from gapless import ChannelOptions, Hub, HubApp\nhub = Hub(channels={'*': ChannelOptions(history=10)})\n"
+HUB = (
+    "from gapless import ChannelOptions, Hub, HubApp\nhub = Hub(channels={'*': ChannelOptions(history=10)})\n"
+)
 
 ROOT = HUB + "app = HubApp(hub)\n"
 

@@ -121,7 +121,8 @@ async def test_a_hub_with_a_credential_may_have_any_name(open_doors: OpenDoors) 
 
 
 @pytest.mark.parametrize(
-    "header", [("X-API-Key", TOKEN), ("Authorization", f"apikey {TOKEN}"), ("Authorization", f"Bearer {TOKEN}")]
+    "header",
+    [("X-API-Key", TOKEN), ("Authorization", f"apikey {TOKEN}"), ("Authorization", f"Bearer {TOKEN}")],
 )
 async def test_a_required_credential_may_come_in_each_header(
     open_doors: OpenDoors, header: tuple[str, str]
@@ -195,9 +196,7 @@ async def test_a_connect_hook_sees_the_request_and_names_the_user(open_doors: Op
         (42, 3004),
     ],
 )
-async def test_a_connect_hook_refuses_with_a_close_code(
-    open_doors: OpenDoors, error: Any, code: int
-) -> None:
+async def test_a_connect_hook_refuses_with_a_close_code(open_doors: OpenDoors, error: Any, code: int) -> None:
     hub = Hub(channels={"logs": KEPT})
 
     @hub.on_connect

@@ -83,9 +83,7 @@ async def test_what_was_trimmed_is_not_replayed_and_oldest_says_so(open_doors: O
     ("asked", "expected"),
     [("0", []), ("1", [10]), ("3", [8, 9, 10]), ("10", list(range(1, 11))), ("99", list(range(1, 11)))],
 )
-async def test_history_n_replays_the_newest_n(
-    open_doors: OpenDoors, asked: str, expected: list[int]
-) -> None:
+async def test_history_n_replays_the_newest_n(open_doors: OpenDoors, asked: str, expected: list[int]) -> None:
     async with open_doors({"logs": KEPT}) as doors:
         for n in range(1, 11):
             await doors.hub.publish("logs", n)

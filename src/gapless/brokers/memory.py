@@ -148,7 +148,9 @@ class MemoryBroker:
         offset, epoch = 0, ""
         if options.history:
             try:
-                stream = self._stream(channel, options, now, grows=True)
+                stream = self._stream(channel, options, now)
+                if not draft.skip_history and self._bytes > self._limits.memory_budget_bytes:
+                    self._make_room_for(channel, stream, len(draft.payload))
             except BrokerError as error:
                 settle.fail(error)
                 return
@@ -192,7 +194,7 @@ class MemoryBroker:
         if not options.history:
             return History([], Position(0, ""), 0)
         now = self._now()
-        stream = self._stream(channel, options, now, grows=False)
+        stream = self._stream(channel, options, now)
         before = stream.bytes
         stream.trim(now)
         self._bytes += stream.bytes - before
@@ -239,18 +241,22 @@ class MemoryBroker:
 
     # -- the budget
 
-    def _stream(self, channel: str, options: ChannelOptions, now: float, *, grows: bool) -> _Stream:
+    def _stream(self, channel: str, options: ChannelOptions, now: float) -> _Stream:
         stream = self._streams.get(channel)
         if stream is None:
             self._make_room()
             stream = self._streams[channel] = _Stream(new_epoch(), options, now)
             self._bytes += stream.bytes
-        elif grows and self._bytes > self._limits.memory_budget_bytes:
-            self._make_room(keep=channel)
         stream.options = options
         stream.used_at = now
         self._streams.move_to_end(channel)
         return stream
+
+    def _make_room_for(self, channel: str, stream: _Stream, size: int) -> None:
+        # What replaces something of its size is taken even when all are in use: it adds nothing.
+        full = len(stream.kept) >= stream.options.history
+        if not full or size > len(stream.kept[0].payload):
+            self._make_room(keep=channel)
 
     def _make_room(self, keep: str | None = None) -> None:
         """Forget idle channels, longest unused first, until the budget holds. Raises BrokerError."""

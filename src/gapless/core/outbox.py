@@ -63,8 +63,8 @@ class Outbox:
         self._wake = wake
         self.max_bytes = max_bytes
         self.max_frames = max_frames
-        # (frame, bytes it counts as a reply); pushes count as none: they are shared.
-        self._frames: deque[tuple[Any, int]] = deque()
+        # (frame, bytes it counts as a reply, None for a push: those are shared)
+        self._frames: deque[tuple[Any, int | None]] = deque()
         self._reply_bytes = 0
         self._replies = 0
         self.room = True
@@ -73,7 +73,7 @@ class Outbox:
 
     def push(self, chunk: Sequence[Any], size: int) -> None:
         """Queue the frames of one chunk. There is no room for another until all are sent."""
-        self._frames.extend((frame, 0) for frame in chunk)
+        self._frames.extend((frame, None) for frame in chunk)
         self.room = False
         self._wake()
 
@@ -110,7 +110,7 @@ class Outbox:
         if not self._frames:
             return None
         frame, size = self._frames.popleft()
-        if size:
+        if size is not None:
             self._reply_bytes -= size
             self._replies -= 1
         return frame

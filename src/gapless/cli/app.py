@@ -1,0 +1,95 @@
+"""All verbs together, and how each of them ends: one line for an error, none for Ctrl-C or a closed pipe."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ..errors import GaplessError
+from ..version import __version__
+from .channels import channels
+from .demo import demo
+from .follow import follow
+from .pipe import pipe
+from .publish import publish
+from .serve import serve
+from .tail import tail
+from .terminal import prepare, say, silence
+
+INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells have it."""
+
+
+class Verbs(TyperGroup):
+    """Turns what ends a verb into an exit code and at most one line each on stderr."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GaplessError as error:
+            for line in str(error).splitlines():
+                say(line)
+            raise typer.Exit(1) from None
+        except BrokenPipeError:
+            silence()
+            raise typer.Exit(0) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        except OSError as error:
+            say(str(error))
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    name="gapless",
+    cls=Verbs,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"gapless {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def gapless(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """A realtime hub: every publication in order, without a gap and without a repeat."""
+
+
+for verb in (serve, publish, tail, pipe, follow, channels, demo):
+    app.command()(verb)
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[2]
+"""What a wrong command line raises. typer keeps it in its own copy of click, older versions in click."""
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command line; gives the exit code."""
+    prepare()
+    try:
+        code = app(arguments, prog_name="gapless", standalone_mode=False)
+    except _UsageError as error:
+        return _say_usage(error)
+    except typer.Abort:
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _say_usage(error: Any) -> int:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "gapless"
+    message = " ".join(error.format_message().split())
+    if message:  # without arguments at all, the help was shown instead
+        say(f"{message.rstrip('.')}; see `{command} --help`")
+    return int(error.exit_code)

@@ -1,0 +1,141 @@
+"""`gapless serve`: a hub of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import ConfigError
+from ..version import __version__
+from .terminal import Paint, write
+
+if TYPE_CHECKING:
+    from ..config import Settings
+
+# Flags have no defaults here: what was not given comes from the environment, the file, or `Settings`.
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(show_default="127.0.0.1", help="Address to listen on; 0.0.0.0 for all.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(show_default="8765", help="0 takes a free one.")] = None,
+    store: Annotated[
+        str | None, typer.Option(show_default="memory://", help="Where histories are kept.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(envvar="GAPLESS_CONFIG", show_default=False, metavar="FILE", help="A TOML file."),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(show_default=False, help="The credential of publishers; better set GAPLESS_TOKEN."),
+    ] = None,
+    insecure: Annotated[
+        bool | None, typer.Option("--insecure", show_default=False, help="Serve others without a credential.")
+    ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(show_default=False, help="Another origin whose pages may connect (repeatable)."),
+    ] = None,
+    ws: Annotated[
+        str | None, typer.Option(show_default=False, hidden=True, help="WebSocket protocol, module:Class.")
+    ] = None,
+    exit_with_stdin: Annotated[
+        bool, typer.Option("--exit-with-stdin", hidden=True, help="End when stdin does.")
+    ] = False,
+) -> None:
+    """Start a hub and say how to look at it and how to feed it."""
+    from ..config import load
+
+    flags = {"host": host, "port": port, "store": store, "token": token, "ws": ws, "insecure": insecure}
+    settings = load(config, **flags, origins=tuple(origin) if origin else None)
+    if exit_with_stdin:
+        threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
+    _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
+    # Here, so that the other verbs start without them.
+    from ..hub import Hub
+    from ..transports.asgi import HubApp
+    from ..transports.listening import is_loopback, listen
+    from ..transports.serve import run, websocket_protocol
+
+    local = is_loopback(settings.host)
+    check_access(settings, local=local)
+    protocol = websocket_protocol(settings.ws)
+    hub = Hub(settings.store, channels=settings.channels, limits=settings.limits)
+    app = HubApp(
+        hub,
+        token=settings.token,
+        origins=settings.origins,
+        default_channels=settings.default_channels,
+        open_api=settings.token is None,
+        require_credential=settings.token is not None,
+    )
+    sockets = listen(settings.host, settings.port)
+    port = sockets[0].getsockname()[1]
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(name)s: %(message)s")
+    run(
+        app,
+        sockets,
+        drain=hub.drain,
+        message_bytes=settings.limits.message_bytes,
+        ws=protocol,
+        started=lambda: write(greeting(address(settings.host, port), settings.token is not None, Paint())),
+    )
+
+
+def check_access(settings: Settings, *, local: bool) -> None:
+    """Raises ConfigError when anybody on the network could publish."""
+    if not local and settings.token is None and not settings.insecure:
+        raise ConfigError(
+            f"{settings.host} is open to others: set GAPLESS_TOKEN, or listen on 127.0.0.1, "
+            "or pass --insecure where everyone may publish"
+        )
+
+
+def address(host: str, port: int) -> str:
+    """Where a browser on this machine finds it."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+    return f"http://{f'[{name}]' if ':' in name and not name.startswith('[') else name}:{port}"
+
+
+def greeting(url: str, needs_token: bool, paint: Paint) -> list[str]:
+    """Where to look, and three ways to feed it that can be copied as they stand."""
+    url_option = "" if url == "http://127.0.0.1:8765" else f" --url {url}"
+    header = ' -H "X-API-Key: $GAPLESS_TOKEN"' if needs_token else ""
+    headers = ', headers={"X-API-Key": os.environ["GAPLESS_TOKEN"]}' if needs_token else ""
+    modules = "httpx, os" if needs_token else "httpx"
+    row = '{"channel": "logs", "data": {"message": "hello"}}'
+    return [
+        f"Gapless {__version__} listens. Look at it:",
+        "",
+        f"    {paint(url + '/', 'bold')}",
+        "",
+        "Feed it from a shell, from any program's output, or from Python:",
+        "",
+        f"    curl {url}/api/publish -H 'Content-Type: application/json'{header} -d '{row}'",
+        "",
+        f"    your-program 2>&1 | gapless pipe logs{url_option}",
+        "",
+        f"    import {modules}",
+        f'    httpx.post("{url}/api/publish", json={row}{headers})',
+        "",
+        "Ctrl-C ends it.",
+    ]
+
+
+def _end_with_stdin() -> None:
+    """For a parent that holds our stdin: when it is gone, however it went, so are we."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

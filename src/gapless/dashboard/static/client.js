@@ -1,0 +1,295 @@
+/**
+ * A small client of the plain protocol: every publication once, in order, resumed after every reconnect.
+ *
+ *     import { connect } from "/live/client.js";
+ *     const hub = connect("/live");
+ *     const orders = hub.subscribe("orders:7", (publication) => console.log(publication.data));
+ *
+ * What cannot be recovered is said to `onGap`, in its place. Nothing here needs a secure context.
+ *
+ * publication  {channel, offset, epoch, data, tags, info, history, recovered}: `offset` is null where none
+ *              is kept; `recovered`: it was missed while the connection was away
+ * gap          {channel, from, to, count, reason, epoch, recovered}: the protocol's; `recovered` is false when
+ *              a resume failed. Two reasons are found here: `missing`, a hole that nobody announced, and
+ *              `disconnected`, away from a channel that keeps no history
+ * state        {name, attempt, delay, code, reason}: `idle`, `connecting`, `connected`, `waiting` for `delay`
+ *              milliseconds before the next attempt, or `closed`: the server said to stay away
+ */
+
+const STABLE_MS = 5_000; // a connection that lived this long starts the back-off anew
+const staysAway = (code) => code === 1009 || (code >= 3500 && code <= 3999) || (code >= 4500 && code <= 4999);
+const isTemporary = (code) => code === 100 || code === 111 || (code >= 2500 && code <= 2999);
+// Between half and all of it, so that a thousand pages do not come back in one moment.
+const jittered = (milliseconds) => milliseconds * (0.5 + Math.random() / 2);
+const backOff = (attempt) => jittered(attempt === 1 ? 250 : Math.min(30_000, 500 * 2 ** (attempt - 1)));
+
+/**
+ * Nothing is opened before the first subscription. `base` is where the hub is mounted, by default the
+ * directory of this module; options: `batch`, `pace`, the least time between live frames, `pingEvery` and
+ * `pongWithin`, in milliseconds.
+ */
+export function connect(base = new URL(".", import.meta.url), options = {}) {
+  return new Hub(base, options);
+}
+
+class Hub {
+  state = { name: "idle" };
+  onstate = null;
+  #url;
+  #query;
+  #pings;
+  #subscriptions = new Map();
+  #publishes = new Map(); // command id → how to settle its promise
+  #socket = null;
+  #timer = 0; // for what is waited for: open, pong, next ping, next attempt
+  #lastId = 0;
+  #attempt = 0;
+  #openedAt = 0;
+  #pinged = false; // and nothing was heard since
+  #listening = new AbortController();
+
+  constructor(base, { batch = true, pace, pingEvery = 25_000, pongWithin = 10_000 }) {
+    const { document, location } = globalThis;
+    this.#url = new URL("ws", new URL(String(base).replace(/\/*$/, "/"), document?.baseURI ?? location?.href));
+    this.#url.protocol = this.#url.protocol.replace(/^http/, "ws");
+    this.#query = { batch: batch ? 1 : undefined, pace };
+    this.#pings = { every: pingEvery, within: pongWithin };
+    const listening = { signal: this.#listening.signal };
+    for (const type of ["online", "pageshow", "visibilitychange"])
+      globalThis.addEventListener?.(type, () => this.#wake(), listening);
+  }
+
+  /**
+   * Get a channel's history, then what is published. Options: `history`, so many of the newest (default: all);
+   * `since`, what follows this position instead; `onGap(gap)`; `onHistory({epoch, oldest, head, count,
+   * recovered})`, it is complete; `onError({code, message})`, refused or ended by the server, and over.
+   */
+  subscribe(channel, onPublication, options = {}) {
+    if (this.#subscriptions.has(channel)) throw new Error(`already subscribed to ${channel}: unsubscribe first`);
+    const subscription = new Subscription(channel, onPublication, options, () => this.#leave(subscription));
+    this.#subscriptions.set(channel, subscription);
+    if (this.state.name === "connected") this.#join(subscription);
+    if (this.state.name === "idle") queueMicrotask(() => this.state.name === "idle" && this.#open());
+    return subscription;
+  }
+
+  /**
+   * Publish, where the server allows it; a promise of the position. It is rejected, too, when the connection
+   * is lost before the answer: then it may have been published or not, and it is not sent again.
+   */
+  publish(channel, data) {
+    if (this.state.name !== "connected") return Promise.reject(new Error(`not connected: ${this.state.name}`));
+    return new Promise((resolve, reject) => {
+      this.#publishes.set(this.#send({ type: "publish", channel, data }), { resolve, reject });
+    });
+  }
+
+  /** Try again now, also after `closed`. */
+  reconnect() {
+    if (!this.#socket) this.#open();
+  }
+
+  /** End everything: nothing is delivered any more. */
+  close() {
+    this.#listening.abort();
+    for (const subscription of this.#subscriptions.values()) this.#leave(subscription);
+    this.#detach("closed by this page");
+    this.#become({ name: "closed", code: 1000, reason: "closed by this page" });
+  }
+
+  #open() {
+    // One channel travels in the query: without any, the server would choose channels by itself.
+    const first = this.#subscriptions.values().next().value;
+    if (!first) return this.#become({ name: "idle" });
+    const { channel, since, history } = first.ask(undefined);
+    const query = { ...this.#query, channel, history, since: since && `${channel}@${since}` };
+    this.#url.search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined));
+    const socket = (this.#socket = new WebSocket(this.#url));
+    socket.onopen = () => this.#onOpen(first);
+    socket.onmessage = (message) => this.#onFrame(JSON.parse(message.data));
+    socket.onclose = (event) => this.#onLost(event.code, event.reason);
+    this.#wait(10_000, () => this.#onLost(1006, "it did not open"));
+    this.#become({ name: "connecting", attempt: this.#attempt });
+  }
+
+  #onOpen(first) {
+    const others = [...this.#subscriptions.values()].filter((subscription) => subscription !== first);
+    this.#openedAt = Date.now();
+    this.#rest();
+    this.#become({ name: "connected" });
+    if (first.over) this.#send({ type: "unsubscribe", channel: first.channel });
+    for (const subscription of others) this.#join(subscription);
+  }
+
+  #onLost(code, reason) {
+    this.#detach("the connection was lost: this may or may not have been published");
+    const stable = this.#openedAt && Date.now() - this.#openedAt > STABLE_MS;
+    this.#openedAt = 0;
+    if (staysAway(code)) return this.#become({ name: "closed", code, reason });
+    this.#attempt = stable ? 1 : this.#attempt + 1;
+    const delay = code === 3013 ? jittered(20_000) : backOff(this.#attempt); // too many requests
+    this.#wait(delay, () => this.#open());
+    this.#become({ name: "waiting", attempt: this.#attempt, delay, code, reason });
+  }
+
+  /** Handlers first: what the old socket still says belongs to nobody. */
+  #detach(reason) {
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket) Object.assign(socket, { onopen: null, onmessage: null, onclose: null }).close();
+    for (const publish of this.#publishes.values()) publish.reject(new Error(reason));
+    this.#publishes.clear();
+  }
+
+  #become(state) {
+    this.state = state;
+    tell(this.onstate, state);
+  }
+
+  #rest() {
+    this.#pinged = false;
+    this.#wait(this.#pings.every, () => this.#ping(this.#pings.within));
+  }
+
+  #ping(patience) {
+    this.#pinged = true;
+    this.#socket.send("ping");
+    const asked = Date.now();
+    this.#wait(patience, () => {
+      // Far too late: the page was asleep, and what came meanwhile has yet to be read.
+      if (Date.now() - asked > patience + 5_000) this.#ping(patience);
+      else this.#onLost(1006, "no answer to a ping");
+    });
+  }
+
+  #wait(milliseconds, then) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(then, milliseconds);
+  }
+
+  /** Online, visible or thawed: the timers may have slept, and an open socket may be dead. */
+  #wake() {
+    if (globalThis.document?.visibilityState === "hidden") return;
+    if (this.state.name === "waiting") this.#open();
+    else if (this.state.name === "connected" && !this.#pinged) this.#ping(this.#pings.within / 3);
+  }
+
+  #onFrame(frame) {
+    if (this.#pinged) this.#rest();
+    const subscription = this.#subscriptions.get(frame.channel);
+    const publish = this.#publishes.get(frame.id);
+    this.#publishes.delete(frame.id);
+    if (frame.type === "published") publish?.resolve({ epoch: frame.epoch, offset: frame.offset });
+    else if (publish) publish.reject(Object.assign(new Error(frame.message), { code: frame.code }));
+    else if (frame.type === undefined) subscription?.receive(frame);
+    else if (frame.type !== "pong" && subscription?.isEndedBy(frame)) this.#onEnded(subscription, frame);
+    else if (frame.type === "error") console.warn("gapless:", frame.message, frame);
+  }
+
+  /** Refused, or ended by the server: for the moment or for good. */
+  #onEnded(subscription, { code, message, reason }) {
+    const socket = this.#socket;
+    const again = () => socket === this.#socket && this.#join(subscription);
+    if (isTemporary(code)) return setTimeout(again, jittered(1_000 * 2 ** Math.min(subscription.refusals++, 6)));
+    subscription.over = this.#subscriptions.delete(subscription.channel);
+    tell(subscription.options.onError, { code, message: message ?? reason });
+  }
+
+  #join(subscription) {
+    if (!subscription.over) this.#send({ type: "subscribe", ...subscription.ask(this.#lastId + 1) });
+  }
+
+  #leave(subscription) {
+    if (subscription.over) return;
+    subscription.over = this.#subscriptions.delete(subscription.channel);
+    if (this.state.name === "connected") this.#send({ type: "unsubscribe", channel: subscription.channel });
+  }
+
+  #send(command) {
+    const id = ++this.#lastId;
+    this.#socket?.send(JSON.stringify({ ...command, id }));
+    return id;
+  }
+}
+
+/** One channel: how far it has been delivered, and so what may come next. */
+class Subscription {
+  joining = false; // asked for, and not answered yet
+  over = false;
+  refusals = 0;
+  #joined = null; // what the newest answer said
+
+  constructor(channel, deliver, options, unsubscribe) {
+    Object.assign(this, { channel, deliver, options, unsubscribe });
+    const [, epoch, offset] = /^(.*):(\d+)$/.exec(options.since) ?? [];
+    this.position = offset ? { epoch, offset: Number(offset) } : (options.since ?? null);
+  }
+
+  /** What to ask for, in the words of the command. `id` is the command's, if it is one. */
+  ask(id) {
+    Object.assign(this, { id, joining: true });
+    const { channel, position, options } = this;
+    if (position) return { channel, since: `${position.epoch}:${position.offset}` };
+    return { channel, history: options.history };
+  }
+
+  /** Is it this subscription that was refused or ended, and not an earlier one to the same channel? */
+  isEndedBy({ type, id }) {
+    return type === "error" ? this.joining && id === this.id : type === "unsubscribed" && id === undefined;
+  }
+
+  receive(frame) {
+    if (this.joining && (!frame.history || frame.id !== this.id)) return; // of an earlier subscription
+    if (this.joining) this.#onAnswer(frame);
+    if (frame.history) this.#onHistory(frame);
+    else if (frame.gap) this.#onGap(frame.gap);
+    else for (const entry of frame.batch ?? [frame]) this.#accept(entry, false);
+  }
+
+  #onAnswer({ channel, epoch, oldest, recovered = null, lost }) {
+    const renewed = epoch !== this.position?.epoch;
+    const gap = { channel, from: null, to: null, reason: "disconnected", epoch };
+    if (recovered === false) {
+      this.position = epoch ? { epoch, offset: (renewed ? null : lost?.to) ?? Math.max(oldest - 1, 0) } : null;
+      tell(this.options.onGap, { ...gap, ...lost, reason: renewed ? "epoch" : "trimmed", recovered });
+    } else if (this.#joined && !epoch) tell(this.options.onGap, gap);
+    this.#joined = { channel, epoch, count: 0, recovered };
+    Object.assign(this, { joining: false, refusals: 0 });
+  }
+
+  #onHistory({ epoch, oldest, head, history, more }) {
+    for (const entry of history) this.#accept(entry, true);
+    if (more) return;
+    if (epoch) this.position = { epoch, offset: Math.max(head, this.position?.offset ?? 0) };
+    tell(this.options.onHistory, { ...this.#joined, oldest, head });
+  }
+
+  #onGap(gap) {
+    const { channel, epoch } = this.#joined;
+    if (gap.epoch !== epoch) this.position = { epoch: gap.epoch, offset: 0 };
+    else if (gap.to !== null) this.position = { epoch, offset: Math.max(this.position?.offset ?? 0, gap.to) };
+    this.#joined.epoch = gap.epoch;
+    tell(this.options.onGap, { channel, ...gap });
+  }
+
+  #accept({ offset = null, data, tags, info }, history) {
+    const { channel, epoch, recovered } = this.#joined;
+    const next = (this.position?.offset ?? 0) + 1;
+    if (this.over || (offset !== null && offset < next)) return;
+    if (this.position && offset > next)
+      tell(this.options.onGap, { channel, from: next, to: offset - 1, reason: "missing", epoch });
+    if (offset !== null) this.position = { epoch, offset };
+    if (history) this.#joined.count += 1;
+    tell(this.deliver, { channel, offset, epoch, data, tags, info, history, recovered: history && !!recovered });
+  }
+}
+
+/** An error in a page's own callback is reported, and stops nothing here. */
+function tell(callback, value) {
+  try {
+    callback?.(value);
+  } catch (error) {
+    reportError(error);
+  }
+}
