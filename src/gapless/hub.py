@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import orjson
 
@@ -545,23 +545,43 @@ class Hub:
         self.hooks.add("disconnect", None, function)
         return function
 
-    def on_unsubscribe(self, pattern: str | H) -> Any:
+    @overload
+    def on_unsubscribe(self, pattern: str) -> Callable[[H], H]: ...
+    @overload
+    def on_unsubscribe(self, pattern: H) -> H: ...
+    def on_unsubscribe(self, pattern: str | H) -> Callable[[H], H] | H:
         """Tell when a client left a channel: see `UnsubscribeEvent`."""
         return self._on("unsubscribe", pattern)
 
-    def on_occupied(self, pattern: str | H) -> Any:
+    @overload
+    def on_occupied(self, pattern: str) -> Callable[[H], H]: ...
+    @overload
+    def on_occupied(self, pattern: H) -> H: ...
+    def on_occupied(self, pattern: str | H) -> Callable[[H], H] | H:
         """Tell when a channel gets its first subscriber on this node: see `ChannelEvent`."""
         return self._on("occupied", pattern)
 
-    def on_vacated(self, pattern: str | H) -> Any:
+    @overload
+    def on_vacated(self, pattern: str) -> Callable[[H], H]: ...
+    @overload
+    def on_vacated(self, pattern: H) -> H: ...
+    def on_vacated(self, pattern: str | H) -> Callable[[H], H] | H:
         """Tell when a channel loses its last subscriber on this node: see `ChannelEvent`."""
         return self._on("vacated", pattern)
 
-    def on_rpc(self, pattern: str | H) -> Any:
+    @overload
+    def on_rpc(self, pattern: str) -> Callable[[H], H]: ...
+    @overload
+    def on_rpc(self, pattern: H) -> H: ...
+    def on_rpc(self, pattern: str | H) -> Callable[[H], H] | H:
         """Answer a call of a client: `@hub.on_rpc("sum")`, by method name or pattern: see `RpcEvent`."""
         return self._on("rpc", pattern)
 
-    def on_api_rpc(self, pattern: str | H) -> Any:
+    @overload
+    def on_api_rpc(self, pattern: str) -> Callable[[H], H]: ...
+    @overload
+    def on_api_rpc(self, pattern: H) -> H: ...
+    def on_api_rpc(self, pattern: str | H) -> Callable[[H], H] | H:
         """Answer the HTTP API's `rpc`: the function gets `params`, its result is the answer's `data`."""
         return self._on("api_rpc", pattern)
 
@@ -576,15 +596,23 @@ class Hub:
         self.hooks.add("sub_refresh", None, function)
         return function
 
-    def on_subscribe(self, pattern: str | H) -> Any:
+    @overload
+    def on_subscribe(self, pattern: str) -> Callable[[H], H]: ...
+    @overload
+    def on_subscribe(self, pattern: H) -> H: ...
+    def on_subscribe(self, pattern: str | H) -> Callable[[H], H] | H:
         """Ask before a client subscribes: `@hub.on_subscribe("orders:{order_id}")`, or without a pattern."""
         return self._on("subscribe", pattern)
 
-    def on_publish(self, pattern: str | H) -> Any:
+    @overload
+    def on_publish(self, pattern: str) -> Callable[[H], H]: ...
+    @overload
+    def on_publish(self, pattern: H) -> H: ...
+    def on_publish(self, pattern: str | H) -> Callable[[H], H] | H:
         """Ask before a client publishes; who lets it pass allows it: `@hub.on_publish("chat:{room}")`."""
         return self._on("publish", pattern)
 
-    def _on(self, event: str, pattern: str | H) -> Any:
+    def _on(self, event: str, pattern: str | H) -> Callable[[H], H] | H:
         if not isinstance(pattern, str):
             self.hooks.add(event, None, pattern)
             return pattern

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Protocol
 
 from .brokers.base import Broker, PresenceStore
@@ -172,7 +173,10 @@ class Node:
     # -- publishing (called on the loop's thread)
 
     def publish(self, channel: str, draft: Draft, receipt: Receipt) -> None:
-        self.broker.publish(channel, draft, self.options(channel), receipt)
+        options = self.options(channel)
+        if options.delta_publish and not draft.delta:
+            draft = replace(draft, delta=True)
+        self.broker.publish(channel, draft, options, receipt)
         if not receipt.done:
             receipt.in_flight = True
             self.in_flight_bytes += receipt.size

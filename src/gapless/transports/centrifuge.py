@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import uuid
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -17,7 +16,7 @@ from ..protocol.centrifuge import JSON, PROTOBUF, Codec
 from ..reception import Handshake, Reception
 from ..views import Framing
 from .conversation import converse
-from .guard import Guard, Refused, Request
+from .guard import Guard, Refused, Request, new_client_id
 from .websocket import refuse
 
 PROTOBUF_SUBPROTOCOL = "centrifuge-protobuf"
@@ -142,7 +141,7 @@ def handshake_of(guard: Guard, scope: Scope, request: Request, transport: str) -
     """What the request says of a client to come. Raises Refused: wrong place, or no room."""
     operator = guard.enter(scope, request)
     return Handshake(
-        Client(str(uuid.uuid4()), "", transport, request.address),
+        Client(new_client_id(), "", transport, request.address),
         headers=request.headers,
         query=dict(request.query),
         cookies=request.cookies,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from ..model import Position
 from ..options import Limits
@@ -17,8 +16,7 @@ class BadQuery(ValueError):
     """A parameter that cannot be meant; the text says which, and what it should be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A checked query. `pace` is seconds, 0 for none; `history` None for all that is kept."""
 
     channels: tuple[str, ...]

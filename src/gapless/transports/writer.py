@@ -22,6 +22,10 @@ SendFrame = Callable[[Any], Coroutine[Any, Any, None]]
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
 
+SLOWEST = 1e9
+"""Bytes a second. A server tells of a frame when all of it was taken; a client that takes so many a
+second is slow, and does not stall."""
+
 
 class Writer(Outbox):
     """An outbox with the task that empties it.
@@ -32,7 +36,9 @@ class Writer(Outbox):
     """
 
     __slots__ = (
+        "_before",
         "_deadline",
+        "_due",
         "_eager",
         "_send_close",
         "_send_frame",
@@ -58,6 +64,8 @@ class Writer(Outbox):
         self._send_close = send_close
         self._eager = eager
         self._sending = False
+        self._before = 0
+        self._due = 0.0
         self._unfinished: Unfinished | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -67,7 +75,7 @@ class Writer(Outbox):
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def push(self, chunk: Sequence[Any], size: int) -> None:
-        if not self._eager or self._sending or self.waiting:
+        if not self._eager or self._busy or super().waiting:
             super().push(chunk, size)
             return
         send_frame = self._send_frame
@@ -82,9 +90,17 @@ class Writer(Outbox):
                 return
             else:
                 # The socket is full. The task waits for this frame, and sends the rest.
+                self._before = len(chunk[at - 1]) if at else self._before
+                self._expect(len(frame))
                 self._unfinished = Unfinished(sending, step)
                 super().push(chunk[at + 1 :], size)
                 return
+        self._before = len(chunk[-1])
+
+    def _expect(self, size: int) -> None:
+        """A frame is under way. Servers wait with one for what is left of the one before it."""
+        self._due = asyncio.get_running_loop().time() + (self._before + size) / SLOWEST
+        self._before = size
 
     def _broken(self, error: Exception) -> None:
         self.clear()
@@ -127,11 +143,21 @@ class Writer(Outbox):
         if unfinished is not None:
             return unfinished
         frame = self.take()
-        return None if frame is None else self._send_frame(frame)
+        if frame is None:
+            return None
+        self._expect(len(frame))
+        return self._send_frame(frame)
+
+    @property
+    def _busy(self) -> bool:
+        return self._sending or self._unfinished is not None
 
     @property
     def waiting(self) -> bool:
-        return self._sending or self._unfinished is not None or super().waiting
+        """As in `Outlet`; a frame under way counts when even a slow client would have taken it."""
+        if self._busy:
+            return asyncio.get_running_loop().time() >= self._due
+        return super().waiting
 
     def clear(self) -> None:
         super().clear()
