@@ -64,6 +64,7 @@ def test_history_is_shown_and_then_what_is_live_in_order(page: Page, hub: FakeHu
     expect(row.locator(".time")).to_have_text("14:02:11.093")  # in the zone of the reader
     expect(row.locator(".level")).to_have_text("info")
     expect(row.locator(".source")).to_have_text("app.db")
+    expect(row.locator(".channel")).to_be_hidden()  # there is but one
     expect(page.locator("#rows")).to_have_text("5 rows")
     expect(page.locator("#ledger")).to_have_text("nothing missing")
 
@@ -297,6 +298,7 @@ def test_channels_that_the_address_names_are_on_and_the_others_wait(page: Page, 
     hub.publish("b", log("of b"))
     visit(page, hub, "?channel=b&channel=c")
     expect(messages(page)).to_have_text(["of b"])
+    expect(page.locator("#list .channel")).to_be_visible()  # as c may show something, too
     expect(page.locator(".chip")).to_have_text([re.compile("^b"), re.compile("^c"), re.compile("^a")])
     page.locator(".chip", has_text=re.compile("^a")).click()
     expect(messages(page)).to_have_count(2)

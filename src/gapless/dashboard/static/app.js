@@ -100,4 +100,5 @@ find("follow").onclick = () => (stream.follow.following ? stream.follow.pause() 
 find("page-close").onclick = () => find("page").close();
 listenToKeys(stream.follow);
 setInterval(paint, 1_000); // countdowns
+onChannels();
 channels.refresh();
