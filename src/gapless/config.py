@@ -20,12 +20,34 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from .config_channel import ChannelSection
+from .config_client import ClientSection, anchored
+from .config_proxy import ProxiesSection
+from .config_values import Problem, Section, described
 from .configfile import TomlFile, closest
 from .errors import ConfigError
 from .options import ChannelOptions, Limits, MiB
 from .patterns import Pattern
 
 ENVIRONMENT = "GAPLESS_"
+
+SECTIONS: dict[str, type[Section]] = {
+    "client": ClientSection,
+    "proxy": ProxiesSection,
+    "channel": ChannelSection,
+}
+
+ELSEWHERE = {
+    "http_server": "write host and port at the top of the file",
+    "address": "write host = …",
+    "http_api": "write token = …, the credential of publishers",
+    "admin": "the page at / asks for token; remove it",
+    "engine": "write store = …",
+    "broker": "write store = …",
+    "rpc": "write [proxy.rpc]",
+    "allowed_origins": "write origins = […]",
+}
+"""Where options of Centrifugo's configuration are in this one."""
 
 EVERYTHING = {
     "*": ChannelOptions(
@@ -114,9 +136,13 @@ class Settings(BaseModel):
     origins: Names = ()
     default_channels: Names = ()
     insecure: bool = False
-    ws: str = "websockets-sansio"
+    ws: str = "gapless.transports.uvicorn:WebSocketProtocol"
     limits: Annotated[Limits, BeforeValidator(_limits)] = Limits()
     channels: Annotated[dict[str, ChannelOptions], BeforeValidator(_channels)] = EVERYTHING
+    """By pattern. With `[channel]`, those of its namespaces are among them, and `EVERYTHING` is not."""
+    client: ClientSection = ClientSection()
+    proxy: ProxiesSection = ProxiesSection()
+    channel: ChannelSection | None = None
 
 
 def load(file: Path | None = None, **flags: Any) -> Settings:
@@ -125,13 +151,8 @@ def load(file: Path | None = None, **flags: Any) -> Settings:
     Raises:
         ConfigError: one line for each thing that is wrong, with its place and the fix.
     """
-    from_file: dict[str, Any] = {}
-    if file is not None:
-        document = TomlFile.load(file)
-        problems = list(_problems(document))
-        if problems:
-            raise ConfigError("\n".join(problems))
-        from_file = document.data
+    document = TomlFile.load(file) if file is not None else None
+    from_file, problems = _sound(document) if document is not None else ({}, [])
 
     class Layers(Settings, BaseSettings):
         model_config = SettingsConfigDict(env_prefix=ENVIRONMENT, env_nested_delimiter="__")
@@ -149,29 +170,83 @@ def load(file: Path | None = None, **flags: Any) -> Settings:
 
     try:
         layers = Layers(**{name: value for name, value in flags.items() if value is not None})
-        return Settings(**dict(layers))
+        if document is None or SECTIONS.keys() & document.data.keys() <= from_file.keys():
+            problems += (_placed(document, problem) for problem in _contradictions(layers))
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return _settings(layers)
     except SettingsError as error:
         named = re.search(r'field "(\w+)"', str(error))
         name = named[1].upper() if named is not None else "…"
         raise ConfigError(f"{ENVIRONMENT}{name}: in the environment this has to be JSON") from None
     except ValidationError as invalid:
         lines = [_invalid(_source(error["loc"], flags), error) for error in invalid.errors()]
-        raise ConfigError("\n".join(lines)) from None
+        raise ConfigError("\n".join([*problems, *lines])) from None
 
 
-def _problems(document: TomlFile) -> Iterator[str]:
-    """One line for each key of the file that is unknown, or whose value cannot be."""
+def _settings(layers: Settings) -> Settings:
+    values = dict(layers)
+    if layers.channel is not None:
+        own = layers.channels if "channels" in layers.model_fields_set else {}
+        values["channels"] = layers.channel.patterns() | own
+    return Settings(**values)
+
+
+def _contradictions(layers: Settings) -> Iterator[Problem]:
+    """What each option for itself can be, and all of them together cannot."""
+    client, proxy, channel = layers.client, layers.proxy, layers.channel
+    yield from client.problems()
+    yield from proxy.problems()
+    if channel is not None:
+        own = layers.channels if "channels" in layers.model_fields_set else {}
+        yield from channel.problems(proxy, client.personal_namespace, own)
+
+
+def _placed(document: TomlFile | None, problem: Problem) -> str:
+    """The line about a problem: where in the file, or which variable of the environment."""
+    keys, said = problem
+    if document is not None and any(keys[:end] in document.lines for end in range(2, len(keys) + 1)):
+        return f"{document.where(*keys)}: {said}"
+    return f"{ENVIRONMENT}{'__'.join(keys).upper()}: {said}"
+
+
+def _sound(document: TomlFile) -> tuple[dict[str, Any], list[str]]:
+    """What of the file can be read, and one line for each key that is unknown or whose value cannot be."""
+    sound: dict[str, Any] = {}
+    lines: list[str] = []
     for name, value in document.data.items():
-        if name not in Settings.model_fields:
-            yield f"{document.where(name)}: there is no option {name!r}{closest(name, Settings.model_fields)}"
-        elif name == "limits":
-            yield from _table_problems(document, Limits, value, (name,))
-        elif name == "channels" and isinstance(value, dict):
-            for pattern, table in value.items():
-                yield from _pattern_problems(document, pattern)
-                yield from _table_problems(document, ChannelOptions, table, (name, pattern))
-        else:
-            yield from _field_problems(document, name, value)
+        found = list(_problems(document, name, value))
+        lines += found
+        if not found:
+            sound[name] = anchored(value, document.path.parent) if name == "client" else value
+    return sound, lines
+
+
+def _problems(document: TomlFile, name: str, value: object) -> Iterator[str]:
+    """What the file says wrong under one name."""
+    if name not in Settings.model_fields:
+        hint = f": {ELSEWHERE[name]}" if name in ELSEWHERE else closest(name, Settings.model_fields)
+        yield f"{document.where(name)}: there is no option {name!r}{hint}"
+    elif name == "limits":
+        yield from _table_problems(document, Limits, value, (name,))
+    elif name == "channels" and isinstance(value, dict):
+        for pattern, table in value.items():
+            yield from _pattern_problems(document, pattern)
+            yield from _table_problems(document, ChannelOptions, table, (name, pattern))
+    elif name in SECTIONS:
+        yield from _section_problems(document, name, value)
+    else:
+        yield from _field_problems(document, name, value)
+
+
+def _section_problems(document: TomlFile, name: str, value: object) -> Iterator[str]:
+    section = SECTIONS[name]
+    try:
+        section.model_validate(value, strict=True)
+    except ValidationError as invalid:
+        for error in invalid.errors():
+            keys, said = described(section, (name,), error)
+            yield f"{document.where(*keys)}: {said}"
 
 
 def _field_problems(document: TomlFile, name: str, value: object) -> Iterator[str]:
@@ -215,7 +290,7 @@ def _table_problems(
 
 def _invalid(place: str, error: ErrorDetails) -> str:
     message = error["msg"][:1].lower() + error["msg"][1:]
-    shown = "" if "token" in place.lower() else f", not {error['input']!r}"
+    shown = "" if re.search("token|secret|header", place, re.IGNORECASE) else f", not {error['input']!r}"
     return f"{place}: {message}{shown}"
 
 
@@ -224,4 +299,4 @@ def _source(place: tuple[int | str, ...], flags: Mapping[str, Any]) -> str:
     name = str(place[0]) if place else ""
     if flags.get(name) is not None:
         return f"--{name.replace('_', '-')}"
-    return f"{ENVIRONMENT}{name.upper()}"
+    return f"{ENVIRONMENT}{'__'.join(part for part in place if isinstance(part, str)).upper()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,12 +68,16 @@ def _places(text: str) -> Iterator[tuple[Keys, int]]:
     several lines may look like one too; it then only costs a wrong line number in a message.
     """
     table: Keys = ()
+    elements: Counter[Keys] = Counter()
     for number, line in enumerate(text.splitlines(), start=1):
         line = line.strip()
         if line.startswith("["):
             keys = _parsed(line)
             if keys:
                 table = keys
+                if line.startswith("[["):
+                    table = (*keys, str(elements[keys]))  # lists of tables are counted from 0
+                    elements[keys] += 1
                 yield table, number
         elif "=" in line:
             # A quoted key may hold an = itself; the shortest left side that parses is the key.

@@ -52,8 +52,20 @@ class ChannelOptions:
     """Clients that are subscribed may read the history."""
     client_presence: bool = True
     """Clients that are subscribed may read who else is."""
+    outside_publish: bool = False
+    """Clients that are not subscribed may publish, too; needs `client_publish`."""
+    outside_history: bool = False
+    """Clients that are not subscribed may read the history, too; needs `client_history`."""
+    outside_presence: bool = False
+    """Clients that are not subscribed may read who is, too; needs `client_presence`."""
     anonymous: bool = True
     """Clients without a user id may do the four as well."""
+    anonymous_publish: bool | None = None
+    """May they publish? None: as `anonymous` says."""
+    anonymous_history: bool | None = None
+    """May they read the history? None: as `anonymous` says."""
+    anonymous_presence: bool | None = None
+    """May they read who is subscribed? None: as `anonymous` says."""
     user_limited: bool = True
     """A name that ends in `#1,2` admits the users 1 and 2 and nobody else."""
 
@@ -77,6 +89,9 @@ class ChannelOptions:
             raise ConfigError(f"recovery is one of stream, cache, off, not {self.recovery!r}")
         if self.join_leave and not self.presence:
             raise ConfigError("join_leave needs presence: set presence=True as well")
+        for name in ("publish", "history", "presence"):
+            if getattr(self, f"outside_{name}") and not getattr(self, f"client_{name}"):
+                raise ConfigError(f"outside_{name} needs client_{name}: set client_{name}=True as well")
         if self.history_age is not None and self.idle_expiry <= self.history_age:
             raise ConfigError(
                 f"idle_expiry ({self.idle_expiry} s) must be longer than history_age ({self.history_age} s)"
@@ -121,6 +136,7 @@ class Limits:
     commands: float = 100.0
     """Commands a second of one connection; faster: reading waits, and 3013 if it goes on."""
     commands_burst: int = 200
+    """So many commands at once, before the rate counts."""
     commands_per_frame: int = 256
     """Commands in one frame; more: 3501."""
     rejected_commands: int = 20
@@ -130,12 +146,15 @@ class Limits:
     subscribe_rate: float = 50.0
     """Subscribe and unsubscribe commands a second; faster: error 111."""
     subscribe_burst: int = 300
+    """So many subscribe and unsubscribe commands at once, before the rate counts."""
     publish_rate: float = 50.0
     """Publications a second from one client; faster: error 111."""
     publish_burst: int = 100
+    """So many publications of a client at once, before the rate counts."""
     read_rate: float = 10.0
     """History and presence reads a second of one client; faster: error 111."""
     read_burst: int = 130
+    """So many history and presence reads at once, before the rate counts."""
     reads_at_once: int = 64
     """History reads of this process under way at the broker; more wait."""
     broker_seconds: float = 5.0

@@ -10,7 +10,9 @@ from typer.core import TyperGroup
 
 from ..errors import GaplessError
 from ..version import __version__
+from .bench import bench
 from .channels import channels
+from .check import config
 from .demo import demo
 from .follow import follow
 from .pipe import pipe
@@ -18,6 +20,7 @@ from .publish import publish
 from .serve import serve
 from .tail import tail
 from .terminal import prepare, say, silence
+from .token import token
 
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
@@ -67,8 +70,9 @@ def gapless(
     """A realtime hub: every publication in order, without a gap and without a repeat."""
 
 
-for verb in (serve, publish, tail, pipe, follow, channels, demo):
+for verb in (serve, publish, tail, pipe, follow, channels, token, bench, demo):
     app.command()(verb)
+app.add_typer(config, name="config")
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 """What a wrong command line raises. typer keeps it in its own copy of click, older versions in click."""

@@ -64,8 +64,8 @@ def serve(
 
 def _serve(settings: Settings) -> None:
     # Here, so that the other verbs start without them.
+    from ..config_doors import doors
     from ..hub import Hub
-    from ..transports.asgi import HubApp
     from ..transports.listening import is_loopback, listen
     from ..transports.serve import run, websocket_protocol
 
@@ -73,14 +73,7 @@ def _serve(settings: Settings) -> None:
     check_access(settings, local=local)
     protocol = websocket_protocol(settings.ws)
     hub = Hub(settings.store, channels=settings.channels, limits=settings.limits)
-    app = HubApp(
-        hub,
-        token=settings.token,
-        origins=settings.origins,
-        default_channels=settings.default_channels,
-        open_api=settings.token is None,
-        require_credential=settings.token is not None,
-    )
+    app = doors(settings, hub)
     sockets = listen(settings.host, settings.port)
     port = sockets[0].getsockname()[1]
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(name)s: %(message)s")
@@ -96,7 +89,14 @@ def _serve(settings: Settings) -> None:
 
 def check_access(settings: Settings, *, local: bool) -> None:
     """Raises ConfigError when anybody on the network could publish."""
-    if not local and settings.token is None and not settings.insecure:
+    if local or settings.insecure:
+        return
+    if settings.client.insecure:
+        raise ConfigError(
+            f"{settings.host} is open to others, and client.insecure lets them do everything: remove it, "
+            "or listen on 127.0.0.1, or pass --insecure where everyone may publish"
+        )
+    if settings.token is None:
         raise ConfigError(
             f"{settings.host} is open to others: set GAPLESS_TOKEN, or listen on 127.0.0.1, "
             "or pass --insecure where everyone may publish"
