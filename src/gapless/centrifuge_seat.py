@@ -300,7 +300,7 @@ class Seating:
         if was_recovering and not recovered and request.flag & FLAG_REFUSE_UNRECOVERABLE:
             raise Unrecoverable
         delta = request.delta == "fossil" and options.delta
-        seat.view = self._view(options, request, delta=delta, fresh=delta and not publications)
+        seat.view = self._view(options, request, delta=delta)
         if request.tf is not None:
             publications = [p for p in publications if filters.matches(request.tf, p.tags)]
         expires, ttl = _ttl(admission)
@@ -318,9 +318,7 @@ class Seating:
             delta=delta,
         )
 
-    def _view(
-        self, options: ChannelOptions, request: m.Subscribe, *, delta: bool, fresh: bool
-    ) -> CentrifugeView:
+    def _view(self, options: ChannelOptions, request: m.Subscribe, *, delta: bool) -> CentrifugeView:
         session = self._session
         joins = _announces(options, request)
         if request.tf is not None:
@@ -328,7 +326,9 @@ class Seating:
                 session.codec, session.framing, bare=session.bare, joins=joins, tags=request.tf
             )
         view = shared_view(session.codec, session.framing, bare=session.bare, joins=joins, delta=delta)
-        return view.restarted if fresh else view
+        # The first push is whole also after a recovery: the ring's entry before it need not be what
+        # the client had last.
+        return view.restarted
 
     async def _missed(
         self, seat: Subscription, request: m.Subscribe

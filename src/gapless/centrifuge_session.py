@@ -334,7 +334,9 @@ class CentrifugeSession(Session):
         options = self._known(name)
         if not options.presence:
             raise NotAvailable
-        self._check_inside(name, options, options.client_presence)
+        if not self.may(options, options.client_presence, options.anonymous_presence):
+            raise PermissionDenied
+        self._check_inside(name, outside=options.outside_presence)
 
     async def _history(self, request: m.History) -> m.HistoryResult:
         name, since = request.channel, request.since
@@ -342,7 +344,9 @@ class CentrifugeSession(Session):
         options = self._known(name)
         if not options.history:
             raise NotAvailable
-        self._check_inside(name, options, options.client_history)
+        if not self.may(options, options.client_history, options.anonymous_history):
+            raise PermissionDenied
+        self._check_inside(name, outside=options.outside_history)
         if request.reverse and since is not None and since.offset == 0:
             raise BadRequest("reverse needs since.offset above 0")
         cap = self.node.limits.history_publications
@@ -372,8 +376,9 @@ class CentrifugeSession(Session):
             raise UnknownChannel
         return options
 
-    def _check_inside(self, name: str, options: ChannelOptions, allowed: bool) -> None:
-        if not self.may(options, allowed) or (name not in self.subscriptions and not self.grant.operator):
+    def _check_inside(self, name: str, *, outside: bool) -> None:
+        """Is it subscribed, or may those outside do this as well? Raises PermissionDenied."""
+        if not outside and name not in self.subscriptions and not self.grant.operator:
             raise PermissionDenied
 
     async def _rpc(self, request: m.Rpc) -> m.RpcResult:

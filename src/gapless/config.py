@@ -20,6 +20,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from .auth.namespaces import personal_channel
 from .config_channel import ChannelSection
 from .config_client import ClientSection, anchored
 from .config_proxy import ProxiesSection
@@ -27,7 +28,7 @@ from .config_values import Problem, Section, described
 from .configfile import TomlFile, closest
 from .errors import ConfigError
 from .options import ChannelOptions, Limits, MiB
-from .patterns import Pattern
+from .patterns import Pattern, PatternMap
 
 ENVIRONMENT = "GAPLESS_"
 
@@ -187,19 +188,27 @@ def load(file: Path | None = None, **flags: Any) -> Settings:
 def _settings(layers: Settings) -> Settings:
     values = dict(layers)
     if layers.channel is not None:
-        own = layers.channels if "channels" in layers.model_fields_set else {}
-        values["channels"] = layers.channel.patterns() | own
+        values["channels"] = layers.channel.patterns() | _own_channels(layers)
     return Settings(**values)
 
 
 def _contradictions(layers: Settings) -> Iterator[Problem]:
     """What each option for itself can be, and all of them together cannot."""
-    client, proxy, channel = layers.client, layers.proxy, layers.channel
-    yield from client.problems()
-    yield from proxy.problems()
+    channel, personal = layers.channel, layers.client.personal_namespace
+    yield from layers.client.problems()
+    yield from layers.proxy.problems()
     if channel is not None:
-        own = layers.channels if "channels" in layers.model_fields_set else {}
-        yield from channel.problems(proxy, client.personal_namespace, own)
+        yield from channel.problems(layers.proxy, personal, _own_channels(layers))
+    elif personal is not None and PatternMap(layers.channels).find(personal_channel("1", personal)) is None:
+        yield (
+            ("client", "user_personal_channel", "enabled"),
+            f"no pattern of [channels] matches personal channels as {personal_channel('1', personal)!r}",
+        )
+
+
+def _own_channels(layers: Settings) -> dict[str, ChannelOptions]:
+    """Those that somebody wrote down."""
+    return layers.channels if "channels" in layers.model_fields_set else {}
 
 
 def _placed(document: TomlFile | None, problem: Problem) -> str:

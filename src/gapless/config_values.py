@@ -65,18 +65,17 @@ def described(section: type[Section], path: Keys, error: ErrorDetails) -> Proble
     if error["type"] == "missing":
         return at, f"{keys[-1]} is missing"
     if error["type"] in ("model_type", "model_attributes_type"):
-        return at, f"[{'.'.join(at)}] is a table of options, not {_shown(at, error['input'])}"
+        return at, f"[{'.'.join(at)}] is a table of options{_shown(at, error['input'])}"
     said = error["ctx"]["error"] if error["type"] == "value_error" else error["msg"]
     message = str(said)[:1].lower() + str(said)[1:]
-    return at, f"{'.'.join(keys) or '.'.join(path)}: {message}, not {_shown(at, error['input'])}"
+    return at, f"{'.'.join(keys) or '.'.join(path)}: {message}{_shown(at, error['input'])}"
 
 
 def _shown(at: Keys, value: Any) -> str:
-    """The value, unless it may be a secret or is too long for a line."""
-    if isinstance(value, (str, bytes)) and _SECRET.search(".".join(at)):
-        return "what stands there"
+    """`, not …` with the value, unless it may be a secret or is too long for a line."""
     text = repr(value)
-    return text if len(text) <= 60 and not isinstance(value, dict) else f"a {type(value).__name__}"
+    may_show = not any(map(_SECRET.search, at[-2:])) or isinstance(value, bool)
+    return f", not {text}" if may_show and len(text) <= 60 and not isinstance(value, dict) else ""
 
 
 def _section_at(section: type[Section], keys: Iterable[str]) -> type[Section] | None:

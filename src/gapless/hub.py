@@ -41,7 +41,7 @@ _RESOLVED_MAX = 100_000
 """Channel names whose options are remembered; a cache, emptied when it is full."""
 
 _INBOX_SLICE = 256
-"""Publications of other threads taken in one turn of the loop: the flush must get its turns in between."""
+"""Publications of other threads taken in one turn of the loop; the rest after the flush had a turn."""
 
 _NOT_STARTED = (
     "the hub is not running: use `async with hub:`, or pass `lifespan=hub.lifespan` to your application "
@@ -314,19 +314,25 @@ class Hub:
             self._waking = True
 
     def _drain_inbox(self) -> None:
-        with self._inbox_lock:
-            batch = [self._inbox.popleft() for _ in range(min(len(self._inbox), _INBOX_SLICE))]
-            self._inbox_bytes -= sum(receipt.size for _, _, receipt in batch)
-            self._waking = bool(self._inbox) and self._loop is not None
-            if self._waking and self._loop is not None:
-                self._loop.call_soon(self._drain_inbox)
-        for channel, draft, receipt in batch:
+        """Publish what threads have put in, as much in one turn as the flush can keep up with."""
+        for _ in range(_INBOX_SLICE):
+            with self._inbox_lock:
+                if not self._inbox:
+                    break
+                channel, draft, receipt = self._inbox.popleft()
+                self._inbox_bytes -= receipt.size
             try:
                 self.node.publish(channel, draft, receipt)
             except Exception as error:
-                # The others of the batch are not lost because of one.
+                # The others in the inbox are not lost because of one.
                 if not receipt.done:
                     receipt.fail(error)
+            if self.node.is_behind(channel):
+                break
+        with self._inbox_lock:
+            self._waking = bool(self._inbox) and self._loop is not None
+            if self._waking and self._loop is not None:
+                self._loop.call_soon(self._drain_inbox)
 
     # The desk of receipts.
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,10 +22,10 @@ from starlette.websockets import WebSocket, WebSocketState
 from .brokers.memory import MemoryBroker
 from .core.cursor import Lost
 from .core.log import Entry, SteadyView
-from .errors import Disconnect
+from .errors import Disconnect, LimitExceeded, NotRunning
 from .hooks import Client
 from .hub import Hub, encode
-from .model import Grant, Publication, Stats
+from .model import Draft, Grant, Publication, Stats
 from .options import ChannelOptions, Limits, MiB
 from .receipt import Receipt
 from .session import Session
@@ -34,6 +36,9 @@ log = logging.getLogger("gapless")
 
 CHANNEL = "messages"
 """The one internal channel: so the order across all channels of the messages stays what it was."""
+
+PATIENCE_SECONDS = 1.0
+"""How long `broadcast` waits for another loop to take a message, so that it does not outrun it."""
 
 LIMITS = Limits(server_payload_bytes=16 * MiB, in_flight_bytes=256 * MiB)
 
@@ -46,7 +51,7 @@ class ConnectionManager:
     name in the history frame; by default the prefix of what is kept, so that `app:logs` is
     replayed as `app:history`.
 
-    It starts itself on the running loop when it is first used. A client that falls further
+    It needs no lifespan: it starts on the loop of its first client. A client that falls further
     behind than the ring reaches is closed with 3008; one that accepts nothing for
     `limits.stall_timeout` is detached and counted in `stats().counters`.
     """
@@ -65,24 +70,33 @@ class ConnectionManager:
         self._options = ChannelOptions(
             history=size, history_bytes=None, ring=4096, ring_bytes=64 * MiB, on_gap="disconnect"
         )
-        self._make_hub()
+        # One hub for each loop that has clients: a server has one, tests make one after the other.
+        # Who publishes holds the lock, so that no message slips in between what a new hub is given
+        # and what it is told.
+        self._lock = threading.Lock()
+        self._hubs: dict[asyncio.AbstractEventLoop, _LoopHub] = {}
+        self._newest = _LoopHub(self._options, self._limits)
+        self._buffer: deque[bytes] = deque(maxlen=size)
+        self._sessions: dict[int, _DropInSession] = {}
         self._ids = itertools.count(1)
         self._frame: tuple[Any, str] | None = None
 
     @property
     def active(self) -> list[WebSocket]:
         """The connections that are there now."""
-        found = (session.websocket() for session in self._sessions.values())
-        return [websocket for websocket in found if websocket is not None]
+        found = [session.websocket() for session in list(self._sessions.values())]
+        return [websocket for websocket in found if websocket is not None and not _is_over(websocket)]
 
     @property
     def log_buffer(self) -> list[dict[str, Any]]:
         """The messages that are kept now, oldest first."""
-        return [orjson.loads(payload) for payload in self._kept()]
+        with self._lock:
+            kept = list(self._buffer)
+        return [orjson.loads(payload) for payload in kept]
 
     def stats(self) -> Stats:
         """Counts and how things stand: see `Stats`."""
-        return self._hub.stats()
+        return self._newest.stats()
 
     async def connect(self, websocket: WebSocket) -> None:
         """Accept, register and replay. Accepts only what was not accepted yet."""
@@ -90,21 +104,21 @@ class ConnectionManager:
             await websocket.accept()
         if self._find(websocket) is not None:
             return
-        hub = await self._running_hub()
+        hub = await self._hub_here()
         session = _DropInSession(hub, websocket, number=next(self._ids), on_end=self._forget)
-        self._sessions[session.number] = session
+        self._sessions[session.key] = session
         try:
             await session.begin_reading(self._history_frame)
         except BaseException:
             session.end(Disconnect(3004))
+            session.stop_writing()
             raise
 
     def disconnect(self, websocket: WebSocket) -> None:
         """Forget a connection. Forgetting one that is unknown does nothing."""
         session = self._find(websocket)
         if session is not None:
-            session.end(Disconnect(3000))
-            session.stop_writing()
+            session.leave()
 
     async def broadcast(self, message: Mapping[str, Any]) -> None:
         """Send `{"channel": …, "data": …}` to everybody; never waits for a client.
@@ -113,28 +127,44 @@ class ConnectionManager:
 
         Raises:
             TypeError: the message cannot be JSON.
+            LimitExceeded: it is larger than `limits.server_payload_bytes`.
+            Overloaded: more is in flight than `limits.in_flight_bytes`.
         """
-        await self._running_hub()
-        receipt = self.publish(message)
-        if self._hub.is_here():
-            await receipt
-        else:
-            await asyncio.to_thread(receipt.result)
+        receipts = self._publish(message)
+        here = asyncio.get_running_loop()
+        for loop, receipt in receipts:
+            if loop is here:
+                await receipt
+            else:
+                await asyncio.to_thread(_wait, receipt)
+        if not receipts:
+            await asyncio.sleep(0)
 
-    def publish(self, message: Mapping[str, Any]) -> Receipt:
-        """`broadcast` for sync code, from any thread: returns at once.
+    def publish(self, message: Mapping[str, Any]) -> None:
+        """`broadcast` for sync code, from any thread: returns at once. Raises what `broadcast` does."""
+        self._publish(message)
 
-        Raises:
-            TypeError: the message cannot be JSON.
-            NotRunning: nobody has connected or broadcast yet.
-        """
+    def _publish(self, message: Mapping[str, Any]) -> list[tuple[asyncio.AbstractEventLoop, Receipt]]:
+        payload = encode(message)
+        if len(payload) > self._limits.server_payload_bytes:
+            limit = self._limits.server_payload_bytes
+            raise LimitExceeded("bytes of a message", limit, len(payload), code=107)
         keep = self._keeps(str(message.get("channel", "")))
-        return self._hub.publish(CHANNEL, message, skip_history=not keep)
+        draft = Draft(payload, skip_history=not keep)
+        with self._lock:
+            receipts = []
+            for loop, hub in self._hubs.items():
+                if loop.is_closed():
+                    continue
+                try:
+                    receipts.append((loop, hub.publish_draft(CHANNEL, draft)))
+                except NotRunning:
+                    pass  # closed just now, and its clients with it
+            if keep:
+                self._buffer.append(payload)
+        return receipts
 
     # -- history
-
-    def _kept(self) -> list[bytes]:
-        return [publication.payload for publication in self._broker.kept(CHANNEL)]
 
     def _history_frame(self, publications: list[Publication]) -> str | None:
         """One frame with everything that is kept; None when nothing is."""
@@ -148,33 +178,58 @@ class ConnectionManager:
             self._frame = at, frame.decode()
         return self._frame[1]
 
-    async def _running_hub(self) -> Hub:
-        """The hub, running. When its loop is gone (tests make one each), a new one takes over."""
-        if self._hub.is_stranded():
-            kept = self._kept()
-            self._make_hub()
-            await self._hub.start()
-            for payload in kept:
-                await self._hub.publish(CHANNEL, orjson.Fragment(payload))
-        elif not self._hub.running:
-            await self._hub.start()
-        return self._hub
+    # -- hubs
 
-    def _make_hub(self) -> None:
-        self._broker = MemoryBroker(self._limits)
-        self._hub = Hub(self._broker, channels={CHANNEL: self._options}, limits=self._limits)
-        self._sessions: dict[int, _DropInSession] = {}
+    async def _hub_here(self) -> _LoopHub:
+        """The hub of the running loop; the loop's first client starts it, with what is kept."""
+        loop = asyncio.get_running_loop()
+        hub = self._hubs.get(loop)
+        if hub is not None:
+            return hub
+        hub = _LoopHub(self._options, self._limits)
+        await hub.start()
+        with self._lock:
+            self._forget_closed_loops()
+            first = self._hubs.setdefault(loop, hub)
+            if first is hub:
+                self._newest = hub
+                for payload in self._buffer:
+                    hub.publish_draft(CHANNEL, Draft(payload))
+        if first is not hub:
+            await hub.close()  # somebody else was first
+        return first
+
+    def _forget_closed_loops(self) -> None:
+        for loop in [loop for loop in self._hubs if loop.is_closed()]:
+            hub = self._hubs.pop(loop)
+            for session in [session for session in self._sessions.values() if session.hub is hub]:
+                self._forget(session)
 
     # -- connections
 
     def _find(self, websocket: WebSocket) -> _DropInSession | None:
-        for session in self._sessions.values():
-            if session.websocket() is websocket:
-                return session
-        return None
+        session = self._sessions.get(id(websocket))
+        return session if session is not None and session.websocket() is websocket else None
 
     def _forget(self, session: _DropInSession) -> None:
-        self._sessions.pop(session.number, None)
+        if self._sessions.get(session.key) is session:
+            del self._sessions[session.key]
+
+
+class _LoopHub(Hub):
+    """The hub of one loop. Its ring is there from the start and stays."""
+
+    def __init__(self, options: ChannelOptions, limits: Limits) -> None:
+        self._memory = MemoryBroker(limits)
+        super().__init__(self._memory, channels={CHANNEL: options}, limits=limits)
+
+    async def start(self) -> None:
+        await super().start()
+        await self.node.join(CHANNEL)
+
+    def kept(self) -> list[Publication]:
+        """What is kept now, oldest first; the ring goes on right behind it."""
+        return self._memory.kept(CHANNEL)
 
 
 class _DropInSession(Session):
@@ -184,15 +239,15 @@ class _DropInSession(Session):
     gone, and so is the session.
     """
 
-    __slots__ = ("_hub", "_on_end", "_writer", "number", "websocket")
+    __slots__ = ("_on_end", "_writer", "hub", "key", "websocket")
 
     def __init__(
-        self, hub: Hub, websocket: WebSocket, *, number: int, on_end: Callable[[_DropInSession], None]
+        self, hub: _LoopHub, websocket: WebSocket, *, number: int, on_end: Callable[[_DropInSession], None]
     ) -> None:
-        self.number = number
+        self.hub = hub
+        self.key = id(websocket)
         self._on_end = on_end
-        self._hub = hub
-        self.websocket = weakref.ref(websocket, self._abandoned)
+        self.websocket = weakref.ref(websocket, _leaving(weakref.ref(self)))
         # Starlette keeps the server's `send` here; without it the writer's task does all the sending.
         eager = flows(getattr(websocket, "_send", None))
         self._writer = Writer(self._send, self._send_close, hub.limits, eager=eager)
@@ -207,40 +262,46 @@ class _DropInSession(Session):
     async def begin_reading(self, history_frame: Callable[[list[Publication]], str | None]) -> None:
         subscription = self.subscriptions[CHANNEL] = Subscription(self, CHANNEL, _VIEW)
         subscription.sit(await self.node.join(CHANNEL))
-        interest = subscription.ring.head
-        page = await self.node.page(CHANNEL)
-        cursor = subscription.cursor
-        cursor.epoch, cursor.offset = page.top.epoch, page.top.offset
-        frame = history_frame(page.publications)
+        # Nothing is awaited from the look at what is kept to standing right behind it.
+        frame = history_frame(self.hub.kept())
         if frame is not None:
             self.outlet.push((frame,), len(frame))
-        subscription.go_live(interest)
+        subscription.cursor.stand_at_head(subscription.ring)
 
     async def _send(self, frame: str) -> None:
         websocket = self.websocket()
-        if websocket is None:
+        if websocket is None or _is_over(websocket):
             raise ConnectionResetError("the endpoint is gone")
         await websocket.send_text(frame)
 
     async def _send_close(self, code: int, reason: str) -> None:
         websocket = self.websocket()
-        if websocket is not None:
+        if websocket is not None and not _is_over(websocket):
             await websocket.close(code, reason)
+
+    def check(self, now: float) -> None:
+        websocket = self.websocket()
+        if websocket is None or _is_over(websocket):
+            self.leave()
+        else:
+            super().check(now)
 
     def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
         self.node.counters.slow_disconnects += 1
         self.close(Disconnect(3008))
         return False
 
-    def _lost(self, error: Exception) -> None:
-        log_lost(error, self.node.counters)
-        self.end(Disconnect(3000))
+    def leave(self) -> None:
+        """End without a word, from whichever thread."""
+        self._on_end(self)
+        if self._loop.is_closed():
+            return  # and with it everything that was under way
+        if self.hub.is_here():
+            self._leave()
+        else:
+            self._loop.call_soon_threadsafe(self._leave)
 
-    def _abandoned(self, _: object) -> None:
-        if self.closed is None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._end_abandoned)
-
-    def _end_abandoned(self) -> None:
+    def _leave(self) -> None:
         self.end(Disconnect(3000))
         self.stop_writing()
 
@@ -251,6 +312,21 @@ class _DropInSession(Session):
         if self.closed is None:
             super().end(disconnect)
             self._on_end(self)
+
+    def _lost(self, error: Exception) -> None:
+        log_lost(error, self.node.counters)
+        self.end(Disconnect(3000))
+
+
+def _leaving(session: weakref.ref[_DropInSession]) -> Callable[[object], None]:
+    """What happens when the endpoint's WebSocket is no more."""
+
+    def leave(_: object) -> None:
+        left = session()
+        if left is not None and left.closed is None:
+            left.leave()
+
+    return leave
 
 
 class _RawView(SteadyView):
@@ -269,6 +345,19 @@ class _RawView(SteadyView):
 
 
 _VIEW = _RawView()
+
+
+def _is_over(websocket: WebSocket) -> bool:
+    """Was it closed, or was the endpoint told that the client left?"""
+    return WebSocketState.DISCONNECTED in (websocket.client_state, websocket.application_state)
+
+
+def _wait(receipt: Receipt) -> None:
+    """For a loop that is not ours: a while, for it may end before it answers."""
+    try:
+        receipt.result(PATIENCE_SECONDS)
+    except TimeoutError:
+        pass  # it is on its way all the same
 
 
 def _ends_in_logs_or_events(channel: str) -> bool:

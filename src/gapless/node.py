@@ -23,6 +23,7 @@ from .metrics import Counters
 from .model import Draft, History, Member, Publication
 from .options import ChannelOptions, Limits
 from .pages import Pages, broker_error, fail
+from .pressure import relief
 from .receipt import Receipt
 
 log = logging.getLogger("gapless")
@@ -32,11 +33,6 @@ LINGER_SECONDS = 5.0
 
 CHECKS_AT_ONCE = 1000
 """Sessions looked at before the loop has a turn."""
-
-_FROZEN_SECONDS = 0.05
-"""A lagging subscriber that did not move for this long is not waited for."""
-
-_EASE_SECONDS = 0.002
 
 FAREWELL_SECONDS = 1.0
 """What is still under way when the node closes, hooks and presence among it, may take this long."""
@@ -111,7 +107,6 @@ class Node:
         self._comparing: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._flushing = False
-        self._eased_at: dict[str, int] = {}
 
     # -- life
 
@@ -149,7 +144,6 @@ class Node:
             kept.clear()
         self._pages.close()
         self._repairs.clear()
-        self._eased_at.clear()
         self.fanout = Fanout()
         self._flushing = False
 
@@ -240,44 +234,17 @@ class Node:
                 return
         self._flushing = False
 
+    def is_behind(self, channel: str) -> bool:
+        """Has half a ring been published that the flush did not come to yet?"""
+        here = self._channels.get(channel)
+        if here is None or not here.subscribers:
+            return False
+        return 2 * (here.ring.head - here.swept) >= here.ring.max_entries
+
     def relieve(self, channel: str) -> Coroutine[Any, Any, None] | None:
         """Something to wait for when subscribers that move are more than half a ring behind."""
         here = self._channels.get(channel)
-        if here is None or not here.subscribers:
-            return None
-        ring = here.ring
-        if here.is_sweeping_behind():
-            return self._ease(here)
-        # Looking at every lagging subscriber is worth it a few times per ring, not per receipt.
-        if here.lagging and ring.head - self._eased_at.get(channel, 0) >= max(1, ring.max_entries // 8):
-            self._eased_at[channel] = ring.head
-            if here.awaited():
-                return self._ease(here)
-        return None
-
-    async def _ease(self, channel: Channel) -> None:
-        clock = self._loop.time
-        now = clock()
-        deadline, judged = now + self.limits.patience, now
-        places = {subscriber: subscriber.cursor.index for subscriber in channel.awaited()}
-        while channel.is_sweeping_behind() or places:
-            # A look now and then: being woken by each socket that drains would cost more.
-            await asyncio.sleep(_EASE_SECONDS)
-            now = clock()
-            waiting = channel.awaited()
-            if now >= deadline:
-                for subscriber in waiting:
-                    channel.excuse(subscriber)
-                return
-            if now - judged >= _FROZEN_SECONDS:
-                judged = now
-                for subscriber in waiting:
-                    if places.get(subscriber) == subscriber.cursor.index and not subscriber.resting:
-                        channel.excuse(subscriber)
-                waiting = channel.awaited()
-                places = {subscriber: subscriber.cursor.index for subscriber in waiting}
-            elif not waiting:
-                places = {}
+        return relief(here, self.limits.patience) if here is not None and here.subscribers else None
 
     def _shrink_rings(self) -> None:
         """The largest rings give up their oldest entries, down to an equal share each."""
@@ -373,7 +340,6 @@ class Node:
         for name, since in list(self._idle_since.items()):
             if now - since >= LINGER_SECONDS:
                 del self._idle_since[name]
-                self._eased_at.pop(name, None)
                 channel = self._channels.pop(name)
                 channel.ring.release()
                 repair = self._repairs.pop(channel, None)

@@ -47,8 +47,9 @@ class Pattern:
         expression += self._literal(text[at:])
         literal += len(text) - at
         self._regex = re.compile(expression, re.DOTALL)
-        # Longest first: more literal text, then more of a pattern at all.
-        self.rank = (literal, len(names), len(text))
+        # Longest first: more literal text; of the same, the name itself before any pattern, and one
+        # that names parts before one that takes anything.
+        self.rank = (literal, literal == len(text), len(names), len(text))
 
     def _literal(self, part: str) -> str:
         if "{" in part or "}" in part:

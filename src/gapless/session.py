@@ -228,6 +228,9 @@ class Session:
                 continue
             if not self.room or size >= self.node.limits.flush_bytes:
                 subscription.channel.mark_lagging(subscription)
+                if self.room:
+                    # It has its turn in the next one: a socket that takes all this never drains.
+                    self.node.mark(subscription.channel)
                 continue
             chunk = subscription.next_chunk()
             if chunk is not None:
@@ -384,9 +387,14 @@ class Session:
             expires_at=answer.expires_at,
         )
 
-    def may(self, options: ChannelOptions, allowed: bool) -> bool:
-        """Do the options let this client do what `allowed` says clients may?"""
-        return self.grant.operator or (allowed and (bool(self.user) or options.anonymous))
+    def may(self, options: ChannelOptions, allowed: bool, anonymous: bool | None = None) -> bool:
+        """May this client do what clients may if `allowed`, and those without a user if `anonymous`?
+
+        None for the latter: as the options say of anonymous clients in general.
+        """
+        if self.grant.operator:
+            return True
+        return allowed and (bool(self.user) or (options.anonymous if anonymous is None else anonymous))
 
     def drop(self, subscription: Subscription) -> None:
         """Leave a channel: nothing of it is written after this. Idempotent."""
@@ -459,9 +467,9 @@ class Session:
         guarded = self.rules.hooks.guards("publish", name)
         seat = self.subscriptions.get(name)
         if not guarded:
-            if not self.may(options, options.client_publish):
+            if not self.may(options, options.client_publish, options.anonymous_publish):
                 raise PermissionDenied("clients may not publish to this channel")
-            if seat is None and not self.grant.operator:
+            if seat is None and not (options.outside_publish or self.grant.operator):
                 raise PermissionDenied("subscribe to the channel before publishing to it")
         info = self.member(seat.admission if seat is not None else None)
         draft = Draft(payload, info=info, delta=options.delta_publish)

@@ -14,12 +14,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gapless import ChannelOptions, Hub
 from gapless.auth.issue import issue_connection_token, issue_subscription_token
 from gapless.auth.jwks import MAX_BYTES
+from gapless.cli.serve import check_access
 from gapless.config import load
 from gapless.config_client import fetch_key_set
 from gapless.config_doors import back_ends
 from gapless.config_values import seconds
 from gapless.errors import ConfigError, Disconnect
 from gapless.proxy import StatusRule
+from gapless.transports.serve import websocket_protocol
+from gapless.transports.uvicorn import WebSocketProtocol
 
 from .conftest import Verb
 
@@ -76,6 +79,10 @@ def options(file: Path) -> ChannelOptions:
         """
     )
     return load(file).channels["chat:*"]
+
+
+def test_the_fast_path_is_what_a_server_uses_by_default() -> None:
+    assert websocket_protocol(load().ws) is WebSocketProtocol
 
 
 def test_a_namespace_becomes_the_options_of_its_channels(options: ChannelOptions) -> None:
@@ -197,7 +204,7 @@ NAMESPACE = '[[channel.namespaces]]\nname = "chat"\n'
             "2: there is no option 'ping_interval' here: write it in [limits]",
         ),
         ("client = 3", "1: [client] is a table of options, not 3"),
-        ("[client]\ntoken = 3", "2: [client.token] is a table of options, not 3"),
+        ("[client]\ntoken = 3", "2: [client.token] is a table of options"),
         ('[client]\ninsecure = "yes"', "2: insecure: input should be a valid boolean, not 'yes'"),
         (
             f'[client.token]\nhmac_secret = "{SECRET}"',
@@ -208,8 +215,8 @@ NAMESPACE = '[[channel.namespaces]]\nname = "chat"\n'
             "2: hmac_secret_key has 7 bytes, at least 32 are needed; make one with: openssl rand -hex 32",
         ),
         (
-            "[client.token]\nhmac_secret_key = 12345678",
-            "2: token.hmac_secret_key: input should be a valid string, not 12345678",
+            "[client.token]\nhmac_secret_key = 98765432",
+            "2: token.hmac_secret_key: input should be a valid string",
         ),
         (
             '[client.token]\naudience = "a"',
@@ -269,6 +276,10 @@ NAMESPACE = '[[channel.namespaces]]\nname = "chat"\n'
             "6: personal channels are open to other users here: set allow_user_limited_channels = true",
         ),
         (
+            "[client.user_personal_channel]\nenabled = true\n[channels.logs]\nhistory = 1",
+            "2: no pattern of [channels] matches personal channels as '#1'",
+        ),
+        (
             "[proxy.rpc]\ntimeout = 2",
             '1: the rpc proxy has no endpoint: write endpoint = "http://…", or remove it',
         ),
@@ -292,6 +303,10 @@ NAMESPACE = '[[channel.namespaces]]\nname = "chat"\n'
         (
             '[proxy.rpc]\nendpoint = "http://x"\nhttp_headers = ["Host"]',
             "3: the header 'Host' belongs to one request and cannot be passed on",
+        ),
+        (
+            '[proxy.rpc]\nstatic_http_headers = "Bearer hunter2"',
+            "2: rpc.static_http_headers: input should be a valid dictionary",
         ),
         (NAMESPACE + 'history_ttl = "60s"', "3: history_ttl needs history_size above 0"),
         (NAMESPACE + "force_recovery = true", "3: force_recovery needs history_size above 0"),
@@ -331,8 +346,10 @@ def test_a_mistake_is_one_line_with_its_place_and_the_fix(file: Path, text: str,
     with pytest.raises(ConfigError) as caught:
         load(file)
     (line,) = str(caught.value).splitlines()
-    assert line.startswith(f"{file}:{said}")
+    line = line.removeprefix(f"{file}:")
+    assert line.startswith(said)
     assert "hunter2" not in line
+    assert "9876" not in line
     assert SECRET not in line
 
 
@@ -349,6 +366,23 @@ def test_config_check_says_ok_or_every_mistake_with_its_line(verb: Verb, file: P
         ],
         [],
     )
+
+
+def test_the_example_of_the_documentation_is_a_configuration(file: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "config.md").read_text()
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    file.write_text(example.replace("…", SECRET))
+    settings = load(file)
+    assert settings.client.personal_namespace == "personal"
+    assert settings.channels["chat:*"].history_age == 3600.0
+
+
+def test_a_server_for_others_does_not_start_where_clients_may_do_everything(file: Path) -> None:
+    file.write_text("[client]\ninsecure = true\n")
+    with pytest.raises(ConfigError, match=r"client\.insecure lets them do everything"):
+        check_access(load(file, token=OTHER), local=False)
+    check_access(load(file, token=OTHER, insecure=True), local=False)
+    check_access(load(file), local=True)
 
 
 def test_mistakes_in_the_second_namespace_have_its_line(file: Path) -> None:

@@ -27,10 +27,21 @@ class Channel:
 
     `swept` is an index that every subscriber has reached or is marked lagging behind: how far
     the fan-out has come. `stale` says that the ring was found to be behind its stream, and that
-    no history was read since.
+    no history was read since. `looked_at` is the head when a publisher last looked for laggards.
     """
 
-    __slots__ = ("_order", "dirty", "lagging", "name", "options", "ring", "stale", "subscribers", "swept")
+    __slots__ = (
+        "_order",
+        "dirty",
+        "lagging",
+        "looked_at",
+        "name",
+        "options",
+        "ring",
+        "stale",
+        "subscribers",
+        "swept",
+    )
 
     def __init__(self, name: str, options: ChannelOptions, ring: Ring) -> None:
         self.name = name
@@ -41,6 +52,7 @@ class Channel:
         self.dirty = False
         self.stale = False
         self.swept = ring.head
+        self.looked_at = 0
         self._order: tuple[Subscriber, ...] | None = ()
 
     def add(self, subscriber: Subscriber) -> None:

@@ -22,7 +22,7 @@ SendFrame = Callable[[Any], Coroutine[Any, Any, None]]
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
 
-SLOWEST = 1e9
+SLOWEST = 32 * 1024
 """Bytes a second. A server tells of a frame when all of it was taken; a client that takes so many a
 second is slow, and does not stall."""
 
@@ -133,6 +133,7 @@ class Writer(Outbox):
         finally:
             if self._deadline is not None:
                 self._deadline.cancel()
+            self._sending = False
             self.clear()
             self.room = False
             if not self.gone.done():
