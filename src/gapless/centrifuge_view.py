@@ -19,8 +19,8 @@ JOIN_BYTES = 64 * 1024
 class CentrifugeView:
     """Pushes of one codec in one framing; by wish with joins, in delta form, or filtered by tags.
 
-    Messages are kept on the entries without framing and joined many to a frame: that costs once
-    for all who share a chunk, and clients read fewer frames.
+    Messages are kept on the entries without framing and, unless they are bare, joined many to a
+    frame: that costs once for all who share a chunk, and clients read fewer frames.
     """
 
     def __init__(
@@ -95,8 +95,9 @@ class CentrifugeView:
         return frame
 
     def join(self, channel: str, frames: list[bytes]) -> Any:
-        if len(frames) == 1:
-            return self._framing.join([self._framing.wrap(frames[0])])
+        if self._bare or len(frames) == 1:
+            # Unidirectional clients read one push a frame, or an event.
+            return self._framing.join([self._framing.wrap(frame) for frame in frames])
         groups: list[Any] = []
         begin = size = 0
         for at, frame in enumerate(frames):

@@ -1,8 +1,8 @@
 """Saying goodbye in time: streams end when the process is asked to, not when the server gives up on them.
 
 Servers wait for open responses before they end the application's lifespan, and an event stream
-never ends by itself. So a running hub listens for the signals too, closes its connections, and
-passes each signal on to whoever had it before.
+never ends by itself. So a hub that was entered listens for the signals too, closes its connections,
+and passes each signal on to whoever had it before.
 """
 
 from __future__ import annotations

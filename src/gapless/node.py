@@ -31,6 +31,9 @@ log = logging.getLogger("gapless")
 LINGER_SECONDS = 5.0
 """How long a ring outlives its last reader: a page that reloads finds it again."""
 
+CHECK_SECONDS = 1.0
+"""Between looks at what goes by time: stalls, heartbeats, what expires."""
+
 CHECKS_AT_ONCE = 1000
 """Sessions looked at before the loop has a turn."""
 
@@ -407,7 +410,7 @@ class Node:
     async def _housekeep(self) -> None:
         compared = refreshed = self._loop.time()
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(CHECK_SECONDS)
             now = self._loop.time()
             for at, session in enumerate(list(self.sessions.values()), 1):
                 self._do("a session's check", session.check, now)

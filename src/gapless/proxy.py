@@ -7,7 +7,7 @@ read, is in `backend`.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from .errors import Disconnect, Internal
 from .hooks import (
     Client,
     ConnectEvent,
+    Hook,
     PublishEvent,
     RefreshEvent,
     Replace,
@@ -31,6 +32,7 @@ from .hooks import (
 )
 from .hub import Hub
 from .model import Grant
+from .patterns import Pattern
 
 __all__ = ["Endpoint", "Proxies", "Proxy", "StatusRule"]
 
@@ -73,8 +75,9 @@ class Proxy:
             ("sub_refresh", proxies.sub_refresh, self._sub_refresh),
         )
         for event, endpoint, hook in by_pattern:
-            for pattern in endpoint.patterns if endpoint is not None else ():
-                hub.hooks.add(event, pattern, hook)
+            patterns = endpoint.patterns if endpoint is not None else ()
+            for at, pattern in enumerate(patterns):
+                hub.hooks.add(event, pattern, _once(hook, patterns[:at]))
         for endpoint in (proxies.refresh, *(endpoint for _, endpoint, _ in by_pattern)):
             if endpoint is not None:
                 hub.hooks.keep_headers(endpoint.http_headers, endpoint.emulated_headers)
@@ -106,7 +109,7 @@ class Proxy:
         info, meta = answer.json("info", "b64info"), answer.get("meta", dict)
         return Grant(info=info, expires_at=answer.expiry(), meta=meta)
 
-    async def _subscribe(self, event: SubscribeEvent, **_: str) -> Seat:
+    async def _subscribe(self, event: SubscribeEvent) -> Seat:
         endpoint = _configured(self._proxies.subscribe)
         body = {"channel": event.channel, **_payload(endpoint, event.data)}
         if event.token:
@@ -120,12 +123,12 @@ class Proxy:
             options=None if options is None or override == NO_OVERRIDE else overridden(options, override),
         )
 
-    async def _sub_refresh(self, event: RefreshEvent, **_: str) -> Seat:
+    async def _sub_refresh(self, event: RefreshEvent) -> Seat:
         endpoint = _configured(self._proxies.sub_refresh)
         answer = await self._ask(endpoint, event.client, {"channel": event.channel})
         return Seat(info=answer.fragment("info", "b64info"), expires_at=answer.expiry())
 
-    async def _publish(self, event: PublishEvent, **_: str) -> Replace:
+    async def _publish(self, event: PublishEvent) -> Replace:
         endpoint = _configured(self._proxies.publish)
         # Here null is a payload like others.
         body = {"channel": event.channel, **(_payload(endpoint, event.data) or {"data": None})}
@@ -141,7 +144,7 @@ class Proxy:
             version_epoch=answer.get("version_epoch", str),
         )
 
-    async def _rpc(self, event: RpcEvent, **_: str) -> Any:
+    async def _rpc(self, event: RpcEvent) -> Any:
         endpoint = _configured(self._proxies.rpc)
         body = {"method": event.method, **_payload(endpoint, event.data)}
         return (await self._ask(endpoint, event.client, body)).fragment("data", "b64data")
@@ -150,6 +153,17 @@ class Proxy:
         """Raises ClientError or Disconnect."""
         headers = endpoint.headers_for(client.headers, client.emulated_headers)
         return await self._backend.result(endpoint, {**_about(endpoint, client), **body}, headers)
+
+
+def _once(hook: Hook, others: Sequence[str]) -> Hook:
+    """The hook, but for what one of the other patterns has asked it already."""
+    taken = [Pattern(pattern) for pattern in others]
+
+    async def ask(event: Any, **_: str) -> Any:
+        name = event.method if isinstance(event, RpcEvent) else event.channel
+        return None if any(pattern.match(name) is not None for pattern in taken) else await hook(event)
+
+    return ask
 
 
 def _configured(endpoint: Endpoint | None) -> Endpoint:

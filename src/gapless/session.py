@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from .auth.claims import Override
@@ -50,7 +50,7 @@ from .model import Draft, Grant, Member, Position
 from .node import Node
 from .options import ChannelOptions
 from .receipt import Receipt
-from .subscription import Subscription
+from .subscription import Admission, GivenUp, Subscription
 
 log = logging.getLogger("gapless")
 
@@ -58,32 +58,8 @@ REASON_BYTES = 123
 """A close frame holds this much beside its code (RFC 6455, 5.5); a hook may have said more."""
 
 
-@dataclass(slots=True)
-class Admission:
-    """How a client was let into a channel. `options` are those of this seat; `info` is JSON bytes that
-    others see of it here, `data` JSON bytes for the reply.
-    """
-
-    options: ChannelOptions
-    info: bytes | None = None
-    data: bytes = b""
-    expires_at: float | None = None
-    """Unix seconds; None: it never expires."""
-    client_refreshes: bool = False
-    """By a token; otherwise the application's hook is asked."""
-    server_side: bool = False
-    """Was the client subscribed by the server?"""
-    from_token: bool = False
-    """Did the connection's own token or hook name this channel?"""
-
-
 Admit = Callable[[ChannelOptions], Awaitable[Admission]]
-
-
-class GivenUp(PermissionDenied):
-    """A subscription was ended by somebody else, the server perhaps, while it was being made."""
-
-    message = "the subscription was given up meanwhile"
+"""May it be in a channel with these options, and how? Raises ClientError or Disconnect."""
 
 
 class Rules:
@@ -529,15 +505,7 @@ class Session:
             self._rates = {}
         rate = self._rates.get(what)
         if rate is None:
-            limits = self.node.limits
-            per_second, burst = {
-                "commands": (limits.commands, limits.commands_burst),
-                "subscribe": (limits.subscribe_rate, limits.subscribe_burst),
-                "publish": (limits.publish_rate, limits.publish_burst),
-                "read": (limits.read_rate, limits.read_burst),
-                "errors": (limits.rejected_commands / 60.0, limits.rejected_commands),
-            }[what]
-            rate = self._rates[what] = Rate(per_second, burst)
+            rate = self._rates[what] = Rate(*self.node.limits.rate(what))
         return rate
 
     def count_error(self, error: ClientError) -> None:

@@ -104,7 +104,7 @@ class Peer:
             **how,
         )
         self.session.open()
-        self._ids = itertools.count(1)
+        self._ids = itertools.count(1001)
         self._decoded = 0
         self._said: list[Message] = []
 
@@ -116,6 +116,9 @@ class Peer:
     def closed(self) -> int | None:
         """The code that the connection was closed with."""
         return None if self.outlet.closed_with is None else self.outlet.closed_with[0]
+
+    def is_open(self) -> bool:
+        return self.outlet.closed_with is None and not self.outlet.aborted
 
     @property
     def said(self) -> list[Message]:
@@ -131,31 +134,35 @@ class Peer:
     # -- saying something
 
     async def frame(self, *commands: Message) -> None:
-        """Commands in one frame. A transport closes the connection on a Disconnect, and so does this."""
+        """Commands in one frame."""
+        await self.text(encode(self.codec, *commands))
+
+    async def text(self, frame: str | bytes) -> None:
+        """A frame as it is. A transport closes the connection on a Disconnect, and so does this."""
         try:
-            await self.session.handle(encode(self.codec, *commands))
+            await self.session.handle(frame)
         except Disconnect as disconnect:
             self.session.close(disconnect)
 
-    async def tell(self, name: str, **fields: Any) -> int:
+    async def tell(self, name: str, /, **fields: Any) -> int:
         """A command; returns its id."""
         number = next(self._ids)
         await self.frame({"id": number, name: fields})
         return number
 
-    async def ask(self, name: str, **fields: Any) -> Message:
+    async def ask(self, name: str, /, **fields: Any) -> Message:
         """A command, and its reply without the id."""
         number = await self.tell(name, **fields)
         return self.reply(number)
 
-    async def get(self, name: str, **fields: Any) -> Message:
+    async def get(self, name: str, /, **fields: Any) -> Message:
         """A command, and its result."""
         reply = await self.ask(name, **fields)
         assert list(reply) == [name], reply
         result: Message = reply[name]
         return result
 
-    async def refused(self, name: str, **fields: Any) -> int:
+    async def refused(self, name: str, /, **fields: Any) -> int:
         """A command, and the code of the error that it was answered with."""
         reply = await self.ask(name, **fields)
         assert list(reply) == ["error"], reply

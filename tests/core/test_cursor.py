@@ -84,6 +84,11 @@ class TestAdmittingAPage:
         assert lost == Lost(3, 5, Reason.TRIMMED, EPOCH)
         assert [p.offset for p in fresh] == [6, 7, 8]
 
+    def test_a_single_one_that_was_trimmed_is_lost(self) -> None:
+        fresh, lost = Cursor(EPOCH, 2).admit(page(4, 5, oldest=4))
+        assert lost == Lost(3, 3, Reason.TRIMMED, EPOCH)
+        assert [p.offset for p in fresh] == [4, 5]
+
     def test_where_nothing_is_kept_all_up_to_the_top_is_lost(self) -> None:
         cursor = Cursor(EPOCH, 2)
         fresh, lost = cursor.admit(History([], Position(9, EPOCH), 10))
@@ -145,6 +150,8 @@ class TestAdmittingAPage:
             assert lost.last in (None, oldest - 1)
         assert [p.offset for p in fresh] == list(range(began + 1, began + 1 + len(fresh)))
         assert (cursor.epoch, cursor.offset) == ("e", began + len(fresh)) or not (epoch or stood)
+        # Whatever the page holds, it brings the cursor on.
+        assert fresh or lost is not None or not whole.publications
         # Asked for again from where it now stands, nothing is lost a second time.
         assert cursor.admit(page(cursor.offset + 1, top, top=top, oldest=oldest, epoch="e"))[1] is None
 

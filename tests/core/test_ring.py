@@ -334,6 +334,49 @@ class TestChunks:
         assert ring.chunk(Chained(fresh=False), 1, 1000).data == b"2<1"
 
 
+class TestTheCommonChunk:
+    """What nearly everybody gets: up to the head, for all with its view and beginning."""
+
+    def test_is_the_one_that_was_made_last(self) -> None:
+        ring = ring_of(1, 2)
+        chunk = ring.chunk(BytesView(), 0, 1000)
+        assert ring.common is chunk
+        assert (chunk.begin, chunk.end) == (0, ring.head)
+
+    def test_is_gone_with_the_next_entry(self) -> None:
+        ring = ring_of(1)
+        ring.chunk(BytesView(), 0, 1000)
+        feed(ring, 2)
+        assert ring.common is None
+
+    def test_is_gone_when_the_ring_gives_something_up(self) -> None:
+        ring = ring_of(1, 2)
+        ring.chunk(BytesView(), 0, 1000)
+        ring.shrink(0)
+        assert ring.common is None
+
+    def test_is_none_that_ends_before_the_head(self) -> None:
+        ring = ring_of(1, 2)
+        ring.chunk(BytesView(), 0, 0)
+        assert ring.common is None
+
+    def test_is_none_that_must_not_reach_somebody(self) -> None:
+        ring = ring_of()
+        ring.append(numbered(1, exclude="me"))
+        ring.chunk(BytesView(), 0, 1000)
+        assert ring.common is None
+
+    def test_is_none_for_those_who_begin_afresh(self) -> None:
+        ring = ring_of(1)
+        ring.chunk(Chained(fresh=True), 0, 1000)
+        assert ring.common is None
+
+    def test_is_none_that_shows_nothing(self) -> None:
+        ring = ring_of("j")
+        ring.chunk(BytesView(), 0, 1000)
+        assert ring.common is None
+
+
 class Chained(BytesView):
     """Shows which publication came before."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
 from .clients import DEADLINE
+from .serving import Doors
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +77,12 @@ async def streaming(
     """Open an event stream."""
     async with browser.stream("GET", path, headers=headers) as response:
         yield EventStream(response)
+
+
+def sse(
+    opened: Doors, query: str, last_id: str | None = None, **headers: str
+) -> AbstractAsyncContextManager[EventStream]:
+    """A stream of `/sse`, resumed behind an event id as EventSource does it."""
+    if last_id is not None:
+        headers["Last-Event-ID"] = last_id
+    return streaming(opened.http, f"/sse?{query}", headers)

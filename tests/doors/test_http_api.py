@@ -164,7 +164,7 @@ async def test_without_the_credential_it_is_401_without_a_word(
 
 
 async def test_a_key_that_is_no_text_is_401_too(opened: Doors) -> None:
-    said = await opened.http.post("/api/info", json={}, headers={"X-API-Key": b"\xff\xfe\x80"})
+    said = await opened.http.post("/api/info", json={}, headers=[(b"X-API-Key", b"\xff\xfe\x80")])
     assert said.status_code == 401
 
 

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+from httpx import AsyncClient
 
-from gapless import ChannelOptions, Disconnect, Hub, Limits, PermissionDenied
+from gapless import ChannelOptions, Hub, HubApp, Limits
 
 from .clients import frozen, until
-from .events import Event, EventStream, streaming
-from .serving import Doors, doors
+from .events import Event, sse, streaming
+from .serving import doors, serve
 
 pytestmark = pytest.mark.anyio
 
 KEPT = ChannelOptions(history=1000)
-TOKEN = "9f2c61d07be84a35c1d2"
-
-
-def sse(
-    opened: Doors, query: str, last_id: str | None = None, **headers: str
-) -> AbstractAsyncContextManager[EventStream]:
-    if last_id is not None:
-        headers["Last-Event-ID"] = last_id
-    return streaming(opened.http, f"/sse?{query}", headers)
 
 
 # -- the format
@@ -325,6 +317,7 @@ async def test_a_reader_that_stalls_past_what_is_kept_gets_a_gap_event() -> None
         assert gaps
 
 
+@pytest.mark.usefixtures("often")
 async def test_a_stream_that_is_not_read_is_cut_off_and_leaves_nothing() -> None:
     options = ChannelOptions(history=2000, history_bytes=None, ring=64)
     async with doors({"logs": options}, limits=Limits(stall_timeout=0.3)) as opened:
@@ -350,6 +343,7 @@ async def test_leaving_frees_everything() -> None:
         assert opened.hub.counters.connections == 20
 
 
+@pytest.mark.usefixtures("often")
 async def test_an_idle_stream_gets_a_comment_now_and_then() -> None:
     async with doors({"logs": KEPT}, limits=Limits(heartbeat=0.1)) as opened:
         async with opened.http.stream("GET", "/sse?channel=logs") as response:
@@ -372,117 +366,37 @@ async def test_draining_ends_the_stream_properly() -> None:
         assert answer.text == "the hub is shutting down"
 
 
-# -- who may open one
-
-
-async def test_a_channel_that_is_refused_is_an_error_event_and_the_others_go_on() -> None:
-    hub = Hub(channels={"logs": KEPT, "secret": KEPT})
-
-    @hub.on_subscribe("secret")
-    def refuse(event: Any) -> None:
-        raise PermissionDenied("not for you")
-
-    async with doors(hub=hub) as opened:
-        await hub.publish("logs", 1)
-        async with sse(opened, "channel=nope&channel=secret&channel=logs") as stream:
-            unknown, secret, event = await stream.take(3)
-            assert unknown.name == secret.name == "error"
-            assert unknown.data == {
-                "type": "error",
-                "code": 102,
-                "message": "unknown channel: no pattern of this hub matches it",
-                "channel": "nope",
-            }
-            assert (secret.data["code"], secret.data["message"]) == (103, "not for you")
-            assert event.data["data"] == 1
-
-
-BAD_QUERIES = [
-    ("", "channel: name at least one, as in /sse?channel=logs"),
-    ("channel=", "channel: the name is empty"),
-    ("channel=logs&batch=1", "batch: events are not batched; leave it out"),
-    ("channel=logs&pace=x", "pace: is 0 to 60000 milliseconds, not 'x'"),
-    ("channel=logs&history=x", "history: is a whole number, 0 for none, not 'x'"),
-    ("channel=logs&since=x", "since: is CHANNEL@EPOCH:OFFSET, not 'x'"),
-    ("channel=logs&joins=x", "joins: is 1 or 0, not 'x'"),
-    ("channel=%FF", "the query cannot be read"),
-]
-
-
-async def test_a_query_that_cannot_be_meant_is_400_and_explained() -> None:
-    async with doors({"logs": KEPT}) as opened:
-        for query, message in BAD_QUERIES:
-            answer = await opened.http.get(f"/sse?{query}")
-            assert answer.status_code == 400, query
-            assert answer.text.startswith(message), answer.text
-            assert answer.headers["content-type"] == "text/plain; charset=utf-8"
-
-
-async def test_the_default_channels_are_those_of_a_stream_that_names_none() -> None:
-    async with doors({"logs": KEPT}, default_channels=("logs",)) as opened, sse(opened, "") as stream:
-        await opened.hub.publish("logs", 1)
-        assert (await stream.next()).data["channel"] == "logs"
-
-
-async def test_origins_are_checked_and_allowed_ones_get_the_headers_of_cors() -> None:
-    async with doors({"logs": KEPT}, origins=["https://a.example"]) as opened:
-        answer = await opened.http.get("/sse?channel=logs", headers={"Origin": "https://evil.example"})
-        assert answer.status_code == 403
-        assert "access-control-allow-origin" not in answer.headers
-        async with sse(opened, "channel=logs", Origin="https://a.example") as stream:
-            headers = stream.response.headers
-            assert headers["access-control-allow-origin"] == "https://a.example"
-            assert headers["access-control-allow-credentials"] == "true"
-            assert headers["vary"].lower() == "origin"
-        async with sse(opened, "channel=logs") as stream:
-            assert "access-control-allow-origin" not in stream.response.headers
-
-
-async def test_with_any_origin_allowed_credentials_are_not() -> None:
-    async with doors({"logs": KEPT}, origins=["*"]) as opened:
-        async with sse(opened, "channel=logs", Origin="https://a.example") as stream:
-            headers = stream.response.headers
-            assert headers["access-control-allow-origin"] == "https://a.example"
-            assert "access-control-allow-credentials" not in headers
-
-
-async def test_a_required_credential_is_asked_for() -> None:
-    async with doors({"logs": KEPT}, token=TOKEN, require_credential=True) as opened:
-        assert (await opened.http.get("/sse?channel=logs")).status_code == 401
-        async with sse(opened, "channel=logs", Authorization=f"Bearer {TOKEN}") as stream:
-            assert stream.response.status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("error", "status"), [(PermissionDenied(), 403), (Disconnect(3013), 503), (Disconnect(4500), 403)]
-)
-async def test_a_connect_hook_may_refuse_a_stream(error: Exception, status: int) -> None:
+async def test_behind_middleware_of_the_application_it_streams_and_is_freed_just_the_same() -> None:
     hub = Hub(channels={"logs": KEPT})
+    app = FastAPI(lifespan=hub.lifespan)
+    app.mount("/live", HubApp(hub))
+
+    @app.middleware("http")
+    async def pass_on(request: Any, call_next: Any) -> Any:
+        return await call_next(request)
+
+    async with serve(app) as address, AsyncClient(base_url=address.http("/live"), trust_env=False) as browser:
+        async with streaming(browser, "/sse?channel=logs") as stream:
+            await until(lambda: hub.stats().subscriptions == 1)
+            for n in range(100):
+                await hub.publish("logs", n)
+            assert [event.data["data"] for event in await stream.take(100)] == list(range(100))
+        await until(lambda: hub.stats().clients == 0)
+
+
+async def test_the_server_may_end_a_subscription_and_not_the_stream() -> None:
+    hub = Hub(channels={"*": KEPT})
 
     @hub.on_connect
-    async def refuse(event: Any) -> None:
-        assert event.client.transport == "sse"
-        raise error
+    async def who(event: Any) -> str:
+        return "a"
 
-    async with doors(hub=hub) as opened:
-        assert (await opened.http.get("/sse?channel=logs")).status_code == status
-
-
-async def test_other_methods_are_405_and_head_ends() -> None:
-    async with doors({"logs": KEPT}) as opened:
-        assert (await opened.http.post("/sse?channel=logs")).status_code == 405
-        answer = await opened.http.head("/sse?channel=logs")
-        assert (answer.status_code, answer.headers["content-type"]) == (
-            200,
-            "text/event-stream; charset=utf-8",
-        )
-        await opened.settled()
-        assert opened.hub.counters.connections == 0
-
-
-async def test_a_full_hub_says_503() -> None:
-    async with doors({"logs": KEPT}, limits=Limits(connections=1)) as opened:
-        async with sse(opened, "channel=logs"):
-            await until(lambda: opened.hub.stats().clients == 1)
-            answer = await opened.http.get("/sse?channel=logs")
-            assert (answer.status_code, answer.text) == (503, "the hub is full")
+    async with doors(hub=hub) as opened, sse(opened, "channel=logs&channel=events") as stream:
+        await until(lambda: hub.stats().subscriptions == 2)
+        hub.unsubscribe_client("logs", user="a")
+        event = await stream.next()
+        assert event.name == "unsubscribed"
+        assert (event.data["channel"], event.data["code"]) == ("logs", 2000)
+        await hub.publish("logs", 1)
+        await hub.publish("events", 2)
+        assert (await stream.next()).data["channel"] == "events"

@@ -122,7 +122,7 @@ async def test_a_subscribe_command_is_answered_with_history_and_its_id_once(open
         open_doors({"logs": KEPT}, limits=Limits(history_frame_bytes=4096)) as doors,
         doors.client() as client,
     ):
-        for n in range(1, 31):
+        for _ in range(30):
             await doors.hub.publish("logs", "x" * 500)
         await client.say({"type": "subscribe", "channel": "logs", "id": 1})
         frames = await client.history("logs")

@@ -346,6 +346,43 @@ async def test_mounted_in_an_application_with_the_hubs_lifespan_it_works(ws_prot
             assert [item["data"] for item in await client.live(5)] == list(range(5))
 
 
+# -- the handshake
+
+
+async def test_a_subprotocol_that_nobody_speaks_is_not_echoed(open_doors: OpenDoors) -> None:
+    async with open_doors({"logs": KEPT}) as doors:
+        reader, writer = await asyncio.open_connection("127.0.0.1", doors.address.port)
+        writer.write(handshake(doors.address.host, "/ws", "Sec-WebSocket-Protocol: soap"))
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert b"soap" not in head
+
+
+async def test_who_leaves_while_the_connect_hook_thinks_leaves_nothing(
+    open_doors: OpenDoors, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub = Hub(channels={"logs": KEPT})
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    @hub.on_connect
+    async def slow(event: Any) -> None:
+        asked.set()
+        await go_on.wait()
+
+    async with open_doors(hub=hub) as doors:
+        _, writer = await asyncio.open_connection("127.0.0.1", doors.address.port)
+        writer.write(handshake(doors.address.host, "/ws?channel=logs"))
+        await asked.wait()
+        writer.transport.abort()
+        await until(lambda: not doors.address.server.server_state.connections)
+        go_on.set()
+        await doors.settled()
+        assert hub.stats().subscriptions == 0
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR], caplog.text
+
+
 # -- the query
 
 BAD_QUERIES = [

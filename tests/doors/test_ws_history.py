@@ -278,7 +278,7 @@ async def test_recovered_and_lost_stand_in_the_first_frame_only(open_doors: Open
     async with open_doors(
         {"logs": ChannelOptions(history=60, history_bytes=None)}, limits=Limits(history_frame_bytes=4096)
     ) as doors:
-        for n in range(100):
+        for _ in range(100):
             position = await doors.hub.publish("logs", "x" * 500)
         assert position is not None
         async with doors.client(f"?channel=logs&since=logs@{position.epoch}:7") as client:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gapless import ChannelOptions, Grant, Hub
+from gapless import ChannelOptions, Grant, Hub, MemoryBroker
 
 from .clients import until
 from .conftest import OpenDoors
@@ -208,7 +208,79 @@ async def test_joins_of_a_batched_connection_keep_their_place(open_doors: OpenDo
         assert "leave" in await client.next()
 
 
-# -- the server ends a subscription's reason to be
+# -- what happens to a channel while it is read
+
+
+class _Forgetful(MemoryBroker):
+    """A memory broker that loses a channel, as a server does whose disk was replaced."""
+
+    def lose(self, channel: str) -> None:
+        self._forget(channel)
+
+
+@pytest.mark.parametrize("query", ["", "&batch=1"])
+async def test_a_new_life_of_the_stream_is_announced_and_read_from_its_beginning(
+    open_doors: OpenDoors, query: str
+) -> None:
+    broker = _Forgetful()
+    hub = Hub(broker, channels={"logs": KEPT})
+    async with open_doors(hub=hub) as doors, doors.client(f"?channel=logs{query}") as client:
+        await client.history("logs")
+        for n in range(1, 4):
+            await hub.publish("logs", n)
+        await client.live(3)
+        broker.lose("logs")
+        position = await hub.publish("logs", "new")
+        assert position is not None
+        gap = {"from": 4, "to": None, "reason": "epoch", "epoch": position.epoch}
+        assert await client.next() == {"channel": "logs", "gap": gap}
+        assert await client.next() == {"channel": "logs", "offset": 1, "data": "new"}
+        await hub.publish("logs", "newer")
+        assert await client.next() == {"channel": "logs", "offset": 2, "data": "newer"}
+
+
+async def test_a_link_to_the_broker_that_broke_is_announced_where_nothing_is_kept(
+    open_doors: OpenDoors,
+) -> None:
+    async with (
+        open_doors({"now": ChannelOptions(), "logs": KEPT}) as doors,
+        doors.client("?channel=now&channel=logs") as client,
+    ):
+        await client.take(2)
+        await doors.hub.publish("now", 1)
+        await client.live(1)
+        doors.hub.node.interrupted()
+        frame = await client.next()
+        assert (frame["channel"], frame["gap"]["reason"]) == ("now", "interrupted")
+        assert (frame["gap"]["from"], frame["gap"]["to"]) == (None, None)
+        await doors.hub.publish("now", 2)
+        await doors.hub.publish("logs", 3)
+        assert await client.take(2) == [
+            {"channel": "now", "data": 2},
+            {"channel": "logs", "offset": 1, "data": 3},
+        ]
+
+
+async def test_the_server_may_end_a_subscription_and_not_the_connection(open_doors: OpenDoors) -> None:
+    hub = Hub(channels={"*": KEPT})
+
+    @hub.on_connect
+    async def who(event: Any) -> str:
+        return "a"
+
+    async with open_doors(hub=hub) as doors, doors.client("?channel=logs&channel=events") as client:
+        await client.take(2)
+        hub.unsubscribe_client("logs", user="a")
+        assert await client.next() == {
+            "type": "unsubscribed",
+            "channel": "logs",
+            "code": 2000,
+            "reason": "server unsubscribe",
+        }
+        await hub.publish("logs", 1)
+        await hub.publish("events", 2)
+        assert (await client.next())["channel"] == "events"
+        await client.quiet()
 
 
 async def test_what_was_published_just_before_a_client_came_is_in_its_history_or_live_never_both(

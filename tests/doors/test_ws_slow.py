@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -185,6 +186,7 @@ async def test_a_history_larger_than_the_sockets_buffers_waits_for_its_reader(op
 # -- clients that never read again
 
 
+@pytest.mark.usefixtures("often")
 async def test_a_client_that_reads_nothing_is_cut_off_and_leaves_nothing(open_doors: OpenDoors) -> None:
     options = ChannelOptions(history=COUNT, history_bytes=None, ring=64)
     limits = Limits(stall_timeout=0.3)
@@ -200,8 +202,12 @@ async def test_a_client_that_reads_nothing_is_cut_off_and_leaves_nothing(open_do
             await doors.settled()
 
 
-async def test_one_large_publication_that_nobody_takes_is_a_stall_too(open_doors: OpenDoors) -> None:
+@pytest.mark.usefixtures("often")
+async def test_one_large_publication_that_nobody_takes_is_a_stall_too(
+    open_doors: OpenDoors, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The frame under way is all there is: nothing queues behind it that could tell."""
+    monkeypatch.setattr("gapless.transports.writer.SLOWEST", 1e9)
     limits = Limits(stall_timeout=0.3, server_payload_bytes=32_000_000)
     async with open_doors({"logs": ChannelOptions(ring_bytes=64_000_000)}, limits=limits) as doors:
         host = doors.address.host
@@ -211,6 +217,32 @@ async def test_one_large_publication_that_nobody_takes_is_a_stall_too(open_doors
                 await doors.hub.publish("logs", [n, "x" * 8_000_000])
             await until(lambda: doors.hub.counters.stalled == 1)
             await doors.settled()
+
+
+@pytest.mark.usefixtures("often")
+async def test_a_large_publication_that_is_taken_slowly_is_no_stall(open_doors: OpenDoors) -> None:
+    """Several times the stall timeout goes by until all of it is there."""
+    limits = Limits(stall_timeout=0.3, server_payload_bytes=32_000_000)
+    async with open_doors({"logs": ChannelOptions(ring_bytes=64_000_000)}, limits=limits) as doors:
+        host = doors.address.host
+        with frozen(host, handshake(host, "/ws?channel=logs")) as peer:
+            await until(lambda: doors.hub.stats().subscriptions == 1)
+            await doors.hub.publish("logs", "x" * 9_000_000)
+            await doors.hub.publish("logs", "the end")
+
+            def read() -> None:
+                for _ in range(20):
+                    peer.recv(65536)
+                    time.sleep(0.05)
+                last = b""
+                while b"the end" not in last:
+                    piece = peer.recv(1 << 20)
+                    assert piece, "it was cut off"
+                    last = (last + piece)[-(1 << 20) :]
+
+            await asyncio.to_thread(read)
+            assert doors.hub.counters.stalled == 0
+        await doors.settled()
 
 
 async def test_replies_that_are_not_read_end_the_connection(open_doors: OpenDoors) -> None:

@@ -22,7 +22,7 @@ DEADLINE = 10.0
 async def until(condition: Callable[[], object]) -> None:
     """Give the loop turns until something is true."""
     async with asyncio.timeout(DEADLINE):
-        while not condition():  # noqa: ASYNC110 - what is waited for knows nothing of tests
+        while not condition():
             await asyncio.sleep(0)
 
 

@@ -46,12 +46,15 @@ class FaultyBroker:
         self.unanswered: list[tuple[str, Settle, Position, bytes]] = []
         self.held = False
         """Do notifications wait on the wire until somebody delivers them?"""
+        self.subscribe_seconds = 0.0
         self.read_seconds = 0.0
         self.old_pages = False
         self.down = False
         self.slow_answers = False
         self.subscribed: set[str] = set()
         self.reads = 0
+        self.calls: list[str] = []
+        """Subscribing and unsubscribing, in order."""
         self.circles = 0
         """Times that somebody read over and over without a jump in time."""
         self._lives = 0
@@ -140,11 +143,17 @@ class FaultyBroker:
         self.stream(channel).kept.clear()
 
     async def subscribe(self, channel: str) -> None:
+        self.calls.append(f"subscribe {channel}")
         if self.down:
             raise BrokerError("the broker is down")
         self.subscribed.add(channel)
+        if self.subscribe_seconds:
+            await asyncio.sleep(self.subscribe_seconds)
 
     async def unsubscribe(self, channel: str) -> None:
+        self.calls.append(f"unsubscribe {channel}")
+        if self.subscribe_seconds:
+            await asyncio.sleep(self.subscribe_seconds)
         self.subscribed.discard(channel)
 
     def expire(self, now: float) -> None:

@@ -50,8 +50,8 @@ class Reader(Protocol):
 class Socket(Outbox):
     """An outbox with somebody who reads: one frame a turn, while he is not stalled.
 
-    `roomy` takes what does not wait at once, as a socket with a large buffer does: then there
-    is room again right after a push.
+    `eager` takes what does not wait at once, as a socket with a large buffer does: then there
+    is room again right after a push. `late` counts what was written behind the close.
     """
 
     __slots__ = (
@@ -60,6 +60,7 @@ class Socket(Outbox):
         "_received",
         "dead",
         "eager",
+        "late",
         "on_frame",
         "on_gone",
         "on_room",
@@ -72,6 +73,7 @@ class Socket(Outbox):
         self._pumping = False
         self._received: deque[str] = deque()
         self.eager = eager
+        self.late = 0
         self.stalled = False
         self.dead = False
         self.on_frame: Callable[[str], None] = _ignore
@@ -79,6 +81,7 @@ class Socket(Outbox):
         self.on_gone: Callable[[], None] = _nothing
 
     def push(self, chunk: Any, size: int) -> None:
+        self.late += self.closing is not None
         if self.eager and not self.stalled and not self.waiting:
             self._received.extend(chunk)
             self.progressed += 1
@@ -149,6 +152,8 @@ class PlainClient:
         self.closed_with: tuple[int, str] | None = None
         self.errors: list[dict[str, Any]] = []
         self.visits = 0
+        self.late = 0
+        """Writes behind a close, on all its connections: close is final."""
         self._refused = False
         self._loop = loop
         self._hub = hub
@@ -247,6 +252,7 @@ class PlainClient:
     def _gone(self) -> None:
         if self.socket is not None:
             self.closed_with = self.socket.closing
+            self.late += self.socket.late
         self.socket = self.session = None
 
     # -- what the server says

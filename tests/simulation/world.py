@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-import orjson
-
-from gapless import BrokerError, ChannelOptions, Hub, Limits, Position, Receipt
+from gapless import BrokerError, ChannelOptions, Hub, Limits, Receipt
+from gapless.core.channel import Channel
+from gapless.node import Node
 
 from .broker import FaultyBroker
 from .checker import Checker
@@ -91,6 +91,8 @@ class World:
         self.checker.assert_clean()
         assert not self.troubles, self.troubles
         assert self.hub.counters.session_errors == 0, "a task or a delivery failed; see the log"
+        late = [reader.name for reader in self.readers if isinstance(reader, PlainClient) and reader.late]
+        assert not late, f"something was written to {late} behind the close"
         assert self.broker.circles == 0, "history is read over and over, and no time passes"
 
     def heal(self) -> None:
@@ -144,9 +146,15 @@ class World:
             asyncio.set_event_loop(None)
 
 
-def payload(number: int) -> bytes:
-    return orjson.dumps(number)
+def node_of(world: World) -> Node:
+    return world.hub.node
 
 
-def at(epoch: str, offset: int) -> Position:
-    return Position(offset, epoch)
+def joined(world: World, name: str = "c") -> Channel:
+    """A hold on a channel, so that its ring is there."""
+    return world.loop.run(world.hub.node.join(name))
+
+
+def offsets(channel: Channel) -> list[int]:
+    """What its ring holds."""
+    return [entry.offset for entry in channel.ring.entries(channel.ring.first)]

@@ -7,7 +7,7 @@ Over any ASGI server a reader and one writer task do it; where the server offers
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from starlette.types import Receive, Scope, Send
@@ -148,8 +148,8 @@ class AsgiConversation:
             if talk.closed is None:
                 await talk.handle(said)
 
-    async def _send_frame(self, frame: str | bytes) -> None:
-        await self._send({"type": "websocket.send", "bytes" if self._binary else "text": frame})
+    def _send_frame(self, frame: str | bytes) -> Awaitable[None]:
+        return self._send({"type": "websocket.send", "bytes" if self._binary else "text": frame})
 
     async def _send_close(self, code: int, reason: str) -> None:
         await self._send({"type": "websocket.close", "code": code, "reason": reason})

@@ -10,14 +10,14 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from typing import Any
+from typing import Any, cast
 
 from ..core.outbox import Outbox
 from ..options import Limits
 
 log = logging.getLogger("gapless")
 
-SendFrame = Callable[[Any], Coroutine[Any, Any, None]]
+SendFrame = Callable[[Any], Awaitable[None]]
 
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
@@ -75,12 +75,13 @@ class Writer(Outbox):
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def push(self, chunk: Sequence[Any], size: int) -> None:
-        if not self._eager or self._busy or super().waiting:
+        if not self._eager or self._busy or self._frames or self.closing is not None:
             super().push(chunk, size)
             return
         send_frame = self._send_frame
         for at, frame in enumerate(chunk):
-            sending = send_frame(frame)
+            # What `flows` knows are coroutines.
+            sending = cast("Coroutine[Any, Any, None]", send_frame(frame))
             try:
                 step = sending.send(None)
             except StopIteration:

@@ -1,0 +1,175 @@
+"""Thousands of interleavings, and planted faults that must not go unnoticed in them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gapless import Disconnect
+from gapless.centrifuge_seat import Seating
+from gapless.centrifuge_session import CentrifugeSession
+from gapless.core.channel import Channel
+from gapless.core.cursor import Cursor, Lost, State
+from gapless.core.log import Ring
+from gapless.model import History, Publication
+from gapless.protocol import messages as m
+from gapless.session import Session
+from gapless.subscription import Subscription
+
+from .races import Broken, play
+
+INTERLEAVINGS = int(os.environ.get("GAPLESS_INTERLEAVINGS", "20000"))
+"""At night a hundred times as many."""
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """A broker that fails is everyday here, and each time worth a line in the log."""
+    caplog.set_level(logging.CRITICAL + 1)
+
+
+def test_no_interleaving_breaks_a_promise() -> None:
+    play(range(INTERLEAVINGS))
+
+
+# -- faults
+
+
+def live_before_the_reply(patch: pytest.MonkeyPatch) -> None:
+    answer = CentrifugeSession.answer
+
+    def late(self: CentrifugeSession, id: int, outcome: Any) -> None:  # noqa: A002
+        if isinstance(outcome, m.SubscribeResult):
+            self._loop.call_soon(lambda: self._loop.call_soon(answer, self, id, outcome))
+        else:
+            answer(self, id, outcome)
+
+    patch.setattr(CentrifugeSession, "answer", late)
+
+
+def awaits_before_the_reply(patch: pytest.MonkeyPatch) -> None:
+    take = Seating._take
+
+    async def slow(self: Seating, *args: Any, **how: Any) -> Any:
+        taken = await take(self, *args, **how)
+        await asyncio.sleep(0)
+        return taken
+
+    patch.setattr(Seating, "_take", slow)
+
+
+def keeps_the_seat_of_a_refused_subscribe(patch: pytest.MonkeyPatch) -> None:
+    drop = Session.drop
+
+    def forget(self: Session, subscription: Subscription) -> None:
+        if subscription.told or self.closed is not None:
+            drop(self, subscription)
+
+    patch.setattr(Session, "drop", forget)
+
+
+def never_asks_whether_the_seat_was_given_up(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Session, "is_current", lambda self, subscription: True)
+
+
+def speaks_of_a_channel_before_its_reply(patch: pytest.MonkeyPatch) -> None:
+    sit = Subscription.sit
+
+    def boast(self: Subscription, channel: Channel) -> None:
+        sit(self, channel)
+        self.told = True
+
+    patch.setattr(Subscription, "sit", boast)
+
+
+def answers_an_unsubscribe_before_it_leaves(patch: pytest.MonkeyPatch) -> None:
+    def hurry(self: CentrifugeSession, id: int, request: m.Unsubscribe) -> None:  # noqa: A002
+        self.answer(id, m.UnsubscribeResult())
+        seat = self.subscriptions.get(request.channel)
+        if seat is not None:
+            self._loop.call_soon(lambda: self._loop.call_soon(self.drop, seat))
+
+    patch.setattr(CentrifugeSession, "_unsubscribe", hurry)
+
+
+def begins_at_the_head(patch: pytest.MonkeyPatch) -> None:
+    def place(self: Cursor, ring: Ring, not_before: int = 0) -> bool:
+        self.stand_at_head(ring)
+        return True
+
+    patch.setattr(Cursor, "place", place)
+
+
+def takes_a_page_as_it_comes(patch: pytest.MonkeyPatch) -> None:
+    def admit(self: Cursor, page: History) -> tuple[list[Publication], Lost | None]:
+        self.epoch = page.top.epoch
+        if page.publications:
+            self.offset = page.publications[-1].offset
+        return page.publications, None
+
+    patch.setattr(Cursor, "admit", admit)
+
+
+def closes_without_leaving(patch: pytest.MonkeyPatch) -> None:
+    def end(self: Session, disconnect: Disconnect) -> None:
+        self.closed = disconnect
+        self.node.sessions.pop(self.client, None)
+
+    patch.setattr(Session, "end", end)
+
+
+def leaves_without_giving_back_its_hold(patch: pytest.MonkeyPatch) -> None:
+    def leave(self: Subscription) -> None:
+        self.cursor.state = State.CLOSED
+        if self.channel is not None:
+            self.channel.discard(self)
+            self.channel = None
+
+    patch.setattr(Subscription, "leave", leave)
+
+
+def stays_present(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Session, "_leave_presence", lambda self, name, announce: None)
+
+
+def forgets_who_had_no_turn(patch: pytest.MonkeyPatch) -> None:
+    flush = Session.flush
+
+    def forget(self: Session) -> None:
+        mark, self.node.mark = self.node.mark, lambda channel: None  # type: ignore[method-assign]
+        try:
+            flush(self)
+        finally:
+            self.node.mark = mark  # type: ignore[method-assign]
+
+    patch.setattr(Session, "flush", forget)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        live_before_the_reply,
+        awaits_before_the_reply,
+        keeps_the_seat_of_a_refused_subscribe,
+        never_asks_whether_the_seat_was_given_up,
+        speaks_of_a_channel_before_its_reply,
+        answers_an_unsubscribe_before_it_leaves,
+        begins_at_the_head,
+        takes_a_page_as_it_comes,
+        closes_without_leaving,
+        leaves_without_giving_back_its_hold,
+        stays_present,
+        forgets_who_had_no_turn,
+    ],
+)
+def test_a_planted_fault_is_seen(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    with pytest.raises(Broken):
+        play(range(5000))

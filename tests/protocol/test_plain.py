@@ -1,0 +1,210 @@
+"""The plain protocol's words: what goes out, byte for byte, and what is understood of what comes in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from gapless.model import Member, Position, Publication
+from gapless.protocol import plain
+from gapless.protocol.plain import BadCommand, Ping, Publish, Subscribe, Unsubscribe
+
+WHO = Member("c1", "42")
+
+
+# -- out
+
+
+def test_an_item_passes_the_payload_on_byte_for_byte() -> None:
+    payload = b'{"a": 1.0e5, "b":"\\u00e9"}'
+    assert plain.item(Publication(payload, 7, "e")) == b'{"offset":7,"data":' + payload + b"}"
+    assert plain.item(Publication(payload)) == b'{"data":' + payload + b"}"
+
+
+def test_an_item_shows_tags_and_who_published_beside_the_data() -> None:
+    publication = Publication(b"1", 7, "e", tags={"k": "ü"}, info=Member("c", "u", b'{"n":1}', b"[]"))
+    assert plain.item(publication).decode() == (
+        '{"offset":7,"data":1,"tags":{"k":"ü"},'
+        '"info":{"user":"u","client":"c","conn_info":{"n":1},"chan_info":[]}}'
+    )
+
+
+def test_live_and_batch_frames_name_their_channel() -> None:
+    first, second = (plain.item(Publication(b"1", n, "e")) for n in (1, 2))
+    assert plain.live('a"b', first) == b'{"channel":"a\\"b","offset":1,"data":1}'
+    assert plain.batch("logs", [first, second]) == (
+        b'{"channel":"logs","batch":[{"offset":1,"data":1},{"offset":2,"data":1}]}'
+    )
+
+
+def test_a_history_frame_says_where_the_stream_stands() -> None:
+    assert plain.history("logs", Position(3, "e"), 2, [b'{"offset":2,"data":1}'], more=True) == (
+        b'{"channel":"logs","epoch":"e","oldest":2,"head":3,"history":[{"offset":2,"data":1}],"more":true}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"recovered": True}, {"recovered": True}),
+        ({"recovered": False, "lost": (5, 9)}, {"recovered": False, "lost": {"from": 5, "to": 9}}),
+        ({"recovered": False, "lost": (5, None)}, {"recovered": False, "lost": {"from": 5, "to": None}}),
+        ({"id": 0}, {"id": 0}),
+        ({"id": "a"}, {"id": "a"}),
+        ({}, {}),
+    ],
+)
+def test_what_a_history_frame_may_say_besides(said: dict[str, Any], expected: dict[str, Any]) -> None:
+    frame = json.loads(plain.history("logs", Position(0, ""), 0, [], more=False, **said))
+    assert (
+        frame
+        == {
+            "channel": "logs",
+            "epoch": "",
+            "oldest": 0,
+            "head": 0,
+            "history": [],
+            "more": False,
+        }
+        | expected
+    )
+
+
+def test_a_gap_counts_only_what_was_counted() -> None:
+    assert plain.gap("logs", 4, 9, "trimmed", "e", 0) == (
+        b'{"channel":"logs","gap":{"from":4,"to":9,"reason":"trimmed","epoch":"e"}}'
+    )
+    assert plain.gap("now", None, None, "unnumbered", "", 5) == (
+        b'{"channel":"now","gap":{"from":null,"to":null,"reason":"unnumbered","epoch":"","count":5}}'
+    )
+
+
+def test_joins_and_leaves() -> None:
+    assert plain.joined("room", WHO) == b'{"channel":"room","join":{"user":"42","client":"c1"}}'
+    assert plain.left("room", WHO) == b'{"channel":"room","leave":{"user":"42","client":"c1"}}'
+
+
+def test_answers_carry_the_id_of_their_command() -> None:
+    assert plain.pong() == b'{"type":"pong"}'
+    assert plain.pong(0) == b'{"type":"pong","id":0}'
+    assert plain.published("a", None, None) == b'{"type":"published","channel":"a"}'
+    assert plain.published("a", Position(7, "e"), "x") == (
+        b'{"type":"published","channel":"a","epoch":"e","offset":7,"id":"x"}'
+    )
+    assert plain.unsubscribed("a", 1) == b'{"type":"unsubscribed","channel":"a","id":1}'
+    assert plain.unsubscribed("a", None, 2000, "bye") == (
+        b'{"type":"unsubscribed","channel":"a","code":2000,"reason":"bye"}'
+    )
+    assert plain.error(107, "what") == b'{"type":"error","code":107,"message":"what"}'
+    assert plain.error(102, "what", 3, "a") == (
+        b'{"type":"error","code":102,"message":"what","channel":"a","id":3}'
+    )
+
+
+# -- in
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("ping", Ping()),
+        ('{"type":"ping"}', Ping()),
+        (' {"id": 1, "type": "ping", "more": []} ', Ping(1)),
+        ('{"type":"subscribe","channel":"a"}', Subscribe("a")),
+        (
+            '{"type":"subscribe","channel":"a","history":0,"joins":true,"id":"x"}',
+            Subscribe("a", 0, None, True, "x"),
+        ),
+        ('{"type":"subscribe","channel":"a","since":"e:7"}', Subscribe("a", None, Position(7, "e"))),
+        ('{"type":"subscribe","channel":"a","since":":0"}', Subscribe("a", None, Position(0, ""))),
+        ('{"type":"unsubscribe","channel":"\\u00e9"}', Unsubscribe("é")),
+        ('{"type":"publish","channel":"a","data":null}', Publish("a", b"null")),
+        ('{"type":"publish","channel":"a","data":{"x": 1.0e5}}', Publish("a", b'{"x": 1.0e5}')),
+        ('{"type":"publish","channel":"a","data":[1,\r\n2]}', Publish("a", b"[1,2]")),
+    ],
+)
+def test_a_command_is_understood(text: str, command: plain.Command) -> None:
+    assert plain.decode(text) == command
+
+
+def test_a_bad_command_knows_the_id_and_the_channel_as_far_as_they_were_understood() -> None:
+    with pytest.raises(BadCommand) as caught:
+        plain.decode('{"id":5,"type":"publish","channel":"a"}')
+    assert (caught.value.id, caught.value.channel) == (5, "a")
+    with pytest.raises(BadCommand) as caught:
+        plain.decode('{"id":5,"type":"subscribe","channel":"a","history":-1}')
+    assert caught.value.id == 5
+    with pytest.raises(BadCommand) as caught:
+        plain.decode('{"id":-5,"type":"ping"}')
+    assert caught.value.id is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"publish","channel":"a","data":' + "[" * 70 + "]" * 70 + "}",
+        '{"type":"publish","channel":"a","data":123456789012345678901}',
+        '{"type":"publish","channel":"a","data":{"k":1,"k":2}}',
+        '{"type":"publish","channel":"a","data":Infinity}',
+        '{"type":"publish","channel":"a","data":1e999}',
+        '{"type":"publish","channel":"a","data":"\\ud800"}',
+        '{"type":"publish","channel":"a","data":"\ud800"}',
+        '{"type":"publish","channel":"a","data":1} x',
+        "\ufeff{}",
+    ],
+)
+def test_data_that_some_client_could_not_read_is_refused(text: str) -> None:
+    with pytest.raises(BadCommand):
+        plain.decode(text)
+
+
+WORDS = st.sampled_from(["ping", "subscribe", "unsubscribe", "publish", "logs", "e:7", "", "\ud800", "é"])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+SAID = st.dictionaries(
+    st.sampled_from(["type", "channel", "id", "data", "since", "history", "joins"]), VALUES
+).map(json.dumps)
+
+
+@given(st.text() | SAID | st.tuples(SAID, st.text(max_size=3)).map("".join))
+@example("ping ")
+@example("\x00")
+@example("[" * 100_000)
+def test_any_text_is_a_command_or_says_what_was_wrong_with_it(text: str) -> None:
+    try:
+        command = plain.decode(text)
+    except BadCommand as error:
+        assert error.code == 107
+        assert error.message
+        # It can be told to the client, whatever it was.
+        json.loads(plain.error(error.code, error.message, error.id, error.channel))
+    else:
+        assert isinstance(command, Ping | Subscribe | Unsubscribe | Publish)
+        json.loads(plain.pong(command.id))
+        if isinstance(command, Publish):
+            json.loads(command.payload)
+            assert b"\n" not in command.payload
+            assert b"\r" not in command.payload
+
+
+@given(st.integers(1, 2**63 - 1), st.text(), st.none() | st.dictionaries(st.text(), st.text(), max_size=3))
+def test_what_goes_out_is_json_whatever_is_in_it(offset: int, text: str, tags: dict[str, str] | None) -> None:
+    payload = json.dumps(text).encode()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return  # no such channel can be
+    piece = plain.item(Publication(payload, offset, "e", tags if _is_text(tags) else None))
+    frame = json.loads(plain.live(text, piece))
+    assert (frame["channel"], frame["offset"], frame["data"]) == (text, offset, text)
+
+
+def _is_text(tags: dict[str, str] | None) -> bool:
+    return not any(0xD800 <= ord(letter) < 0xE000 for letter in "".join(sum((tags or {}).items(), ())))
