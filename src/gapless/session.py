@@ -505,7 +505,15 @@ class Session:
             self._rates = {}
         rate = self._rates.get(what)
         if rate is None:
-            rate = self._rates[what] = Rate(*self.node.limits.rate(what))
+            limits = self.node.limits
+            per_second, burst = {
+                "commands": (limits.commands, limits.commands_burst),
+                "subscribe": (limits.subscribe_rate, limits.subscribe_burst),
+                "publish": (limits.publish_rate, limits.publish_burst),
+                "read": (limits.read_rate, limits.read_burst),
+                "errors": (limits.rejected_commands / 60.0, limits.rejected_commands),
+            }[what]
+            rate = self._rates[what] = Rate(per_second, burst)
         return rate
 
     def count_error(self, error: ClientError) -> None:

@@ -21,6 +21,31 @@ if TYPE_CHECKING:
     from .session import Admission
 
 
+@dataclass(slots=True)
+class Admission:
+    """How a client was let into a channel. `options` are those of this seat; `info` is JSON bytes that
+    others see of it here, `data` JSON bytes for the reply.
+    """
+
+    options: ChannelOptions
+    info: bytes | None = None
+    data: bytes = b""
+    expires_at: float | None = None
+    """Unix seconds; None: it never expires."""
+    client_refreshes: bool = False
+    """By a token; otherwise the application's hook is asked."""
+    server_side: bool = False
+    """Was the client subscribed by the server?"""
+    from_token: bool = False
+    """Did the connection's own token name this channel?"""
+
+
+class GivenUp(PermissionDenied):
+    """A subscription was ended by somebody else, the server perhaps, while it was being made."""
+
+    message = "the subscription was given up meanwhile"
+
+
 class Seatholder(Protocol):
     """What a subscription needs of its session."""
 

@@ -41,6 +41,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if connected is not None:
             try:
                 connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+                # asyncio leaves Nagle on where the listening socket does not name its protocol.
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             except OSError:
                 pass  # a Unix socket or a TLS pipe may not know the option; nothing depends on it
 
