@@ -33,8 +33,8 @@ from .protocol import filters
 from .protocol import messages as m
 from .protocol.centrifuge import delta_forms
 from .reception import Admitted
-from .session import Admission, Admit, GivenUp
-from .subscription import Subscription
+from .session import Admit
+from .subscription import Admission, GivenUp, Subscription
 
 if TYPE_CHECKING:
     from .centrifuge_session import CentrifugeSession

@@ -144,10 +144,8 @@ class CentrifugeSession(Session):
             await self._do(command.id, command.request)
         except Disconnect:
             raise
-        except ClientError as error:
-            self._refuse(command, error)
-        except BrokerError:
-            self._refuse(command, Internal())
+        except (ClientError, BrokerError) as error:
+            self._refuse(command, error if isinstance(error, ClientError) else Internal())
         except Exception as error:
             self.node.failed("a command", error)
             self._refuse(command, Internal())
@@ -318,7 +316,7 @@ class CentrifugeSession(Session):
         return m.PublishResult()
 
     async def _presence(self, request: m.Presence) -> m.PresenceResult:
-        await self._may_see_members(request.channel)
+        self._check_members(request.channel)
         members = await self.node.presence.members(request.channel)
         limit = self.node.limits.presence_members
         if len(members) > limit:
@@ -326,12 +324,13 @@ class CentrifugeSession(Session):
         return m.PresenceResult(members)
 
     async def _presence_stats(self, request: m.PresenceStats) -> m.PresenceStatsResult:
-        await self._may_see_members(request.channel)
+        self._check_members(request.channel)
         return m.PresenceStatsResult(*await self.node.presence.counts(request.channel))
 
-    async def _may_see_members(self, name: str) -> None:
-        self._reading(name)
+    def _check_members(self, name: str) -> None:
+        """May this client see who is in the channel? Raises ClientError or Disconnect."""
         options = self._known(name)
+        self.spend("read")
         if not options.presence:
             raise NotAvailable
         if not self.may(options, options.client_presence, options.anonymous_presence):
@@ -340,8 +339,8 @@ class CentrifugeSession(Session):
 
     async def _history(self, request: m.History) -> m.HistoryResult:
         name, since = request.channel, request.since
-        self._reading(name)
         options = self._known(name)
+        self.spend("read")
         if not options.history:
             raise NotAvailable
         if not self.may(options, options.client_history, options.anonymous_history):
@@ -361,11 +360,6 @@ class CentrifugeSession(Session):
         if since is not None and since.epoch and since.epoch != page.top.epoch:
             raise Unrecoverable
         return m.HistoryResult(page.publications, page.top.epoch, page.top.offset)
-
-    def _reading(self, name: str) -> None:
-        if not name:
-            raise Disconnect(3501, "bad request: a channel is missing")
-        self.spend("read")
 
     def _known(self, name: str) -> ChannelOptions:
         if not name:

@@ -115,6 +115,7 @@ class Node:
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._flushing = False  # what a loop that is gone had still to do, it never did
         self._pages = Pages(self.broker, self.options, self.limits, self.counters, self.spawn)
         self.page, self.read = self._pages.page, self._pages.read
         await self.presence.start(self)
@@ -147,8 +148,7 @@ class Node:
             kept.clear()
         self._pages.close()
         self._repairs.clear()
-        self.fanout = Fanout()
-        self._flushing = False
+        self.fanout = Fanout()  # a flush that is still scheduled finds nothing to do, and ends
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a task of this node: it is kept, ended with the node, and its exception is logged."""

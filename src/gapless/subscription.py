@@ -7,18 +7,19 @@ from history, does a task read on, until the cursor is in the ring again.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .core.channel import Channel
 from .core.cursor import Cursor, Lost, Reason, State
 from .core.log import Entry, View
 from .core.outbox import Outlet
-from .errors import BrokerError, Disconnect
+from .errors import BrokerError, Disconnect, PermissionDenied
 from .model import Publication
+from .options import ChannelOptions
 
 if TYPE_CHECKING:
     from .node import Node
-    from .session import Admission
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, Limits
+from gapless.model import Draft
 from gapless.protocol import delta
 from gapless.protocol.centrifuge import Codec
 
@@ -212,8 +213,6 @@ async def test_where_it_is_not_offered_it_is_not_granted(codec: Codec) -> None:
 
 
 async def test_only_what_is_published_for_it_is_patched(codec: Codec) -> None:
-    from gapless.model import Draft
-
     async with stage(codec, {"*": ChannelOptions(history=5, delta=True)}) as here:
         found, _ = await reader(here)
         for number, wanted in enumerate((True, True, False, True)):

@@ -11,6 +11,7 @@ import pytest
 from gapless import ChannelOptions, Hub, Limits
 from gapless.auth.keys import StaticKeys
 from gapless.auth.verifier import TokenRules, TokenVerifier
+from gapless.centrifuge_session import CentrifugeSession
 from gapless.hooks import RpcEvent
 from gapless.protocol.centrifuge import JSON, PROTOBUF
 
@@ -323,8 +324,6 @@ async def test_a_pong_that_nobody_asked_for_is_a_disconnect_push() -> None:
 async def test_something_unexpected_ends_the_stream_with_3004(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from gapless.centrifuge_session import CentrifugeSession
-
     async def fail(self: CentrifugeSession, command: object) -> None:
         raise ZeroDivisionError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import jwt
 import pytest
 
 from gapless import ChannelOptions, ClientError, Disconnect, Limits, SubscribeEvent
@@ -15,7 +16,7 @@ from gapless.protocol.centrifuge import Codec
 
 from .brokers import HeldBroker
 from .conftest import Clock
-from .stage import stage, ticket_for, turns
+from .stage import SECRET, stage, ticket_for, token_for, turns
 
 pytestmark = pytest.mark.anyio
 
@@ -217,8 +218,6 @@ async def test_somebody_elses_ticket_closes_with_3500(codec: Codec, of: str) -> 
 
 
 async def test_a_token_for_the_connection_is_no_ticket_and_the_reverse(codec: Codec) -> None:
-    from .stage import token_for
-
     async with stage(codec) as here:
         peer = await here.client("anna")
         assert await peer.refused("subscribe", channel="a", token=token_for("anna")) == 103
@@ -260,10 +259,6 @@ async def test_a_ticket_that_the_hub_does_not_verify_is_shown_to_the_hook(codec:
 async def test_a_ticket_overrides_recovery(
     codec: Codec, option: ChannelOptions, override: dict[str, Any], wanted: dict[str, Any]
 ) -> None:
-    import jwt
-
-    from .stage import SECRET
-
     async with stage(codec, {"*": option}) as here:
         peer = await here.client("anna")
         ticket = jwt.encode({"sub": "anna", "channel": "a", "override": override}, SECRET)
@@ -272,10 +267,6 @@ async def test_a_ticket_overrides_recovery(
 
 
 async def test_a_ticket_overrides_presence_and_joins(codec: Codec) -> None:
-    import jwt
-
-    from .stage import SECRET
-
     async with stage(codec, {"*": ChannelOptions(history=5)}) as here:
         peer = await here.client("anna")
         switches = {name: {"value": True} for name in ("join_leave", "force_push_join_leave")}

@@ -212,6 +212,12 @@ class Checker:
         if at != top and not (at is None and empty):
             self.verdict.stalled.append(f"{who} in {channel}: stands at {at}, the top is {top}")
 
+    def reaches_number(self, who: str, channel: str, number: int) -> None:
+        """The same where nothing has an offset: the newest publication was shown."""
+        counted = self._view(who, channel).counted
+        if counted != number:
+            self.verdict.stalled.append(f"{who} in {channel}: stands at {counted}, published were {number}")
+
     def position(self, who: str, channel: str) -> Position | None:
         """Where a subscriber stands, as its application knows it."""
         return self._view(who, channel).at

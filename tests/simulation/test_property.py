@@ -25,11 +25,12 @@ EXAMPLES = int(os.environ.get("GAPLESS_EXAMPLES", "300"))
 """At night a hundred times as many."""
 
 CHANNELS = ("a", "b")
+"""Kept; a third one, `n`, keeps nothing: there everything is counted instead."""
 
 WRITES = (1, 60, 10_000)
 """Bytes of one write: a publication at a time, a few, all. Limits are where bugs live."""
 
-readers = st.integers(0, 5)
+readers = st.integers(0, 7)
 anywhere = st.integers(0, 99)
 
 
@@ -57,7 +58,8 @@ class Delivery(RuleBasedStateMachine):
     ) -> None:
         options = ChannelOptions(history=history, ring=ring, on_gap=on_gap)
         limits = Limits(flush_bytes=flush_bytes, history_frame_bytes=700, slice_seconds=0.0, reads_at_once=2)
-        self.world = world = World(dict.fromkeys(CHANNELS, options), limits=limits)
+        channels = dict.fromkeys(CHANNELS, options) | {"n": ChannelOptions(ring=ring, on_gap=on_gap)}
+        self.world = world = World(channels, limits=limits)
         world.broker.read_seconds, world.broker.old_pages = read_seconds, old_pages
         world.broker.held = True
         world.plain("queued", "a", history=None)
@@ -66,6 +68,8 @@ class Delivery(RuleBasedStateMachine):
         world.plain("paced", "b", "a", pace=0.05)
         world.listener("listener", "a", history=None)
         world.listener("raised to", "a", raises=True)
+        world.plain("without history", "n")
+        world.listener("counting", "n")
         for reader in world.readers:
             world.connect(reader)
 
@@ -76,12 +80,12 @@ class Delivery(RuleBasedStateMachine):
 
     # -- publishers
 
-    @rule(channel=st.sampled_from("aaab"), count=st.integers(1, 4))
+    @rule(channel=st.sampled_from("aaabn"), count=st.integers(1, 4))
     def publish(self, channel: str, count: int) -> None:
         for _ in range(count):
             self.here.publish(channel)
 
-    @rule(channel=st.sampled_from("aaab"), count=st.integers(1, 8))
+    @rule(channel=st.sampled_from("aaabn"), count=st.integers(1, 8))
     def publish_and_deliver(self, channel: str, count: int) -> None:
         self.publish(channel, count)
         self.here.broker.deliver_all()
