@@ -212,6 +212,8 @@ class Session:
             if chunk is not None:
                 chunks.append(chunk)
                 size += chunk[1]
+        if self.closed is not None:
+            return  # one of them ended the connection; nothing follows its last word
         if len(chunks) == 1:
             self.push(*chunks[0])
         elif chunks:

@@ -61,7 +61,7 @@ class FakeHub:
         self.forget()
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
-        config = uvicorn.Config(self._app(), ws="websockets-sansio", lifespan="off", log_level="critical")
+        config = uvicorn.Config(self._app(), ws="websockets-sansio", lifespan="off", log_config=None)
         self._server = uvicorn.Server(config)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, name="fake hub", daemon=True)

@@ -21,24 +21,28 @@ class HeldBroker(MemoryBroker):
         super().__init__()
         self._gate = asyncio.Event()
         self._gate.set()
+        self._held: str | None = None
         self.reads_early = False
         self.fails = False
         self.waiting = 0
 
-    def hold(self) -> None:
+    def hold(self, channel: str | None = None) -> None:
+        """Those of one channel, or all."""
+        self._held = channel
         self._gate.clear()
 
     def release(self) -> None:
         self._gate.set()
 
-    async def history(self, *args: Any, **how: Any) -> History:
-        page = await super().history(*args, **how) if self.reads_early else None
-        self.waiting += 1
-        await self._gate.wait()
-        self.waiting -= 1
+    async def history(self, channel: str, *args: Any, **how: Any) -> History:
+        page = await super().history(channel, *args, **how) if self.reads_early else None
+        if self._held in (None, channel):
+            self.waiting += 1
+            await self._gate.wait()
+            self.waiting -= 1
         if self.fails:
             raise BrokerError("as the test wants it")
-        return page or await super().history(*args, **how)
+        return page or await super().history(channel, *args, **how)
 
     def forget(self, channel: str) -> None:
         """Begin the channel's stream anew, as after a restart."""

@@ -65,7 +65,7 @@ class Story:
         broker.delays = (chance.choice(waits) for _ in itertools.count())
         broker.losses = (chance.random() < misses for _ in itertools.count())
         for racer in self.racers:
-            mine = chance.sample(self.channels, chance.choice((0, 0, 1)))
+            mine = chance.sample(self.channels, chance.choice((0, 0, 1, 2)))
             racer.say("connect", data={"channels": mine})
         for _ in range(chance.randint(6, 16)):
             step = chance.choice(STEPS)

@@ -99,11 +99,14 @@ async def test_a_client_that_comes_back_recovers_them_in_connect(codec: Codec) -
         assert "recovered" not in reply["subs"]["b"]
 
 
-async def test_a_channel_that_is_unsubscribed_while_connecting_is_not_in_the_reply(codec: Codec) -> None:
+@pytest.mark.parametrize("held", ["a", "b"])
+async def test_a_channel_that_is_unsubscribed_while_connecting_is_not_in_the_reply(
+    codec: Codec, held: str
+) -> None:
     broker = HeldBroker()
     async with stage(codec, {"*": MEMBERS}, broker=broker) as here:
         peer = here.peer()
-        broker.hold()
+        broker.hold(held)
         task = asyncio.create_task(peer.get("connect", token=token_for("anna", channels=["a", "b"])))
         await turns()
         here.hub.unsubscribe_client("a", user="anna")
@@ -126,6 +129,7 @@ async def test_a_disconnect_while_connecting_ends_it_all(codec: Codec) -> None:
         await task
         await turns()
         assert (peer.said, peer.closed) == ([], 3503)
+        assert [channel.name for channel in here.hub.node.channels()] == ["a"], "b was not begun"
         here.nothing_left()
 
 

@@ -170,11 +170,14 @@ async def test_an_answer_that_never_ends_is_given_up_at_the_deadline(codec: Code
             assert peer.closed is None
 
 
-async def test_an_answer_without_end_is_not_read_to_its_end(codec: Codec) -> None:
+async def test_an_answer_without_end_is_not_read_to_its_end(
+    codec: Codec, caplog: pytest.LogCaptureFixture
+) -> None:
     async with back_end() as back:
         back.answers["/rpc"] = Slow(b" " * (ANSWER_BYTES // 4))
         async with proxied(codec, Proxies(rpc=back.at("/rpc"))) as here:
             assert await (await here.client()).ask("rpc", method="m") == INTERNAL
+            assert f"answered more than {ANSWER_BYTES} bytes" in caplog.text
 
 
 async def test_nobody_at_home_is_error_100(codec: Codec) -> None:

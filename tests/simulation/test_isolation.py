@@ -183,7 +183,6 @@ class TestTheFlush:
             world.reaches("client", channel)
         world.check()
 
-    @pytest.mark.xfail(strict=True, reason="Session.flush pushes what it had collected before the close")
     def test_a_connection_that_is_closed_in_the_middle_of_it_is_written_to_no_more(
         self, world: World
     ) -> None:
