@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -20,12 +21,12 @@ OPTIONS = ChannelOptions(history=100, ring=8, delta=True, delta_publish=True)
 
 
 def document(number: int) -> dict[str, Any]:
-    """Much in common with the next, and letters of more than one byte."""
-    return {
-        "number": number,
-        "common": "gehört zu allen Veröffentlichungen – " * 5,
-        "square": number * number,
-    }
+    """Much in common with its neighbours, at another place in each, and letters of more than one byte.
+
+    So a patch is of no use upon any other than the one it was made for.
+    """
+    recent = [hashlib.sha256(b"%d" % n).hexdigest() + "–ü" for n in range(number, number + 4)]
+    return {"number": number, "recent": recent}
 
 
 class Reader:

@@ -17,7 +17,7 @@ from gapless.protocol.centrifuge import JSON, PROTOBUF
 
 from ..doors.clients import until
 from ..doors.serving import doors
-from .stage import SECRET, token_for
+from .stage import SECRET, token_for, turns
 from .streams import TYPES, Stream, stream
 from .wire import encode
 
@@ -289,6 +289,7 @@ async def test_an_expired_token_is_an_error_and_what_follows_it_is_ignored(door:
     first = [{"id": 1, "connect": {"token": token}}, {"id": 2, "subscribe": {"channel": "a"}}]
     async with doors(OPEN, tokens=verifier()) as here, stream(here, first=first, **door) as opened:
         assert (await opened.next())["error"]["code"] == 109
+        await turns(50)
         (session,) = here.hub.node.sessions.values()
         session.check(asyncio.get_running_loop().time() + 10.0)
         assert await opened.to_the_end() == [{"push": {"disconnect": {"code": 3502, "reason": "stale"}}}]

@@ -170,3 +170,16 @@ async def test_a_client_that_accepts_no_byte_is_cut_off(codec: Codec) -> None:
         assert peer.outlet.aborted
         assert here.hub.counters.stalled == 1
         here.nothing_left()
+
+
+async def test_a_channel_that_had_no_room_in_a_write_is_in_the_next(codec: Codec) -> None:
+    async with stage(codec, limits=Limits(flush_bytes=200)) as here:
+        peer = await here.client()
+        for channel in ("a", "b", "c"):
+            await peer.get("subscribe", channel=channel)
+        peer.stall()
+        for channel in ("a", "b", "c"):
+            await here.publish(channel, "x" * 300)
+        peer.drain()  # and it never drains again: this socket takes all that is written
+        await turns()
+        assert [push["channel"] for push in peer.pushes] == ["a", "b", "c"]

@@ -64,7 +64,7 @@ class Delivery(RuleBasedStateMachine):
         world.broker.held = True
         world.plain("queued", "a", history=None)
         world.plain("eager", "a", eager=True, history=0)
-        world.plain("crowded", "a", "b", batch=True, eager=True, history=2)
+        world.plain("crowded", "a", "b", "n", batch=True, eager=True, history=2)
         world.plain("paced", "b", "a", pace=0.05)
         world.listener("listener", "a", history=None)
         world.listener("raised to", "a", raises=True)
