@@ -350,7 +350,7 @@ class CentrifugeSession(Session):
             raise BadRequest("reverse needs since.offset above 0")
         cap = self.node.limits.history_publications
         limit = cap if request.limit < 0 else min(request.limit, cap)
-        page = await self.node.page(
+        page = await self.node.read(
             name,
             after=None if since is None else since.offset,
             limit=limit,
