@@ -13,6 +13,19 @@ SEND_BYTES = 16 * 1024
 """Handed to one ASGI send of a stream; a larger single frame goes alone."""
 
 
+def stream_bodies(frames: list[bytes]) -> list[bytes]:
+    """Bodies of about `SEND_BYTES`: one `send` each, and progress is seen after each."""
+    bodies: list[bytes] = []
+    begin = size = 0
+    for at, frame in enumerate(frames):
+        if size and size + len(frame) > SEND_BYTES:
+            bodies.append(b"".join(frames[begin:at]))
+            begin, size = at, 0
+        size += len(frame)
+    bodies.append(b"".join(frames[begin:]))
+    return bodies
+
+
 class Framing(Protocol):
     """What a transport makes of messages: frames that it can write, and joins of them."""
 
@@ -111,16 +124,7 @@ class SseView(SteadyView):
         return frame
 
     def join(self, channel: str, frames: list[bytes]) -> list[bytes]:
-        """Bodies of about `SEND_BYTES`: one `send` each, and progress is seen after each."""
-        bodies: list[bytes] = []
-        begin = size = 0
-        for at, frame in enumerate(frames):
-            if size and size + len(frame) > SEND_BYTES:
-                bodies.append(b"".join(frames[begin:at]))
-                begin, size = at, 0
-            size += len(frame)
-        bodies.append(b"".join(frames[begin:]))
-        return bodies
+        return stream_bodies(frames)
 
 
 def _message(channel: str, entry: Entry) -> bytes:

@@ -21,6 +21,7 @@ from ..protocol import messages as m
 from ..protocol import sse
 from ..protocol.centrifuge import JSON, PROTOBUF, Codec
 from ..reception import Handshake, Reception
+from ..views import stream_bodies
 from .centrifuge import connect_bare, handshake_of, new_secret
 from .guard import Guard, Refused, Request
 from .http import JSON_TYPE, BadRequestBody, content_type, read_body
@@ -30,7 +31,6 @@ from .writer import Writer, flows, log_lost
 
 BINARY_TYPE = "application/octet-stream"
 CONNECT_BYTES = 64 * 1024
-SEND_BYTES = 16 * 1024
 
 _STREAM_HEADERS = [
     (b"cache-control", b"private, no-cache, no-store, must-revalidate, max-age=0"),
@@ -50,16 +50,7 @@ class StreamFraming:
         return self._wrap(message)
 
     def join(self, frames: list[bytes]) -> list[bytes]:
-        """Bodies of about `SEND_BYTES`: one `send` each."""
-        bodies: list[bytes] = []
-        begin = size = 0
-        for at, frame in enumerate(frames):
-            if size and size + len(frame) > SEND_BYTES:
-                bodies.append(b"".join(frames[begin:at]))
-                begin, size = at, 0
-            size += len(frame)
-        bodies.append(b"".join(frames[begin:]))
-        return bodies
+        return stream_bodies(frames)
 
     def concat(self, chunks: list[Any]) -> list[bytes]:
         return [body for chunk in chunks for body in chunk]
