@@ -27,7 +27,7 @@ from .errors import (
     Unrecoverable,
 )
 from .hooks import RefreshEvent, Seat
-from .model import History, Position, Publication
+from .model import History, Position, Publication, shown
 from .options import ChannelOptions
 from .protocol import filters
 from .protocol import messages as m
@@ -309,7 +309,7 @@ class Seating:
             ttl=ttl,
             recoverable=recoverable,
             epoch=position.epoch,
-            publications=list(delta_forms(publications)) if delta else publications,
+            publications=delta_forms(publications) if delta else publications,
             recovered=recovered,
             offset=offset,
             positioned=recoverable,
@@ -342,7 +342,7 @@ class Seating:
         page = await self._page(seat.name, request.offset, node.limits.recovery_bytes)
         fresh, lost = cursor.admit(page)
         if lost is None:
-            return page.top, [p for p in fresh if p.exclude != self._session.client], True
+            return page.top, shown(fresh, self._session.client), True
         cursor.epoch, cursor.offset = page.top.epoch, page.top.offset
         return page.top, [], False
 

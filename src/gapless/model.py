@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 _POSITION = re.compile(r"([0-9A-Za-z_\-]{0,64}):(0|[1-9][0-9]{0,18})", re.ASCII)
 
+
+T = TypeVar("T")
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -81,6 +83,32 @@ class Publication(NamedTuple):
     def position(self) -> Position:
         """The position right after this publication."""
         return Position(self.offset, self.epoch)
+
+
+class Run(list[T]):
+    """Publications that were read together, and what protocols made of them.
+
+    Encoded once for all who missed the same: thousands do when they come back at the same time.
+    Nobody changes it. `encoded` is by whatever names the form.
+    """
+
+    __slots__ = ("encoded",)
+
+    def __init__(self, publications: Iterable[T]) -> None:
+        super().__init__(publications)
+        self.encoded: dict[Hashable, Any] = {}
+
+
+def shown(publications: list[Publication], client: str) -> list[Publication]:
+    """Those that a client gets to see; where that is all of them, the very list."""
+    if isinstance(publications, Run):
+        excluded = publications.encoded.get("excluded")
+        if excluded is None:
+            excluded = frozenset(publication.exclude for publication in publications)
+            publications.encoded["excluded"] = excluded
+        if client not in excluded:
+            return publications
+    return [publication for publication in publications if publication.exclude != client]
 
 
 class History(NamedTuple):

@@ -55,6 +55,8 @@ class Pages:
         Raises:
             BrokerError: the broker failed, or did not answer in `Limits.broker_seconds`.
         """
+        if self._broker.immediate:
+            return await self.read(channel, after=after, limit=limit, max_bytes=max_bytes, reverse=reverse)
         key = (channel, after, limit, max_bytes, reverse)
         flight = self._flights.get(key)
         if flight is None:
@@ -97,15 +99,15 @@ class Pages:
             BrokerError: the broker failed, or did not answer in `Limits.broker_seconds`.
         """
         self._counters.history_reads += 1
+        read, options = self._broker.history, self._options(channel)
         try:
+            if self._broker.immediate:
+                return await read(
+                    channel, options, after=after, limit=limit, max_bytes=max_bytes, reverse=reverse
+                )
             async with self._slots, asyncio.timeout(self._limits.broker_seconds):
-                return await self._broker.history(
-                    channel,
-                    self._options(channel),
-                    after=after,
-                    limit=limit,
-                    max_bytes=max_bytes,
-                    reverse=reverse,
+                return await read(
+                    channel, options, after=after, limit=limit, max_bytes=max_bytes, reverse=reverse
                 )
         except BrokerError:
             raise

@@ -11,7 +11,7 @@ from .core.log import View
 from .core.outbox import Outlet
 from .errors import UNSUBSCRIBE_REASONS, BrokerError, ClientError, Disconnect, Internal, UnknownChannel
 from .hooks import Client
-from .model import Grant, History, Position, Publication
+from .model import Grant, History, Position, Publication, Run, shown
 from .node import Node
 from .options import Limits
 from .protocol import plain
@@ -186,7 +186,7 @@ class Replay:
             await session.until_room()
             self._check_current()
             self._write(
-                History([], Position(0, ""), 0), [], more=False, recovered=_nothing(command), id=command.id
+                History([], Position(0, ""), 0), b"", more=False, recovered=_nothing(command), id=command.id
             )
             self._go_live()
             return
@@ -240,20 +240,24 @@ class Replay:
         size = node.limits.history_frame_bytes * 3 // 4
         return await node.page(self._subscription.name, after=after, max_bytes=size, limit=2048)
 
-    def _fit(self, publications: list[Publication]) -> list[bytes]:
+    def _fit(self, publications: list[Publication]) -> bytes:
         """As many of them as one frame holds, encoded; the cursor then stands behind the last of these."""
         room = self._session.node.limits.history_frame_bytes - HEAD_BYTES
+        publications = shown(publications, self._session.client)
+        encoded = publications.encoded if isinstance(publications, Run) else {}
+        if "plain" in encoded:
+            known: bytes = encoded["plain"]
+            return known
         items: list[bytes] = []
         for publication in publications:
-            if publication.exclude == self._session.client:
-                continue
             item = plain.item(publication)
             room -= len(item) + 1
             if items and room < 0:
                 self._cursor.offset = publication.offset - 1
-                break
+                return b",".join(items)
             items.append(item)
-        return items
+        encoded["plain"] = body = b",".join(items)  # they all fit, and do so for everybody
+        return body
 
     async def _go_on(self, goal: int) -> None:
         session, cursor = self._session, self._cursor
@@ -290,7 +294,7 @@ class Replay:
     def _write(
         self,
         page: History,
-        items: list[bytes],
+        items: bytes,
         *,
         more: bool,
         recovered: bool | None = None,

@@ -17,6 +17,8 @@ class HeldBroker(MemoryBroker):
     `reads_early`, when it was asked for, as by one whose answer is slow to arrive.
     """
 
+    immediate = False
+
     def __init__(self) -> None:
         super().__init__()
         self._gate = asyncio.Event()

@@ -31,6 +31,8 @@ class RacingBroker(MemoryBroker):
     Its notifications may be lost, and subscribing takes its time.
     """
 
+    immediate = False
+
     def __init__(self) -> None:
         super().__init__(LIMITS)
         self.delays: Iterator[int] = itertools.repeat(0)

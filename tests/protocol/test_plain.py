@@ -42,7 +42,7 @@ def test_live_and_batch_frames_name_their_channel() -> None:
 
 
 def test_a_history_frame_says_where_the_stream_stands() -> None:
-    assert plain.history("logs", Position(3, "e"), 2, [b'{"offset":2,"data":1}'], more=True) == (
+    assert plain.history("logs", Position(3, "e"), 2, b'{"offset":2,"data":1}', more=True) == (
         b'{"channel":"logs","epoch":"e","oldest":2,"head":3,"history":[{"offset":2,"data":1}],"more":true}'
     )
 
@@ -59,7 +59,7 @@ def test_a_history_frame_says_where_the_stream_stands() -> None:
     ],
 )
 def test_what_a_history_frame_may_say_besides(said: dict[str, Any], expected: dict[str, Any]) -> None:
-    frame = json.loads(plain.history("logs", Position(0, ""), 0, [], more=False, **said))
+    frame = json.loads(plain.history("logs", Position(0, ""), 0, b"", more=False, **said))
     assert (
         frame
         == {

@@ -39,6 +39,8 @@ class FaultyBroker:
     acknowledgements on `unanswered`.
     """
 
+    immediate = False
+
     def __init__(self, checker: Checker) -> None:
         self.checker = checker
         self.streams: dict[str, Stream] = {}

@@ -45,6 +45,9 @@ class Settle(Protocol):
 class Broker(Protocol):
     """Stores publications and notifies who subscribed."""
 
+    immediate: bool
+    """Does reading history never wait? Such reads need no deadline and no turn, and are not shared."""
+
     async def start(self, sink: Sink) -> None:
         """Connect and begin to notify. Raises BrokerError."""
 

@@ -9,17 +9,20 @@ from __future__ import annotations
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from ..core.presence import Presence
 from ..core.window import Window
 from ..errors import BrokerError
-from ..model import Draft, History, Member, Position, Publication
+from ..model import Draft, History, Member, Position, Publication, Run
 from ..options import ChannelOptions, Limits
 from .base import Settle, Sink
 
 PUBLICATION_OVERHEAD = 300
 """Bytes that a kept publication costs beside its payload."""
+
+RECENT_PAGES = 8
+"""Pages kept beside the streams, with what protocols made of them."""
 
 STREAM_OVERHEAD = 1_000
 """Bytes that a stream costs beside its publications."""
@@ -52,6 +55,11 @@ class _Stream:
     @property
     def oldest(self) -> int:
         return self.top - len(self.kept) + 1
+
+    @property
+    def stamp(self) -> Hashable:
+        """Differs whenever a page may."""
+        return self.epoch, self.top, len(self.kept)
 
     def append(self, publication: Publication) -> None:
         self.top = publication.offset
@@ -111,6 +119,24 @@ class _Stream:
         return found
 
 
+class _Recent:
+    """The last few pages, while they are true: whoever comes back in a storm reads the same ones."""
+
+    __slots__ = ("_pages",)
+
+    def __init__(self) -> None:
+        self._pages: OrderedDict[Hashable, tuple[Hashable, Run[Publication]]] = OrderedDict()
+
+    def get(self, key: Hashable, stamp: Hashable) -> Run[Publication] | None:
+        found = self._pages.get(key)
+        return found[1] if found is not None and found[0] == stamp else None
+
+    def put(self, key: Hashable, stamp: Hashable, run: Run[Publication]) -> None:
+        self._pages[key] = stamp, run
+        if len(self._pages) > RECENT_PAGES:
+            self._pages.popitem(last=False)
+
+
 class MemoryBroker:
     """Streams and presence in this process. Nothing survives it; clients are told by a new epoch.
 
@@ -118,6 +144,8 @@ class MemoryBroker:
     longest are forgotten whole; when every channel is in use, publishing fails with BrokerError.
     `evicted` counts the channels forgotten that way, `refused` the publications that failed.
     """
+
+    immediate = True
 
     def __init__(self, limits: Limits | None = None, *, now: Callable[[], float] = time.time) -> None:
         self._limits = limits or Limits()
@@ -127,6 +155,7 @@ class MemoryBroker:
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
         self._subscribed: set[str] = set()
         self._keys: OrderedDict[tuple[str, str], tuple[float, Position | None]] = OrderedDict()
+        self._recent = _Recent()
         self._bytes = 0
         self.evicted = 0
         self.refused = 0
@@ -198,7 +227,14 @@ class MemoryBroker:
         before = stream.bytes
         stream.trim(now)
         self._bytes += stream.bytes - before
-        return History(stream.page(after, limit, max_bytes, reverse), stream.position, stream.oldest)
+        if limit == 0:
+            return History([], stream.position, stream.oldest)
+        key = (channel, after, limit, max_bytes, reverse)
+        run = self._recent.get(key, stream.stamp)
+        if run is None:
+            run = Run(stream.page(after, limit, max_bytes, reverse))
+            self._recent.put(key, stream.stamp, run)
+        return History(run, stream.position, stream.oldest)
 
     def kept(self, channel: str) -> list[Publication]:
         """What a channel keeps now, oldest first, without touching it."""

@@ -179,7 +179,9 @@ class Cursor:
         elif oldest > self.offset + 1:
             lost = Lost(self.offset + 1, oldest - 1, Reason.TRIMMED, self.epoch)
             self.offset = oldest - 1
-        fresh = [publication for publication in page.publications if publication.offset > self.offset]
+        fresh = page.publications
+        if fresh and fresh[0].offset <= self.offset:
+            fresh = [publication for publication in fresh if publication.offset > self.offset]
         if fresh and fresh[0].offset != self.offset + 1:
             # The page was read for another place than the one we just moved to. Read again.
             return [], lost

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Final
 
-from ..model import Publication
+from ..model import Publication, Run
 from . import delta
 from .codec import Codec
 from .json_codec import JsonCodec
@@ -44,9 +43,16 @@ def delta_form(publication: Publication, base: Publication | None) -> DeltaForm:
     return DeltaForm(publication, patch)
 
 
-def delta_forms(publications: Iterable[Publication]) -> Iterator[DeltaForm]:
+def delta_forms(publications: list[Publication]) -> list[DeltaForm]:
     """The publications of a recovery reply: the first whole, then each upon its neighbour."""
-    base = None
-    for publication in publications:
-        yield delta_form(publication, base)
-        base = publication
+    if not isinstance(publications, Run):
+        return _delta_forms(publications)
+    if "delta" not in publications.encoded:
+        publications.encoded["delta"] = Run(_delta_forms(publications))
+    forms: Run[DeltaForm] = publications.encoded["delta"]
+    return forms
+
+
+def _delta_forms(publications: list[Publication]) -> list[DeltaForm]:
+    bases = [None, *publications]
+    return [delta_form(publication, base) for publication, base in zip(publications, bases, strict=False)]

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import orjson
 
+from ..model import Run
 from ..options import Limits
 from . import strict
 from .codec import (
@@ -241,13 +242,19 @@ def _publication(sent: Sent) -> bytes:
     return b"".join(parts)
 
 
+def _shared(kind: Many, run: Run[Any]) -> orjson.Fragment:
+    if "json" not in run.encoded:
+        run.encoded["json"] = orjson.dumps([_json(kind.of, part) for part in run])
+    return orjson.Fragment(run.encoded["json"])
+
+
 def _json(kind: Kind, value: Any) -> Any:
     if kind is PUBLICATION:
         return orjson.Fragment(_publication(value))
     if isinstance(kind, Shape):
         return _plain(kind, value)
     if isinstance(kind, Many):
-        return [_json(kind.of, part) for part in value]
+        return _shared(kind, value) if isinstance(value, Run) else [_json(kind.of, part) for part in value]
     if isinstance(kind, Map):
         return {key: _json(kind.of, part) for key, part in value.items()}
     if kind is not Scalar.BYTES:

@@ -58,14 +58,17 @@ def history(
     channel: str,
     position: Position,
     oldest: int,
-    items: list[bytes],
+    items: bytes,
     *,
     more: bool,
     recovered: bool | None = None,
     lost: tuple[int | None, int | None] | None = None,
     id: Any = None,  # noqa: A002 - the wire's word
 ) -> bytes:
-    """A history frame. `recovered`, `lost` and `id` stand in the first one only."""
+    """A history frame around items with commas between them.
+
+    `recovered`, `lost` and `id` stand in the first one only.
+    """
     head = b'{"channel":%b,"epoch":%b,"oldest":%d,"head":%d' % (
         _text(channel),
         _text(position.epoch),
@@ -78,7 +81,7 @@ def history(
         head += b',"recovered":true' if recovered else b',"recovered":false'
     if lost is not None:
         head += b',"lost":' + orjson.dumps({"from": lost[0], "to": lost[1]})
-    return b'%b,"history":[%b],"more":%b}' % (head, b",".join(items), b"true" if more else b"false")
+    return b'%b,"history":[%b],"more":%b}' % (head, items, b"true" if more else b"false")
 
 
 def gap(channel: str, first: int | None, last: int | None, reason: str, epoch: str, missed: int) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError
 
+from ..model import Run
 from ..options import Limits
 from . import client_pb2, strict
 from .codec import (
@@ -179,6 +180,21 @@ def _fill_field(encoded: Any, name: str, kind: Kind, value: Any) -> None:
     elif isinstance(kind, Map):
         for key, part in value.items():
             _fill(target[key], kind.of, part)
+    elif isinstance(value, Run):
+        # Parsing what was encoded before takes a fraction of filling it in again.
+        encoded.MergeFromString(_shared(type(encoded), name, kind.of, value))
     else:
         for part in value:
             _fill(target.add(), kind.of, part)
+
+
+def _shared(message: type[Any], name: str, kind: Shape, run: Run[Any]) -> bytes:
+    """A message that holds nothing but this field, as bytes."""
+    key = ("protobuf", message.__name__, name)
+    if key not in run.encoded:
+        alone = message()
+        for part in run:
+            _fill(getattr(alone, name).add(), kind, part)
+        run.encoded[key] = alone.SerializeToString()
+    found: bytes = run.encoded[key]
+    return found
