@@ -194,3 +194,10 @@ async def test_presence_of_somebody_who_was_thrown_out_while_joining_is_gone_too
         await until(lambda: not doors.hub.node.members)
         for n in range(100):
             assert await doors.hub.presence(f"room:{n}") == {}
+
+
+async def test_an_idle_connection_has_no_task_that_writes(open_doors: OpenDoors) -> None:
+    async with open_doors({"room": ROOM}) as doors, doors.client("?channel=room") as client:
+        await client.history("room")
+        await client.quiet()
+        await until(lambda: not [task for task in asyncio.all_tasks() if "Writer" in repr(task.get_coro())])

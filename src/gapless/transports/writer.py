@@ -28,24 +28,25 @@ second is slow, and does not stall."""
 
 
 class Writer(Outbox):
-    """An outbox with the task that empties it.
+    """An outbox, and a task that empties it while there is something in it.
 
     `send_frame` sends one frame, `send_close` says goodbye. `on_room` is called when pushes may
     go on, `on_lost` once when the connection is found broken. With `eager` (see `flows`) a push
-    into an empty outbox is sent at once, and the task is only woken for what does not fit.
+    into an empty outbox is sent at once, and only what does not fit needs the task.
     """
 
     __slots__ = (
         "_before",
+        "_closed",
         "_deadline",
         "_due",
         "_eager",
+        "_loop",
         "_send_close",
         "_send_frame",
         "_sending",
         "_task",
         "_unfinished",
-        "_waiter",
         "gone",
         "on_lost",
         "on_room",
@@ -67,12 +68,13 @@ class Writer(Outbox):
         self._before = 0
         self._due = 0.0
         self._unfinished: Unfinished | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closed = False
         self._deadline: asyncio.TimerHandle | None = None
-        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.gone: asyncio.Future[None] = self._loop.create_future()
         self.on_room: Callable[[], None] = _nothing
         self.on_lost: Callable[[Exception], None] = _ignore
-        self._task = asyncio.get_running_loop().create_task(self._run())
 
     def push(self, chunk: Sequence[Any], size: int) -> None:
         if not self._eager or self._busy or self._frames or self.closing is not None:
@@ -100,45 +102,57 @@ class Writer(Outbox):
 
     def _expect(self, size: int) -> None:
         """A frame is under way. Servers wait with one for what is left of the one before it."""
-        self._due = asyncio.get_running_loop().time() + (self._before + size) / SLOWEST
+        self._due = self._loop.time() + (self._before + size) / SLOWEST
         self._before = size
 
     def _broken(self, error: Exception) -> None:
-        self.clear()
-        self.room = False
-        self._task.cancel()
+        self._give_up()
         self.on_lost(error)
 
+    def _give_up(self) -> None:
+        """Nothing more is sent."""
+        self.clear()
+        self.room = False
+        if self._task is not None:
+            self._task.cancel()
+        else:
+            self._end()
+
     def _wake_up(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._task is None and not self.gone.done():
+            self._task = self._loop.create_task(self._run())
+            self._task.add_done_callback(self._ran)
 
     async def _run(self) -> None:
-        try:
-            while True:
-                sending = self._next()
-                if sending is not None:
-                    self._sending = True
-                    await sending
-                    self._sending = False
-                    if self.sent():
-                        self.on_room()
-                elif self.closing is not None:
-                    await self._send_close(*self.closing)
-                    return
-                else:
-                    self._waiter = asyncio.get_running_loop().create_future()
-                    await self._waiter
-        except Exception as error:
-            self.on_lost(error)
-        finally:
-            if self._deadline is not None:
-                self._deadline.cancel()
+        """Send what is there, and what comes meanwhile."""
+        while (sending := self._next()) is not None:
+            self._sending = True
+            await sending
             self._sending = False
-            self.clear()
-            self.room = False
-            if not self.gone.done():
-                self.gone.set_result(None)
+            if self.sent():
+                self.on_room()
+        if self.closing is not None:
+            await self._send_close(*self.closing)
+            self._closed = True
+
+    def _ran(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        self._sending = False
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self.on_lost(error)
+        if task.cancelled() or error is not None or self._closed:
+            self._end()
+        elif self._unfinished is not None or super().waiting:
+            self._wake_up()  # it came after the task's last look
+
+    def _end(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.clear()
+        self.room = False
+        if not self.gone.done():
+            self.gone.set_result(None)
 
     def _next(self) -> Awaitable[None] | None:
         unfinished, self._unfinished = self._unfinished, None
@@ -158,7 +172,7 @@ class Writer(Outbox):
     def waiting(self) -> bool:
         """As in `Outlet`; a frame under way counts when even a slow client would have taken it."""
         if self._busy:
-            return asyncio.get_running_loop().time() >= self._due
+            return self._loop.time() >= self._due
         return super().waiting
 
     def clear(self) -> None:
@@ -170,21 +184,20 @@ class Writer(Outbox):
     def close(self, code: int, reason: str) -> None:
         if self.closing is None:
             # A close cannot pass a socket that takes nothing: what does not go out in time never will.
-            self._deadline = asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._task.cancel)
+            self._deadline = self._loop.call_later(CLOSE_SECONDS, self._give_up)
         super().close(code, reason)
 
     def abort(self) -> bool:
         """Detach: nothing more is sent, what waits is freed. The socket is the server's to close."""
-        self.clear()
-        self._task.cancel()
+        self._give_up()
         return False
 
     async def finish(self) -> None:
-        """Let a close go out, for a while; then end the task, whatever it is doing."""
-        if self.closing is not None and not self._task.done():
-            await asyncio.wait([self._task], timeout=CLOSE_SECONDS)
-        self._task.cancel()
-        await asyncio.wait([self._task])
+        """Let a close go out, for a while; then end, whatever is under way."""
+        if self.closing is not None and not self.gone.done():
+            await asyncio.wait([self.gone], timeout=CLOSE_SECONDS)
+        self._give_up()
+        await self.gone
 
 
 class Unfinished:
@@ -245,5 +258,8 @@ def log_lost(error: Exception, counters: Any) -> None:
 def _says_closed(error: Exception) -> bool:
     # What servers raise when the peer is gone has no common class: uvicorn's is an OSError,
     # hypercorn and Starlette raise a RuntimeError of their own after the close.
+    # It says so itself where it closed because of a bad frame, and we have not read that yet.
+    if isinstance(error, RuntimeError) and "after sending 'websocket.close'" in str(error):
+        return True
     name = type(error).__name__
     return name in ("ClientDisconnected", "WebSocketDisconnect", "ConnectionClosed", "ConnectionClosedError")
