@@ -43,6 +43,9 @@ class Connection(Protocol):
         `on_closed` the close code, once.
         """
 
+    def uncork(self) -> bytes:
+        """What is held back to go out with the first frame, once: whoever takes it writes it first."""
+
     def close(self, code: int, reason: str) -> None:
         """Send a close frame behind what was written, and wait a while for the answer."""
 
@@ -97,14 +100,21 @@ class DirectOutlet:
 
     def __init__(self, connection: Connection, *, max_reply_bytes: int) -> None:
         self._connection = connection
-        self._write = connection.transport.write
+        self._write: Callable[[bytes | memoryview], None] = self._write_first
         self._buffered = connection.transport.get_write_buffer_size
         self._is_closing = connection.transport.is_closing
-        self._socket = _plain_socket(connection.transport)
+        self._socket = -1
         self._max_reply_bytes = max_reply_bytes
         self._written = 0
         self.room = True
         self.closing = False
+
+    def _write_first(self, data: bytes | memoryview) -> None:
+        """The answer to the handshake goes along, in the same packet."""
+        transport = self._connection.transport
+        self._write = transport.write
+        self._socket = _plain_socket(transport)
+        self._write(self._connection.uncork() + bytes(data))
 
     def push(self, chunk: bytes, size: int) -> None:
         self._written += size

@@ -6,23 +6,40 @@ A subclass of uvicorn's own sans-I/O protocol. Applications that do not ask see 
 two: an empty `Sec-WebSocket-Protocol` header is taken as none (clients of existing SDKs send it),
 and the kernel's send buffer is bounded, so that a client which does not read cannot make the
 kernel hold megabytes for it.
+
+What uvicorn makes for every connection is made here when it is first needed: most never need a
+queue, an event or a parser, and idle ones then take less than half the memory.
 """
 
 from __future__ import annotations
 
-import socket
+import asyncio
+import logging
+import os
 from asyncio.transports import BaseTransport
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from functools import lru_cache
+from typing import Any, Literal, cast
+from urllib.parse import unquote
 
-from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent, WebSocketAcceptEvent
+from uvicorn.config import Config
+from uvicorn.protocols.utils import (
+    ClientDisconnected,
+    get_client_addr,
+    get_path_with_query_string,
+    is_ssl,
+)
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
 
 from .direct import EXTENSION
-
-SEND_BUFFER_BYTES = 64 * 1024
-"""SO_SNDBUF. Left alone, Linux lets one stalled client hold 4 MiB of kernel memory."""
+from .sockets import prepare
+from .upgrade import Upgrade, read_short, read_upgrade
 
 CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close frame."""
@@ -34,19 +51,122 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     _detached = False
     _on_message: Callable[[str | bytes], None] | None = None
     _on_writable: Callable[[bool], None] | None = None
+    _upgrade: Upgrade | None = None
+    _parsing = False
+    """Is there a parser? Then everything goes through it: it may stand in the middle of a frame."""
+    _begun = True
+    """Was the application told of the connection? By the parser's side it is told through the queue."""
+    _queued = False
+    """Is there a queue?"""
+    _owed = b""
+    """The answer to the handshake, held back for a moment: the first frame travels with it."""
+
+    # What uvicorn's constructor sets on each instance, and few of them ever change.
+    server = client = request = response = initial_response = None  # type: ignore[assignment]
+    close_timer = ping_timer = pong_timer = pending_ping_payload = None
+    handshake_initiated = handshake_complete = close_sent = disconnected = read_paused = False
+    close_timeout = 10.0
+    ping_sent_at = last_ping_rtt = 0.0
+    curr_msg_data_type: Literal["text", "bytes"] = "bytes"
+    logger = logging.getLogger("uvicorn.error")
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.config = config
+        self.app = config.loaded_app
+        self.loop = _loop or asyncio.get_event_loop()
+        self.root_path = config.root_path
+        self.asgi_version = config.asgi_version
+        self.app_state = app_state
+        self.connections = server_state.connections
+        self.tasks = server_state.tasks
+        self.default_headers = server_state.default_headers
+        self.ping_interval = config.ws_ping_interval
+        self.ping_timeout = config.ws_ping_timeout
+
+    def __getattr__(self, name: str) -> Any:
+        """Make what was not needed until now, as uvicorn's constructor does."""
+        value: Any
+        if name == "queue":
+            self._queued = True
+            value = asyncio.Queue()
+        elif name == "writable":
+            value = asyncio.Event()
+            value.set()
+        elif name == "frames":
+            value = []
+        elif name == "conn" and self.handshake_initiated:
+            self._parsing = True
+            value = ServerProtocol(state=OPEN, max_size=self.config.ws_max_size, logger=self.logger)
+        elif name in _made_by_uvicorn(self.config):
+            # The parser of a handshake that is not usual, and what a later uvicorn may know besides.
+            self._parsing = name == "conn"
+            value = getattr(WebSocketsSansIOProtocol(self.config, ServerState(), self.app_state), name)
+        else:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        setattr(self, name, value)
+        return value
 
     def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(transport)
-        connected = transport.get_extra_info("socket")
-        if connected is not None:
-            try:
-                connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-                # asyncio leaves Nagle on where the listening socket does not name its protocol.
-                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except OSError:
-                pass  # a Unix socket or a TLS pipe may not know the option; nothing depends on it
+        self.connections.add(self)
+        self.transport = transport = cast(asyncio.Transport, transport)
+        self.scheme = "wss" if is_ssl(transport) else "ws"
+        # The HTTP protocol and its parser know each other, and after an upgrade nobody parts them: a
+        # hundred objects of every connection would wait for the garbage collector.
+        before = transport.get_protocol()
+        if hasattr(before, "parser"):
+            before.parser = None
+        self.server, self.client = prepare(transport)
+
+    # -- the handshake
+
+    def data_received(self, data: bytes) -> None:
+        if not self.handshake_initiated:
+            upgrade = read_upgrade(data, extensions=self.config.ws_per_message_deflate)
+            if upgrade is not None:
+                self._open(upgrade)
+                return
+        elif not self._parsing:
+            frame = read_short(data)
+            if frame is not None and len(frame.data) <= self.config.ws_max_size:
+                self._on_short(frame)
+                return
+        super().data_received(data)
+
+    def _open(self, upgrade: Upgrade) -> None:
+        """Call the application, with a scope that is uvicorn's own, key by key."""
+        self.handshake_initiated = True
+        self._upgrade = upgrade
+        path, _, query = upgrade.target.partition(b"?")
+        extensions: dict[str, Any] = {"websocket.http.response": {}, EXTENSION: self}
+        self.scope = {
+            "type": "websocket",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.4"},
+            "http_version": "1.1",
+            "scheme": self.scheme,
+            "server": self.server,
+            "client": self.client,
+            "root_path": self.root_path,
+            "path": self.root_path + unquote(path.decode("ascii")),
+            "raw_path": self.root_path.encode("ascii") + path,
+            "query_string": query,
+            "headers": upgrade.headers,
+            "subprotocols": upgrade.subprotocols,
+            "state": self.app_state.copy(),
+            "extensions": extensions,
+        }
+        self._begun = False
+        task = self.loop.create_task(self.run_asgi())
+        task.add_done_callback(self.on_task_complete)
+        self.tasks.add(task)
 
     def handle_connect(self, event: Request) -> None:
+        """A handshake that is not usual, as the library has read it."""
         offered = event.headers.get_all("Sec-WebSocket-Protocol")
         if offered and not any(value.strip() for value in offered):
             del event.headers["Sec-WebSocket-Protocol"]
@@ -54,6 +174,44 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.conn.handshake_exc is None:
             extensions: dict[str, Any] = self.scope["extensions"]
             extensions[EXTENSION] = self
+
+    async def receive(self) -> ASGIReceiveEvent:
+        if not self._begun:
+            self._begun = True
+            return {"type": "websocket.connect"}
+        return await super().receive()
+
+    def send(self, message: ASGISendEvent) -> Coroutine[Any, Any, None]:
+        upgrade, self._upgrade = self._upgrade, None
+        if upgrade is not None and message["type"] == "websocket.accept":
+            return self._accept(upgrade, message)
+        if self._owed:
+            self._pay()
+        return super().send(message)
+
+    async def _accept(self, upgrade: Upgrade, message: WebSocketAcceptEvent) -> None:
+        if self.disconnected:
+            raise ClientDisconnected
+        if self.logger.isEnabledFor(logging.INFO):
+            where = get_client_addr(self.scope), get_path_with_query_string(self.scope)
+            self.logger.info('%s - "WebSocket %s" [accepted]', *where)
+        headers = [
+            *self.default_headers,
+            *((name.lower(), value) for name, value in message.get("headers", ())),
+        ]
+        subprotocol = message.get("subprotocol")
+        if subprotocol:
+            headers.append((b"sec-websocket-protocol", subprotocol.encode("latin-1")))
+        if not self.transport.is_closing():
+            self.handshake_complete = True
+            self._owed = upgrade.answer(headers)
+            self.loop.call_soon(self._pay)
+            self.start_keepalive()
+
+    def _pay(self) -> None:
+        owed = self.uncork()
+        if owed and not self.transport.is_closing():
+            self.transport.write(owed)
 
     # -- the offer
 
@@ -67,9 +225,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._on_message = on_message
         self._on_writable = on_writable
         # uvicorn reports every end of a connection to the application's queue, whoever caused it.
-        events, self.queue = self.queue, _Ends(on_closed)  # type: ignore[assignment]
-        while not events.empty():
-            message: Any = events.get_nowait()
+        events: asyncio.Queue[Any] | None = self.queue if self._queued else None
+        self.queue = _Ends(on_closed)  # type: ignore[assignment]
+        while events is not None and not events.empty():
+            message = events.get_nowait()
             if message["type"] == "websocket.receive":
                 said = message.get("text")
                 on_message(message["bytes"] if said is None else said)
@@ -79,9 +238,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         # What only the handshake needed.
         self.request = self.response = self.scope = None  # type: ignore[assignment]
 
+    def uncork(self) -> bytes:
+        owed, self._owed = self._owed, b""
+        return owed
+
     def close(self, code: int, reason: str) -> None:
         if self.close_sent or self.transport.is_closing():
             return
+        self._pay()
         self.close_sent = True
         self.conn.send_close(code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
@@ -100,6 +264,35 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 self.transport.resume_reading()
 
     # -- what uvicorn calls
+
+    def _on_short(self, frame: Frame) -> None:
+        self._pay()
+        if frame.opcode is Opcode.TEXT:
+            self.handle_text(frame)
+        elif frame.opcode is Opcode.BINARY:
+            self.handle_bytes(frame)
+        elif frame.opcode is Opcode.PONG:
+            self.handle_pong(frame)
+        else:
+            self.transport.write(_control(Opcode.PONG, bytes(frame.data)))
+
+    def send_keepalive_ping(self) -> None:
+        """As in uvicorn, without a parser."""
+        self.ping_timer = None
+        if self.close_sent or self.transport.is_closing():
+            return
+        self._pay()
+        self.pending_ping_payload = os.urandom(4)
+        self.ping_sent_at = self.loop.time()
+        self.transport.write(_control(Opcode.PING, self.pending_ping_payload))
+        if self.ping_timeout is not None:
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+        else:
+            self.schedule_ping()
+
+    def shutdown(self) -> None:
+        self._pay()
+        super().shutdown()
 
     def send_receive_event_to_app(self) -> None:
         if self._on_message is None:
@@ -122,14 +315,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._on_message(text)
 
     def pause_writing(self) -> None:
-        super().pause_writing()
         if self._on_writable is not None:
             self._on_writable(False)
+        else:
+            super().pause_writing()
 
     def resume_writing(self) -> None:
-        super().resume_writing()
         if self._on_writable is not None:
             self._on_writable(True)
+        else:
+            super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -153,6 +348,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 self.send_500_response()
         if self.close_timer is None:
             self.transport.close()
+
+
+@lru_cache(maxsize=1)
+def _made_by_uvicorn(config: Config) -> frozenset[str]:
+    """What uvicorn's constructor sets. Event loops ask for attributes that nobody has."""
+    return frozenset(vars(WebSocketsSansIOProtocol(config, ServerState(), {})))
+
+
+def _control(opcode: Opcode, data: bytes) -> bytes:
+    """A control frame as servers send it: final, unmasked, at most 125 bytes."""
+    return bytes((0x80 | opcode, len(data))) + data
 
 
 class _Ends:

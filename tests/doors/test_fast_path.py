@@ -1,0 +1,262 @@
+"""The fast path's protocol: what it makes late, what it sends together, and what it leaves alone."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.asyncio.client import connect as client
+
+from gapless import ChannelOptions, Hub, HubApp
+from gapless.transports.uvicorn import WebSocketProtocol
+
+from .clients import handshake, masked, until
+from .serving import FAST_PATH, doors, serve
+
+pytestmark = pytest.mark.anyio
+
+
+class Wire(asyncio.Transport):
+    """What was written, write by write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: Any) -> None:
+        self.writes.append(bytes(data))
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        return asyncio.Protocol()
+
+
+def configured(app: Any, **settings: Any) -> Config:
+    config = Config(app, ws_ping_interval=None, log_level="warning", **settings)
+    config.load()
+    return config
+
+
+def connect(
+    app: Any, path: str = "/ws?channel=room&history=0", **settings: Any
+) -> tuple[WebSocketProtocol, Wire]:
+    wire = Wire()
+    protocol = WebSocketProtocol(configured(app, **settings), ServerState(), {})
+    protocol.connection_made(wire)
+    protocol.data_received(handshake("127.0.0.1:80", path))
+    return protocol, wire
+
+
+def pong_is_awaited(protocol: WebSocketProtocol) -> bool:
+    return protocol.pong_timer is not None
+
+
+def has_parser(protocol: WebSocketProtocol) -> bool:
+    return "conn" in vars(protocol)
+
+
+async def echo(scope: Any, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
+    """Accepts, and says everything again."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        kept = {key: message[key] for key in ("text", "bytes") if message.get(key) is not None}
+        await send({"type": "websocket.send", **kept})
+
+
+async def silent(scope: Any, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
+    await receive()
+    await send({"type": "websocket.accept", "headers": [(b"X-Said", b"1")], "subprotocol": "mine"})
+    await receive()
+
+
+def test_everything_that_uvicorn_sets_on_a_connection_is_there() -> None:
+    config = configured(echo)
+
+    async def compare() -> None:
+        theirs = WebSocketsSansIOProtocol(config, ServerState(), {})
+        ours = WebSocketProtocol(config, ServerState(), {})
+        for name, value in vars(theirs).items():
+            assert type(getattr(ours, name)) is type(value), name
+            if isinstance(value, (bool, int, float, str, type(None))):
+                assert getattr(ours, name) == value, name
+        assert not hasattr(ours, "get_buffer"), "event loops ask for it"
+
+    asyncio.run(compare())
+
+
+async def test_the_first_history_frame_goes_out_with_the_answer_to_the_handshake() -> None:
+    hub = Hub(channels={"room": ChannelOptions(history=10)})
+    async with hub:
+        app = HubApp(hub)
+        _, opener = connect(app)  # who opens a channel waits for it
+        await until(lambda: b"history" in b"".join(opener.writes))
+        _, wire = connect(app)
+        await until(lambda: wire.writes)
+        (first,) = wire.writes
+        head, _, frame = first.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert json.loads(frame[2:])["history"] == []
+        await hub.publish("room", 1)
+        await until(lambda: len(wire.writes) == 2)
+        assert b'"data":1' in wire.writes[1]
+
+
+async def test_an_application_that_accepts_and_says_nothing_is_heard_all_the_same() -> None:
+    protocol, wire = connect(silent)
+    await until(lambda: wire.writes)
+    (answer,) = wire.writes
+    lines = answer.split(b"\r\n")
+    assert lines[0] == b"HTTP/1.1 101 Switching Protocols"
+    assert b"x-said: 1" in lines
+    assert b"sec-websocket-protocol: mine" in lines
+    protocol.connection_lost(None)
+
+
+async def test_what_a_client_says_too_early_is_answered_behind_the_handshake() -> None:
+    protocol, wire = connect(silent)
+    while not protocol.handshake_complete:
+        await asyncio.sleep(0)
+    assert not wire.writes, "the answer is held back for a turn"
+    protocol.data_received(masked(9, b"early"))
+    assert wire.writes[0].startswith(b"HTTP/1.1 101 ")
+    assert wire.writes[1:] == [b"\x8a\x05early"]
+    protocol.connection_lost(None)
+
+
+async def test_closing_in_the_same_turn_sends_the_answer_first() -> None:
+    protocol, wire = connect(silent)
+    while not protocol.handshake_complete:
+        await asyncio.sleep(0)
+    protocol.close(3001, "shutdown")
+    assert [write[:2] for write in wire.writes] == [b"HT", b"\x88\x0a"]
+    protocol.connection_lost(None)
+
+
+async def test_a_connection_that_says_short_things_never_has_a_parser() -> None:
+    protocol, wire = connect(echo)
+    await until(lambda: wire.writes)
+    for opcode, payload in ((1, b"hello"), (2, b"\x00\x01"), (1, "é".encode())):
+        wire.writes.clear()
+        protocol.data_received(masked(opcode, payload))
+        assert not has_parser(protocol)
+        await until(lambda: wire.writes)
+        assert wire.writes[-1] == bytes((0x80 | opcode, len(payload))) + payload
+        # Saying something is the library's, as in uvicorn: it makes the parser, which then stays.
+        vars(protocol).pop("conn")
+        protocol._parsing = False
+    protocol.data_received(masked(9, b"ping"))
+    protocol.data_received(masked(10, b"pong that nobody waits for"))
+    assert wire.writes[-1] == b"\x8a\x04ping"
+    assert not has_parser(protocol)
+    protocol.connection_lost(None)
+
+
+async def test_an_idle_subscriber_has_neither_parser_nor_queue_nor_scope() -> None:
+    hub = Hub(channels={"room": ChannelOptions(history=10)})
+    async with hub:
+        protocol, wire = connect(HubApp(hub))
+        await until(lambda: wire.writes)
+        protocol.data_received(masked(1, b"ping"))
+        await until(lambda: b'{"type":"pong"}' in wire.writes[-1])
+        held = {name for name, value in vars(protocol).items() if value is not None}
+        assert not held & {"conn", "writable", "scope", "request", "response"}
+        assert "asyncio.Queue" not in repr(type(protocol.queue))
+        assert not [task for task in asyncio.all_tasks() if "run_asgi" in repr(task)]
+
+
+async def test_a_message_in_pieces_goes_through_the_parser_and_all_that_follows_too() -> None:
+    protocol, wire = connect(echo)
+    await until(lambda: wire.writes)
+    whole = masked(1, b"in two pieces")
+    for piece in (whole[:9], whole[9:], masked(1, b"short")):
+        protocol.data_received(piece)
+    assert has_parser(protocol)
+    await until(lambda: len(wire.writes) == 3)
+    assert wire.writes[1:] == [b"\x81\x0din two pieces", b"\x81\x05short"]
+    protocol.connection_lost(None)
+
+
+async def test_a_short_frame_above_the_bound_of_messages_is_too_big_all_the_same() -> None:
+    protocol, wire = connect(echo, ws_max_size=4)
+    await until(lambda: wire.writes)
+    protocol.data_received(masked(1, b"hello"))
+    await until(lambda: wire.is_closing())
+    assert wire.writes[-1][:4] == b"\x88" + wire.writes[-1][1:2] + (1009).to_bytes(2)
+    protocol.connection_lost(None)
+
+
+async def test_keepalive_pings_are_sent_and_their_answers_known_without_a_parser() -> None:
+    protocol, wire = connect(silent, ws_ping_timeout=1000.0)
+    await until(lambda: wire.writes)
+    protocol.ping_interval = 1000.0
+    protocol.send_keepalive_ping()
+    ping = wire.writes[-1]
+    assert ping[:2] == b"\x89\x04"
+    protocol.data_received(masked(10, b"stale"))
+    assert pong_is_awaited(protocol), "an answer to something else is none"
+    protocol.data_received(masked(10, ping[2:]))
+    assert not pong_is_awaited(protocol)
+    assert vars(protocol)["ping_timer"] is not None, "the next one is due"
+    assert not has_parser(protocol)
+    protocol.connection_lost(None)
+
+
+async def test_extensions_are_negotiated_by_the_library_where_uvicorn_is_told_to() -> None:
+    wire = Wire()
+    protocol = WebSocketProtocol(configured(silent, ws_per_message_deflate=True), ServerState(), {})
+    protocol.connection_made(wire)
+    offer = "Sec-WebSocket-Extensions: permessage-deflate"
+    protocol.data_received(handshake("127.0.0.1:80", "/", offer))
+    await until(lambda: wire.writes)
+    assert b"Sec-WebSocket-Extensions: permessage-deflate" in wire.writes[0]
+    assert protocol.conn.extensions
+    protocol.connection_lost(None)
+
+
+async def test_the_http_protocol_of_a_connection_does_not_wait_for_the_garbage_collector() -> None:
+    def held() -> int:
+        return sum(type(found) is HttpToolsProtocol for found in gc.get_objects())
+
+    async with doors({"room": ChannelOptions(history=10)}, ws=FAST_PATH) as open_doors:
+        gc.collect()
+        before = held()
+        gc.disable()
+        try:
+            async with open_doors.client("?channel=room") as client:
+                await client.history("room")
+                assert held() == before
+        finally:
+            gc.enable()
+
+
+async def test_any_other_application_is_served_as_by_uvicorn() -> None:
+    async with serve(echo, ws=FAST_PATH) as address, client(address.ws("/")) as connection:
+        for said in ("short", "x" * 70_000, b"bytes", b"y" * 300):
+            await connection.send(said)
+            assert await connection.recv() == said
+        await (await connection.ping())
