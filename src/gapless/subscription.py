@@ -246,9 +246,10 @@ class Subscription:
             return
         # History holds only what has an offset. What came without one while it was being read
         # lies in the ring, between our coming and our place.
-        missed = self._frames(entry for entry in ring.entries(interest, cursor.index) if not entry.offset)
-        if missed:
-            self.session.outlet.push(self.view.join(self.name, missed), sum(map(len, missed)))
+        if interest < cursor.index:
+            missed = self._frames(entry for entry in ring.entries(interest, cursor.index) if not entry.offset)
+            if missed:
+                self.session.outlet.push(self.view.join(self.name, missed), sum(map(len, missed)))
         self.write()
 
     async def read_on(self) -> None:

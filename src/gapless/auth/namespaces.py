@@ -8,6 +8,7 @@ only the users 1 and 2.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 PRIVATE_PREFIX = "$"
 NAMESPACE_BOUNDARY = ":"
@@ -38,6 +39,7 @@ class ChannelName:
         return self.users is None or (user != "" and user in self.users)
 
 
+@lru_cache(maxsize=1024)
 def parse_channel(text: str) -> ChannelName:
     """Read a name. Every text is one; whether it is short enough and declared is asked elsewhere."""
     public = text.removeprefix(PRIVATE_PREFIX)

@@ -27,6 +27,9 @@ log = logging.getLogger("gapless")
 RESERVED_DESCRIPTORS = 200
 """Open files that connections leave to the broker, the database and /health."""
 
+QUERY_FIELDS = 1000
+"""Parameters of one query; more: 400."""
+
 
 class Refused(GaplessError):
     """A request that does not get in: the status to answer with, and why."""
@@ -57,24 +60,25 @@ class Request(NamedTuple):
     @classmethod
     def of(cls, scope: Scope) -> Request:
         """Raises Refused (400) when the query is not text."""
-        headers: dict[str, str] = {}
-        origins: list[str] = []
-        for raw_name, raw_value in scope["headers"]:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-            headers[name] = value
-            if name == "origin":
-                origins.append(value)
-        try:
-            query = parse_qsl(
-                scope["query_string"].decode("ascii"),
-                keep_blank_values=True,
-                errors="strict",
-                max_num_fields=1000,
-            )
-        except ValueError as error:
-            raise Refused(400, f"the query cannot be read: {error}") from None
+        # ASGI names headers in lower case.
+        sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        headers = dict(sent)
+        origins = tuple(value for name, value in sent if name == "origin") if "origin" in headers else ()
         client = scope.get("client")
-        return cls(headers, tuple(origins), query, client[0] if client else "")
+        return cls(headers, origins, read_query(scope["query_string"]), client[0] if client else "")
+
+
+def read_query(query: bytes) -> list[tuple[str, str]]:
+    """Names and values in order. Raises Refused (400)."""
+    try:
+        text = query.decode("ascii")
+        if "%" not in text and "+" not in text and text.count("&") < QUERY_FIELDS:
+            # Nothing to decode: the same as below, in a fifth of the time.
+            split = (field.partition("=") for field in text.split("&") if field)
+            return [(name, value) for name, _, value in split]
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS)
+    except ValueError as error:
+        raise Refused(400, f"the query cannot be read: {error}") from None
 
 
 class Guard:
