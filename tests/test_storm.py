@@ -14,7 +14,7 @@ from tests.doors.serving import FAST_PATH, doors
 
 from gapless import ChannelOptions, Hub
 from gapless.model import Publication, Run
-from gapless.protocol import delta, json_codec, plain, protobuf_codec
+from gapless.protocol import delta, json_codec, plain, protobuf_codec, sse
 from gapless.protocol.centrifuge import PROTOBUF
 from gapless.protocol.messages import Reply, SubscribeResult
 
@@ -43,6 +43,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count(json_codec, "_publication")
     count(protobuf_codec, "_fill")
     count(delta, "create")
+    count(sse, "event")
     return counted
 
 
@@ -79,6 +80,20 @@ async def test_one_of_them_left_out_does_not_change_what_the_others_get(calls: C
                 (frame,) = await client.history("room")
                 assert [item["data"] for item in frame["history"]] == ["for all but one"]
     assert calls["plain.item"] == 1
+
+
+async def test_event_streams_that_come_back_share_one_encoding(calls: Counter[str]) -> None:
+    async with doors({"room": KEPT}, ws=FAST_PATH) as served:
+        position = await missed(served.hub)
+        for _ in range(CLIENTS):
+            async with served.http.stream("GET", f"/sse?channel=room&since=room@{position}") as response:
+                events = 0
+                async for line in response.aiter_lines():
+                    events += line.startswith("data:")
+                    if events == MISSED:
+                        break
+        await served.settled()
+    assert calls["sse.event"] == MISSED
 
 
 @pytest.mark.parametrize("wants_delta", [False, True], ids=["whole", "delta"])

@@ -15,7 +15,7 @@ from .core.cursor import Cursor, Lost, Reason, State
 from .core.log import Entry, View
 from .core.outbox import Outlet
 from .errors import BrokerError, Disconnect, PermissionDenied
-from .model import Publication
+from .model import Publication, Run
 from .options import ChannelOptions
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ class Subscription:
         return True
 
     def _write_page(self, publications: list[Publication]) -> None:
-        frames = self._frames(map(Entry, publications))
+        frames = self._frames(_entries(publications))
         if frames:
             self.session.push(self.view.join(self.name, frames), sum(map(len, frames)))
 
@@ -312,3 +312,13 @@ class Subscription:
             if (entry.publication is None or entry.publication.exclude != client)
             and (frame := self.view.frame(self.name, entry, None)) is not None
         ]
+
+
+def _entries(publications: list[Publication]) -> Iterable[Entry]:
+    """As in a ring: frames are kept on them, for all who are given the same page."""
+    if not isinstance(publications, Run):
+        return map(Entry, publications)
+    if "entries" not in publications.encoded:
+        publications.encoded["entries"] = [*map(Entry, publications)]
+    entries: list[Entry] = publications.encoded["entries"]
+    return entries
