@@ -69,40 +69,39 @@ class Load:
 
     # -- connecting
 
-    def connect(self, port: int, door: Door, paths: Iterable[str], seconds: float) -> float:
-        """Open one client per path; returns the seconds until the last one was ready.
+    def connect(self, port: int, doors: Iterable[Door], seconds: float) -> float:
+        """Open one client per door; returns the seconds until the last one was ready.
 
         Raises:
             Refused: the server turned one away.
             Stuck: not all were ready after `seconds`.
         """
-        return self._open(port, door, paths, seconds, self._adopt)
+        return self._open(port, doors, seconds, self._adopt)
 
-    def connect_slow(self, port: int, door: Door, paths: Iterable[str], seconds: float) -> None:
+    def connect_slow(self, port: int, doors: Iterable[Door], seconds: float) -> None:
         """The same for clients that read 800 bytes every 100 ms."""
-        self._open(port, door, paths, seconds, lambda opening: self._slow.append(opening.socket), 4096)
+        self._open(port, doors, seconds, lambda opening: self._slow.append(opening.socket), 4096)
 
-    def connect_frozen(self, port: int, door: Door, paths: Iterable[str], seconds: float) -> None:
+    def connect_frozen(self, port: int, doors: Iterable[Door], seconds: float) -> None:
         """The same for clients that read nothing any more."""
-        self._open(port, door, paths, seconds, lambda opening: self._frozen.append(opening.socket), 4096)
+        self._open(port, doors, seconds, lambda opening: self._frozen.append(opening.socket), 4096)
 
     def _open(
         self,
         port: int,
-        door: Door,
-        paths: Iterable[str],
+        doors: Iterable[Door],
         seconds: float,
         done: Callable[[Opening], None],
         receive_buffer: int | None = None,
     ) -> float:
-        waiting = iter(paths)
+        waiting = iter(doors)
         start = time.monotonic()
         self._refusal = None
         self._done = done
 
         def refill() -> None:
-            for path in islice(waiting, _AT_ONCE - len(self._opening)):
-                self._begin(Opening(port, path, door, self._number, receive_buffer))
+            for door in islice(waiting, _AT_ONCE - len(self._opening)):
+                self._begin(Opening(port, door, self._number, receive_buffer))
 
         refill()
         self.pump(lambda: not self._opening or self._refusal is not None, seconds, after=refill)

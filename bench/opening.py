@@ -23,21 +23,33 @@ class Refused(Exception):
 class Door:
     """How a server is entered: the request, what the client says first, and what it then hears when it is in.
 
-    `path` and `resume` may hold `{channel}`, `resume` also `{position}` (EPOCH:OFFSET).
-    An empty `ready` means: as soon as the upgrade is answered.
+    Who comes back for what was missed asks for `resume` and says `resume_words`; an empty `resume`
+    means that one cannot. Paths and words may hold `{channel}`, those of who comes back also
+    `{epoch}` and `{offset}`. An empty `ready` means: as soon as the upgrade is answered.
     """
 
     path: str
     words: tuple[str, ...] = ()
     ready: str = ""
     resume: str = ""
+    resume_words: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, object]) -> Door:
-        words = data["words"]
-        if not isinstance(words, list):
-            raise ValueError(f"words is a list of texts, not {words!r}")
-        return cls(str(data["path"]), tuple(map(str, words)), str(data["ready"]), str(data["resume"]))
+        path, ready, resume = (str(data[name]) for name in ("path", "ready", "resume"))
+        return cls(path, _texts(data["words"]), ready, resume, _texts(data["resume_words"]))
+
+    def to(self, channel: str) -> Door:
+        """As a client of this channel enters it: nothing is left to be filled in."""
+        return self._filled(self.path, self.words, channel=channel)
+
+    def back_to(self, channel: str, position: str) -> Door:
+        """The same for a client that has everything up to `position` (EPOCH:OFFSET)."""
+        epoch, _, offset = position.rpartition(":")
+        return self._filled(self.resume, self.resume_words, channel=channel, epoch=epoch, offset=offset)
+
+    def _filled(self, path: str, words: tuple[str, ...], **values: str) -> Door:
+        return Door(_fill(path, values), tuple(_fill(word, values) for word in words), self.ready)
 
 
 class Opening:
@@ -47,11 +59,12 @@ class Opening:
     `received` holds what came behind the handshake.
     """
 
-    def __init__(self, port: int, path: str, door: Door, number: int, receive_buffer: int | None) -> None:
+    def __init__(self, port: int, door: Door, number: int, receive_buffer: int | None) -> None:
         self.socket = _socket(number, receive_buffer)
         self.received = bytearray()
         self._request = (
-            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET {door.path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         ).encode()
         self._door = door
@@ -93,6 +106,19 @@ class Opening:
         self.received = rest
         self._upgraded = True
         return True
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError(f"words are a list of texts, not {value!r}")
+    return tuple(map(str, value))
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    """Put each value where its name stands in braces; other braces are JSON and stay."""
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
 
 
 def _socket(number: int, receive_buffer: int | None) -> socket.socket:

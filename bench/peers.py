@@ -13,6 +13,9 @@ FAST_PATH = "gapless.transports.uvicorn:WebSocketProtocol"
 
 HUB = Peer("hub", "Gapless", "hub", {})
 HUB_FAST = Peer("hub_fast", "Gapless, fast path", "hub", {"ws": FAST_PATH})
+HUB_CENTRIFUGE = Peer(
+    "hub_centrifuge", "Gapless, Centrifuge door", "hub", {"ws": FAST_PATH, "door": "centrifuge"}
+)
 HUB_BATCH = Peer("hub_batch", "Gapless, batch=1", "hub", {"query": "&batch=1"})
 NAIVE = Peer("naive", "naive class", "naive", {})
 WEBSOCKETS = Peer("websockets", "websockets.broadcast", "websockets_broadcast", {})
@@ -27,6 +30,7 @@ BARE_10 = Peer("bare_10", "bare loop, 10 per send", "bare", {"frames_per_send": 
 ALL = (
     HUB,
     HUB_FAST,
+    HUB_CENTRIFUGE,
     HUB_BATCH,
     NAIVE,
     WEBSOCKETS,
@@ -44,7 +48,7 @@ _PACKAGES = {WEBSOCKETS.name: "websockets", SOCKETIO.name: "python-socketio", AI
 
 def with_ws(peer: Peer, ws: str) -> Peer:
     """A fast-path peer with another WebSocket class (MODULE:CLASS); any other peer as it is."""
-    return replace(peer, arguments={"ws": ws}) if "ws" in peer.arguments else peer
+    return replace(peer, arguments={**peer.arguments, "ws": ws}) if "ws" in peer.arguments else peer
 
 
 def missing(peer: Peer) -> str | None:

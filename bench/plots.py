@@ -18,6 +18,7 @@ from .sheet import SECTIONS, Row, Sheet
 _COLOURS = {
     "hub": "#1f6feb",
     "hub_fast": "#0b3d91",
+    "hub_centrifuge": "#3fa7d6",
     "hub_batch": "#79b8ff",
     "naive": "#d9822b",
     "websockets": "#8aa39b",

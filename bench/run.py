@@ -11,6 +11,7 @@ from typing import Any
 from .child import ServerProcess
 from .load import Load
 from .machine import busy_ns, cpu_ns
+from .opening import Door
 from .sheet import STALLED
 
 AHEAD = 8
@@ -84,16 +85,16 @@ class Run:
 
     def connect(self, clients: int, channels: int = 1) -> float:
         """Open so many more, spread over so many channels; returns the seconds it took."""
-        paths = [self._path(number, channels) for number in range(clients)]
-        seconds = self.load.connect(self.server.port, self.server.door, paths, _connect_seconds(clients))
+        doors = [self._door(number, channels) for number in range(clients)]
+        seconds = self.load.connect(self.server.port, doors, _connect_seconds(clients))
         self.load.settle()
         return seconds
 
     def connect_bad(self, frozen: int, slow: int) -> None:
         """Open clients that read nothing, and clients that read 8 KB a second."""
-        port, door, path = self.server.port, self.server.door, self._path(0, 1)
-        self.load.connect_frozen(port, door, [path] * frozen, _connect_seconds(frozen))
-        self.load.connect_slow(port, door, [path] * slow, _connect_seconds(slow))
+        port, door = self.server.port, self._door(0, 1)
+        self.load.connect_frozen(port, [door] * frozen, _connect_seconds(frozen))
+        self.load.connect_slow(port, [door] * slow, _connect_seconds(slow))
         self.load.settle()
 
     def reconnect(self, clients: int, position: str, publications: int) -> tuple[float, float]:
@@ -102,18 +103,17 @@ class Run:
         Returns the seconds until the last was connected, and until the last had everything;
         the latter is `STALLED` when one of them did not get exactly `publications`.
         """
-        path = self.server.door.resume.format(channel="bench", position=position)
+        door = self.server.door.back_to("bench", position)
         self.load.reset()
         start = time.monotonic_ns()
         limit = _connect_seconds(clients)
-        connected = self.load.connect(self.server.port, self.server.door, [path] * clients, limit)
+        connected = self.load.connect(self.server.port, [door] * clients, limit)
         self.load.pump(lambda: self.load.total >= clients * publications, limit)
         everything = all(count == publications for count in self.load.counts.values())
         return connected, (self.load.last_ns - start) / 1e9 if everything else STALLED
 
-    def _path(self, number: int, channels: int) -> str:
-        channel = f"bench{number % channels}" if channels > 1 else "bench"
-        return self.server.door.path.format(channel=channel)
+    def _door(self, number: int, channels: int) -> Door:
+        return self.server.door.to(f"bench{number % channels}" if channels > 1 else "bench")
 
     # -- measurements
 

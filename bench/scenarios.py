@@ -257,9 +257,9 @@ class Scenario:
     peers: tuple[Peer, ...]
 
 
+_HUBS = (peers.HUB, peers.HUB_FAST, peers.HUB_CENTRIFUGE)
 _SERVERS = (
-    peers.HUB,
-    peers.HUB_FAST,
+    *_HUBS,
     peers.NAIVE,
     peers.WEBSOCKETS,
     peers.SOCKETIO,
@@ -271,7 +271,7 @@ _ACCEPTORS = (peers.ACCEPT_ONLY, peers.ACCEPT_ONLY_FAST)
 SCENARIOS = (
     Scenario("publishing", publishing, _SERVERS[:-1]),
     Scenario("fan_out", fan_out, (*_SERVERS, peers.HUB_BATCH, peers.BARE, peers.BARE_10)),
-    Scenario("channels", channels, (peers.HUB, peers.HUB_FAST, peers.SOCKETIO, peers.CENTRIFUGO)),
+    Scenario("channels", channels, (*_HUBS, peers.SOCKETIO, peers.CENTRIFUGO)),
     Scenario("connections", connections, (*_SERVERS, *_ACCEPTORS, peers.BARE)),
     Scenario("bad_clients", bad_clients, _SERVERS[:-1]),
     Scenario("in_process", in_process, (peers.HUB,)),

@@ -12,23 +12,20 @@ import os
 import socket
 import tempfile
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
-from ..opening import Door
+from .centrifuge_door import DOOR, PING_SECONDS
 from .runtime import Options, Server, run
 
 _START_SECONDS = 10.0
 
 
 class Centrifugo(Server):
+    door = DOOR
+
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        subscribe = json.dumps({"subs": {"CHANNEL": {}}}, separators=(",", ":"))
-        # The unidirectional door needs no words of the client and no answers to pings.
-        path = "/connection/uni_websocket?cf_connect=" + quote(subscribe).replace("CHANNEL", "{channel}")
-        self.door = Door(path, ready='"connect":')
         self._process: asyncio.subprocess.Process
         self._replies: asyncio.StreamReader
         self._requests: asyncio.StreamWriter
@@ -37,7 +34,7 @@ class Centrifugo(Server):
         port = int(listener.getsockname()[1])
         listener.close()  # it binds the port itself
         with tempfile.NamedTemporaryFile("w", suffix=".json") as config:
-            json.dump(_config(port), config)
+            json.dump(_config(port, self.options.history), config)
             config.flush()
             self._process = process = await asyncio.create_subprocess_exec(
                 os.environ["CENTRIFUGO"], "--config", config.name, env=os.environ | {"GOMAXPROCS": "1"}
@@ -60,7 +57,11 @@ class Centrifugo(Server):
                 await asyncio.sleep(0.05)
         raise RuntimeError(f"Centrifugo ended with exit code {process.returncode}")
 
-    async def publish(self, channel: str, data: dict[str, str]) -> None:
+    async def position(self, channel: str) -> str:
+        result = orjson.loads(await self.publish(channel, {}))["result"]
+        return f"{result['epoch']}:{result['offset']}"
+
+    async def publish(self, channel: str, data: dict[str, str]) -> bytes:
         """One HTTP request over a connection that stays open; its answer is the receipt.
 
         Raises:
@@ -76,14 +77,16 @@ class Centrifugo(Server):
         reply = await self._replies.readexactly(length)
         if not head.startswith(b"HTTP/1.1 200") or b'"error"' in reply:
             raise RuntimeError(f"Centrifugo: {head[:60]!r} {reply[:200]!r}")
+        return reply
 
 
-def _config(port: int) -> dict[str, Any]:
+def _config(port: int, history: int) -> dict[str, Any]:
+    channel = {"history_size": history, "history_ttl": "1h", "force_recovery": True} if history else {}
     return {
         "http_server": {"address": "127.0.0.1", "port": port},
         "http_api": {"insecure": True},
-        "client": {"insecure": True, "allowed_origins": ["*"]},
-        "uni_websocket": {"enabled": True},
+        "client": {"insecure": True, "allowed_origins": ["*"], "ping_interval": f"{PING_SECONDS}s"},
+        "channel": {"without_namespace": channel},
         "log": {"level": "error"},
     }
 

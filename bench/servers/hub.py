@@ -9,10 +9,11 @@ import time
 from collections.abc import AsyncIterable, Awaitable
 from typing import Any
 
-from gapless import ChannelOptions, Hub, HubApp, Publication
+from gapless import ChannelOptions, Hub, HubApp, Limits, Publication
 
 from ..message import message
 from ..opening import Door
+from .centrifuge_door import DOOR, PING_SECONDS
 from .runtime import Options, Server, run
 from .under_uvicorn import serve
 
@@ -24,12 +25,12 @@ class GaplessHub(Server):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self.hub = Hub("memory://", channels={"*": ChannelOptions(history=options.history)})
-        self.door = Door(
-            path="/ws?channel={channel}&history=0" + options.query,
-            ready='"more":false',
-            resume="/ws?channel={channel}&since={channel}@{position}" + options.query,
+        self.hub = Hub(
+            "memory://",
+            channels={"*": ChannelOptions(history=options.history)},
+            limits=Limits(ping_interval=PING_SECONDS),
         )
+        self.door = DOOR if options.door == "centrifuge" else _plain_door(options.query)
 
     async def start(self, listener: socket.socket) -> int:
         return await serve(HubApp(self.hub), listener, self.options)
@@ -76,6 +77,14 @@ class GaplessHub(Server):
             return done
 
         return await asyncio.to_thread(produce)
+
+
+def _plain_door(query: str) -> Door:
+    return Door(
+        path="/ws?channel={channel}&history=0" + query,
+        ready='"more":false',
+        resume="/ws?channel={channel}&since={channel}@{epoch}:{offset}" + query,
+    )
 
 
 async def _read(feed: AsyncIterable[Publication]) -> int:

@@ -39,8 +39,10 @@ class Options:
     """uvicorn's WebSocket implementation."""
     history: int = 0
     """Publications the hub keeps per channel."""
+    door: str = "plain"
+    """By which the hub's clients come in: `plain` or `centrifuge`."""
     query: str = ""
-    """What the hub's clients add to their query."""
+    """What the hub's clients add to their query at the plain door."""
     send_buffer: int | None = None
     """SO_SNDBUF of the connections; None: the kernel's own choice."""
     frames_per_send: int = 1
