@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 from websockets.asyncio.client import connect as client
 
 from gapless import ChannelOptions, Hub, HubApp
+from gapless.transports.direct import HELD_BYTES, DirectOutlet
 from gapless.transports.uvicorn import WebSocketProtocol
 
 from .clients import handshake, masked, until
@@ -260,3 +261,92 @@ async def test_any_other_application_is_served_as_by_uvicorn() -> None:
             await connection.send(said)
             assert await connection.recv() == said
         await (await connection.ping())
+
+
+# -- replies
+
+
+class Line:
+    """A `direct.Connection` with nothing behind it."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.transport: asyncio.Transport = wire
+        self.owed = b"the handshake's answer;"
+
+    def uncork(self) -> bytes:
+        owed, self.owed = self.owed, b""
+        return owed
+
+    def close(self, code: int, reason: str) -> None:
+        self.transport.write(f"close {code};".encode())
+        self.transport.close()
+
+    def detach(self, *callbacks: Any) -> None: ...
+
+    def abort(self) -> None: ...
+
+    def pause_reading(self, paused: bool) -> None: ...
+
+
+def outlet() -> tuple[DirectOutlet, list[bytes]]:
+    wire = Wire()
+    return DirectOutlet(Line(wire), max_reply_bytes=1000), wire.writes
+
+
+async def test_replies_of_one_turn_go_out_together_behind_what_is_owed() -> None:
+    out, writes = outlet()
+    for reply in (b"one;", b"two;"):
+        assert out.reply(reply)
+    assert not writes
+    await asyncio.sleep(0)
+    assert writes == [b"the handshake's answer;one;two;"]
+    out.reply(b"three;")
+    await asyncio.sleep(0)
+    assert writes[1:] == [b"three;"]
+    await asyncio.sleep(0)
+    assert len(writes) == 2
+
+
+async def test_a_push_takes_the_replies_before_it_along() -> None:
+    out, writes = outlet()
+    out.reply(b"reply;")
+    out.push(b"push;", 5)
+    out.reply(b"later;")
+    out.push(b"push;", 5)
+    out.push(b"push;", 5)
+    await asyncio.sleep(0)
+    assert writes == [b"the handshake's answer;reply;push;", b"later;push;", b"push;"]
+
+
+async def test_a_close_comes_behind_the_replies_before_it_and_nothing_behind_the_close() -> None:
+    out, writes = outlet()
+    out.reply(b"reply;")
+    out.close(3000, "")
+    out.reply(b"too late;")
+    await asyncio.sleep(0)
+    assert writes == [b"the handshake's answer;reply;", b"close 3000;"]
+
+
+async def test_replies_are_held_within_a_bound() -> None:
+    out, writes = outlet()
+    out.reply(b"x" * (HELD_BYTES - 1))
+    assert not writes
+    out.reply(b"y")
+    assert [len(write) for write in writes] == [len(b"the handshake's answer;") + HELD_BYTES]
+
+
+async def test_replies_held_count_against_a_client_that_reads_none() -> None:
+    out, _ = outlet()
+    out.room = False
+    assert [out.reply(b"z" * 400) for _ in range(4)] == [True, True, True, False]
+
+
+async def test_replies_to_commands_that_came_in_one_frame_are_one_write() -> None:
+    hub = Hub(channels={"room": ChannelOptions(history=10)})
+    async with hub, hub.subscribe("room"):  # the first who comes waits for a channel to open
+        protocol, wire = connect(HubApp(hub), "/connection/websocket")
+        await until(lambda: wire.writes)
+        protocol.data_received(masked(1, b'{"id":1,"connect":{}}\n{"id":2,"subscribe":{"channel":"room"}}'))
+        await until(lambda: b'"id":2' in wire.writes[-1])
+        assert len(wire.writes) == 2, "the handshake's answer, and both replies"
+        protocol.connection_lost(None)

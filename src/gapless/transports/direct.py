@@ -26,6 +26,10 @@ WAITING_MESSAGES = 64
 """Messages of a client that wait for the one being handled; with more, reading stops."""
 
 
+HELD_BYTES = 64 * 1024
+"""Replies of one turn that are written at once, as soon as they are so many."""
+
+
 class Connection(Protocol):
     """What a server offers beside ASGI."""
 
@@ -84,11 +88,18 @@ BINARY = DirectFraming(text=False)
 
 
 class DirectOutlet:
-    """Writes at once. There is room while the transport does not ask to pause."""
+    """Writes at once. There is room while the transport does not ask to pause.
+
+    Replies are held until the next push, or to the end of the turn: those to commands that came
+    together go out together, and the first of them with the answer to the handshake.
+    """
 
     __slots__ = (
         "_buffered",
         "_connection",
+        "_descriptor",
+        "_held",
+        "_held_bytes",
         "_is_closing",
         "_max_reply_bytes",
         "_socket",
@@ -100,21 +111,18 @@ class DirectOutlet:
 
     def __init__(self, connection: Connection, *, max_reply_bytes: int) -> None:
         self._connection = connection
-        self._write: Callable[[bytes | memoryview], None] = self._write_first
         self._buffered = connection.transport.get_write_buffer_size
         self._is_closing = connection.transport.is_closing
-        self._socket = -1
         self._max_reply_bytes = max_reply_bytes
         self._written = 0
+        self._held: list[bytes] | None = None
+        self._held_bytes = 0
+        # Something goes first: until it has, `push` finds no socket and comes by `_write`.
+        self._write: Callable[[bytes | memoryview], None] = self._write_behind
+        self._socket = -1
+        self._descriptor: int | None = None
         self.room = True
         self.closing = False
-
-    def _write_first(self, data: bytes | memoryview) -> None:
-        """The answer to the handshake goes along, in the same packet."""
-        transport = self._connection.transport
-        self._write = transport.write
-        self._socket = _plain_socket(transport)
-        self._write(self._connection.uncork() + bytes(data))
 
     def push(self, chunk: bytes, size: int) -> None:
         self._written += size
@@ -128,7 +136,7 @@ class DirectOutlet:
         except BlockingIOError:
             sent = 0
         except OSError:
-            self._socket = -1  # the peer is gone; the transport finds out in its own way
+            self._socket = self._descriptor = -1  # the peer is gone; the transport finds out in its own way
             sent = 0
         if sent < len(chunk):
             self._write(memoryview(chunk)[sent:])
@@ -137,12 +145,35 @@ class DirectOutlet:
         if self.closing:
             return True
         if not self.room:
-            buffered = self._buffered()
-            if buffered > self._max_reply_bytes and len(frame) < buffered:
+            unread = self._buffered() + self._held_bytes
+            if unread > self._max_reply_bytes and len(frame) < unread:
                 return False
         self._written += len(frame)
-        self._write(frame)
+        self._hold(frame)
         return True
+
+    def _hold(self, frame: bytes) -> None:
+        if self._held is None:
+            self._held = []
+            self._write, self._socket = self._write_behind, -1
+            asyncio.get_running_loop().call_soon(self._release)
+        self._held.append(frame)
+        self._held_bytes += len(frame)
+        if self._held_bytes >= HELD_BYTES:
+            self._release()
+
+    def _write_behind(self, data: bytes | memoryview) -> None:
+        """Write what goes first, and this behind it."""
+        transport = self._connection.transport
+        if self._descriptor is None:
+            self._descriptor = _plain_socket(transport)
+        held, self._held, self._held_bytes = self._held or (), None, 0
+        self._write, self._socket = transport.write, self._descriptor
+        self._write(b"".join((self._connection.uncork(), *held, data)))
+
+    def _release(self) -> None:
+        if self._held is not None and not self._is_closing():
+            self._write_behind(b"")
 
     @property
     def waiting(self) -> bool:
@@ -154,6 +185,7 @@ class DirectOutlet:
 
     def close(self, code: int, reason: str) -> None:
         if not self.closing:
+            self._release()
             self.closing = True
             self.room = False
             self._connection.close(code, reason)
