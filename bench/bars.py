@@ -57,7 +57,7 @@ def verdicts(sheet: Sheet) -> list[Verdict]:
         return value
 
     found: list[Verdict] = []
-    for hub in (peers.HUB.name, peers.HUB_FAST.name):
+    for hub in (peers.HUB.name, peers.HUB_FAST.name, peers.HUB_CENTRIFUGE.name):
         for bar in BARS:
             try:
                 found.append(Verdict(hub, bar, bar.value(find, hub)))
@@ -78,7 +78,7 @@ def _pressure(find: Find, hub: str) -> float:
 
 def _fast_acceptor(hub: str) -> str:
     """The application that only accepts, where it too is entered by the fast path's handshake."""
-    if hub != peers.HUB_FAST.name:
+    if hub == peers.HUB.name:
         raise NotMeasured(hub)
     return peers.ACCEPT_ONLY_FAST.name
 
