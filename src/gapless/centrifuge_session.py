@@ -1,7 +1,7 @@
-"""A connection that speaks the Centrifuge client protocol: each command, step by step.
+"""A connection that speaks the Centrifuge client protocol, from connect to close.
 
-Subscribing and recovering is in `centrifuge_seat`, who the client is in `reception`. Codes and
-orders are those of the protocol, version 2.
+Subscribing and recovering is in `centrifuge_seat`, who the client is in `reception`, what it asks
+beside that in `centrifuge_commands`. Codes and orders are those of the protocol, version 2.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-import orjson
-
+from . import centrifuge_commands as commands
 from .auth.claims import Override, ServerSubscription
 from .centrifuge_seat import Seating
 from .core.cursor import Lost, Reason
@@ -26,18 +25,11 @@ from .errors import (
     Disconnect,
     Expired,
     Internal,
-    LimitExceeded,
-    MethodNotFound,
-    NotAvailable,
-    PermissionDenied,
     TokenExpired,
-    UnknownChannel,
-    Unrecoverable,
 )
-from .hooks import MessageEvent, RefreshEvent, RpcEvent
+from .hooks import RefreshEvent
 from .model import ANONYMOUS, Grant, Position
 from .node import Node
-from .options import ChannelOptions
 from .protocol import messages as m
 from .protocol.centrifuge import Codec
 from .reception import Handshake, Reception
@@ -155,15 +147,27 @@ class CentrifugeSession(Session):
             case m.Pong():
                 self._pong()
             case m.Send():
-                await self._message(request)
+                await commands.take_message(self, request)
             case m.Connect():
                 await self.connect(id, request)
             case m.Subscribe():
                 await self._seating.subscribe(id, request)
             case m.Unsubscribe():
                 self._unsubscribe(id, request)
+            case m.Refresh():
+                self.answer(id, await self._refresh(request))
+            case m.SubRefresh():
+                self.answer(id, await self._seating.refresh(request))
             case _:
-                self.answer(id, await self._result(request))
+                self.answer(id, await commands.result_of(self, request))
+
+    def _unsubscribe(self, id: int, request: m.Unsubscribe) -> None:  # noqa: A002
+        if not request.channel:
+            raise Disconnect(3501, "bad request: a channel is missing")
+        seat = self.subscriptions.get(request.channel)
+        if seat is not None:
+            self.drop(seat)
+        self.answer(id, m.UnsubscribeResult())
 
     def _refuse(self, command: m.Command, error: ClientError) -> None:
         """Raises Disconnect when that happens too often."""
@@ -173,26 +177,6 @@ class CentrifugeSession(Session):
             if not isinstance(command.request, m.Send):  # which has no reply
                 self.answer(command.id, error)
             self.count_error(error)
-
-    async def _result(self, request: m.Request) -> m.Result:
-        match request:
-            case m.Publish():
-                return await self._publish(request)
-            case m.Presence():
-                return await self._presence(request)
-            case m.PresenceStats():
-                return await self._presence_stats(request)
-            case m.History():
-                return await self._history(request)
-            case m.Rpc():
-                return await self._rpc(request)
-            case m.Refresh():
-                return await self._refresh(request)
-            case m.SubRefresh():
-                return await self._seating.refresh(request)
-            case m.Invalid():
-                raise BadRequest(f"bad request: {request.reason}")
-        raise NotAvailable
 
     # -- out
 
@@ -295,101 +279,6 @@ class CentrifugeSession(Session):
         self.grant = replace(self.grant, expires_at=grant.expires_at, info=info, meta=meta)
         self.about = replace(self.about, meta=meta)
         self.renew_members()
-
-    # -- commands
-
-    def _unsubscribe(self, id: int, request: m.Unsubscribe) -> None:  # noqa: A002
-        if not request.channel:
-            raise Disconnect(3501, "bad request: a channel is missing")
-        seat = self.subscriptions.get(request.channel)
-        if seat is not None:
-            self.drop(seat)
-        self.answer(id, m.UnsubscribeResult())
-
-    async def _publish(self, request: m.Publish) -> m.PublishResult:
-        self._known(request.channel)
-        if request.type:
-            raise PermissionDenied("map channels are not offered")
-        if not request.data:
-            raise BadRequest("data is missing")
-        await self.publish(request.channel, request.data, orjson.loads(request.data))
-        return m.PublishResult()
-
-    async def _presence(self, request: m.Presence) -> m.PresenceResult:
-        self._check_members(request.channel)
-        members = await self.node.presence.members(request.channel)
-        limit = self.node.limits.presence_members
-        if len(members) > limit:
-            raise LimitExceeded("members of a presence reply", limit, len(members))
-        return m.PresenceResult(members)
-
-    async def _presence_stats(self, request: m.PresenceStats) -> m.PresenceStatsResult:
-        self._check_members(request.channel)
-        return m.PresenceStatsResult(*await self.node.presence.counts(request.channel))
-
-    def _check_members(self, name: str) -> None:
-        """May this client see who is in the channel? Raises ClientError or Disconnect."""
-        options = self._known(name)
-        self.spend("read")
-        if not options.presence:
-            raise NotAvailable
-        if not self.may(options, options.client_presence, options.anonymous_presence):
-            raise PermissionDenied
-        self._check_inside(name, outside=options.outside_presence)
-
-    async def _history(self, request: m.History) -> m.HistoryResult:
-        name, since = request.channel, request.since
-        options = self._known(name)
-        self.spend("read")
-        if not options.history:
-            raise NotAvailable
-        if not self.may(options, options.client_history, options.anonymous_history):
-            raise PermissionDenied
-        self._check_inside(name, outside=options.outside_history)
-        if request.reverse and since is not None and since.offset == 0:
-            raise BadRequest("reverse needs since.offset above 0")
-        cap = self.node.limits.history_publications
-        limit = cap if request.limit < 0 else min(request.limit, cap)
-        page = await self.node.read(
-            name,
-            after=None if since is None else since.offset,
-            limit=limit,
-            max_bytes=self.node.limits.recovery_bytes if limit else None,
-            reverse=request.reverse,
-        )
-        if since is not None and since.epoch and since.epoch != page.top.epoch:
-            raise Unrecoverable
-        return m.HistoryResult(page.publications, page.top.epoch, page.top.offset)
-
-    def _known(self, name: str) -> ChannelOptions:
-        if not name:
-            raise Disconnect(3501, "bad request: a channel is missing")
-        self.rules.check_channel(name)
-        options = self.rules.declared(name)
-        if options is None:
-            raise UnknownChannel
-        return options
-
-    def _check_inside(self, name: str, *, outside: bool) -> None:
-        """Is it subscribed, or may those outside do this as well? Raises PermissionDenied."""
-        if not outside and name not in self.subscriptions and not self.grant.operator:
-            raise PermissionDenied
-
-    async def _rpc(self, request: m.Rpc) -> m.RpcResult:
-        hooks = self.rules.hooks
-        if not hooks.has("rpc"):
-            raise NotAvailable
-        if not hooks.guards("rpc", request.method):
-            raise MethodNotFound
-        data = orjson.loads(request.data) if request.data else None
-        answer = await hooks.ask("rpc", RpcEvent(self.about, request.method, data), request.method)
-        return m.RpcResult(self.rules.encode(answer))
-
-    async def _message(self, request: m.Send) -> None:
-        if not self.rules.hooks.has("message"):
-            raise Disconnect(3508)
-        data = orjson.loads(request.data) if request.data else None
-        await self.rules.hooks.ask("message", MessageEvent(self.about, data))
 
     # -- what the server does to it
 

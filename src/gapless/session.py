@@ -1,58 +1,36 @@
-"""One client connection: who it is, what it may do, which channels it reads.
+"""One client connection: which channels it reads, at the pace of its socket, until it is closed.
 
-What all doors share is here: room and pace, the subscribe sequence, closing. What a door says on
-the wire is in its own session class.
+What all doors share is here. What a door says on the wire is in its own session class.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+from . import permission, publishing
 from .auth.claims import Override
-from .auth.namespaces import parse_channel
 from .core.cursor import Lost
 from .core.log import View
 from .core.outbox import Outlet
-from .core.rate import Rate
 from .errors import (
     AlreadySubscribed,
-    BrokerError,
     ClientError,
     Disconnect,
-    Expired,
-    Internal,
     LimitExceeded,
     NotAvailable,
-    Overloaded,
-    PermissionDenied,
-    TokenExpired,
-    TooManyRequests,
     UnknownChannel,
-    Unrecoverable,
 )
-from .hooks import (
-    ChannelEvent,
-    Client,
-    DisconnectEvent,
-    Hooks,
-    PublishEvent,
-    Replace,
-    Seat,
-    SubscribeEvent,
-    UnsubscribeEvent,
-)
+from .hooks import ChannelEvent, Client, DisconnectEvent, Hooks, UnsubscribeEvent
+from .members import Members
 from .model import Draft, Grant, Member, Position
 from .node import Node
 from .options import ChannelOptions
+from .rates import Rates
 from .receipt import Receipt
 from .subscription import Admission, GivenUp, Subscription
-
-log = logging.getLogger("gapless")
 
 REASON_BYTES = 123
 """A close frame holds this much beside its code (RFC 6455, 5.5); a hook may have said more."""
@@ -63,7 +41,7 @@ Admit = Callable[[ChannelOptions], Awaitable[Admission]]
 
 
 class Rules:
-    """What sessions ask the hub: which channels are declared, and how to publish."""
+    """What the sessions of a hub share: its channels, its way to publish, its hooks, its members."""
 
     def __init__(
         self,
@@ -73,12 +51,14 @@ class Rules:
         check_channel: Callable[[str], None],
         encode: Callable[[Any], bytes],
         hooks: Hooks,
+        members: Members,
     ) -> None:
         self.declared = declared
         self.publish = publish
         self.check_channel = check_channel
         self.encode = encode
         self.hooks = hooks
+        self.members = members
 
 
 class Session:
@@ -90,8 +70,6 @@ class Session:
 
     __slots__ = (
         "__weakref__",
-        "_hurry",
-        "_leaving",
         "_loop",
         "_moved",
         "_moved_at",
@@ -136,12 +114,10 @@ class Session:
         self.secret = ""
         """The session id that an emulated or unidirectional connection was told."""
         self._room_waiters: list[asyncio.Future[None]] | None = None
-        self._leaving: dict[str, asyncio.Task[None]] | None = None
         self._moved = 0
-        self._moved_at = asyncio.get_running_loop().time()
         self._loop = asyncio.get_running_loop()
-        self._hurry = 0
-        self._rates: dict[str, Rate] | None = None
+        self._moved_at = self._loop.time()
+        self._rates: Rates | None = None
 
     @property
     def user(self) -> str:
@@ -267,9 +243,7 @@ class Session:
 
     def renew_members(self) -> None:
         """What others see of this connection has changed; presence shows it at its next refresh."""
-        for name, subscription in self.subscriptions.items():
-            if (name, self.client) in self.node.members:
-                self.node.members[(name, self.client)] = self.member(subscription.admission)
+        self.rules.members.renew(self)
 
     # -- commands that all doors share
 
@@ -312,7 +286,7 @@ class Session:
             if len(channel.subscribers) == 1:
                 self._tell("occupied", ChannelEvent(name), name)
             if admission.options.presence:
-                await self._appear(subscription, admission)
+                await self.rules.members.join(self, subscription, admission)
         except BaseException:
             self.drop(subscription)
             raise
@@ -342,37 +316,7 @@ class Session:
         token: str = "",
     ) -> Admission:
         """May this client subscribe? Raises ClientError or Disconnect."""
-        if not self.grant.operator:
-            parts = parse_channel(name)
-            if parts.is_private:
-                raise PermissionDenied("a channel that begins with $ needs a subscription token")
-            if options.user_limited and not parts.admits(self.user):
-                raise PermissionDenied("the channel is limited to other users")
-        if not self.may(options, options.client_subscribe):
-            raise PermissionDenied("clients may not subscribe to this channel")
-        if not self.rules.hooks.guards("subscribe", name):
-            return Admission(options)
-        event = SubscribeEvent(self.about, name, since, data, token)
-        answer = await self.rules.hooks.ask("subscribe", event, name)
-        if not isinstance(answer, Seat):
-            return Admission(options)
-        if answer.expires_at is not None and answer.expires_at <= time.time():
-            raise Expired
-        return Admission(
-            answer.options or options,
-            info=None if answer.info is None else self.rules.encode(answer.info),
-            data=b"" if answer.data is None else self.rules.encode(answer.data),
-            expires_at=answer.expires_at,
-        )
-
-    def may(self, options: ChannelOptions, allowed: bool, anonymous: bool | None = None) -> bool:
-        """May this client do what clients may if `allowed`, and those without a user if `anonymous`?
-
-        None for the latter: as the options say of anonymous clients in general.
-        """
-        if self.grant.operator:
-            return True
-        return allowed and (bool(self.user) or (options.anonymous if anonymous is None else anonymous))
+        return await permission.admit(self, name, options, since, data, token)
 
     def drop(self, subscription: Subscription) -> None:
         """Leave a channel: nothing of it is written after this. Idempotent."""
@@ -383,50 +327,11 @@ class Session:
         if channel is None:
             return
         admission = subscription.admission
-        if self.node.members.pop((name, self.client), None) is not None and admission is not None:
-            self._leave_presence(name, admission.options.join_leave)
+        if admission is not None:
+            self.rules.members.leave(name, self.client, announce=admission.options.join_leave)
         self._tell("unsubscribe", UnsubscribeEvent(self.about, name), name)
         if not channel.subscribers:
             self._tell("vacated", ChannelEvent(name), name)
-
-    async def _appear(self, subscription: Subscription, admission: Admission) -> None:
-        name, limits = subscription.name, self.node.limits
-        member = self.member(admission)
-        size = len(member.conn_info or b"") + len(member.chan_info or b"")
-        if size > limits.presence_info_bytes:
-            raise LimitExceeded("bytes of a member's info", limits.presence_info_bytes, size, code=107)
-        leaving = self._leaving.get(name) if self._leaving is not None else None
-        if leaving is not None:
-            await asyncio.wait([leaving])  # else its earlier leave would take this join away
-            if not self.is_current(subscription):
-                return
-        self.node.members[(name, self.client)] = member
-        announce = admission.options.join_leave
-        try:
-            async with asyncio.timeout(limits.broker_seconds):
-                await self.node.presence.join(name, member, announce=announce)
-        except TimeoutError as error:
-            raise BrokerError(f"the presence of {name!r} did not answer in time") from error
-        if not self.is_current(subscription):
-            self._leave_presence(name, announce)  # the first leave may have come before the join
-
-    def _leave_presence(self, name: str, announce: bool) -> None:
-        if self._leaving is None:
-            self._leaving = {}
-        before = self._leaving.get(name)
-        self._leaving[name] = self.node.spawn(self._disappear(name, announce, before))
-
-    async def _disappear(self, name: str, announce: bool, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
-        try:
-            async with asyncio.timeout(self.node.limits.broker_seconds):
-                await self.node.presence.leave(name, self.client, announce=announce)
-        except (BrokerError, TimeoutError) as error:
-            log.warning("a member could not leave and will expire: %s", error or "no answer in time")
-        finally:
-            if self._leaving is not None and self._leaving.get(name) is asyncio.current_task():
-                del self._leaving[name]
 
     def member(self, admission: Admission | None) -> Member:
         """This connection as others see it, in a channel if it has a seat there."""
@@ -434,98 +339,26 @@ class Session:
 
     async def publish(self, name: str, payload: bytes, data: Any) -> Position | None:
         """Publish for the client. Raises ClientError."""
-        self.spend("publish")
-        self.rules.check_channel(name)
-        limit = self.node.limits.client_payload_bytes
-        if len(payload) > limit:
-            raise LimitExceeded("bytes of a publication", limit, len(payload), code=107)
-        options = self.rules.declared(name)
-        if options is None:
-            raise UnknownChannel("unknown channel: no pattern of this hub matches it")
-        guarded = self.rules.hooks.guards("publish", name)
-        seat = self.subscriptions.get(name)
-        if not guarded:
-            if not self.may(options, options.client_publish, options.anonymous_publish):
-                raise PermissionDenied("clients may not publish to this channel")
-            if seat is None and not (options.outside_publish or self.grant.operator):
-                raise PermissionDenied("subscribe to the channel before publishing to it")
-        info = self.member(seat.admission if seat is not None else None)
-        draft = Draft(payload, info=info, delta=options.delta_publish)
-        if guarded:
-            answer = await self.rules.hooks.ask("publish", PublishEvent(self.about, name, data), name)
-            if isinstance(answer, Replace):
-                draft = self._replaced(draft, data, answer)
-        try:
-            return await self.rules.publish(name, draft)
-        except (BrokerError, Overloaded) as error:
-            raise Internal from error
+        return await publishing.publish(self, name, payload, data)
 
-    def _replaced(self, draft: Draft, data: Any, answer: Replace) -> Draft:
-        # What the hook did not touch stays byte for byte what the client sent.
-        payload = draft.payload if answer.data is data else self.rules.encode(answer.data)
-        limit = self.node.limits.server_payload_bytes
-        if len(payload) > limit:
-            raise LimitExceeded("bytes of a publication", limit, len(payload), code=107)
-        return replace(
-            draft,
-            payload=payload,
-            tags=answer.tags,
-            skip_history=answer.skip_history,
-            idempotency_key=answer.idempotency_key,
-            delta=draft.delta or answer.delta,
-            version=answer.version,
-            version_epoch=answer.version_epoch,
-        )
+    # -- its rates
 
     async def throttle(self) -> None:
-        """Stop reading while commands come too fast; give up on a client that keeps at it.
-
-        Raises:
-            Disconnect: 3013.
-        """
-        rate = self._rate("commands")
-        wait = rate.wait(self._loop.time())
-        if wait:
-            self._hurry += 1
-            self.node.counters.rate_limited += 1
-            if self._hurry > self.node.limits.commands_burst:
-                raise Disconnect(3013)
-            await asyncio.sleep(wait)
-        elif self._hurry:
-            self._hurry -= 1
-        rate.take(self._loop.time())
+        """Wait while commands come too fast. Raises Disconnect (3013) when they keep doing so."""
+        await self._known_rates().throttle()
 
     def spend(self, what: str) -> None:
         """Use up one of a rate: `subscribe`, `publish` or `read`. Raises TooManyRequests."""
-        if not self._rate(what).take(self._loop.time()):
-            self.node.counters.rate_limited += 1
-            raise TooManyRequests("too many requests: slow down")
-
-    def _rate(self, what: str) -> Rate:
-        # Made when it is first needed: most connections only ever read.
-        if self._rates is None:
-            self._rates = {}
-        rate = self._rates.get(what)
-        if rate is None:
-            limits = self.node.limits
-            per_second, burst = {
-                "commands": (limits.commands, limits.commands_burst),
-                "subscribe": (limits.subscribe_rate, limits.subscribe_burst),
-                "publish": (limits.publish_rate, limits.publish_burst),
-                "read": (limits.read_rate, limits.read_burst),
-                "errors": (limits.rejected_commands / 60.0, limits.rejected_commands),
-            }[what]
-            rate = self._rates[what] = Rate(per_second, burst)
-        return rate
+        self._known_rates().spend(what)
 
     def count_error(self, error: ClientError) -> None:
         """A command was refused. Raises Disconnect when that happens too often."""
-        self.node.counters.client_errors += 1
-        if error.temporary or isinstance(error, (TokenExpired, Expired, Unrecoverable)):
-            return  # clients of this protocol answer these by themselves, for all their channels at once
-        if not self._rate("errors").take(self._loop.time()):
-            self.node.counters.bad_protocol += 1
-            raise Disconnect(3509)
+        self._known_rates().count_error(error)
+
+    def _known_rates(self) -> Rates:
+        if self._rates is None:
+            self._rates = Rates(self.node, self._loop)
+        return self._rates
 
     # -- the end
 

@@ -16,6 +16,7 @@ from gapless.centrifuge_session import CentrifugeSession
 from gapless.core.channel import Channel
 from gapless.core.cursor import Cursor, Lost, State
 from gapless.core.log import Ring
+from gapless.members import Members
 from gapless.model import History, Publication
 from gapless.protocol import messages as m
 from gapless.session import Session
@@ -136,7 +137,7 @@ def leaves_without_giving_back_its_hold(patch: pytest.MonkeyPatch) -> None:
 
 
 def stays_present(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Session, "_leave_presence", lambda self, name, announce: None)
+    patch.setattr(Members, "_send_off", lambda self, name, client, announce: None)
 
 
 def forgets_who_had_no_turn(patch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,140 @@
+"""Members that come and go faster than the presence store answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gapless import ChannelOptions, Hub, Limits, Member
+from gapless.brokers.memory import MemoryPresence
+from gapless.members import Members
+from gapless.subscription import Admission
+
+pytestmark = pytest.mark.anyio
+
+ADMISSION = Admission(ChannelOptions(presence=True))
+SEAT: Any = SimpleNamespace(name="c")
+
+
+class SlowPresence(MemoryPresence):
+    """Answers a call when the test lets it; `calls` are those that were answered."""
+
+    def __init__(self) -> None:
+        super().__init__(Limits())
+        self.calls: list[str] = []
+        self.waiting: list[tuple[str, asyncio.Future[None]]] = []
+
+    async def join(self, channel: str, member: Member, *, announce: bool) -> bool:
+        await self._turn("join")
+        return await super().join(channel, member, announce=announce)
+
+    async def leave(self, channel: str, client: str, *, announce: bool) -> Member | None:
+        await self._turn("leave")
+        return await super().leave(channel, client, announce=announce)
+
+    async def _turn(self, call: str) -> None:
+        answer = asyncio.get_running_loop().create_future()
+        self.waiting.append((call, answer))
+        await answer
+        self.calls.append(call)
+
+    async def answer(self, call: str) -> None:
+        """Answer the only call that is under way."""
+        await turns()
+        [(what, answer)] = self.waiting
+        assert what == call
+        self.waiting.clear()
+        answer.set_result(None)
+        await turns()
+
+
+class Somebody:
+    """What presence knows of a session."""
+
+    client = "anna"
+
+    def __init__(self) -> None:
+        self.current = True
+
+    def member(self, admission: Admission | None) -> Member:
+        return Member(self.client)
+
+    def is_current(self, seat: object) -> bool:
+        return self.current
+
+
+async def turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def presence() -> AsyncIterator[tuple[Hub, SlowPresence, Members]]:
+    store = SlowPresence()
+    async with Hub(presence=store) as hub:
+        yield hub, store, Members(hub.node)
+
+
+def joining(members: Members, somebody: Any) -> asyncio.Task[None]:
+    return asyncio.create_task(members.join(somebody, SEAT, ADMISSION))
+
+
+async def test_who_comes_back_while_it_leaves_is_there_in_the_end() -> None:
+    async with presence() as (hub, store, members):
+        first, again = Somebody(), Somebody()
+        joins = joining(members, first)
+        await store.answer("join")
+        members.leave("c", "anna", announce=False)
+        rejoins = joining(members, again)
+        await store.answer("leave")
+        await store.answer("join")
+        await asyncio.gather(joins, rejoins)
+        assert list(await hub.presence("c")) == ["anna"]
+        assert list(hub.node.members) == [("c", "anna")]
+
+
+async def test_who_leaves_before_its_join_was_answered_leaves_again_and_only_then_comes_back() -> None:
+    async with presence() as (hub, store, members):
+        first, again = Somebody(), Somebody()
+        joins = joining(members, first)
+        await turns()
+        _, late = store.waiting.pop()
+        first.current = False
+        members.leave("c", "anna", announce=False)
+        await turns()
+        late.set_result(None)
+        await joins
+        rejoins = joining(members, again)
+        await store.answer("leave")
+        await store.answer("leave")
+        await store.answer("join")
+        await rejoins
+        assert store.calls == ["join", "leave", "leave", "join"]
+        assert list(await hub.presence("c")) == ["anna"]
+
+
+async def test_who_gave_up_while_it_waited_to_come_back_stays_away() -> None:
+    async with presence() as (hub, store, members):
+        first, again = Somebody(), Somebody()
+        joins = joining(members, first)
+        await store.answer("join")
+        members.leave("c", "anna", announce=False)
+        rejoins = joining(members, again)
+        await turns()
+        again.current = False
+        await store.answer("leave")
+        await asyncio.gather(joins, rejoins)
+        assert store.calls == ["join", "leave"]
+        assert not hub.node.members
+
+
+async def test_who_is_no_member_leaves_nothing() -> None:
+    async with presence() as (_, store, members):
+        members.leave("c", "anna", announce=False)
+        await turns()
+        assert not store.waiting
