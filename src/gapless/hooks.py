@@ -224,9 +224,9 @@ class Hooks:
 
     def guards(self, event: str, channel: str) -> bool:
         """Is there a hook for this event that this channel concerns?"""
-        return any(
-            hook.pattern is None or hook.pattern.match(channel) is not None
-            for hook in self._hooks.get(event, ())
+        hooks = self._hooks.get(event)
+        return hooks is not None and any(
+            hook.pattern is None or hook.pattern.match(channel) is not None for hook in hooks
         )
 
     async def ask(self, event: str, about: Any, channel: str = "") -> Any:
