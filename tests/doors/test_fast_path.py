@@ -9,6 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -18,9 +21,10 @@ from websockets.asyncio.client import connect as client
 from gapless import ChannelOptions, Hub, HubApp
 from gapless.transports.direct import HELD_BYTES, DirectOutlet
 from gapless.transports.uvicorn import WebSocketProtocol
+from gapless.transports.writer import flows
 
 from .clients import handshake, masked, until
-from .serving import FAST_PATH, doors, serve
+from .serving import FAST_PATH, PLAIN_ASGI, doors, serve
 
 pytestmark = pytest.mark.anyio
 
@@ -227,15 +231,17 @@ async def test_keepalive_pings_are_sent_and_their_answers_known_without_a_parser
     protocol.connection_lost(None)
 
 
-async def test_extensions_are_negotiated_by_the_library_where_uvicorn_is_told_to() -> None:
+@pytest.mark.parametrize("connection", ["Upgrade", "upgrade,, close"], ids=["usual", "for the library"])
+async def test_compression_is_never_negotiated(connection: str) -> None:
     wire = Wire()
     protocol = WebSocketProtocol(configured(silent, ws_per_message_deflate=True), ServerState(), {})
     protocol.connection_made(wire)
-    offer = "Sec-WebSocket-Extensions: permessage-deflate"
-    protocol.data_received(handshake("127.0.0.1:80", "/", offer))
+    request = handshake("127.0.0.1:80", "/", "Sec-WebSocket-Extensions: permessage-deflate")
+    protocol.data_received(request.replace(b"Connection: Upgrade", f"Connection: {connection}".encode()))
     await until(lambda: wire.writes)
-    assert b"Sec-WebSocket-Extensions: permessage-deflate" in wire.writes[0]
-    assert protocol.conn.extensions
+    assert wire.writes[0].startswith(b"HTTP/1.1 101 ")
+    assert b"extensions" not in wire.writes[0].lower()
+    assert has_parser(protocol) is (connection != "Upgrade")
     protocol.connection_lost(None)
 
 
@@ -350,3 +356,25 @@ async def test_replies_to_commands_that_came_in_one_frame_are_one_write() -> Non
         await until(lambda: b'"id":2' in wire.writes[-1])
         assert len(wire.writes) == 2, "the handshake's answer, and both replies"
         protocol.connection_lost(None)
+
+
+@pytest.mark.parametrize("ws", [FAST_PATH, PLAIN_ASGI], ids=["fast", "asgi"])
+async def test_the_send_of_either_protocol_is_known_to_wait_for_nothing_but_the_socket(ws: str) -> None:
+    found: list[bool] = []
+
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        found.append(flows(websocket._send))
+        await websocket.close()
+
+    app = Starlette(routes=[WebSocketRoute("/", endpoint)])
+    async with serve(app, ws=ws) as address, client(address.ws("/")) as connection:
+        await connection.wait_closed()
+    assert found == [True]
+
+
+def test_any_other_send_is_not() -> None:
+    async def send(message: Any) -> None: ...
+
+    assert not flows(send)
+    assert not flows(None)

@@ -83,7 +83,7 @@ def heads(draw: st.DrawFn) -> bytes:
 @settings(max_examples=1500, deadline=None)
 @given(heads())
 def test_what_is_taken_for_usual_the_library_accepts_with_the_same_answer(data: bytes) -> None:
-    ours = read_upgrade(data, extensions=True)
+    ours = read_upgrade(data)
     if ours is None:
         return
     theirs = as_the_library_reads(data)
@@ -114,27 +114,21 @@ def test_what_is_taken_for_usual_the_library_accepts_with_the_same_answer(data: 
     ids=["bare", "firefox", "page", "subprotocols", "no subprotocol"],
 )
 def test_what_browsers_and_libraries_send_is_usual(headers: list[tuple[str, str]]) -> None:
-    found = read_upgrade(head(headers), extensions=True)
+    found = read_upgrade(head(headers))
     assert found is not None
     assert found.accept == b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # the example of RFC 6455, 1.3
-
-
-def test_an_extension_is_left_to_the_library_only_where_it_could_be_had() -> None:
-    offered = head([*USUAL, ("sec-websocket-extensions", "permessage-deflate")])
-    assert read_upgrade(offered, extensions=True) is None
-    assert read_upgrade(offered, extensions=False) is not None
 
 
 @pytest.mark.parametrize("size", [0, 1, 120, 200])
 def test_a_head_beyond_what_is_usual_is_left_to_the_library(size: int) -> None:
     many = head([*USUAL, *[(f"x-{n}", "1") for n in range(size)]])
-    assert (read_upgrade(many, extensions=True) is None) is (size > 100)
+    assert (read_upgrade(many) is None) is (size > 100)
     long = head([*USUAL, ("x", "y" * 50 * size)])
-    assert (read_upgrade(long, extensions=True) is None) is (50 * size > 4096)
+    assert (read_upgrade(long) is None) is (50 * size > 4096)
 
 
 def test_the_answer_is_what_the_library_would_have_serialised() -> None:
-    found = read_upgrade(head(USUAL), extensions=True)
+    found = read_upgrade(head(USUAL))
     assert found is not None
     said = found.answer([(b"server", b"uvicorn"), (b"x", b"1"), (b"x", b"2")])
     protocol = ServerProtocol()
@@ -186,6 +180,6 @@ def test_a_short_frame_is_read_as_the_library_reads_it(
 @pytest.mark.parametrize("key", [KEY, base64.b64encode(bytes(16)).decode()])
 def test_every_cut_of_a_head_is_left_to_the_library(key: str) -> None:
     whole = head([(name, key if name == "sec-websocket-key" else value) for name, value in USUAL])
-    assert read_upgrade(whole, extensions=True) is not None
+    assert read_upgrade(whole) is not None
     for end in range(len(whole)):
-        assert read_upgrade(whole[:end], extensions=True) is None
+        assert read_upgrade(whole[:end]) is None

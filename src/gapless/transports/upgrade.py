@@ -28,7 +28,6 @@ _ONCE = frozenset(
         b"sec-websocket-key",
         b"sec-websocket-version",
         b"sec-websocket-protocol",
-        b"sec-websocket-extensions",
     )
 )
 _SHORT = {
@@ -64,10 +63,10 @@ class Upgrade(NamedTuple):
         return b"".join(lines)
 
 
-def read_upgrade(head: bytes, *, extensions: bool) -> Upgrade | None:
+def read_upgrade(head: bytes) -> Upgrade | None:
     """Read the head of a request that an HTTP parser has let through already.
 
-    None when it is in any way not usual; with `extensions` also when it offers one.
+    None when it is in any way not usual. Extensions that it offers are not taken.
     """
     lines = head.split(b"\r\n")
     request = lines[0].split(b" ")
@@ -88,14 +87,14 @@ def read_upgrade(head: bytes, *, extensions: bool) -> Upgrade | None:
         if name in _ONCE and name in known:
             return None
         known[name] = value
-    accept = _accept(known, extensions)
+    accept = _accept(known)
     if accept is None:
         return None
     offered = known.get(b"sec-websocket-protocol", b"").decode("latin-1")
     return Upgrade(request[1], headers, [part.strip() for part in offered.split(",") if offered], accept)
 
 
-def _accept(known: dict[bytes, bytes], extensions: bool) -> bytes | None:
+def _accept(known: dict[bytes, bytes]) -> bytes | None:
     """The answer to the key, if everything that RFC 6455, 4.2.1 asks for is there in its usual form."""
     if known.get(b"upgrade", b"").lower() != b"websocket" or known.get(b"sec-websocket-version") != b"13":
         return None
@@ -103,8 +102,6 @@ def _accept(known: dict[bytes, bytes], extensions: bool) -> bytes | None:
     if connection != b"upgrade" and (
         not _TOKENS.fullmatch(connection) or b"upgrade" not in re.split(rb"[ \t]*,[ \t]*", connection)
     ):
-        return None
-    if extensions and b"sec-websocket-extensions" in known:
         return None
     protocol = known.get(b"sec-websocket-protocol")
     if protocol and not _TOKENS.fullmatch(protocol):

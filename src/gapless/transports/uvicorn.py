@@ -3,9 +3,10 @@
     uvicorn --ws gapless.transports.uvicorn:WebSocketProtocol app:app
 
 A subclass of uvicorn's own sans-I/O protocol. Applications that do not ask see no difference but
-two: an empty `Sec-WebSocket-Protocol` header is taken as none (clients of existing SDKs send it),
-and the kernel's send buffer is bounded, so that a client which does not read cannot make the
-kernel hold megabytes for it.
+three: an empty `Sec-WebSocket-Protocol` header is taken as none (clients of existing SDKs send it),
+the kernel's send buffer is bounded, so that a client which does not read cannot make the kernel
+hold megabytes for it, and compression is not negotiated: it would hold tens of KiB for every idle
+connection, and helps guessing secrets that travel beside an attacker's text.
 
 What uvicorn makes for every connection is made here when it is first needed: most never need a
 queue, an event or a parser, and idle ones then take less than half the memory.
@@ -34,7 +35,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import OPEN
+from websockets.protocol import CONNECTING, OPEN
 from websockets.server import ServerProtocol
 
 from .direct import EXTENSION
@@ -100,12 +101,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             value.set()
         elif name == "frames":
             value = []
-        elif name == "conn" and self.handshake_initiated:
+        elif name == "conn":
             self._parsing = True
-            value = ServerProtocol(state=OPEN, max_size=self.config.ws_max_size, logger=self.logger)
-        elif name in _made_by_uvicorn(self.config):
-            # The parser of a handshake that is not usual, and what a later uvicorn may know besides.
-            self._parsing = name == "conn"
+            # A handshake that is not usual begins in the parser; a usual one is over by now.
+            state = OPEN if self.handshake_initiated else CONNECTING
+            value = ServerProtocol(state=state, max_size=self.config.ws_max_size, logger=self.logger)
+        elif name in _made_by_uvicorn(self.config):  # what a later uvicorn may know of a connection
             value = getattr(WebSocketsSansIOProtocol(self.config, ServerState(), self.app_state), name)
         else:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
@@ -127,7 +128,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         if not self.handshake_initiated:
-            upgrade = read_upgrade(data, extensions=self.config.ws_per_message_deflate)
+            upgrade = read_upgrade(data)
             if upgrade is not None:
                 self._open(upgrade)
                 return

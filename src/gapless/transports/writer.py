@@ -237,7 +237,8 @@ def flows(send: Any) -> bool:
     """
     while inspect.isfunction(send) and send.__closure__ is not None and "send" in send.__code__.co_freevars:
         send = send.__closure__[send.__code__.co_freevars.index("send")].cell_contents
-    return type(getattr(send, "__self__", None)).__module__.startswith("uvicorn.")
+    server = type(getattr(send, "__self__", None)).__module__
+    return server.startswith("uvicorn.") or server == f"{__package__}.uvicorn"
 
 
 def _nothing() -> None:
