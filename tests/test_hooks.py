@@ -271,6 +271,30 @@ class TestWhatAClientMeets:
         (publication,) = world.broker.stream("c").kept
         assert publication.payload == b'"HELLO"'
 
+    @pytest.mark.parametrize("answer", ["HELLO", {"data": "HELLO"}, 7], ids=["text", "object", "number"])
+    def test_an_answer_that_means_nothing_is_error_100_and_lets_nothing_pass(
+        self, world: World, answer: object, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        @world.hub.on_publish("c")
+        async def shout(about: PublishEvent) -> object:
+            return answer
+
+        @world.hub.on_subscribe("d")
+        async def admit(about: SubscribeEvent) -> object:
+            return answer
+
+        client = world.plain("client", "c", "d")
+        world.connect(client)
+        world.loop.settle()
+        client.command('{"type":"publish","channel":"c","data":"hello"}')
+        world.loop.settle()
+        assert [(error["code"], error["channel"]) for error in client.errors] == [(100, "d"), (100, "c")]
+        assert len(world.broker.stream("c").kept) == 0
+        said = f"hook returned {type(answer).__name__}; it returns "
+        assert f"the publish {said}Replace or None" in caplog.text
+        assert f"the subscribe {said}Seat or None" in caplog.text
+        assert world.hub.counters.hook_errors == 2
+
     def test_one_that_lets_a_publication_pass_allows_it_and_without_one_it_is_refused(
         self, world: World
     ) -> None:

@@ -13,7 +13,7 @@ import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from .auth.claims import ServerSubscription
 from .errors import ClientError, Disconnect, Internal, PermissionDenied
@@ -25,6 +25,8 @@ from .patterns import Pattern
 log = logging.getLogger("gapless")
 
 Hook = Callable[..., Any]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,8 @@ class Hooks:
         self, client: Client, grant: Grant, *, headers: Mapping[str, str], emulated: Mapping[str, str]
     ) -> Client:
         """A client that was let in, as later hooks see it."""
+        if not (grant.user or grant.meta or self._headers or self._emulated):
+            return client
         return replace(
             client,
             user=grant.user,
@@ -255,6 +259,21 @@ class Hooks:
             if result is not None and result is not True:
                 answer = result
         return answer
+
+    async def ask_for(self, kind: type[T], event: str, about: Any, channel: str) -> T | None:
+        """As `ask`, where hooks answer with a `kind` or with nothing.
+
+        Raises:
+            Internal: besides what `ask` raises, for any other answer, which is logged: what it was
+                meant to change must not pass unchanged.
+        """
+        answer = await self.ask(event, about, channel)
+        if answer is None or isinstance(answer, kind):
+            return answer
+        self.counters.hook_errors += 1
+        said = type(answer).__name__
+        log.error("the %s hook returned %s; it returns %s or None", event, said, kind.__name__)
+        raise Internal
 
 
 def _named(names: set[str], headers: Mapping[str, str]) -> Mapping[str, str]:

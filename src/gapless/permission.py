@@ -47,8 +47,8 @@ async def admit(
     if not rules.hooks.guards("subscribe", name):
         return Admission(options)
     event = SubscribeEvent(session.about, name, since, data, token)
-    answer = await rules.hooks.ask("subscribe", event, name)
-    if not isinstance(answer, Seat):
+    answer = await rules.hooks.ask_for(Seat, "subscribe", event, name)
+    if answer is None:
         return Admission(options)
     if answer.expires_at is not None and answer.expires_at <= time.time():
         raise Expired

@@ -33,8 +33,9 @@ async def publish(session: Session, name: str, payload: bytes, data: Any) -> Pos
     info = session.member(seat.admission if seat is not None else None)
     draft = Draft(payload, info=info, delta=options.delta_publish)
     if guarded:
-        answer = await rules.hooks.ask("publish", PublishEvent(session.about, name, data), name)
-        if isinstance(answer, Replace):
+        event = PublishEvent(session.about, name, data)
+        answer = await rules.hooks.ask_for(Replace, "publish", event, name)
+        if answer is not None:
             draft = _replaced(draft, data, answer, rules)
             _check_size(draft.payload, session.node.limits.server_payload_bytes)
     try:

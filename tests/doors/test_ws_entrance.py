@@ -23,6 +23,7 @@ from gapless import (
     HubApp,
     Limits,
     PermissionDenied,
+    SubscribeEvent,
 )
 
 from .clients import connected, handshake, until
@@ -452,3 +453,33 @@ async def test_parameters_it_does_not_know_are_left_to_others(open_doors: OpenDo
     async with open_doors({"logs": KEPT}) as doors:
         async with doors.client("?channel=logs&utm=1&utm=2&token=x") as client:
             await client.history("logs")
+
+
+# -- what later hooks know of who got in
+
+
+@pytest.mark.parametrize("greets", [True, False], ids=["with a connect hook", "without"])
+async def test_later_hooks_see_what_was_kept_of_a_client(open_doors: OpenDoors, greets: bool) -> None:
+    hub = Hub(channels={"logs": KEPT})
+    hub.hooks.keep_headers(["X-Trace"])
+    seen: list[tuple[str, Any, Any]] = []
+
+    if greets:
+
+        @hub.on_connect
+        async def greet(event: object) -> Grant:
+            return Grant("7", meta={"plan": "free"})
+
+    @hub.on_subscribe
+    async def ask(event: SubscribeEvent) -> None:
+        seen.append((event.client.user, dict(event.client.headers), dict(event.client.meta)))
+
+    async with open_doors(hub=hub) as doors:
+        headers = {"X-Trace": "a1", "X-Other": "secret"}
+        async with doors.client("?channel=logs", additional_headers=headers) as client:
+            await client.history("logs")
+        async with doors.http.stream("GET", "/sse?channel=logs", headers=headers) as response:
+            assert response.status_code == 200
+            await until(lambda: len(seen) == 2)
+    known = ("7", {"x-trace": "a1"}, {"plan": "free"}) if greets else ("", {"x-trace": "a1"}, {})
+    assert seen == [known, known]

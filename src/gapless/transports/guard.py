@@ -165,7 +165,8 @@ class Guard:
         if operator or not self.hub.hooks.has("connect"):
             if self.require_credential and not operator:
                 raise Refused(401, "")
-            return client, Grant(operator=True) if operator else ANONYMOUS
+            grant = Grant(operator=True) if operator else ANONYMOUS
+            return self._introduced(client, grant, request), grant
         event = ConnectEvent(
             client=client,
             headers=request.headers,
@@ -178,9 +179,11 @@ class Guard:
         unready = self.hub.unready()
         if unready is not None:
             raise Refused(503, unready)
-        client = Client(client.id, grant.user, transport, request.address)
         self._check_user(grant.user)
-        return client, grant
+        return self._introduced(client, grant, request), grant
+
+    def _introduced(self, client: Client, grant: Grant, request: Request) -> Client:
+        return self.hub.hooks.introduce(client, grant, headers=request.headers, emulated={})
 
     async def _ask(self, event: ConnectEvent) -> Grant:
         """What the application's hook grants. Raises Disconnect."""
