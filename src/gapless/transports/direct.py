@@ -103,7 +103,6 @@ class DirectOutlet:
         "_is_closing",
         "_max_reply_bytes",
         "_socket",
-        "_write",
         "_written",
         "closing",
         "room",
@@ -117,29 +116,30 @@ class DirectOutlet:
         self._written = 0
         self._held: list[bytes] | None = None
         self._held_bytes = 0
-        # Something goes first: until it has, `push` finds no socket and comes by `_write`.
-        self._write: Callable[[bytes | memoryview], None] = self._write_behind
-        self._socket = -1
         self._descriptor: int | None = None
+        self._socket = -1
+        """To be written to, as long as nothing waits to go first; else -1, and `_write` goes on."""
         self.room = True
         self.closing = False
 
     def push(self, chunk: bytes, size: int) -> None:
         self._written += size
-        if self._socket < 0 or self._buffered() or self._is_closing():
+        # Descriptors are used again: one that is closing must not be written to.
+        if self._socket < 0 or self._is_closing():
             self._write(chunk)
             return
-        # Nothing waits in the transport: the kernel may have it at once. The event loop's own
-        # write does the same a microsecond later, which is a fifth of what a delivery costs.
+        # The kernel may have it at once. The event loop's own write does the same a microsecond
+        # later, which is a fifth of what a delivery costs.
         try:
             sent = _write_now(self._socket, chunk)
         except BlockingIOError:
             sent = 0
         except OSError:
-            self._socket = self._descriptor = -1  # the peer is gone; the transport finds out in its own way
+            self._descriptor = -1  # the peer is gone; the transport finds out in its own way
             sent = 0
         if sent < len(chunk):
-            self._write(memoryview(chunk)[sent:])
+            self._socket = -1
+            self._connection.transport.write(memoryview(chunk)[sent:])
 
     def reply(self, frame: bytes) -> bool:
         if self.closing:
@@ -155,25 +155,26 @@ class DirectOutlet:
     def _hold(self, frame: bytes) -> None:
         if self._held is None:
             self._held = []
-            self._write, self._socket = self._write_behind, -1
+            self._socket = -1
             asyncio.get_running_loop().call_soon(self._release)
         self._held.append(frame)
         self._held_bytes += len(frame)
         if self._held_bytes >= HELD_BYTES:
             self._release()
 
-    def _write_behind(self, data: bytes | memoryview) -> None:
-        """Write what goes first, and this behind it."""
-        transport = self._connection.transport
-        if self._descriptor is None:
-            self._descriptor = _plain_socket(transport)
-        held, self._held, self._held_bytes = self._held or (), None, 0
-        self._write, self._socket = transport.write, self._descriptor
-        self._write(b"".join((self._connection.uncork(), *held, data)))
-
     def _release(self) -> None:
         if self._held is not None and not self._is_closing():
-            self._write_behind(b"")
+            self._write(b"")
+
+    def _write(self, data: bytes) -> None:
+        """By the transport: what goes first, and this behind it."""
+        transport = self._connection.transport
+        held, self._held, self._held_bytes = self._held or (), None, 0
+        transport.write(b"".join((self._connection.uncork(), *held, data)))
+        if self._descriptor is None:
+            self._descriptor = _plain_socket(transport)
+        if not self._buffered():
+            self._socket = self._descriptor
 
     @property
     def waiting(self) -> bool:
