@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -267,6 +268,84 @@ async def test_any_other_application_is_served_as_by_uvicorn() -> None:
             await connection.send(said)
             assert await connection.recv() == said
         await (await connection.ping())
+
+
+# -- writing
+
+
+class Piped(Wire):
+    """A transport over a real socket; what is written to the transport itself stays in `writes`."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        super().__init__()
+        self._socket = connected
+        self.buffered = 0
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._socket if name == "socket" else default
+
+    def get_write_buffer_size(self) -> int:
+        return self.buffered
+
+
+@pytest.fixture
+def piped() -> Iterator[tuple[DirectOutlet, Piped, socket.socket]]:
+    """An outlet whose handshake is answered, its transport, and the client's end."""
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        wire = Piped(near)
+        out = DirectOutlet(Line(wire), max_reply_bytes=1000)
+        out.push(b"first;", 6)
+        wire.writes.clear()
+        yield out, wire, far
+
+
+def test_a_push_goes_to_the_socket_itself(piped: tuple[DirectOutlet, Piped, socket.socket]) -> None:
+    out, wire, far = piped
+    out.push(b"direct;", 7)
+    assert far.recv(100) == b"direct;"
+    assert not wire.writes
+
+
+def test_a_push_passes_nothing_that_waits_in_the_transport(
+    piped: tuple[DirectOutlet, Piped, socket.socket],
+) -> None:
+    out, wire, far = piped
+    wire.buffered = 3  # half of a ping that the server sends
+    out.push(b"behind;", 7)
+    assert wire.writes == [b"behind;"]
+    wire.buffered = 0
+    out.push(b"direct;", 7)
+    out.push(b"direct;", 7)
+    wire.closed = True
+    out.push(b"closed;", 7)
+    assert far.recv(100) == b"direct;direct;"
+    assert wire.writes == [b"behind;", b"closed;"]
+
+
+def test_what_a_full_socket_does_not_take_goes_on_by_the_transport(
+    piped: tuple[DirectOutlet, Piped, socket.socket],
+) -> None:
+    out, wire, far = piped
+    large = bytes(range(256)) * 20_000
+    out.push(large, len(large))
+    (rest,) = wire.writes
+    assert 0 < len(rest) < len(large)
+    taken = b""
+    while len(taken) < len(large) - len(rest):
+        taken += far.recv(1 << 20)
+    assert taken + rest == large
+
+
+def test_a_peer_that_is_gone_is_the_transports_to_notice(
+    piped: tuple[DirectOutlet, Piped, socket.socket],
+) -> None:
+    out, wire, far = piped
+    far.close()
+    out.push(b"lost;", 5)
+    out.push(b"lost;", 5)
+    assert wire.writes == [b"lost;", b"lost;"]
 
 
 # -- replies

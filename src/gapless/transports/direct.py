@@ -118,14 +118,15 @@ class DirectOutlet:
         self._held_bytes = 0
         self._descriptor: int | None = None
         self._socket = -1
-        """To be written to, as long as nothing waits to go first; else -1, and `_write` goes on."""
+        """To be written to; -1 while something has to go first, and where only the transport may write."""
         self.room = True
         self.closing = False
 
     def push(self, chunk: bytes, size: int) -> None:
         self._written += size
-        # Descriptors are used again: one that is closing must not be written to.
-        if self._socket < 0 or self._is_closing():
+        # The server writes too, a ping perhaps, of which half may wait in the transport. And
+        # descriptors are used again: one that is closing must not be written to.
+        if self._socket < 0 or self._buffered() or self._is_closing():
             self._write(chunk)
             return
         # The kernel may have it at once. The event loop's own write does the same a microsecond
@@ -135,10 +136,9 @@ class DirectOutlet:
         except BlockingIOError:
             sent = 0
         except OSError:
-            self._descriptor = -1  # the peer is gone; the transport finds out in its own way
+            self._socket = self._descriptor = -1  # the peer is gone; the transport finds out in its own way
             sent = 0
         if sent < len(chunk):
-            self._socket = -1
             self._connection.transport.write(memoryview(chunk)[sent:])
 
     def reply(self, frame: bytes) -> bool:
@@ -170,11 +170,11 @@ class DirectOutlet:
         """By the transport: what goes first, and this behind it."""
         transport = self._connection.transport
         held, self._held, self._held_bytes = self._held or (), None, 0
-        transport.write(b"".join((self._connection.uncork(), *held, data)))
+        first = self._connection.uncork() + b"".join(held)
+        transport.write(first + data if first else data)
         if self._descriptor is None:
             self._descriptor = _plain_socket(transport)
-        if not self._buffered():
-            self._socket = self._descriptor
+        self._socket = self._descriptor
 
     @property
     def waiting(self) -> bool:
