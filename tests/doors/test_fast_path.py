@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import socket
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ from uvicorn.server import ServerState
 from websockets.asyncio.client import connect as client
 
 from gapless import ChannelOptions, Hub, HubApp
-from gapless.transports.direct import HELD_BYTES, DirectOutlet
+from gapless.transports.direct import HELD_BYTES, WAITING_MESSAGES, DirectOutlet
 from gapless.transports.uvicorn import WebSocketProtocol
 from gapless.transports.writer import flows
 
@@ -37,6 +38,8 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.writes: list[bytes] = []
         self.closed = False
+        self.aborted = False
+        self.paused = False
 
     def write(self, data: Any) -> None:
         self.writes.append(bytes(data))
@@ -51,11 +54,13 @@ class Wire(asyncio.Transport):
         self.closed = True
 
     def abort(self) -> None:
-        self.closed = True
+        self.closed = self.aborted = True
 
-    def pause_reading(self) -> None: ...
+    def pause_reading(self) -> None:
+        self.paused = True
 
-    def resume_reading(self) -> None: ...
+    def resume_reading(self) -> None:
+        self.paused = False
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         return asyncio.Protocol()
@@ -270,6 +275,96 @@ async def test_any_other_application_is_served_as_by_uvicorn() -> None:
         await (await connection.ping())
 
 
+# -- the end
+
+ROOM = {"room": ChannelOptions(history=10)}
+GOODBYES = {
+    "close": masked(8, b"\x03\xe8"),
+    "bad frame": b"\xf3\x81\0\0\0\0x",
+    "bad text": masked(1, b"\xff"),
+}
+
+
+@pytest.mark.parametrize("goodbye", GOODBYES.values(), ids=GOODBYES.keys())
+async def test_a_client_that_says_goodbye_and_never_reads_is_cut_off(
+    goodbye: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gapless.transports.uvicorn.CLOSE_SECONDS", 0.0)
+    hub = Hub(channels=ROOM)
+    async with hub:
+        protocol, wire = connect(HubApp(hub))
+        await until(lambda: wire.writes)
+        protocol.data_received(goodbye)
+        assert wire.closed, "what was written goes out first, if it can"
+        assert not wire.aborted
+        protocol.shutdown()  # the server may stop meanwhile
+        protocol.close(3000, "")
+        await until(lambda: wire.aborted)
+        assert not hub.node.sessions
+
+
+async def test_nothing_follows_the_goodbye_of_a_ping_that_was_not_answered() -> None:
+    hub = Hub(channels=ROOM)
+    async with hub:
+        protocol, wire = connect(HubApp(hub))
+        await until(lambda: wire.writes)
+        protocol.keepalive_timeout()
+        assert wire.writes[-1][2:4] == (1011).to_bytes(2)
+        assert not hub.node.sessions
+        said = len(wire.writes)
+        await hub.publish("room", "late")
+        assert len(wire.writes) == said
+        protocol.connection_lost(None)
+
+
+async def test_messages_that_came_before_the_connection_was_taken_over_stop_reading_too() -> None:
+    hub = Hub(channels=ROOM)
+    accepted, subscribed = asyncio.Event(), asyncio.Event()
+
+    @hub.on_subscribe
+    async def slow(event: object) -> None:
+        await subscribed.wait()
+
+    async with hub:
+        app = HubApp(hub)
+
+        async def late(scope: Any, receive: Any, send: Any) -> None:
+            await accepted.wait()
+            await app(scope, receive, send)
+
+        protocol, wire = connect(late)
+        for _ in range(WAITING_MESSAGES + 10):
+            protocol.data_received(masked(1, b"ping"))
+        accepted.set()
+        await until(lambda: hub.node.sessions)
+        assert wire.paused
+        subscribed.set()
+        await until(lambda: not wire.paused)
+        protocol.connection_lost(None)
+
+
+@pytest.mark.parametrize("how", ["lost", "close"])
+async def test_nothing_of_a_connection_waits_for_the_garbage_collector(how: str) -> None:
+    hub = Hub(channels=ROOM)
+    async with hub:
+        gc.collect()
+        gc.disable()
+        try:
+            protocol, wire = connect(HubApp(hub))
+            await until(lambda: wire.writes)
+            protocol.data_received(masked(1, b"ping"))
+            await until(lambda: b"pong" in wire.writes[-1])
+            session = weakref.ref(next(iter(hub.node.sessions.values())))
+            gone = weakref.ref(protocol)
+            if how == "close":
+                protocol.data_received(masked(8, b"\x03\xe8"))
+            protocol.connection_lost(None)
+            del protocol
+            await until(lambda: session() is None and gone() is None)
+        finally:
+            gc.enable()
+
+
 # -- writing
 
 
@@ -321,7 +416,7 @@ def test_a_push_passes_nothing_that_waits_in_the_transport(
     wire.closed = True
     out.push(b"closed;", 7)
     assert far.recv(100) == b"direct;direct;"
-    assert wire.writes == [b"behind;", b"closed;"]
+    assert wire.writes == [b"behind;"], "and nothing follows when it closes"
 
 
 def test_what_a_full_socket_does_not_take_goes_on_by_the_transport(

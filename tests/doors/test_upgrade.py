@@ -30,6 +30,8 @@ OTHERWISE = {
     "sec-websocket-version": ["8", "13, 8", "013", ""],
     "sec-websocket-protocol": ["", "centrifuge-protobuf", "a, b", "a,,b", "a b", "\xe9", ",", "a , b"],
     "sec-websocket-extensions": ["permessage-deflate", "nothing", ";"],
+    "content-length": ["0", "5", "00", "x"],
+    "transfer-encoding": ["chunked", "identity"],
     "origin": ["http://localhost", "\xe9"],
     "cookie": ["a=b; c=d", "x" * 5000],
 }
@@ -74,6 +76,7 @@ def heads(draw: st.DrawFn) -> bytes:
                 "GET /ws HTTP/1.0",
                 "GET /\xe9 HTTP/1.1",
                 "GET  /ws HTTP/1.1",
+                f"GET /{'x' * 9000} HTTP/1.1",
             ]
         )
     )

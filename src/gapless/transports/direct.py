@@ -163,11 +163,13 @@ class DirectOutlet:
             self._release()
 
     def _release(self) -> None:
-        if self._held is not None and not self._is_closing():
+        if self._held is not None:
             self._write(b"")
 
     def _write(self, data: bytes) -> None:
-        """By the transport: what goes first, and this behind it."""
+        """By the transport: what goes first, and this behind it. Nothing when it closes: it said goodbye."""
+        if self._is_closing():
+            return
         transport = self._connection.transport
         held, self._held, self._held_bytes = self._held or (), None, 0
         first = self._connection.uncork() + b"".join(held)
@@ -246,6 +248,7 @@ class DirectConversation:
     def _on_closed(self, code: int) -> None:
         self._outlet.closing = True
         self._outlet.room = False
+        self._inbox.forsake()
         self._talk.end(Disconnect(code, "connection closed"))
 
     def _on_message(self, message: str | bytes) -> None:

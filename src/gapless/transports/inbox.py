@@ -44,6 +44,10 @@ class Inbox:
         self.held = False
         self._work()
 
+    def forsake(self) -> None:
+        """Nobody wants to know any more when it is empty; whoever did may go."""
+        self._on_empty = None
+
     def _work(self) -> None:
         if self._waiting and self._task is None and not self.held:
             self._task = self._hub.node.spawn(self._handle())

@@ -23,6 +23,7 @@ _TOKENS = re.compile(rb"[\w!#$%&'*+.^`|~-]+(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]+)*
 _ONCE = frozenset(
     (
         b"connection",
+        b"content-length",
         b"origin",
         b"upgrade",
         b"sec-websocket-key",
@@ -72,7 +73,7 @@ def read_upgrade(head: bytes) -> Upgrade | None:
     request = lines[0].split(b" ")
     if len(request) != 3 or request[0] != b"GET" or request[2] != b"HTTP/1.1" or not request[1].isascii():
         return None
-    if len(lines) > LINES or lines[-2:] != [b"", b""]:
+    if len(lines) > LINES or len(lines[0]) > LINE_BYTES or lines[-2:] != [b"", b""]:
         return None
     headers: list[tuple[bytes, bytes]] = []
     known: dict[bytes, bytes] = {}
@@ -96,6 +97,8 @@ def read_upgrade(head: bytes) -> Upgrade | None:
 
 def _accept(known: dict[bytes, bytes]) -> bytes | None:
     """The answer to the key, if everything that RFC 6455, 4.2.1 asks for is there in its usual form."""
+    if b"transfer-encoding" in known or known.get(b"content-length", b"0") != b"0":
+        return None  # a body would be taken for frames
     if known.get(b"upgrade", b"").lower() != b"websocket" or known.get(b"sec-websocket-version") != b"13":
         return None
     connection = known.get(b"connection", b"").lower()

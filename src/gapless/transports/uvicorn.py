@@ -228,6 +228,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         # uvicorn reports every end of a connection to the application's queue, whoever caused it.
         events: asyncio.Queue[Any] | None = self.queue if self._queued else None
         self.queue = _Ends(on_closed)  # type: ignore[assignment]
+        # Before the messages that wait: they may be so many that reading has to stop again.
+        self.pause_reading(False)
         while events is not None and not events.empty():
             message = events.get_nowait()
             if message["type"] == "websocket.receive":
@@ -235,7 +237,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 on_message(message["bytes"] if said is None else said)
             elif message["type"] == "websocket.disconnect":
                 self.queue.put_nowait(message)
-        self.pause_reading(False)
         # What only the handshake needed.
         self.request = self.response = self.scope = None  # type: ignore[assignment]
 
@@ -245,6 +246,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def close(self, code: int, reason: str) -> None:
         if self.close_sent or self.transport.is_closing():
+            self._let_go()
             return
         self._pay()
         self.close_sent = True
@@ -293,7 +295,31 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def shutdown(self) -> None:
         self._pay()
-        super().shutdown()
+        if self.transport.is_closing():
+            self._let_go()
+        else:
+            super().shutdown()
+
+    def handle_close(self, event: Frame) -> None:
+        super().handle_close(event)
+        self._let_go()
+
+    def handle_parser_exception(self) -> None:
+        super().handle_parser_exception()
+        self._let_go()
+
+    def keepalive_timeout(self) -> None:
+        ends = not self.close_sent and not self.transport.is_closing()
+        super().keepalive_timeout()
+        if ends and self._detached:
+            # Behind the close frame nothing may follow (RFC 6455, 5.5.1): the session ends here.
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": 1011})
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """A transport that closes sends first what waits, to a client that may never read it."""
+        if self.close_timer is None and not self.disconnected:
+            self.close_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
 
     def send_receive_event_to_app(self) -> None:
         if self._on_message is None:
