@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -13,6 +13,7 @@ _POSITION = re.compile(r"([0-9A-Za-z_\-]{0,64}):(0|[1-9][0-9]{0,18})", re.ASCII)
 
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -98,14 +99,18 @@ class Run(list[T]):
         super().__init__(publications)
         self.encoded: dict[Hashable, Any] = {}
 
+    def once(self, form: Hashable, make: Callable[[Run[T]], V]) -> V:
+        """What `make` makes of it: made for the first who asks for this form, kept for all others."""
+        if form not in self.encoded:
+            self.encoded[form] = make(self)
+        made: V = self.encoded[form]
+        return made
+
 
 def shown(publications: list[Publication], client: str) -> list[Publication]:
     """Those that a client gets to see; where that is all of them, the very list."""
     if isinstance(publications, Run):
-        excluded = publications.encoded.get("excluded")
-        if excluded is None:
-            excluded = frozenset(publication.exclude for publication in publications)
-            publications.encoded["excluded"] = excluded
+        excluded = publications.once("excluded", lambda run: frozenset(p.exclude for p in run))
         if client not in excluded:
             return publications
     return [publication for publication in publications if publication.exclude != client]

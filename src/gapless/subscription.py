@@ -316,9 +316,6 @@ class Subscription:
 
 def _entries(publications: list[Publication]) -> Iterable[Entry]:
     """As in a ring: frames are kept on them, for all who are given the same page."""
-    if not isinstance(publications, Run):
-        return map(Entry, publications)
-    if "entries" not in publications.encoded:
-        publications.encoded["entries"] = [*map(Entry, publications)]
-    entries: list[Entry] = publications.encoded["entries"]
-    return entries
+    if isinstance(publications, Run):
+        return publications.once("entries", lambda run: [*map(Entry, run)])
+    return map(Entry, publications)

@@ -45,12 +45,9 @@ def delta_form(publication: Publication, base: Publication | None) -> DeltaForm:
 
 def delta_forms(publications: list[Publication]) -> list[DeltaForm]:
     """The publications of a recovery reply: the first whole, then each upon its neighbour."""
-    if not isinstance(publications, Run):
-        return _delta_forms(publications)
-    if "delta" not in publications.encoded:
-        publications.encoded["delta"] = Run(_delta_forms(publications))
-    forms: Run[DeltaForm] = publications.encoded["delta"]
-    return forms
+    if isinstance(publications, Run):
+        return publications.once("delta", lambda run: Run(_delta_forms(run)))
+    return _delta_forms(publications)
 
 
 def _delta_forms(publications: list[Publication]) -> list[DeltaForm]:

@@ -243,9 +243,7 @@ def _publication(sent: Sent) -> bytes:
 
 
 def _shared(kind: Many, run: Run[Any]) -> orjson.Fragment:
-    if "json" not in run.encoded:
-        run.encoded["json"] = orjson.dumps([_json(kind.of, part) for part in run])
-    return orjson.Fragment(run.encoded["json"])
+    return orjson.Fragment(run.once("json", lambda _: orjson.dumps([_json(kind.of, part) for part in run])))
 
 
 def _json(kind: Kind, value: Any) -> Any:

@@ -190,11 +190,12 @@ def _fill_field(encoded: Any, name: str, kind: Kind, value: Any) -> None:
 
 def _shared(message: type[Any], name: str, kind: Shape, run: Run[Any]) -> bytes:
     """A message that holds nothing but this field, as bytes."""
-    key = ("protobuf", message.__name__, name)
-    if key not in run.encoded:
+
+    def make(_: Run[Any]) -> bytes:
         alone = message()
         for part in run:
             _fill(getattr(alone, name).add(), kind, part)
-        run.encoded[key] = alone.SerializeToString()
-    found: bytes = run.encoded[key]
-    return found
+        encoded: bytes = alone.SerializeToString()
+        return encoded
+
+    return run.once(("protobuf", message.__name__, name), make)
