@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from .brokers.base import Broker
@@ -99,16 +100,20 @@ class Pages:
             BrokerError: the broker failed, or did not answer in `Limits.broker_seconds`.
         """
         self._counters.history_reads += 1
-        read, options = self._broker.history, self._options(channel)
+        history = partial(
+            self._broker.history,
+            channel,
+            self._options(channel),
+            after=after,
+            limit=limit,
+            max_bytes=max_bytes,
+            reverse=reverse,
+        )
         try:
             if self._broker.immediate:
-                return await read(
-                    channel, options, after=after, limit=limit, max_bytes=max_bytes, reverse=reverse
-                )
+                return await history()
             async with self._slots, asyncio.timeout(self._limits.broker_seconds):
-                return await read(
-                    channel, options, after=after, limit=limit, max_bytes=max_bytes, reverse=reverse
-                )
+                return await history()
         except BrokerError:
             raise
         except Exception as error:

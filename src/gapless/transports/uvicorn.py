@@ -277,7 +277,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         elif frame.opcode is Opcode.PONG:
             self.handle_pong(frame)
         else:
-            self.transport.write(_control(Opcode.PONG, bytes(frame.data)))
+            self.transport.write(Frame(Opcode.PONG, frame.data).serialize(mask=False))
 
     def send_keepalive_ping(self) -> None:
         """As in uvicorn, without a parser."""
@@ -287,7 +287,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._pay()
         self.pending_ping_payload = os.urandom(4)
         self.ping_sent_at = self.loop.time()
-        self.transport.write(_control(Opcode.PING, self.pending_ping_payload))
+        self.transport.write(Frame(Opcode.PING, self.pending_ping_payload).serialize(mask=False))
         if self.ping_timeout is not None:
             self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
         else:
@@ -381,11 +381,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 def _made_by_uvicorn(config: Config) -> frozenset[str]:
     """What uvicorn's constructor sets. Event loops ask for attributes that nobody has."""
     return frozenset(vars(WebSocketsSansIOProtocol(config, ServerState(), {})))
-
-
-def _control(opcode: Opcode, data: bytes) -> bytes:
-    """A control frame as servers send it: final, unmasked, at most 125 bytes."""
-    return bytes((0x80 | opcode, len(data))) + data
 
 
 class _Ends:
