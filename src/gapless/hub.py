@@ -33,8 +33,6 @@ from .patterns import PatternMap
 from .receipt import Receipt
 from .session import Rules
 
-__all__ = ["Hub", "encode"]
-
 _RESOLVED_MAX = 100_000
 """Channel names whose options are remembered; a cache, emptied when it is full."""
 

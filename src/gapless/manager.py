@@ -22,9 +22,10 @@ from starlette.websockets import WebSocket, WebSocketState
 from .brokers.memory import MemoryBroker
 from .core.cursor import Lost
 from .core.log import Entry, SteadyView
+from .drafts import encode
 from .errors import Disconnect, LimitExceeded, NotRunning
 from .hooks import Client
-from .hub import Hub, encode
+from .hub import Hub
 from .model import Draft, Grant, Publication, Stats
 from .options import ChannelOptions, Limits, MiB
 from .receipt import Receipt
