@@ -24,9 +24,9 @@ from gapless import (
     Replace,
     SubscribeEvent,
 )
+from gapless.core.counters import Counters
 from gapless.errors import Internal
-from gapless.hooks import Hook, Hooks, grant_from
-from gapless.metrics import Counters
+from gapless.hooks.registry import Hook, Hooks, grant_from
 
 from .simulation.world import World
 

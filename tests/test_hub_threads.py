@@ -11,16 +11,7 @@ from typing import Any
 
 import pytest
 
-from gapless import (
-    BrokerError,
-    ChannelOptions,
-    Hub,
-    Limits,
-    NotRunning,
-    Overloaded,
-    Position,
-    Receipt,
-)
+from gapless import BrokerError, ChannelOptions, Hub, Limits, NotRunning, Overloaded, Position, Receipt
 from gapless.model import Draft
 
 from .simulation.broker import FaultyBroker

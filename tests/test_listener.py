@@ -11,7 +11,7 @@ import pytest
 from gapless import BrokerError, ChannelOptions, Missed, NotRunning, Position
 from gapless.core.cursor import Lost, Reason
 from gapless.errors import BadRequest
-from gapless.listener import Listener
+from gapless.sessions.listener import Listener
 
 from .simulation.world import World
 

@@ -12,8 +12,8 @@ import pytest
 
 from gapless import ChannelOptions, Hub, Limits, Member
 from gapless.brokers.memory import MemoryPresence
-from gapless.members import Members
-from gapless.subscription import Admission
+from gapless.node.members import Members
+from gapless.sessions.subscription import Admission
 
 pytestmark = pytest.mark.anyio
 

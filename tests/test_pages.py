@@ -9,9 +9,9 @@ import pytest
 from tests.brokers.harness import Slip
 
 from gapless import BrokerError, ChannelOptions, Limits, MemoryBroker
-from gapless.metrics import Counters
+from gapless.core.counters import Counters
 from gapless.model import Draft, History
-from gapless.pages import Pages
+from gapless.node.history import Pages
 
 pytestmark = pytest.mark.anyio
 

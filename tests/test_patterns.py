@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapless import ConfigError
-from gapless.patterns import Pattern, PatternMap
+from gapless.core.patterns import Pattern, PatternMap
 
 
 class TestMatching:

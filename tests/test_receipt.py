@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from gapless import BrokerError, Position
-from gapless.receipt import Receipt
+from gapless.node.receipt import Receipt
 
 pytestmark = pytest.mark.anyio
 

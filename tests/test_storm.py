@@ -14,9 +14,10 @@ from tests.doors.serving import FAST_PATH, doors
 
 from gapless import ChannelOptions, Hub
 from gapless.model import Publication, Run
-from gapless.protocol import delta, json_codec, plain, protobuf_codec, sse
-from gapless.protocol.centrifuge import PROTOBUF
-from gapless.protocol.messages import Reply, SubscribeResult
+from gapless.protocol import plain, sse
+from gapless.protocol.centrifuge import delta, json_codec, protobuf_codec
+from gapless.protocol.centrifuge.codecs import PROTOBUF
+from gapless.protocol.centrifuge.messages import Reply, SubscribeResult
 
 pytestmark = pytest.mark.anyio
 

@@ -1,6 +1,8 @@
 """Gapless: a realtime hub. Every publication in order, without a gap and without a repeat."""
 
 from .brokers.memory import MemoryBroker
+from .connection_manager import ConnectionManager
+from .doors.asgi import HubApp
 from .errors import (
     BrokerError,
     ClientError,
@@ -13,13 +15,11 @@ from .errors import (
     Overloaded,
     PermissionDenied,
 )
-from .hooks import Client, ConnectEvent, DisconnectEvent, PublishEvent, Replace, SubscribeEvent
+from .hooks.registry import Client, ConnectEvent, DisconnectEvent, PublishEvent, Replace, SubscribeEvent
 from .hub import Hub
-from .manager import ConnectionManager
 from .model import Grant, History, Member, Position, Publication, Stats
+from .node.receipt import Receipt
 from .options import ChannelOptions, Limits
-from .receipt import Receipt
-from .transports.asgi import HubApp
 from .version import __version__
 
 __all__ = [

@@ -11,27 +11,27 @@ from types import TracebackType
 from typing import Any, Self
 
 from .auth.claims import NO_OVERRIDE, Override
-from .broker_url import broker_from
 from .brokers.base import Broker, PresenceStore
 from .brokers.memory import MemoryPresence
-from .connections import Connections
+from .brokers.url import broker_from
+from .core.counters import Counters
 from .core.cursor import Lost
-from .drafts import check_labels, encode
+from .core.patterns import PatternMap
 from .errors import BadRequest, LimitExceeded, NotRunning
-from .farewell import Farewell
-from .hook_decorators import HookDecorators
-from .hooks import Hooks
-from .intake import NOT_STARTED, Intake
-from .life import Life
-from .listener import Listener
-from .members import Members
-from .metrics import Counters
+from .hooks.decorators import HookDecorators
+from .hooks.registry import Hooks
 from .model import Draft, History, Member, Position, Stats
-from .node import Node
+from .node.drafts import check_labels, encode
+from .node.intake import NOT_STARTED, Intake
+from .node.lifecycle import Life
+from .node.members import Members
+from .node.node import Node
+from .node.receipt import Receipt
+from .node.roster import Connections
+from .node.signals import Farewell
 from .options import ChannelOptions, Limits
-from .patterns import PatternMap
-from .receipt import Receipt
-from .session import Rules
+from .sessions.listener import Listener
+from .sessions.session import Rules
 
 _RESOLVED_MAX = 100_000
 """Channel names whose options are remembered; a cache, emptied when it is full."""

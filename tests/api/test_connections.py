@@ -10,7 +10,7 @@ import pytest
 
 from gapless import ChannelOptions, Hub
 from gapless.api import BadBody, call
-from gapless.protocol.centrifuge import Codec
+from gapless.protocol.centrifuge.codecs import Codec
 
 from ..centrifuge.conftest import Clock
 from ..centrifuge.stage import stage, turns

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gapless.protocol.centrifuge import JSON, PROTOBUF, Codec
+from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 
 
 @pytest.fixture(params=["json", "protobuf"])

@@ -10,13 +10,13 @@ from typing import Any
 import orjson
 
 from gapless import ChannelOptions, Client, Hub, Limits, Position
+from gapless.auth.admission import Handshake, Reception
 from gapless.brokers.base import Sink
 from gapless.brokers.memory import MemoryBroker, MemoryPresence
-from gapless.centrifuge_session import CentrifugeSession
 from gapless.errors import BrokerError
 from gapless.model import Draft, History, Member, Publication
-from gapless.protocol.centrifuge import JSON
-from gapless.reception import Handshake, Reception
+from gapless.protocol.centrifuge.codecs import JSON
+from gapless.sessions.centrifuge.session import CentrifugeSession
 from gapless.transports.inbox import Inbox
 
 from .stage import Frames, Outlet

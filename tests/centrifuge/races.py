@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gapless import ChannelOptions, ConnectEvent, Disconnect, Grant, Hub
+from gapless.auth.admission import Reception
 from gapless.errors import BrokerError, ClientError
-from gapless.node import LINGER_SECONDS
+from gapless.node.node import LINGER_SECONDS
 from gapless.options import OnGap
-from gapless.reception import Reception
 
 from ..simulation.virtual import VirtualLoop
 from .racers import LIMITS, Racer, RacingBroker, RacingPresence, pause

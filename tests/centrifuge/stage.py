@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from gapless import ChannelOptions, Client, Disconnect, Hub, Limits, Position
+from gapless.auth.admission import Handshake, Reception
 from gapless.auth.issue import issue_connection_token, issue_subscription_token
 from gapless.auth.keys import StaticKeys
 from gapless.auth.verifier import TokenRules, TokenVerifier
 from gapless.brokers.base import Broker
-from gapless.centrifuge_session import CentrifugeSession
-from gapless.protocol.centrifuge import Codec
-from gapless.reception import Handshake, Reception
+from gapless.protocol.centrifuge.codecs import Codec
+from gapless.sessions.centrifuge.session import CentrifugeSession
 
 from .wire import decode, encode
 

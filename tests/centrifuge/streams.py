@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import orjson
 
-from gapless.protocol import client_pb2
-from gapless.protocol.centrifuge import JSON, Codec
+from gapless.protocol.centrifuge import client_pb2
+from gapless.protocol.centrifuge.codecs import JSON, Codec
 
 from ..doors.clients import DEADLINE
 from ..doors.serving import Doors

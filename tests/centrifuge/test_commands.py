@@ -9,7 +9,7 @@ import pytest
 from gapless import ChannelOptions, ClientError, Limits, PublishEvent, Replace
 from gapless.brokers.memory import MemoryBroker
 from gapless.errors import BrokerError
-from gapless.protocol.centrifuge import JSON, Codec
+from gapless.protocol.centrifuge.codecs import JSON, Codec
 
 from .stage import stage, ticket_for, token_for, turns
 

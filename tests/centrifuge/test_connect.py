@@ -10,8 +10,8 @@ import pytest
 
 from gapless import ChannelOptions, Client, ClientError, ConnectEvent, Disconnect, Grant, Limits
 from gapless.auth.claims import Override, ServerSubscription
-from gapless.hooks import Welcome
-from gapless.protocol.centrifuge import Codec
+from gapless.hooks.registry import Welcome
+from gapless.protocol.centrifuge.codecs import Codec
 
 from .conftest import Clock
 from .stage import SECRET, stage, token_for, turns

@@ -10,8 +10,8 @@ import pytest
 
 from gapless import ChannelOptions, Limits
 from gapless.model import Draft
-from gapless.protocol import delta
-from gapless.protocol.centrifuge import Codec
+from gapless.protocol.centrifuge import delta
+from gapless.protocol.centrifuge.codecs import Codec
 
 from .stage import Message, Peer, Stage, stage, turns
 

@@ -11,9 +11,9 @@ import pytest
 from gapless import ChannelOptions, Hub, Limits
 from gapless.auth.keys import StaticKeys
 from gapless.auth.verifier import TokenRules, TokenVerifier
-from gapless.centrifuge_session import CentrifugeSession
-from gapless.hooks import RpcEvent
-from gapless.protocol.centrifuge import JSON, PROTOBUF
+from gapless.hooks.registry import RpcEvent
+from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF
+from gapless.sessions.centrifuge.session import CentrifugeSession
 
 from ..doors.clients import until
 from ..doors.serving import doors

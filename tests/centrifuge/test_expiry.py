@@ -8,8 +8,8 @@ import jwt
 import pytest
 
 from gapless import ChannelOptions, ClientError, ConnectEvent, Disconnect, Grant, SubscribeEvent
-from gapless.hooks import RefreshEvent, Seat
-from gapless.protocol.centrifuge import Codec
+from gapless.hooks.registry import RefreshEvent, Seat
+from gapless.protocol.centrifuge.codecs import Codec
 
 from .conftest import Clock
 from .stage import SECRET, Peer, Stage, stage, ticket_for, token_for, turns

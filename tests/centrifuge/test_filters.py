@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions
-from gapless.protocol.centrifuge import Codec
+from gapless.protocol.centrifuge.codecs import Codec
 
 from .stage import Stage, stage
 

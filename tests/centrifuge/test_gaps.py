@@ -6,7 +6,7 @@ import pytest
 
 from gapless import ChannelOptions, Limits
 from gapless.options import OnGap
-from gapless.protocol.centrifuge import Codec
+from gapless.protocol.centrifuge.codecs import Codec
 
 from .brokers import HeldBroker
 from .stage import Peer, Stage, stage, turns

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, ClientError, Disconnect, DisconnectEvent
-from gapless.hooks import ChannelEvent, MessageEvent, RpcEvent, UnsubscribeEvent
-from gapless.protocol.centrifuge import Codec
+from gapless.hooks.registry import ChannelEvent, MessageEvent, RpcEvent, UnsubscribeEvent
+from gapless.protocol.centrifuge.codecs import Codec
 
 from .stage import stage, turns
 

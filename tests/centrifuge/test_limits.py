@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, Limits
-from gapless.protocol.centrifuge import JSON, PROTOBUF, Codec
+from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 
 from .conftest import Clock
 from .stage import stage, ticket_for

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gapless import Limits
-from gapless.protocol.centrifuge import Codec
+from gapless.protocol.centrifuge.codecs import Codec
 
 from .stage import Peer, stage, token_for, turns
 

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from gapless import Disconnect
-from gapless.centrifuge_seat import Seating
-from gapless.centrifuge_session import CentrifugeSession
 from gapless.core.channel import Channel
 from gapless.core.cursor import Cursor, Lost, State
 from gapless.core.log import Ring
-from gapless.members import Members
 from gapless.model import History, Publication
-from gapless.protocol import messages as m
-from gapless.session import Session
-from gapless.subscription import Subscription
+from gapless.node.members import Members
+from gapless.protocol.centrifuge import messages as m
+from gapless.sessions.centrifuge.session import CentrifugeSession
+from gapless.sessions.centrifuge.subscribing import Seating
+from gapless.sessions.session import Session
+from gapless.sessions.subscription import Subscription
 
 from .races import Broken, play
 

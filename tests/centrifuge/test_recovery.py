@@ -9,7 +9,7 @@ import pytest
 
 from gapless import ChannelOptions, Limits, Position
 from gapless.options import KiB
-from gapless.protocol.centrifuge import Codec
+from gapless.protocol.centrifuge.codecs import Codec
 
 from .brokers import HeldBroker
 from .stage import Message, stage, turns

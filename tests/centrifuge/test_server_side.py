@@ -11,7 +11,7 @@ import pytest
 from gapless import ChannelOptions, Limits, Position
 from gapless.auth.claims import Override
 from gapless.errors import ClientError
-from gapless.protocol.centrifuge import Codec
+from gapless.protocol.centrifuge.codecs import Codec
 
 from .brokers import HeldBroker
 from .conftest import Clock

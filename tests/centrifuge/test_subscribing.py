@@ -10,9 +10,9 @@ import pytest
 
 from gapless import ChannelOptions, ClientError, Disconnect, Limits, SubscribeEvent
 from gapless.brokers.memory import MemoryPresence
-from gapless.hooks import Seat
+from gapless.hooks.registry import Seat
 from gapless.model import Member
-from gapless.protocol.centrifuge import Codec
+from gapless.protocol.centrifuge.codecs import Codec
 
 from .brokers import HeldBroker
 from .conftest import Clock

@@ -11,8 +11,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from gapless import ChannelOptions, ConnectEvent, Disconnect, Hub, Limits
-from gapless.hooks import RpcEvent
-from gapless.protocol.centrifuge import JSON, PROTOBUF, Codec
+from gapless.hooks.registry import RpcEvent
+from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 
 from ..doors.clients import DEADLINE, handshake, listen
 from ..doors.serving import FAST_PATH, PLAIN_ASGI, Doors, doors

@@ -12,8 +12,8 @@ import orjson
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from gapless.protocol import client_pb2
-from gapless.protocol.centrifuge import Codec
+from gapless.protocol.centrifuge import client_pb2
+from gapless.protocol.centrifuge.codecs import Codec
 
 
 def encode(codec: Codec, *commands: dict[str, Any]) -> str | bytes:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from gapless.cli.bench_load import RECORD_BYTES, Load, Tally, Totals
-from gapless.cli.bench_opening import Door, NotIn, frame
+from gapless.cli.bench.load import RECORD_BYTES, Load, Tally, Totals
+from gapless.cli.bench.opening import Door, NotIn, frame
 
 from .commands import DEADLINE, serving
 from .conftest import Verb

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gapless.config import EVERYTHING, Settings, load
+from gapless.config.settings import EVERYTHING, Settings, load
 from gapless.errors import ConfigError
 from gapless.options import ChannelOptions, Limits
 

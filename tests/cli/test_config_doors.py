@@ -15,13 +15,13 @@ from gapless import ChannelOptions, Hub
 from gapless.auth.issue import issue_connection_token, issue_subscription_token
 from gapless.auth.jwks import MAX_BYTES
 from gapless.cli.serve import check_access
-from gapless.config import load
-from gapless.config_client import fetch_key_set
-from gapless.config_doors import back_ends
-from gapless.config_values import seconds
+from gapless.config.client import fetch_key_set
+from gapless.config.doors import back_ends
+from gapless.config.settings import load
+from gapless.config.values import seconds
 from gapless.errors import ConfigError, Disconnect
-from gapless.proxy import StatusRule
-from gapless.transports.serve import websocket_protocol
+from gapless.proxy.proxy import StatusRule
+from gapless.server.serve import websocket_protocol
 from gapless.transports.uvicorn import WebSocketProtocol
 
 from .conftest import Verb

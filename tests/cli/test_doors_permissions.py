@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message
 
 from gapless import Hub
 from gapless.auth.issue import issue_connection_token
-from gapless.config import Settings, load
-from gapless.config_doors import doors
-from gapless.proxy import Proxy
+from gapless.config.doors import doors
+from gapless.config.settings import Settings, load
+from gapless.proxy.proxy import Proxy
 
 SECRET = "8f2c1d9a4b7e6053f1a2c3d4e5b69788a0b1c2d3e4f5a6b7"
 

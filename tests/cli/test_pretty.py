@@ -11,7 +11,7 @@ from rich.console import Console
 
 from gapless.cli.pretty import pretty
 from gapless.cli.terminal import Paint, safe, safe_json
-from gapless.feeds.reader import Arrived
+from gapless.client.reader import Arrived
 
 ZONE = timezone(timedelta(hours=1))
 NOW = datetime(2026, 11, 22, 23, 0, 5, 678_900, tzinfo=ZONE)

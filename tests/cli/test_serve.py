@@ -13,7 +13,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from gapless.transports import bounded_http
+from gapless.server import bounded_http
 
 from .commands import DEADLINE, serving, started
 from .conftest import Verb

@@ -18,12 +18,12 @@ from uvicorn.server import ServerState
 
 from gapless.cli.serve import address, check_access, greeting
 from gapless.cli.terminal import Paint
-from gapless.config import Settings
+from gapless.config.settings import Settings
 from gapless.errors import ConfigError
-from gapless.transports import bounded_http
-from gapless.transports.bounded_http import BoundedHttpProtocol
-from gapless.transports.listening import is_loopback, listen
-from gapless.transports.serve import websocket_protocol
+from gapless.server import bounded_http
+from gapless.server.bounded_http import BoundedHttpProtocol
+from gapless.server.listening import is_loopback, listen
+from gapless.server.serve import websocket_protocol
 
 from .commands import DEADLINE
 

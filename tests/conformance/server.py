@@ -40,7 +40,7 @@ from gapless import (
 )
 from gapless.auth.keys import StaticKeys
 from gapless.auth.verifier import TokenRules, TokenVerifier
-from gapless.hooks import MessageEvent, RpcEvent, Seat
+from gapless.hooks.registry import MessageEvent, RpcEvent, Seat
 
 from .wire import Wire
 

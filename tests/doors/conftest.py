@@ -28,4 +28,4 @@ def open_doors(ws_protocol: str) -> OpenDoors:
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes by time is looked at more often than once a second."""
-    monkeypatch.setattr("gapless.node.CHECK_SECONDS", 0.1)
+    monkeypatch.setattr("gapless.node.node.CHECK_SECONDS", 0.1)

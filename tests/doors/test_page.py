@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from httpx import AsyncClient
 
 from gapless import ChannelOptions, Hub, HubApp
-from gapless.transports.http import STATIC
+from gapless.doors.http import STATIC
 
 from .serving import doors, serve
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapless import Limits
+from gapless.doors.guard import QUERY_FIELDS, Refused, read_query
+from gapless.doors.query import BadQuery, Query
 from gapless.model import Position
 from gapless.protocol.plain import Subscribe
-from gapless.transports.guard import QUERY_FIELDS, Refused, read_query
-from gapless.transports.query import BadQuery, Query
 
 LIMITS = Limits(subscriptions=4)
 NAMES = ["channel", "since", "history", "batch", "pace", "joins", "other"]

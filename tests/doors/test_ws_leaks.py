@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gapless import ChannelOptions, Hub, Limits
-from gapless.plain_session import PlainSession
+from gapless.sessions.plain import PlainSession
 
 from .clients import DEADLINE, handshake, masked, until
 from .conftest import OpenDoors

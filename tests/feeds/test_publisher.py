@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from gapless.feeds.backoff import Backoff
-from gapless.feeds.publisher import BATCH, BATCH_BYTES, Publisher
-from gapless.feeds.remote import NotTheHub, Remote
+from gapless.client.backoff import Backoff
+from gapless.client.publisher import BATCH, BATCH_BYTES, Publisher
+from gapless.client.remote import NotTheHub, Remote
 
 from .scripted import CUT, DEADLINE, publications, until
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gapless.feeds.reader import Arrived, CaughtUp, Failed, Happening, Missed, NotPlain, Reader
+from gapless.client.reader import Arrived, CaughtUp, Failed, Happening, Missed, NotPlain, Reader
 from gapless.model import Position
 
 

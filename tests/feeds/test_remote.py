@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from gapless.client.remote import NotTheHub, Refused, Remote, Unreachable
 from gapless.errors import ConfigError
-from gapless.feeds.remote import NotTheHub, Refused, Remote, Unreachable
 
 pytestmark = pytest.mark.anyio
 

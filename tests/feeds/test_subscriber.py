@@ -8,10 +8,10 @@ from contextlib import aclosing
 
 import pytest
 
-from gapless.feeds.backoff import Backoff
-from gapless.feeds.reader import Arrived, CaughtUp, Happening, Missed, NotPlain, Reader
-from gapless.feeds.remote import NobodyThere, NotTheHub, Refused, Remote, Unreachable
-from gapless.feeds.subscriber import Away, Back, Subscriber
+from gapless.client.backoff import Backoff
+from gapless.client.reader import Arrived, CaughtUp, Happening, Missed, NotPlain, Reader
+from gapless.client.remote import NobodyThere, NotTheHub, Refused, Remote, Unreachable
+from gapless.client.subscriber import Away, Back, Subscriber
 from gapless.model import Position
 
 from .scripted import DEADLINE, Door, door

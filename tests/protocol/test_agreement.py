@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from gapless.errors import ClientError
 from gapless.model import Member, Position, Publication
-from gapless.protocol import client_pb2 as pb
-from gapless.protocol import messages as m
-from gapless.protocol import schema
-from gapless.protocol.centrifuge import JSON, PROTOBUF
-from gapless.protocol.messages import Command, Reply
-from gapless.protocol.schema import Kind, Many, Map, Scalar, Shape
+from gapless.protocol.centrifuge import client_pb2 as pb
+from gapless.protocol.centrifuge import messages as m
+from gapless.protocol.centrifuge import schema
+from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF
+from gapless.protocol.centrifuge.messages import Command, Reply
+from gapless.protocol.centrifuge.schema import Kind, Many, Map, Scalar, Shape
 
 assert PROTOBUF is not None, "the tests need the protobuf extra"
 BINARY = PROTOBUF

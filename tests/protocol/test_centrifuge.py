@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from gapless.protocol.centrifuge import JSON, PROTOBUF
+from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF
 
 WITHOUT_PROTOBUF = """
 import sys
 sys.modules["google"] = None
-from gapless.protocol.centrifuge import JSON, PROTOBUF
+from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF
 from gapless.protocol.messages import Command, Ping
 assert PROTOBUF is None
 assert JSON.decode('{"id":1,"ping":{}}') == [Command(1, Ping())]

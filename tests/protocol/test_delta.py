@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gapless.model import Publication
-from gapless.protocol import delta
-from gapless.protocol.centrifuge import delta_form, delta_forms
-from gapless.protocol.delta import BadDelta
-from gapless.protocol.messages import DeltaForm
+from gapless.protocol.centrifuge import delta
+from gapless.protocol.centrifuge.codecs import delta_form, delta_forms
+from gapless.protocol.centrifuge.delta import BadDelta
+from gapless.protocol.centrifuge.messages import DeltaForm
 
 ROWS = "".join(f'{{"id":{n},"name":"Zeile {n} – grün","open":true}}' for n in range(200)).encode()
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gapless.protocol import filters
-from gapless.protocol.messages import FilterNode as Node
+from gapless.protocol.centrifuge import filters
+from gapless.protocol.centrifuge.messages import FilterNode as Node
 
 
 def leaf(cmp: str, val: str = "", vals: tuple[str, ...] = (), key: str = "k") -> Node:

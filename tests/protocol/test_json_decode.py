@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from gapless.errors import Disconnect
 from gapless.model import Position
 from gapless.options import Limits
-from gapless.protocol import messages as m
-from gapless.protocol.centrifuge import JSON
-from gapless.protocol.messages import Command, Invalid, Pong
+from gapless.protocol.centrifuge import messages as m
+from gapless.protocol.centrifuge.codecs import JSON
+from gapless.protocol.centrifuge.messages import Command, Invalid, Pong
 
 LIMITS = Limits()
 

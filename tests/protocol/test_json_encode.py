@@ -6,9 +6,9 @@ import pytest
 
 from gapless.errors import ClientError, TooManyRequests, UnknownChannel
 from gapless.model import Member, Publication
-from gapless.protocol import messages as m
-from gapless.protocol.centrifuge import JSON
-from gapless.protocol.messages import Reply
+from gapless.protocol.centrifuge import messages as m
+from gapless.protocol.centrifuge.codecs import JSON
+from gapless.protocol.centrifuge.messages import Reply
 
 PUBLICATION = Publication(
     b'{"a": 1}',

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from gapless.errors import Disconnect, UnknownChannel
 from gapless.model import Member, Position, Publication
 from gapless.options import Limits
-from gapless.protocol import client_pb2 as pb
-from gapless.protocol import messages as m
-from gapless.protocol.messages import Command, Invalid, Pong, Reply
-from gapless.protocol.protobuf_codec import ProtobufCodec
+from gapless.protocol.centrifuge import client_pb2 as pb
+from gapless.protocol.centrifuge import messages as m
+from gapless.protocol.centrifuge.messages import Command, Invalid, Pong, Reply
+from gapless.protocol.centrifuge.protobuf_codec import ProtobufCodec
 
 PROTOBUF = ProtobufCodec()
 

@@ -12,8 +12,8 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from gapless import ChannelOptions, Limits
-from gapless.protocol.centrifuge import Codec
-from gapless.proxy import Endpoint, Proxies, Proxy
+from gapless.protocol.centrifuge.codecs import Codec
+from gapless.proxy.proxy import Endpoint, Proxies, Proxy
 
 from ..centrifuge.stage import Stage, stage
 from ..doors.serving import serve

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, ConfigError
-from gapless.backend import ANSWER_BYTES
-from gapless.protocol.centrifuge import Codec
-from gapless.proxy import Endpoint, Proxies, StatusRule
+from gapless.protocol.centrifuge.codecs import Codec
+from gapless.proxy.backend import ANSWER_BYTES
+from gapless.proxy.proxy import Endpoint, Proxies, StatusRule
 
 from ..centrifuge.stage import turns
 from .back_end import Slow, back_end, proxied

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from gapless import ChannelOptions
-from gapless.protocol.centrifuge import Codec
-from gapless.proxy import Proxies
+from gapless.protocol.centrifuge.codecs import Codec
+from gapless.proxy.proxy import Proxies
 
 from ..centrifuge.conftest import Clock
 from ..centrifuge.stage import ticket_for, token_for, turns

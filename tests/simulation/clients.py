@@ -13,10 +13,10 @@ from gapless import Client, Disconnect, Grant, Hub, Position
 from gapless.core.cursor import Lost
 from gapless.core.outbox import Outbox
 from gapless.errors import BrokerError, Missed
-from gapless.listener import Listener
 from gapless.model import Publication
-from gapless.plain_session import PlainSession
 from gapless.protocol import plain
+from gapless.sessions.listener import Listener
+from gapless.sessions.plain import PlainSession
 from gapless.transports.conversation import TEXT
 
 from .checker import Checker, Seen, Told

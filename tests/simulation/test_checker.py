@@ -18,7 +18,7 @@ from gapless.brokers.base import Settle
 from gapless.core.cursor import Cursor, Lost
 from gapless.core.log import Ring
 from gapless.model import Draft, History
-from gapless.node import Node
+from gapless.node.node import Node
 
 from .broker import FaultyBroker, Stream
 from .checker import Checker, Seen, Told

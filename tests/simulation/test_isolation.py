@@ -10,8 +10,8 @@ import pytest
 
 from gapless import BrokerError, Member
 from gapless.core.cursor import Cursor
-from gapless.listener import Listener
-from gapless.session import Session
+from gapless.sessions.listener import Listener
+from gapless.sessions.session import Session
 
 from .conftest import MakeWorld
 from .world import World, joined, node_of

@@ -10,7 +10,7 @@ import pytest
 from gapless import BrokerError, Position
 from gapless.core.channel import Channel
 from gapless.core.cursor import Lost
-from gapless.node import LINGER_SECONDS
+from gapless.node.node import LINGER_SECONDS
 
 from .conftest import MakeWorld
 from .world import World, joined, node_of

@@ -10,7 +10,7 @@ from typing import Any
 
 from gapless import BrokerError, ChannelOptions, Hub, Limits, Receipt
 from gapless.core.channel import Channel
-from gapless.node import Node
+from gapless.node.node import Node
 
 from .broker import FaultyBroker
 from .checker import Checker

@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
-from ..drafts import encode
 from ..errors import BadRequest, Internal, LimitExceeded, MethodNotFound
 from ..hub import Hub
+from ..node.drafts import encode
 from ..protocol.strict import Malformed, Raw, fields
 from .arguments import BadBody, Fields, data_of, field
 from .connections import disconnect, refresh, subscribe, unsubscribe

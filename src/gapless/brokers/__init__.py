@@ -1,0 +1,1 @@
+"""Where publications are numbered and stored, and who is told of them."""

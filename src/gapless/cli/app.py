@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from ..errors import GaplessError
 from ..version import __version__
-from .bench import bench
+from .bench.command import bench
 from .channels import channels
 from .check import config
 from .demo import demo

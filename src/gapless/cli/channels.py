@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..feeds.remote import Remote
+from ..client.remote import Remote
 from .common import DEFAULT_URL, Token, Url
 from .terminal import safe, safe_json, say, write
 

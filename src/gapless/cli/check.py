@@ -27,7 +27,7 @@ def check(
 
     What stands in the environment counts as well, as it does for the server.
     """
-    from ..config import load
+    from ..config.settings import load
 
     try:
         load(file)

@@ -17,9 +17,9 @@ from typing import Annotated
 import httpx
 import typer
 
+from ..client.publisher import Publisher
+from ..client.remote import Remote
 from ..errors import ConfigError
-from ..feeds.publisher import Publisher
-from ..feeds.remote import Remote
 from .feeding import feed
 from .terminal import Paint, write
 
@@ -127,7 +127,7 @@ def _checkout() -> Path:
 
 
 def _free_port() -> int:
-    from ..transports.listening import listen
+    from ..server.listening import listen
 
     for port in (PORT, 0):
         try:

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
+from ..client.publisher import Publisher
+from ..client.remote import Remote
 from ..feeds.lines import parse_rows
 from ..feeds.prefixes import Row
-from ..feeds.publisher import Publisher
-from ..feeds.remote import Remote
 from ..feeds.tracebacks import TracebackJoiner
 from .terminal import say
 

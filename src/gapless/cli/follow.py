@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from ..client.publisher import Publisher
+from ..client.remote import Remote
 from ..feeds.files import FollowedFile
 from ..feeds.prefixes import Row
-from ..feeds.publisher import Publisher
-from ..feeds.remote import Remote
 from ..feeds.tracebacks import HOLD_SECONDS
 from .common import DEFAULT_URL, Token, Url
 from .feeding import Join, Rows, feed

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from ..feeds.publisher import Publisher
-from ..feeds.remote import Remote
+from ..client.publisher import Publisher
+from ..client.remote import Remote
 from ..feeds.splitting import LineSplitter
 from ..feeds.tracebacks import HOLD_SECONDS
 from .common import DEFAULT_URL, Token, Url

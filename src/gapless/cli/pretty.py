@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from ..client.reader import Arrived
 from ..feeds.prefixes import LEVELS
-from ..feeds.reader import Arrived
 from .terminal import Paint, safe
 
 MESSAGE_CHARACTERS = 10_000

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from ..client.backoff import Backoff
+from ..client.remote import NobodyThere, Remote, Unreachable
 from ..errors import ConfigError
-from ..feeds.backoff import Backoff
-from ..feeds.remote import NobodyThere, Remote, Unreachable
 from .common import DEFAULT_URL, Token, Url
 from .terminal import say, write
 

@@ -17,7 +17,7 @@ from ..version import __version__
 from .terminal import Paint, write
 
 if TYPE_CHECKING:
-    from ..config import Settings
+    from ..config.settings import Settings
 
 # Flags have no defaults here: what was not given comes from the environment, the file, or `Settings`.
 
@@ -53,7 +53,7 @@ def serve(
     ] = False,
 ) -> None:
     """Start a hub and say how to look at it and how to feed it."""
-    from ..config import load
+    from ..config.settings import load
 
     flags = {"host": host, "port": port, "store": store, "token": token, "ws": ws, "insecure": insecure}
     settings = load(config, **flags, origins=tuple(origin) if origin else None)
@@ -64,10 +64,10 @@ def serve(
 
 def _serve(settings: Settings) -> None:
     # Here, so that the other verbs start without them.
-    from ..config_doors import doors
+    from ..config.doors import doors
     from ..hub import Hub
-    from ..transports.listening import is_loopback, listen
-    from ..transports.serve import run, websocket_protocol
+    from ..server.listening import is_loopback, listen
+    from ..server.serve import run, websocket_protocol
 
     local = is_loopback(settings.host)
     check_access(settings, local=local)

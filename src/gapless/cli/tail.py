@@ -12,10 +12,10 @@ from typing import Annotated, Any
 
 import typer
 
+from ..client.reader import Arrived, CaughtUp, Happening, Missed, Reader
+from ..client.remote import Remote
+from ..client.subscriber import Away, Back, Subscriber
 from ..errors import ConfigError
-from ..feeds.reader import Arrived, CaughtUp, Happening, Missed, Reader
-from ..feeds.remote import Remote
-from ..feeds.subscriber import Away, Back, Subscriber
 from ..model import Position
 from .common import DEFAULT_URL, Token, Url
 from .pretty import pretty

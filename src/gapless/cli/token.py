@@ -12,7 +12,7 @@ from ..errors import ConfigError
 from .terminal import write
 
 if TYPE_CHECKING:
-    from ..config_client import TokenSection
+    from ..config.client import TokenSection
 
 _SECRET_VARIABLE = "GAPLESS_CLIENT__TOKEN__HMAC_SECRET_KEY"  # noqa: S105 - the name of one
 
@@ -63,7 +63,7 @@ def token(
 
 def _rules(config: Path | None, *, of_subscription: bool) -> TokenSection:
     """What the server that runs with this file, and this environment, wants of a token."""
-    from ..config import load
+    from ..config.settings import load
 
     client = load(config).client
     own = client.subscription_token
@@ -83,7 +83,7 @@ def _rules(config: Path | None, *, of_subscription: bool) -> TokenSection:
 
 
 def _lifetime(text: str) -> float | None:
-    from ..config_values import seconds
+    from ..config.values import seconds
 
     if text == "never":
         return None

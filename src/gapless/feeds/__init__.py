@@ -1,0 +1,1 @@
+"""Things that talk: files, lines and tracebacks as they become publications."""

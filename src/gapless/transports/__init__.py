@@ -1,0 +1,1 @@
+"""Moving frames: between a session and whatever carries its bytes."""

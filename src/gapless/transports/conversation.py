@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from ..core.outbox import Outlet
 from ..errors import Disconnect
 from ..hub import Hub
-from ..views import Framing
+from ..sessions.views import Framing
 from .direct import EXTENSION, DirectConversation
 from .sizes import check_size
 from .writer import CLOSE_SECONDS, Writer, flows, log_lost

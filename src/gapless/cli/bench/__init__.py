@@ -1,0 +1,1 @@
+"""`gapless bench`: how fast is a hub that runs?"""

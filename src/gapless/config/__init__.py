@@ -1,0 +1,1 @@
+"""A file, the environment and flags, as settings of a hub."""

@@ -1,0 +1,311 @@
+"""What `gapless serve` is told: by flags, by the environment, by a TOML file; the earlier wins."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+
+from ..auth.namespaces import personal_channel
+from ..core.patterns import Pattern, PatternMap
+from ..errors import ConfigError
+from ..options import ChannelOptions, Limits, MiB
+from .channel import ChannelSection
+from .client import ClientSection, anchored
+from .file import TomlFile, closest
+from .proxy import ProxiesSection
+from .values import Problem, Section, described
+
+ENVIRONMENT = "GAPLESS_"
+
+SECTIONS: dict[str, type[Section]] = {
+    "client": ClientSection,
+    "proxy": ProxiesSection,
+    "channel": ChannelSection,
+}
+
+ELSEWHERE = {
+    "http_server": "write host and port at the top of the file",
+    "address": "write host = …",
+    "http_api": "write token = …, the credential of publishers",
+    "admin": "the page at / asks for token; remove it",
+    "engine": "write store = …",
+    "broker": "write store = …",
+    "rpc": "write [proxy.rpc]",
+    "allowed_origins": "write origins = […]",
+}
+"""Where options of Centrifugo's configuration are in this one."""
+
+EVERYTHING = {
+    "*": ChannelOptions(
+        history=100_000,
+        history_bytes=64 * MiB,
+        history_age=86_400.0,
+        client_publish=False,
+        presence=True,
+    )
+}
+"""What a server without configuration keeps: enough that a page opened in the morning shows the night."""
+
+_Options = TypeVar("_Options", ChannelOptions, Limits)
+
+
+def options(kind: type[_Options], table: object, where: str) -> _Options:
+    """Options from a table of names and values. Raises ConfigError naming the one that is wrong.
+
+    A value may be text, as the environment has it; it is then read as the number or truth it says.
+    """
+    if isinstance(table, kind):
+        return table
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"{where} is a table of options, not {table!r}")
+    known = {option.name: str(option.type) for option in fields(kind)}
+    for name in table:
+        if name not in known:
+            raise ConfigError(f"{where} has no option {name!r}{closest(str(name), known)}")
+    values: dict[str, Any] = {name: _read_text(value) for name, value in table.items()}
+    try:
+        return kind(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def _read_text(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value.lower())
+    except ValueError:
+        return value
+
+
+def _limits(value: object) -> Limits:
+    return options(Limits, value, "[limits]")
+
+
+def _channels(value: object) -> dict[str, ChannelOptions]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f'channels is a table for each pattern, as [channels."orders:*"], not {value!r}')
+    for pattern in value:
+        Pattern(str(pattern))
+    return {
+        str(pattern): options(ChannelOptions, table, f'[channels."{pattern}"]')
+        for pattern, table in value.items()
+    }
+
+
+def _names(value: object) -> object:
+    """A list, or as the environment has it: names separated by commas."""
+    if isinstance(value, str):
+        return tuple(name for name in (part.strip() for part in value.split(",")) if name)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _store(url: str) -> str:
+    if url != "memory://":
+        kind = url.partition(":")[0]  # the rest may hold a password
+        raise ConfigError(f"there is no {kind}: store in this version, memory:// is the only one")
+    return url
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+
+
+class Settings(BaseModel):
+    """Everything `gapless serve` can be told, with what it does when it is told nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8765, ge=0, le=65_535)
+    store: Annotated[str, AfterValidator(_store)] = "memory://"
+    token: str | None = Field(default=None, repr=False)
+    origins: Names = ()
+    default_channels: Names = ()
+    insecure: bool = False
+    ws: str = "gapless.transports.uvicorn:WebSocketProtocol"
+    limits: Annotated[Limits, BeforeValidator(_limits)] = Limits()
+    channels: Annotated[dict[str, ChannelOptions], BeforeValidator(_channels)] = EVERYTHING
+    """By pattern. With `[channel]`, those of its namespaces are among them, and `EVERYTHING` is not."""
+    client: ClientSection = ClientSection()
+    proxy: ProxiesSection = ProxiesSection()
+    channel: ChannelSection | None = None
+
+
+def load(file: Path | None = None, **flags: Any) -> Settings:
+    """Settings from flags over the environment over the file. Flags that are None were not given.
+
+    Raises:
+        ConfigError: one line for each thing that is wrong, with its place and the fix.
+    """
+    document = TomlFile.load(file) if file is not None else None
+    from_file, problems = _sound(document) if document is not None else ({}, [])
+
+    class Layers(Settings, BaseSettings):
+        model_config = SettingsConfigDict(env_prefix=ENVIRONMENT, env_nested_delimiter="__")
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=from_file)
+
+    try:
+        layers = Layers(**{name: value for name, value in flags.items() if value is not None})
+        if document is None or SECTIONS.keys() & document.data.keys() <= from_file.keys():
+            problems += (_placed(document, problem) for problem in _contradictions(layers))
+        if problems:
+            raise ConfigError("\n".join(problems))
+        return _settings(layers)
+    except SettingsError as error:
+        named = re.search(r'field "(\w+)"', str(error))
+        name = named[1].upper() if named is not None else "…"
+        raise ConfigError(f"{ENVIRONMENT}{name}: in the environment this has to be JSON") from None
+    except ValidationError as invalid:
+        lines = [_invalid(_source(error["loc"], flags), error) for error in invalid.errors()]
+        raise ConfigError("\n".join([*problems, *lines])) from None
+
+
+def _settings(layers: Settings) -> Settings:
+    values = dict(layers)
+    if layers.channel is not None:
+        values["channels"] = layers.channel.patterns() | _own_channels(layers)
+    return Settings(**values)
+
+
+def _contradictions(layers: Settings) -> Iterator[Problem]:
+    """What each option for itself can be, and all of them together cannot."""
+    channel, personal = layers.channel, layers.client.personal_namespace
+    yield from layers.client.problems()
+    yield from layers.proxy.problems()
+    if channel is not None:
+        yield from channel.problems(layers.proxy, personal, _own_channels(layers))
+    elif personal is not None and PatternMap(layers.channels).find(personal_channel("1", personal)) is None:
+        yield (
+            ("client", "user_personal_channel", "enabled"),
+            f"no pattern of [channels] matches personal channels as {personal_channel('1', personal)!r}",
+        )
+
+
+def _own_channels(layers: Settings) -> dict[str, ChannelOptions]:
+    """Those that somebody wrote down."""
+    return layers.channels if "channels" in layers.model_fields_set else {}
+
+
+def _placed(document: TomlFile | None, problem: Problem) -> str:
+    """The line about a problem: where in the file, or which variable of the environment."""
+    keys, said = problem
+    if document is not None and any(keys[:end] in document.lines for end in range(2, len(keys) + 1)):
+        return f"{document.where(*keys)}: {said}"
+    return f"{ENVIRONMENT}{'__'.join(keys).upper()}: {said}"
+
+
+def _sound(document: TomlFile) -> tuple[dict[str, Any], list[str]]:
+    """What of the file can be read, and one line for each key that is unknown or whose value cannot be."""
+    sound: dict[str, Any] = {}
+    lines: list[str] = []
+    for name, value in document.data.items():
+        found = list(_problems(document, name, value))
+        lines += found
+        if not found:
+            sound[name] = anchored(value, document.path.parent) if name == "client" else value
+    return sound, lines
+
+
+def _problems(document: TomlFile, name: str, value: object) -> Iterator[str]:
+    """What the file says wrong under one name."""
+    if name not in Settings.model_fields:
+        hint = f": {ELSEWHERE[name]}" if name in ELSEWHERE else closest(name, Settings.model_fields)
+        yield f"{document.where(name)}: there is no option {name!r}{hint}"
+    elif name == "limits":
+        yield from _table_problems(document, Limits, value, (name,))
+    elif name == "channels" and isinstance(value, dict):
+        for pattern, table in value.items():
+            yield from _pattern_problems(document, pattern)
+            yield from _table_problems(document, ChannelOptions, table, (name, pattern))
+    elif name in SECTIONS:
+        yield from _section_problems(document, name, value)
+    else:
+        yield from _field_problems(document, name, value)
+
+
+def _section_problems(document: TomlFile, name: str, value: object) -> Iterator[str]:
+    section = SECTIONS[name]
+    try:
+        section.model_validate(value, strict=True)
+    except ValidationError as invalid:
+        for error in invalid.errors():
+            keys, said = described(section, (name,), error)
+            yield f"{document.where(*keys)}: {said}"
+
+
+def _field_problems(document: TomlFile, name: str, value: object) -> Iterator[str]:
+    try:
+        Settings.model_validate({name: value}, strict=True)
+    except ValidationError as invalid:
+        yield _invalid(f"{document.where(name)}: {name}", invalid.errors()[0])
+    except ConfigError as error:
+        yield f"{document.where(name)}: {error}"
+
+
+def _pattern_problems(document: TomlFile, pattern: str) -> Iterator[str]:
+    try:
+        Pattern(pattern)
+    except ConfigError as error:
+        yield f"{document.where('channels', pattern)}: {error}"
+
+
+def _table_problems(
+    document: TomlFile, kind: type[ChannelOptions] | type[Limits], table: object, keys: tuple[str, ...]
+) -> Iterator[str]:
+    """What one table says wrong, each on its line. The errors of options begin with the option's name."""
+    if not isinstance(table, dict):
+        yield f"{document.where(*keys)}: [{'.'.join(keys)}] is a table of options, not {table!r}"
+        return
+    known = {option.name for option in fields(kind)}
+    for name in (name for name in table if name not in known):
+        yield f"{document.where(*keys, name)}: there is no option {name!r} here{closest(name, known)}"
+    values = {name: value for name, value in table.items() if name in known}
+    while True:
+        try:
+            kind(**values)
+        except ConfigError as error:
+            name = str(error).split()[0]
+            yield f"{document.where(*keys, name)}: {error}"
+            if values.pop(name, None) is None:
+                return
+        else:
+            return
+
+
+def _invalid(place: str, error: ErrorDetails) -> str:
+    message = error["msg"][:1].lower() + error["msg"][1:]
+    shown = "" if re.search("token|secret|header", place, re.IGNORECASE) else f", not {error['input']!r}"
+    return f"{place}: {message}{shown}"
+
+
+def _source(place: tuple[int | str, ...], flags: Mapping[str, Any]) -> str:
+    """Who said it: the flag if one was given, else the environment; the file was checked before."""
+    name = str(place[0]) if place else ""
+    if flags.get(name) is not None:
+        return f"--{name.replace('_', '-')}"
+    return f"{ENVIRONMENT}{'__'.join(part for part in place if isinstance(part, str)).upper()}"

@@ -1,0 +1,170 @@
+"""`/connection/websocket`: the Centrifuge client protocol over WebSocket, in JSON and Protobuf."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from ..auth.admission import Handshake, Reception
+from ..core.outbox import Outlet
+from ..errors import BrokerError, ClientError, Disconnect
+from ..hooks.registry import Client
+from ..protocol.centrifuge import messages as m
+from ..protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
+from ..sessions.centrifuge.session import CentrifugeSession
+from ..sessions.views import Framing
+from ..transports.conversation import converse
+from .guard import Guard, Refused, Request, new_client_id
+from .websocket import refuse
+
+PROTOBUF_SUBPROTOCOL = "centrifuge-protobuf"
+JSON_SUBPROTOCOL = "centrifuge-json"
+
+
+class CentrifugeDoor:
+    """An ASGI endpoint."""
+
+    def __init__(self, guard: Guard, reception: Reception) -> None:
+        self._guard = guard
+        self._reception = reception
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hub = self._guard.hub
+        await receive()  # websocket.connect
+        try:
+            request = Request.of(scope)
+            handshake = handshake_of(self._guard, scope, request, "websocket")
+            codec, subprotocol = _codec(scope, request)
+        except Refused as refused:
+            hub.counters.refused_connections += 1
+            await refuse(scope, send, refused)
+            return
+        await send({"type": "websocket.accept", "subprotocol": subprotocol})
+
+        def make(outlet: Outlet, framing: Framing) -> CentrifugeSession:
+            return CentrifugeSession(
+                hub.node,
+                hub.rules,
+                outlet,
+                framing,
+                codec=codec,
+                reception=self._reception,
+                handshake=handshake,
+                app_ping=dict(request.query).get("cf_ws_frame_ping_pong") != "true",
+            )
+
+        await converse(hub, scope, receive, send, make, binary=not codec.text)
+
+
+class UniDoor:
+    """`/connection/uni_websocket`: bare pushes to a client that only says who it is.
+
+    Its connect request is the first text frame, or `?cf_connect=…`.
+    """
+
+    def __init__(self, guard: Guard, reception: Reception) -> None:
+        self._guard = guard
+        self._reception = reception
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hub = self._guard.hub
+        await receive()  # websocket.connect
+        try:
+            request = Request.of(scope)
+            handshake = handshake_of(self._guard, scope, request, "uni_websocket")
+        except Refused as refused:
+            hub.counters.refused_connections += 1
+            await refuse(scope, send, refused)
+            return
+        await send({"type": "websocket.accept"})
+        first = dict(request.query).get("cf_connect")
+
+        def make(outlet: Outlet, framing: Framing) -> UniSession:
+            return UniSession(
+                hub.node,
+                hub.rules,
+                outlet,
+                framing,
+                codec=JSON,
+                reception=self._reception,
+                handshake=handshake,
+                bare=True,
+                secret=new_secret(),
+                app_ping=False,
+                first=first,
+            )
+
+        await converse(hub, scope, receive, send, make)
+
+
+class UniSession(CentrifugeSession):
+    """The unidirectional form over WebSocket; the server's own ping frames keep it alive."""
+
+    __slots__ = ("_first",)
+
+    def __init__(self, *args: Any, first: str | None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._first = first
+
+    async def begin(self) -> None:
+        if self._first is not None:
+            await self.handle(self._first)
+
+    async def handle(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            raise Disconnect(3506, "inappropriate protocol: text frames only")
+        await connect_bare(self, JSON.decode_connect(message, self.node.limits))
+
+    def close(self, disconnect: Disconnect) -> None:
+        if self.closed is None:
+            self.announce(m.DisconnectPush(disconnect.code, disconnect.reason))
+        super().close(disconnect)
+
+
+UNI_DISCONNECTS = {109: 3005, 110: 3005, 111: 3013, 103: 3507}
+"""What a connect error becomes where there is no reply to carry it; anything else is 3004."""
+
+
+async def connect_bare(session: CentrifugeSession, request: m.Connect) -> None:
+    """Connect a client that gets no replies. Raises Disconnect where it would be told an error."""
+    try:
+        await session.connect(0, request)
+    except ClientError as error:
+        raise Disconnect(UNI_DISCONNECTS.get(error.code, 3004)) from error
+    except BrokerError as error:
+        raise Disconnect(3004) from error
+
+
+def handshake_of(guard: Guard, scope: Scope, request: Request, transport: str) -> Handshake:
+    """What the request says of a client to come. Raises Refused: wrong place, or no room."""
+    operator = guard.enter(scope, request)
+    return Handshake(
+        Client(new_client_id(), "", transport, request.address),
+        headers=request.headers,
+        query=dict(request.query),
+        cookies=request.cookies,
+        operator=operator,
+    )
+
+
+def new_secret() -> str:
+    """A session id that cannot be guessed."""
+    return secrets.token_urlsafe(24)
+
+
+def _codec(scope: Scope, request: Request) -> tuple[Codec, str | None]:
+    """Which encoding, and which of the offered subprotocols to echo. Raises Refused (400)."""
+    offered = scope.get("subprotocols", [])
+    query = dict(request.query)
+    wants_protobuf = (
+        PROTOBUF_SUBPROTOCOL in offered
+        or query.get("format") == "protobuf"
+        or query.get("cf_protocol") == "protobuf"
+    )
+    if not wants_protobuf:
+        return JSON, JSON_SUBPROTOCOL if JSON_SUBPROTOCOL in offered else None
+    if PROTOBUF is None:
+        raise Refused(400, 'Protobuf is not installed on this server: pip install "gapless[protobuf]"')
+    return PROTOBUF, PROTOBUF_SUBPROTOCOL if PROTOBUF_SUBPROTOCOL in offered else None

@@ -1,0 +1,1 @@
+"""What an application has to say: functions that allow, refuse or enrich what clients do."""

@@ -1,0 +1,1 @@
+"""One process's part of the hub: storage joined to fan-out."""

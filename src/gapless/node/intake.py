@@ -1,0 +1,136 @@
+"""The way of publications to the node: at once from its own thread, through an inbox from all others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Awaitable
+
+from ..errors import NotRunning, Overloaded
+from ..model import Draft
+from .node import Node
+from .receipt import Receipt
+
+log = logging.getLogger("gapless")
+
+INBOX_SLICE = 256
+"""Publications of other threads taken in one turn of the loop; the rest after the flush had a turn."""
+
+NOT_STARTED = (
+    "the hub is not running: use `async with hub:`, or pass `lifespan=hub.lifespan` to your application "
+    "(FastAPI(lifespan=hub.lifespan)), or serve HubApp(hub) as the root application"
+)
+
+
+class Intake:
+    """Takes publications between `open` and `close`, from any thread; the desk of their receipts.
+
+    `loop` is the one that it is open on, None while it is closed.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._node = node
+        self._limits = node.limits
+        self._thread: int | None = None
+        self._inbox: deque[tuple[str, Draft, Receipt]] = deque()
+        self._lock = threading.Lock()
+        self._inbox_bytes = 0
+        self._waking = False
+
+    def open(self) -> None:
+        """Called on the loop that the node runs on."""
+        self.loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+
+    def close(self) -> None:
+        """Publish what is in the inbox, and take nothing more."""
+        with self._lock:
+            self.loop = self._thread = None  # from here on nothing comes into the inbox
+        while self._inbox:
+            self._drain_inbox()
+
+    def is_here(self) -> bool:
+        """Is this the thread of the loop?"""
+        return self._thread == threading.get_ident()
+
+    @property
+    def in_flight_bytes(self) -> int:
+        """Bytes of the publications that the broker has not answered yet."""
+        return self._node.in_flight_bytes + self._inbox_bytes
+
+    def publish(self, channel: str, draft: Draft) -> Receipt:
+        """Hand it to the broker, now or in the loop's next turn.
+
+        Raises:
+            NotRunning: it is closed.
+            Overloaded: more is in flight than `Limits.in_flight_bytes`.
+        """
+        size = len(draft.payload)
+        receipt = Receipt(self, channel, size)
+        if self.loop is None:
+            raise NotRunning(NOT_STARTED)
+        in_flight = self._node.in_flight_bytes + self._inbox_bytes + size
+        if in_flight > self._limits.in_flight_bytes:
+            self._node.counters.overloaded += 1
+            raise Overloaded(in_flight, self._limits.in_flight_bytes)
+        if threading.get_ident() == self._thread:
+            self._node.publish(channel, draft, receipt)
+            return receipt
+        with self._lock:
+            self._wake_up()
+            self._inbox.append((channel, draft, receipt))
+            self._inbox_bytes += size
+        return receipt
+
+    def _wake_up(self) -> None:
+        """Have the inbox emptied. One wake-up for a burst: whoever comes before it ran is taken along."""
+        if self.loop is None:
+            raise NotRunning(NOT_STARTED)
+        if not self._waking:
+            try:
+                self.loop.call_soon_threadsafe(self._drain_inbox)
+            except RuntimeError:
+                raise NotRunning(
+                    "the event loop that the hub ran on was closed and the hub was not: make a new hub"
+                ) from None
+            self._waking = True
+
+    def _drain_inbox(self) -> None:
+        """Publish what threads have put in, as much in one turn as the flush can keep up with."""
+        for _ in range(INBOX_SLICE):
+            with self._lock:
+                if not self._inbox:
+                    break
+                channel, draft, receipt = self._inbox.popleft()
+                self._inbox_bytes -= receipt.size
+            try:
+                self._node.publish(channel, draft, receipt)
+            except Exception as error:
+                # The others in the inbox are not lost because of one.
+                if not receipt.done:
+                    receipt.fail(error)
+            if self._node.is_behind(channel):
+                break
+        with self._lock:
+            self._waking = bool(self._inbox) and self.loop is not None
+            if self._waking and self.loop is not None:
+                self.loop.call_soon(self._drain_inbox)
+
+    # -- the desk of receipts
+
+    def settled(self, receipt: Receipt) -> None:
+        if receipt.in_flight:
+            self._node.in_flight_bytes -= receipt.size
+        if receipt.error is None:
+            self._node.counters.published += 1
+        else:
+            self._node.counters.publish_failed += 1
+
+    def relieve(self, channel: str) -> Awaitable[None] | None:
+        return self._node.relieve(channel) if self.loop is not None else None
+
+    def unseen(self, error: Exception) -> None:
+        self._node.counters.publish_unnoticed += 1
+        log.error("a publication failed and nobody looked at its receipt: %s", error)

@@ -1,0 +1,86 @@
+"""The life of a hub: from its first `start` to its last `close`, on one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..errors import Disconnect, NotRunning
+from .intake import Intake
+from .node import Node
+
+
+class Life:
+    """Starts and stops the node and the intake of its publications, one change at a time.
+
+    The hub runs while the intake is open. What each verb promises is written at the one of `Hub`.
+    """
+
+    def __init__(self, node: Node, intake: Intake) -> None:
+        self._node = node
+        self._intake = intake
+        self._changing: asyncio.Future[None] | None = None
+        self._uses = 0
+        self._started_at = 0.0
+        self._draining = False
+
+    @property
+    def uptime_seconds(self) -> float:
+        return time.monotonic() - self._started_at if self._intake.loop is not None else 0.0
+
+    def is_stranded(self) -> bool:
+        return self._intake.loop is not None and self._intake.loop.is_closed()
+
+    def unready(self) -> str | None:
+        if self._intake.loop is None:
+            return "the hub is not running"
+        return "the hub is shutting down" if self._draining else None
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        while (changing := self._changing) is not None and changing.get_loop() is loop:
+            await asyncio.shield(changing)  # somebody else starts or closes it just now
+        if changing is not None or self._intake.loop not in (None, loop):
+            raise NotRunning("the hub runs on another event loop already; make one hub per loop")
+        if self._intake.loop is not None:
+            self._uses += 1
+            return
+        with self._change(loop):
+            await self._node.start()
+            self._intake.open()
+            self._started_at = time.monotonic()
+            self._uses = 1
+            self._draining = False
+
+    async def close(self) -> None:
+        self._uses -= 1
+        if self._uses != 0 or self._intake.loop is None:
+            return
+        with self._change(self._intake.loop):
+            self.drain()
+            try:
+                await self._node.farewell()
+            finally:
+                self._intake.close()
+                await self._node.close()
+
+    @contextmanager
+    def _change(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        changing = self._changing = loop.create_future()
+        try:
+            yield
+        finally:
+            self._changing = None
+            changing.set_result(None)
+
+    def drain(self) -> None:
+        self._draining = True
+        for session in list(self._node.sessions.values()):
+            session.close(Disconnect(3001))
+
+    def drain_soon(self) -> None:
+        loop = self._intake.loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self.drain)

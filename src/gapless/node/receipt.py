@@ -1,0 +1,130 @@
+"""The receipt of a publication: how it ended, for whoever wants to know."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Generator
+from typing import Any, Protocol
+
+from ..model import Position
+
+_EVENTS = threading.Lock()
+"""Held while a receipt gets the event that several threads may wait for."""
+
+
+class Desk(Protocol):
+    """Who hands out receipts."""
+
+    def settled(self, receipt: Receipt) -> None:
+        """The broker has answered; called once, on the loop's thread."""
+
+    def relieve(self, channel: str) -> Awaitable[None] | None:
+        """Something to wait for before more is published to a channel, if it is needed."""
+
+    def is_here(self) -> bool:
+        """Is this the thread that settles receipts?"""
+
+    def unseen(self, error: Exception) -> None:
+        """A publication failed and nobody looked at its receipt."""
+
+
+class Receipt:
+    """Awaitable on the hub's loop, readable with `result` from any other thread.
+
+    Both give the position once the broker has the publication, None where the channel keeps no
+    history, and raise BrokerError when it failed. Awaiting always gives the loop a turn, and
+    waits for subscribers that lag but move (at most `Limits.patience`), so that a publisher in
+    a tight loop neither starves them nor outruns them.
+    """
+
+    __slots__ = (
+        "_desk",
+        "_done",
+        "_error",
+        "_event",
+        "_future",
+        "_position",
+        "_seen",
+        "channel",
+        "in_flight",
+        "size",
+    )
+
+    def __init__(self, desk: Desk, channel: str, size: int) -> None:
+        self.channel = channel
+        self.size = size
+        self.in_flight = False
+        self._desk = desk
+        self._done = False
+        self._seen = False
+        self._position: Position | None = None
+        self._error: Exception | None = None
+        self._future: asyncio.Future[None] | None = None
+        self._event: threading.Event | None = None
+
+    @property
+    def done(self) -> bool:
+        return self._done
+
+    def resolve(self, position: Position | None) -> None:
+        self._position = position
+        self._finish()
+
+    def fail(self, error: Exception) -> None:
+        self._error = error
+        self._finish()
+
+    def _finish(self) -> None:
+        # `result` sets the event first and then looks at `_done`; we set `_done` first and then
+        # look at the event. In either order of the two threads one of them sees the other.
+        self._done = True
+        if self._event is not None:
+            self._event.set()
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+        self._desk.settled(self)
+
+    @property
+    def error(self) -> Exception | None:
+        return self._error
+
+    def __await__(self) -> Generator[Any, Any, Position | None]:
+        yield  # a turn for the loop, whatever else happens
+        if not self._done:
+            if self._future is None:
+                self._future = asyncio.get_running_loop().create_future()
+            yield from asyncio.shield(self._future).__await__()
+        relief = self._desk.relieve(self.channel)
+        if relief is not None:
+            yield from relief.__await__()
+        return self._outcome()
+
+    def result(self, timeout: float | None = None) -> Position | None:
+        """Wait in another thread than the hub's, at most `timeout` seconds.
+
+        Raises:
+            TimeoutError: the broker has not answered yet; the publication is on its way.
+            BrokerError: it failed.
+            RuntimeError: this is the hub's own thread, which would wait for itself.
+        """
+        if not self._done:
+            if self._desk.is_here():
+                raise RuntimeError(
+                    "receipt.result() in the hub's own thread waits for itself: await the receipt"
+                )
+            with _EVENTS:
+                event = self._event = self._event or threading.Event()
+            if not self._done and not event.wait(timeout):
+                raise TimeoutError(f"no answer of the broker within {timeout} seconds")
+        return self._outcome()
+
+    def _outcome(self) -> Position | None:
+        self._seen = True
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+        return self._position
+
+    def __del__(self) -> None:
+        if self._error is not None and not self._seen:
+            self._desk.unseen(self._error)

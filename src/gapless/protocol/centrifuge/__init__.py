@@ -1,0 +1,1 @@
+"""The Centrifuge client protocol, version 2, in JSON and Protobuf."""

@@ -1,0 +1,142 @@
+"""What the two encodings of the Centrifuge client protocol have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Final
+
+from ...errors import Disconnect
+from ...options import Limits
+from ..strict import Malformed
+from .messages import Command, EmulationRequest, Invalid, Pong, Push, Reply, Sent
+from .schema import EXACT, REQUESTS
+
+DEFAULTS: Final = Limits()
+PONG: Final = Command(0, Pong())
+
+MAX_PARTS: Final = 4096
+"""Entries of lists and maps in the commands of one frame. Tiny ones cost a hundred times their bytes;
+a connect with 128 subscriptions, each with a filter of 30 parts, is below it."""
+
+
+class Codec(ABC):
+    """Frames to commands; replies and pushes to frames.
+
+    Every `encode_…` returns a whole frame of one message; `join` makes one frame of several.
+    Every `decode…` raises Disconnect and nothing else: 3501 for what is not this protocol, 3506
+    for a text frame where bytes are spoken, or the other way round.
+
+    The payloads of decoded commands are checked, and on one line. A request that can be
+    understood but not be meant becomes `Invalid`: its payload is not strict JSON, or one of its
+    64-bit integers is beyond 2^53.
+    """
+
+    name: ClassVar[str]
+    text: ClassVar[bool]
+    """Are its frames text? Then they are UTF-8, always."""
+    ping: ClassVar[bytes]
+    """The server's ping, as reply and as bare push: a frame of one empty message."""
+
+    def decode(self, frame: str | bytes, limits: Limits = DEFAULTS) -> list[Command]:
+        """The commands of one frame, at least one: a `str` is a text frame, `bytes` a binary one."""
+        if isinstance(frame, str) is not self.text:
+            raise Disconnect(3506, f"inappropriate protocol: the wrong kind of frame for {self.name}")
+        try:
+            messages = self._split(frame)
+            if not messages:
+                raise Malformed("a frame without a command")
+            if len(messages) > limits.commands_per_frame:
+                raise Malformed(f"more than {limits.commands_per_frame} commands in a frame")
+            allowance = Allowance(limits)
+            return [self._command(message, allowance) for message in messages]
+        except Malformed as fault:
+            raise bad_request(fault) from None
+        except RecursionError:  # limits.json_depth is beyond what the interpreter allows
+            raise bad_request("nested too deep") from None
+
+    @abstractmethod
+    def _split(self, frame: Any) -> list[Any]:
+        """The messages of a frame. Raises Malformed."""
+
+    @abstractmethod
+    def _command(self, message: Any, allowance: Allowance) -> Command:
+        """The command that one message is. Raises Malformed."""
+
+    @abstractmethod
+    def decode_body(self, body: bytes, limits: Limits = DEFAULTS) -> list[Command]:
+        """The commands of one HTTP body, at least one."""
+
+    @abstractmethod
+    def decode_emulation(self, body: bytes, limits: Limits = DEFAULTS) -> EmulationRequest:
+        """The request of one `POST /emulation`. `node`, `session` and `data` may be empty."""
+
+    @abstractmethod
+    def encode_reply(self, reply: Reply) -> bytes:
+        """The answer to a command."""
+
+    @abstractmethod
+    def encode_push(self, push: Push) -> bytes:
+        """A push in its Reply, as bidirectional connections get it."""
+
+    @abstractmethod
+    def encode_bare_push(self, push: Push) -> bytes:
+        """A push by itself, as unidirectional connections get it."""
+
+    @abstractmethod
+    def encode_publication_push(self, channel: str, publication: Sent, *, bare: bool = False) -> bytes:
+        """What `encode_push` or `encode_bare_push` makes of `PublicationPush`, sooner."""
+
+    @abstractmethod
+    def join(self, frames: Iterable[bytes]) -> bytes:
+        """One frame of all the messages in these, in order. SDKs refuse frames above 1 MiB."""
+
+
+def bad_request(why: object) -> Disconnect:
+    """`why` repeats nothing of the input."""
+    return Disconnect(3501, f"bad request: {why}")
+
+
+class Allowance:
+    """What the commands of one frame may cost."""
+
+    __slots__ = ("_parts", "limits")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._parts = MAX_PARTS
+
+    def take(self, parts: int) -> None:
+        """Raises Malformed when they are more than what is left."""
+        self._parts -= parts
+        if self._parts < 0:
+            raise Malformed(f"more than {MAX_PARTS} parts in a frame")
+
+
+class Unusable(Exception):
+    """A request that can be understood but not be meant; ends as `Invalid`."""
+
+
+def exact(number: int) -> int:
+    """Raises Unusable for an integer that some client cannot hold."""
+    if number not in EXACT:
+        raise Unusable("an integer beyond 2^53")
+    return number
+
+
+def read_command(number: int, is_set: Callable[[str], bool], read: Callable[[str], Any]) -> Command:
+    """The command with id `number` whose request `read` reads from the field that counts.
+
+    Raises:
+        Malformed: no such field is set, or what `read` raised.
+    """
+    if number == 0 and not is_set("send"):
+        return PONG  # whatever else it holds
+    for name in filter(is_set, REQUESTS if number else ("send",)):
+        try:
+            return Command(number, read(name))
+        except Unusable as fault:
+            if name == "send":  # has no reply that could say so
+                raise Malformed(str(fault)) from None
+            return Command(number, Invalid(name, str(fault)))
+    raise Malformed("no known command")

@@ -1,0 +1,251 @@
+"""The Centrifuge client protocol in JSON: one message a line, payloads embedded as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import orjson
+
+from ...model import Run
+from ...options import Limits
+from .. import strict
+from ..strict import Malformed, Raw
+from .codec import DEFAULTS, PONG, Allowance, Codec, Unusable, bad_request, exact, read_command
+from .messages import Command, Connect, EmulationRequest, Invalid, Push, Reply, Sent
+from .schema import (
+    CLIENT_INFO,
+    CONNECT_REQUEST,
+    PUBLICATION,
+    RANGES,
+    REQUESTS,
+    Kind,
+    Many,
+    Map,
+    Scalar,
+    Shape,
+    Text,
+    embeds,
+    outcome_shape,
+    push_shape,
+    wire_publication,
+)
+
+# A payload lies at least two objects deep, and may have the full depth itself, as in Protobuf.
+_ENVELOPE = 2
+
+_WITH_PAYLOAD = ("connect", "subscribe", "publish", "rpc")
+
+
+class JsonCodec(Codec):
+    """See `Codec`. Frames are lines without raw newlines in them."""
+
+    name = "json"
+    text = True
+    ping = b"{}"
+
+    def _split(self, frame: str) -> list[str]:
+        lines = frame.split("\n")
+        if not lines[-1]:  # one newline may trail
+            lines.pop()
+        return lines
+
+    def _command(self, message: str, allowance: Allowance) -> Command:
+        if message == "{}":
+            return PONG
+        try:
+            members = _fields(message, allowance.limits)
+        except Malformed as fault:
+            return _blame_payload(message, fault, allowance)
+        return _read_command(members, allowance)
+
+    def decode_body(self, body: bytes, limits: Limits = DEFAULTS) -> list[Command]:
+        return self.decode(_text(body), limits)
+
+    def decode_emulation(self, body: bytes, limits: Limits = DEFAULTS) -> EmulationRequest:
+        try:
+            members = _fields(_text(body), limits)
+            node, session, data = (_string(members.get(name)) for name in ("node", "session", "data"))
+        except Malformed as fault:
+            raise bad_request(fault) from None
+        return EmulationRequest(node, session, data)
+
+    def decode_connect(self, text: str | bytes, limits: Limits = DEFAULTS) -> Connect:
+        """The ConnectRequest that opens a unidirectional connection; nothing, or null, is an empty one.
+
+        Raises:
+            Disconnect: 3501, also where a command would be `Invalid`: there is no reply.
+        """
+        text = _text(text) if isinstance(text, bytes) else text
+        if text.strip() in ("", "null"):
+            return Connect()
+        try:
+            found: Connect = _read_members(CONNECT_REQUEST, _fields(text, limits), Allowance(limits))
+        except (Malformed, Unusable) as fault:
+            raise bad_request(fault) from None
+        return found
+
+    def encode_reply(self, reply: Reply) -> bytes:
+        name, shape = outcome_shape(reply.outcome)
+        return orjson.dumps({"id": reply.id, name: _plain(shape, reply.outcome)})
+
+    def encode_push(self, push: Push) -> bytes:
+        return b'{"push":%b}' % self.encode_bare_push(push)
+
+    def encode_bare_push(self, push: Push) -> bytes:
+        name, shape = push_shape(push)
+        channel = getattr(push, "channel", "")
+        envelope = {"channel": channel} if channel else {}
+        return orjson.dumps({**envelope, name: _plain(shape, push)})
+
+    def encode_publication_push(self, channel: str, publication: Sent, *, bare: bool = False) -> bytes:
+        head = b'{"channel":%b,"pub":%b}' if bare else b'{"push":{"channel":%b,"pub":%b}}'
+        return head % (orjson.dumps(channel), _publication(publication))
+
+    def join(self, frames: Iterable[bytes]) -> bytes:
+        return b"\n".join(frames)
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise bad_request("not valid UTF-8") from None
+
+
+def _fields(text: str, limits: Limits) -> dict[str, Raw]:
+    return strict.fields(
+        text,
+        depth=limits.json_depth + _ENVELOPE,
+        members=limits.json_members,
+        digits=limits.json_digits,
+    )
+
+
+def _string(raw: Raw | None) -> str:
+    return "" if raw is None else _scalar(Scalar.STRING, raw.value)
+
+
+def _read_command(members: dict[str, Raw], allowance: Allowance) -> Command:
+    def is_set(name: str) -> bool:
+        return name in members and members[name].value is not None
+
+    def read(name: str) -> Any:
+        return _read(REQUESTS[name], members[name], allowance)
+
+    number = _scalar(Scalar.U32, members["id"].value) if is_set("id") else 0
+    return read_command(number, is_set, read)
+
+
+def _blame_payload(line: str, fault: Malformed, allowance: Allowance) -> Command:
+    """The command as invalid if its payload alone is at fault. Otherwise raises Malformed.
+
+    A lone surrogate in a message should cost a chat user that message and not the connection.
+    """
+    for name, member in strict.loose_fields(line).items():
+        if name in _WITH_PAYLOAD and (data := member.fields().get("data")) is not None:
+            found = _read_command(_fields(data.replaced("null"), allowance.limits), allowance)
+            if isinstance(found.request, REQUESTS[name].holder):
+                return Command(found.id, Invalid(name, f"data is not strict JSON: {fault}"))
+    raise fault
+
+
+def _read(kind: Kind, raw: Raw, allowance: Allowance) -> Any:
+    if kind is Scalar.BYTES:
+        return raw.raw
+    if not embeds(kind):
+        return _convert(kind, raw.value, allowance)
+    members = raw.fields()
+    if isinstance(kind, Map):
+        allowance.take(len(members))
+        return {key: _read(kind.of, member, allowance) for key, member in members.items()}
+    return _read_members(cast("Shape", kind), members, allowance)
+
+
+def _read_members(shape: Shape, members: dict[str, Raw], allowance: Allowance) -> Any:
+    found = {}
+    for name, raw in members.items():
+        kind = shape.fields.get(name)
+        # As everywhere in Protobuf's JSON, null is a field that is not set; a payload may be null.
+        if kind is not None and (raw.value is not None or kind is Scalar.BYTES):
+            found[name] = _read(kind, raw, allowance)
+    return shape.build(**found)
+
+
+def _convert(kind: Kind, value: object, allowance: Allowance) -> Any:
+    if isinstance(kind, Scalar):
+        return _scalar(kind, value)
+    if isinstance(kind, Many):
+        parts = _typed(list, value)
+        allowance.take(len(parts))
+        return tuple(_convert(kind.of, part, allowance) for part in parts)
+    members = _typed(dict, value)
+    if isinstance(kind, Map):
+        allowance.take(len(members))
+        return {key: _convert(kind.of, part, allowance) for key, part in members.items()}
+    known = {name: part for name, part in members.items() if name in kind.fields and part is not None}
+    return kind.build(**{name: _convert(kind.fields[name], part, allowance) for name, part in known.items()})
+
+
+def _scalar(kind: Scalar, value: object) -> Any:
+    if kind is Scalar.STRING:
+        return _typed(str, value)
+    if kind is Scalar.BOOL:
+        return _typed(bool, value)
+    number: int = _typed(int, value)
+    if number not in RANGES[kind]:
+        raise Malformed("an integer out of range")
+    return exact(number)
+
+
+_NAMES = {str: "a string", bool: "a boolean", int: "a whole number", list: "a list", dict: "an object"}
+
+
+def _typed(expected: type[Any], value: object) -> Any:
+    if type(value) is not expected:  # not isinstance: a boolean is no number
+        raise Malformed(f"something else where {_NAMES[expected]} belongs")
+    return value
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+def _plain(shape: Shape, message: object) -> dict[str, Any]:
+    wire = message if shape.view is None else shape.view(message)
+    values = ((name, kind, getattr(wire, name)) for name, kind in shape.fields.items())
+    return {name: _json(kind, value) for name, kind, value in values if value or name in shape.always}
+
+
+def _publication(sent: Sent) -> bytes:
+    # By hand what the table would do as well: this is made anew for every publication.
+    data, info, offset, tags, delta = wire_publication(sent)
+    parts = [b'{"data":', orjson.dumps(data.decode()) if isinstance(data, Text) else strict.one_line(data)]
+    if info is not None:
+        parts += b',"info":', orjson.dumps(_plain(CLIENT_INFO, info))
+    if offset:
+        parts.append(b',"offset":%d' % offset)
+    if tags:
+        parts += b',"tags":', orjson.dumps(dict(tags))
+    parts.append(b',"delta":true}' if delta else b"}")
+    return b"".join(parts)
+
+
+def _shared(kind: Many, run: Run[Any]) -> orjson.Fragment:
+    return orjson.Fragment(run.once("json", lambda _: orjson.dumps([_json(kind.of, part) for part in run])))
+
+
+def _json(kind: Kind, value: Any) -> Any:
+    if kind is PUBLICATION:
+        return orjson.Fragment(_publication(value))
+    if isinstance(kind, Shape):
+        return _plain(kind, value)
+    if isinstance(kind, Many):
+        return _shared(kind, value) if isinstance(value, Run) else [_json(kind.of, part) for part in value]
+    if isinstance(kind, Map):
+        return {key: _json(kind.of, part) for key, part in value.items()}
+    if kind is not Scalar.BYTES:
+        return value
+    return value.decode() if isinstance(value, Text) else orjson.Fragment(strict.one_line(value))

@@ -1,0 +1,1 @@
+"""The application in another process, asked over HTTP."""

@@ -1,0 +1,1 @@
+"""Subscribers of every kind, at the pace of their sockets."""

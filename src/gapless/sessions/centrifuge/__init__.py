@@ -1,0 +1,1 @@
+"""One client of the Centrifuge doors."""

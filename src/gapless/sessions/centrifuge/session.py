@@ -1,0 +1,392 @@
+"""A connection that speaks the Centrifuge client protocol, from connect to close.
+
+Subscribing and recovering is in `centrifuge_seat`, who the client is in `reception`, what it asks
+beside that in `centrifuge_commands`. Codes and orders are those of the protocol, version 2.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from ...auth.admission import Handshake, Reception
+from ...auth.claims import Override, ServerSubscription
+from ...core.cursor import Lost, Reason
+from ...core.outbox import Outlet
+from ...errors import (
+    UNSUBSCRIBE_REASONS,
+    BadRequest,
+    BrokerError,
+    ClientError,
+    Disconnect,
+    Expired,
+    Internal,
+    TokenExpired,
+)
+from ...hooks.registry import RefreshEvent
+from ...model import ANONYMOUS, Grant, Position
+from ...node.node import Node
+from ...protocol.centrifuge import messages as m
+from ...protocol.centrifuge.codecs import Codec
+from ...version import __version__
+from ..session import Rules, Session
+from ..subscription import Subscription
+from ..views import Framing
+from . import commands
+from .subscribing import Seating
+
+MAX_TTL = 365 * 86400
+
+
+class Phase(Enum):
+    """How far a connection has come."""
+
+    NEW = "new"
+    """Nothing but a connect command is taken."""
+    ADMITTED = "admitted"
+    """It is known who it is; the connect reply is not out."""
+    OPEN = "open"
+    """The connect reply is out."""
+    UNUSABLE = "unusable"
+    """The connect command was answered with an error: nothing is listened to, until it leaves."""
+
+
+class CentrifugeSession(Session):
+    """One client of `/connection/…`.
+
+    `bare` is the unidirectional form: pushes only, and no pongs. `secret` is the session id that
+    emulated and unidirectional connections are told, `node_id` where it lives.
+    """
+
+    __slots__ = (
+        "_client_refreshes",
+        "_handshake",
+        "_next_ping",
+        "_node_id",
+        "_opened_at",
+        "_phase",
+        "_pings",
+        "_pong_due",
+        "_refreshing",
+        "_seating",
+        "bare",
+        "codec",
+        "framing",
+        "reception",
+    )
+
+    def __init__(
+        self,
+        node: Node,
+        rules: Rules,
+        outlet: Outlet,
+        framing: Framing,
+        *,
+        codec: Codec,
+        reception: Reception,
+        handshake: Handshake,
+        bare: bool = False,
+        secret: str = "",
+        node_id: str = "",
+        app_ping: bool = True,
+    ) -> None:
+        if codec.name != handshake.client.protocol:
+            handshake = replace(handshake, client=replace(handshake.client, protocol=codec.name))
+        client = handshake.client
+        super().__init__(node, rules, outlet, client=client.id, grant=ANONYMOUS, about=client)
+        self.codec = codec
+        self.framing = framing
+        self.bare = bare
+        self.secret = secret
+        self.reception = reception
+        self._handshake = handshake
+        self._node_id = node_id
+        self._seating = Seating(self)
+        self._phase = Phase.NEW
+        self._opened_at = self._loop.time()
+        self._pings = app_ping
+        self._next_ping = 0.0
+        self._pong_due: float | None = None
+        self._client_refreshes = False
+        self._refreshing = False
+
+    # -- in
+
+    async def begin(self) -> None:
+        """Nothing: the client speaks first."""
+
+    async def handle(self, message: str | bytes) -> None:
+        """One frame of the client. Raises Disconnect."""
+        for command in self.codec.decode(message, self.node.limits):
+            if self.closed is not None or self._phase is Phase.UNUSABLE:
+                return
+            await self.throttle()
+            await self.obey(command)
+
+    async def obey(self, command: m.Command) -> None:
+        """One command, and its reply. Raises Disconnect."""
+        if self._phase is Phase.UNUSABLE:
+            return
+        if self._phase is Phase.NEW and not isinstance(command.request, m.Connect):
+            raise Disconnect(3501, "bad request: connect comes first")
+        try:
+            await self._do(command.id, command.request)
+        except Disconnect:
+            raise
+        except (ClientError, BrokerError) as error:
+            self._refuse(command, error if isinstance(error, ClientError) else Internal())
+        except Exception as error:
+            self.node.failed("a command", error)
+            self._refuse(command, Internal())
+
+    async def _do(self, id: int, request: m.Request) -> None:  # noqa: A002 - the wire's word
+        match request:
+            case m.Pong():
+                self._pong()
+            case m.Send():
+                await commands.take_message(self, request)
+            case m.Connect():
+                await self.connect(id, request)
+            case m.Subscribe():
+                await self._seating.subscribe(id, request)
+            case m.Unsubscribe():
+                self._unsubscribe(id, request)
+            case m.Refresh():
+                self.answer(id, await self._refresh(request))
+            case m.SubRefresh():
+                self.answer(id, await self._seating.refresh(request))
+            case _:
+                self.answer(id, await commands.result_of(self, request))
+
+    def _unsubscribe(self, id: int, request: m.Unsubscribe) -> None:  # noqa: A002
+        if not request.channel:
+            raise Disconnect(3501, "bad request: a channel is missing")
+        seat = self.subscriptions.get(request.channel)
+        if seat is not None:
+            self.drop(seat)
+        self.answer(id, m.UnsubscribeResult())
+
+    def _refuse(self, command: m.Command, error: ClientError) -> None:
+        """Raises Disconnect when that happens too often."""
+        if isinstance(command.request, m.Connect):
+            self._phase = Phase.UNUSABLE
+        if self.closed is None:
+            if not isinstance(command.request, m.Send):  # which has no reply
+                self.answer(command.id, error)
+            self.count_error(error)
+
+    # -- out
+
+    def answer(self, id: int, outcome: m.Result | ClientError) -> None:  # noqa: A002 - the wire's word
+        self.say(self.codec.encode_reply(m.Reply(id, outcome)))
+
+    def announce(self, push: m.Push) -> None:
+        """A push that is not an entry of a channel."""
+        encode = self.codec.encode_bare_push if self.bare else self.codec.encode_push
+        self.say(encode(push))
+
+    def say(self, message: bytes) -> None:
+        self.reply(self.framing.wrap(message))
+
+    def concat(self, chunks: list[Any]) -> Any:
+        return self.framing.concat(chunks)
+
+    # -- connecting
+
+    async def connect(self, id: int, request: m.Connect) -> None:  # noqa: A002
+        """Who is it, what was it subscribed to; then the reply, and only then pushes.
+
+        Raises:
+            ClientError, BrokerError: the connection is of no use after this.
+            Disconnect: refused.
+        """
+        if self._phase is not Phase.NEW:
+            raise Disconnect(3501, "bad request: connect comes once")
+        if len(request.name.encode()) > 128 or len(request.version.encode()) > 128:
+            raise BadRequest("name and version have at most 128 bytes")
+        admitted = await self.reception.admit(self._handshake, request, time.time())
+        grant = admitted.grant
+        self._check_user(grant.user)
+        self.grant = grant
+        self.about = self.rules.hooks.introduce(
+            self.about, grant, headers=self._handshake.headers, emulated=request.headers
+        )
+        self._client_refreshes = admitted.client_refreshes
+        self._phase = Phase.ADMITTED
+        del self._handshake  # of no use any more, and a connection lives long
+        limits = self.node.limits
+        if len(admitted.subs) > limits.subscriptions:
+            raise Disconnect(3505)
+        seats = await self._seating.subscribe_all(admitted, request.subs, wishes=self.bare)
+        expires, ttl = self._ttl(grant.expires_at)
+        result = m.ConnectResult(
+            client=self.client,
+            version=f"{__version__} gapless",
+            expires=expires,
+            ttl=ttl,
+            data=grant.data or b"",
+            subs={name: result for name, (_, result) in seats.items()},
+            ping=max(1, round(limits.ping_interval)) if self._pings else 0,
+            pong=self._pings and not self.bare,
+            session=self.secret,
+            node=self._node_id,
+        )
+        self._phase = Phase.OPEN
+        if self.bare:
+            self.announce(m.ConnectPush(result))
+        else:
+            self.answer(id, result)
+        # The first ping comes at a random moment, so that clients that came together do not stay so.
+        self._next_ping = self._loop.time() + limits.ping_interval * random.uniform(0.5, 1.0)
+        for seat, _ in seats.values():
+            self._seating.go_live(seat)
+
+    def _check_user(self, user: str) -> None:
+        limit = self.node.limits.user_connections
+        if limit is not None and user:
+            others = (session for session in self.node.sessions.values() if session is not self)
+            if sum(session.user == user for session in others) >= limit:
+                raise Disconnect(3504)
+
+    def _ttl(self, expires_at: float | None) -> tuple[bool, int]:
+        if expires_at is None or not self._client_refreshes:
+            return False, 0
+        return True, min(MAX_TTL, max(1, int(expires_at - time.time())))
+
+    async def _refresh(self, request: m.Refresh) -> m.RefreshResult:
+        if not request.token:
+            raise Disconnect(3501, "bad request: refresh needs a token")
+        if not self._client_refreshes:
+            raise Disconnect(3501, "bad request: the server refreshes this connection")
+        try:
+            admitted = await self.reception.refreshed(request.token, self.user, time.time())
+        except (TokenExpired, Expired):
+            raise Disconnect(3005) from None
+        ours = {name for name, seat in self.subscriptions.items() if _from_token(seat)}
+        if set(admitted.subs) != ours:
+            raise Disconnect(3010)
+        grant = admitted.grant
+        self._prolong(grant)
+        expires, ttl = self._ttl(grant.expires_at)
+        return m.RefreshResult(client=self.client, version=__version__, expires=expires, ttl=ttl)
+
+    def _prolong(self, grant: Grant) -> None:
+        """It goes on until the new grant expires; what that says of it replaces what was known."""
+        info, meta = grant.info or self.grant.info, grant.meta or self.grant.meta
+        self.grant = replace(self.grant, expires_at=grant.expires_at, info=info, meta=meta)
+        self.about = replace(self.about, meta=meta)
+        self.renew_members()
+
+    # -- what the server does to it
+
+    async def subscribe_from_server(
+        self,
+        name: str,
+        *,
+        info: bytes | None,
+        data: bytes | None,
+        since: Position | None,
+        expires_at: float | None,
+        override: Override,
+    ) -> None:
+        if self._phase is Phase.OPEN:  # else there is no connection yet that anybody was told of
+            server = ServerSubscription(info, data, override, expires_at)
+            await self._seating.subscribe_from_server(name, server, since)
+
+    def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
+        seat = self.subscriptions.get(name)
+        if seat is None:
+            return
+        self.drop(seat)
+        if seat.told:
+            self.announce(m.UnsubscribePush(name, code, reason or UNSUBSCRIBE_REASONS.get(code, "server")))
+
+    def refresh_from_server(self, expires_at: float | None, info: bytes | None = None) -> None:
+        if self._phase is not Phase.OPEN:
+            return
+        super().refresh_from_server(expires_at, info)
+        ttl = 0 if expires_at is None else min(MAX_TTL, max(1, int(expires_at - time.time())))
+        self.announce(m.RefreshPush(expires=expires_at is not None, ttl=ttl))
+
+    def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
+        """What cannot be delivered is insufficient state: the client comes back and recovers."""
+        channel, admission = subscription.channel, subscription.admission
+        if lost.reason is Reason.LATEST or lost.first is None:
+            return True  # conflation is what was asked for; without offsets there is no state to lose
+        if channel is not None and channel.options.on_gap == "disconnect":
+            self.node.counters.slow_disconnects += 1
+            self.close(Disconnect(3008))
+        elif admission is not None and admission.server_side:
+            self.close(Disconnect(3010))
+        else:
+            self.unsubscribe_from_server(subscription.name, 2500)
+        return False
+
+    # -- time
+
+    def check(self, now: float) -> None:
+        super().check(now)
+        if self.closed is not None:
+            return
+        if self._phase is not Phase.OPEN:
+            # Who is admitted and waits for a slow broker is not stale; nor is it pinged before its reply.
+            waited = now - self._opened_at
+            if self._phase is not Phase.ADMITTED and waited >= self.node.limits.connect_timeout:
+                self.close(Disconnect(3502))
+            return
+        if self._pong_due is not None and now >= self._pong_due:
+            self.close(Disconnect(3012))
+            return
+        self._check_expiry(time.time())
+        # Last: a client whose pong meets a close frame takes it for a lost connection, without the code.
+        if self.closed is None and self._pings and now >= self._next_ping:
+            self._ping(now)
+
+    def _ping(self, now: float) -> None:
+        limits = self.node.limits
+        self._next_ping = now + limits.ping_interval
+        if not self.bare:
+            self._pong_due = now + limits.pong_timeout
+        self.say(self.codec.ping)
+
+    def _pong(self) -> None:
+        if self._pong_due is None:
+            raise Disconnect(3501, "bad request: a pong that nobody asked for")
+        self._pong_due = None
+
+    def _check_expiry(self, now: float) -> None:
+        expires_at = self.grant.expires_at
+        if expires_at is not None and now >= expires_at:
+            if self._client_refreshes:
+                if now >= expires_at + self.node.limits.expiry_grace:
+                    self.close(Disconnect(3005))
+                    return
+            elif not self._refreshing:
+                self._refreshing = True
+                self.node.spawn(self._ask_to_refresh())
+        self._seating.check_expiry(now)
+
+    async def _ask_to_refresh(self) -> None:
+        answer: Any = None
+        try:
+            answer = await self.rules.hooks.ask("refresh", RefreshEvent(self.about))
+        except ClientError:
+            answer = None
+        except Disconnect as disconnect:
+            self.close(disconnect)
+        finally:
+            self._refreshing = False
+        if self.closed is not None:
+            return
+        grant = Grant(expires_at=float(answer)) if isinstance(answer, (int, float)) else answer
+        if isinstance(grant, Grant) and (grant.expires_at is None or grant.expires_at > time.time()):
+            self._prolong(grant)
+        else:
+            self.close(Disconnect(3005))
+
+
+def _from_token(seat: Subscription) -> bool:
+    return seat.admission is not None and seat.admission.from_token

@@ -1,0 +1,180 @@
+"""One in-process subscriber: `async for publication in feed`, with the guarantees of every other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from ..core.channel import Channel
+from ..core.cursor import Cursor, Lost, Reason, State
+from ..errors import Missed
+from ..model import Position, Publication
+from ..node.node import Node
+
+PAGE_BYTES = 256 * 1024
+
+
+class Listener:
+    """A subscription of this process. Made by `hub.subscribe`, used with `async with`.
+
+    Iterating yields each publication once, in order, until the block is left or the hub closes.
+    When continuity is broken, `on_gap` is called with what is lost, or, without one, `Missed` is
+    raised in its place; iterating again goes on behind it. `position` is that of the last
+    publication handed out; resume there with `since`.
+    """
+
+    resting = False
+
+    def __init__(
+        self,
+        node: Node,
+        channel: str,
+        *,
+        since: Position | None = None,
+        history: int | None = 0,
+        on_gap: Callable[[Lost], None] | None = None,
+    ) -> None:
+        self.cursor = Cursor()
+        self._node = node
+        self._name = channel
+        self._since = since
+        self._history = history
+        self._on_gap = on_gap
+        self._channel: Channel | None = None
+        self._ready: deque[Publication] = deque()
+        self._wake: asyncio.Future[None] | None = None
+        self.position = since or Position(0, "")
+
+    async def __aenter__(self) -> Self:
+        channel = await self._node.join(self._name)
+        try:
+            channel.add(self)
+            self._channel = channel
+            self._node.listeners.add(self)
+            await self._place(channel)
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Leave the channel. What was taken from it already is still handed out."""
+        self.cursor.state = State.CLOSED
+        self._node.listeners.discard(self)
+        if self._channel is not None:
+            self._node.leave(self._channel, self)
+            self._channel = None
+        self._wake_up()
+
+    async def _place(self, channel: Channel) -> None:
+        cursor, ring = self.cursor, channel.ring
+        if not channel.options.history or (self._since is None and self._history == 0):
+            cursor.stand_at_head(ring)
+        elif self._since is not None:
+            cursor.come(ring)
+            cursor.offset, cursor.epoch = self._since
+        else:
+            cursor.come(ring)
+            page = await self._node.page(self._name, limit=0)
+            kept = page.oldest - 1
+            cursor.epoch = page.top.epoch
+            cursor.offset = kept if self._history is None else max(kept, page.top.offset - self._history)
+        self.position = Position(cursor.offset, cursor.epoch)
+
+    # -- the fan-out's side
+
+    def deliver(self) -> None:
+        if self._wake is not None:
+            self._wake_up()
+        elif self._channel is not None and self.cursor.state is State.LIVE:
+            self._channel.mark_lagging(self)
+
+    def _wake_up(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    # -- the reader's side
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Publication:
+        """The next publication, as soon as there is one.
+
+        Raises:
+            Missed: publications are gone, and no `on_gap` was given.
+            BrokerError: the history could not be read; calling again tries again.
+        """
+        while not self._ready:
+            channel = self._channel
+            if channel is None:
+                raise StopAsyncIteration
+            if self.cursor.state is State.READING:
+                await self._read(channel)
+            elif self.cursor.index == channel.ring.head:
+                channel.caught_up(self)
+                self._wake = asyncio.get_running_loop().create_future()
+                try:
+                    await self._wake
+                finally:
+                    self._wake = None
+            else:
+                self._take(channel)
+        publication = self._ready.popleft()
+        if publication.offset:
+            self.position = publication.position
+        return publication
+
+    def _take(self, channel: Channel) -> None:
+        cursor, ring = self.cursor, channel.ring
+        behind = cursor.is_behind(ring)
+        lost: Lost | None = None
+        if channel.options.on_gap == "latest" and (behind or cursor.state is State.LAGGING):
+            lost = cursor.jump(ring)
+        elif behind and channel.options.history:
+            cursor.leave_ring()
+            channel.lagging.pop(self, None)
+            return
+        elif behind:
+            lost = cursor.skip(ring)
+        if lost is not None:
+            self._lose(lost)
+        for entry in ring.entries(cursor.index):
+            cursor.advance(cursor.index + 1, entry.offset, not entry.offset)
+            if entry.publication is not None:
+                self._ready.append(entry.publication)
+
+    async def _read(self, channel: Channel) -> None:
+        missed = self.cursor.reenter(channel.ring)
+        if missed is not None:
+            if missed:
+                self._lose(Lost(None, None, Reason.UNNUMBERED, self.cursor.epoch, missed))
+            return
+        page = await self._node.page(self._name, after=self.cursor.offset, max_bytes=PAGE_BYTES)
+        if self._channel is None:
+            return
+        fresh, lost = self.cursor.admit(page)
+        self._ready.extend(fresh)
+        if lost is not None:
+            self._lose(lost)
+        elif not fresh:
+            # We have all there is, and the ring does not: it missed a notification.
+            await self._node.repaired(channel)
+
+    def _lose(self, lost: Lost) -> None:
+        self._node.counters.gaps += 1
+        self._node.counters.unnumbered_lost += lost.missed
+        if self._on_gap is None:
+            raise Missed(self._name, lost.first, lost.last, lost.reason.value, lost.missed)
+        self._on_gap(lost)

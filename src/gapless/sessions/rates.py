@@ -1,0 +1,73 @@
+"""How often one client may do something: come with a command, subscribe, publish, read, be refused."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..core.rate import Rate
+from ..errors import ClientError, Disconnect, Expired, TokenExpired, TooManyRequests, Unrecoverable
+from ..node.node import Node
+
+
+class Rates:
+    """The rates of one client. Each is made when it is first needed: most connections only ever read."""
+
+    __slots__ = ("_hurry", "_loop", "_node", "commands", "errors", "publish", "read", "subscribe")
+
+    def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
+        self._node = node
+        self._loop = loop
+        self._hurry = 0
+        self.commands: Rate | None = None
+        self.errors: Rate | None = None
+        self.publish: Rate | None = None
+        self.read: Rate | None = None
+        self.subscribe: Rate | None = None
+
+    async def throttle(self) -> None:
+        """Wait while commands come too fast; give up on a client that keeps at it.
+
+        Raises:
+            Disconnect: 3013.
+        """
+        rate = self._rate("commands")
+        wait = rate.wait(self._loop.time())
+        if wait:
+            self._hurry += 1
+            self._node.counters.rate_limited += 1
+            if self._hurry > self._node.limits.commands_burst:
+                raise Disconnect(3013)
+            await asyncio.sleep(wait)
+        elif self._hurry:
+            self._hurry -= 1
+        rate.take(self._loop.time())
+
+    def spend(self, what: str) -> None:
+        """Use up one of `subscribe`, `publish` or `read`. Raises TooManyRequests."""
+        if not self._rate(what).take(self._loop.time()):
+            self._node.counters.rate_limited += 1
+            raise TooManyRequests("too many requests: slow down")
+
+    def count_error(self, error: ClientError) -> None:
+        """A command was refused. Raises Disconnect when that happens too often."""
+        self._node.counters.client_errors += 1
+        if error.temporary or isinstance(error, (TokenExpired, Expired, Unrecoverable)):
+            return  # clients of this protocol answer these by themselves, for all their channels at once
+        if not self._rate("errors").take(self._loop.time()):
+            self._node.counters.bad_protocol += 1
+            raise Disconnect(3509)
+
+    def _rate(self, what: str) -> Rate:
+        rate: Rate | None = getattr(self, what)
+        if rate is None:
+            limits = self._node.limits
+            per_second, burst = {
+                "commands": (limits.commands, limits.commands_burst),
+                "subscribe": (limits.subscribe_rate, limits.subscribe_burst),
+                "publish": (limits.publish_rate, limits.publish_burst),
+                "read": (limits.read_rate, limits.read_burst),
+                "errors": (limits.rejected_commands / 60.0, limits.rejected_commands),
+            }[what]
+            rate = Rate(per_second, burst)
+            setattr(self, what, rate)
+        return rate

@@ -1,0 +1,402 @@
+"""One client connection: which channels it reads, at the pace of its socket, until it is closed.
+
+What all doors share is here. What a door says on the wire is in its own session class.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from ..auth import permission
+from ..auth.claims import Override
+from ..core.cursor import Lost
+from ..core.log import View
+from ..core.outbox import Outlet
+from ..errors import AlreadySubscribed, ClientError, Disconnect, LimitExceeded, NotAvailable, UnknownChannel
+from ..hooks.registry import ChannelEvent, Client, DisconnectEvent, Hooks, UnsubscribeEvent
+from ..model import Draft, Grant, Member, Position
+from ..node.members import Members
+from ..node.node import Node
+from ..node.receipt import Receipt
+from ..options import ChannelOptions
+from . import publishing
+from .rates import Rates
+from .subscription import Admission, GivenUp, Subscription
+
+REASON_BYTES = 123
+"""A close frame holds this much beside its code (RFC 6455, 5.5); a hook may have said more."""
+
+
+Admit = Callable[[ChannelOptions], Awaitable[Admission]]
+"""May it be in a channel with these options, and how? Raises ClientError or Disconnect."""
+
+
+class Rules:
+    """What the sessions of a hub share: its channels, its way to publish, its hooks, its members."""
+
+    def __init__(
+        self,
+        *,
+        declared: Callable[[str], ChannelOptions | None],
+        publish: Callable[[str, Draft], Receipt],
+        check_channel: Callable[[str], None],
+        encode: Callable[[Any], bytes],
+        hooks: Hooks,
+        members: Members,
+    ) -> None:
+        self.declared = declared
+        self.publish = publish
+        self.check_channel = check_channel
+        self.encode = encode
+        self.hooks = hooks
+        self.members = members
+
+
+class Session:
+    """What every connection has, whichever door it came through.
+
+    Subclasses say on the wire what happened: `view_for`, `tell_lost`. They have slots: there may
+    be a hundred thousand of them.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_loop",
+        "_moved",
+        "_moved_at",
+        "_rates",
+        "_rest",
+        "_room_waiters",
+        "about",
+        "client",
+        "closed",
+        "grant",
+        "node",
+        "outlet",
+        "pace",
+        "resting",
+        "rules",
+        "secret",
+        "subscriptions",
+    )
+
+    def __init__(
+        self,
+        node: Node,
+        rules: Rules,
+        outlet: Outlet,
+        *,
+        client: str,
+        grant: Grant,
+        about: Client,
+        pace: float = 0.0,
+    ) -> None:
+        self.node = node
+        self.rules = rules
+        self.outlet = outlet
+        self.client = client
+        self.grant = grant
+        self.about = about
+        self.subscriptions: dict[str, Subscription] = {}
+        self.closed: Disconnect | None = None
+        self.resting = False
+        self.pace = pace
+        self._rest: asyncio.TimerHandle | None = None
+        self.secret = ""
+        """The session id that an emulated or unidirectional connection was told."""
+        self._room_waiters: list[asyncio.Future[None]] | None = None
+        self._moved = 0
+        self._loop = asyncio.get_running_loop()
+        self._moved_at = self._loop.time()
+        self._rates: Rates | None = None
+
+    @property
+    def user(self) -> str:
+        return self.grant.user
+
+    def open(self) -> None:
+        """Count this connection among the node's sessions."""
+        self.node.sessions[self.client] = self
+        self.node.counters.connections += 1
+
+    # -- room
+
+    @property
+    def room(self) -> bool:
+        return self.outlet.room and not self.resting
+
+    @property
+    def crowded(self) -> bool:
+        return len(self.subscriptions) > 1
+
+    def push(self, chunk: Any, size: int) -> None:
+        """Write joined frames; only when there is room."""
+        self.node.counters.writes += 1
+        self.outlet.push(chunk, size)
+        if self.pace:
+            self.resting = True
+            self._rest = self._loop.call_later(self.pace, self._rested)
+
+    def reply(self, frame: Any) -> None:
+        """Write one frame now or as soon as possible; a client that reads no replies is closed."""
+        if self.closed is None and not self.outlet.reply(frame):
+            self.node.counters.slow_replies += 1
+            self.close(Disconnect(3008))
+
+    def _rested(self) -> None:
+        self.resting = False
+        if self.outlet.room:
+            self.on_room()
+
+    def on_room(self) -> None:
+        """The socket has drained: history goes on first, then what lags."""
+        if self.closed is not None or not self.room:
+            return
+        while self._room_waiters:
+            waiter = self._room_waiters.pop(0)
+            if not waiter.done():
+                # One at a time: whoever wakes may write a page; what room is left then is looked
+                # at again right after it ran.
+                waiter.set_result(None)
+                self._loop.call_soon(self.on_room)
+                return
+        self.flush()
+
+    def flush(self) -> None:
+        """Deliver what the subscriptions have, in one write of at most `Limits.flush_bytes`."""
+        chunks: list[tuple[Any, int]] = []
+        size = 0
+        for subscription in list(self.subscriptions.values()):
+            if subscription.channel is None or not subscription.pending:
+                continue
+            if not self.room or size >= self.node.limits.flush_bytes:
+                subscription.channel.mark_lagging(subscription)
+                if self.room:
+                    # It has its turn in the next one: a socket that takes all this never drains.
+                    self.node.mark(subscription.channel)
+                continue
+            chunk = subscription.next_chunk()
+            if chunk is not None:
+                chunks.append(chunk)
+                size += chunk[1]
+        if self.closed is not None:
+            return  # one of them ended the connection; nothing follows its last word
+        if len(chunks) == 1:
+            self.push(*chunks[0])
+        elif chunks:
+            self.push(self.concat([chunk for chunk, _ in chunks]), size)
+
+    async def until_room(self) -> None:
+        """Wait until a push can be written. Raises Disconnect when the session closes meanwhile."""
+        while not self.room:
+            if self.closed is not None:
+                raise self.closed
+            waiter: asyncio.Future[None] = self._loop.create_future()
+            if self._room_waiters is None:
+                self._room_waiters = []
+            self._room_waiters.append(waiter)
+            await waiter
+        if self.closed is not None:
+            raise self.closed
+
+    # -- what a door says on its wire
+
+    def concat(self, chunks: list[Any]) -> Any:
+        """Joined frames of several channels, as one write."""
+        raise NotImplementedError
+
+    def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
+        raise NotImplementedError
+
+    # -- what the server does to it
+
+    async def subscribe_from_server(
+        self,
+        name: str,
+        *,
+        info: bytes | None,
+        data: bytes | None,
+        since: Position | None,
+        expires_at: float | None,
+        override: Override,
+    ) -> None:
+        """Subscribe on the client's behalf. Already subscribed: left alone. Raises ClientError."""
+        raise NotAvailable("this connection's protocol has no server-side subscriptions")
+
+    def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
+        """End a subscription and say so. Not subscribed: nothing happens."""
+        raise NotImplementedError
+
+    def refresh_from_server(self, expires_at: float | None, info: bytes | None = None) -> None:
+        """Set when the connection expires, None for never, and what others see of it from now on."""
+        self.grant = replace(self.grant, expires_at=expires_at, info=info or self.grant.info)
+        self.renew_members()
+
+    def renew_members(self) -> None:
+        """What others see of this connection has changed; presence shows it at its next refresh."""
+        self.rules.members.renew(self)
+
+    # -- commands that all doors share
+
+    async def take_seat(
+        self,
+        name: str,
+        view: View,
+        since: Position | None,
+        *,
+        admit: Admit | None = None,
+        counted: bool = True,
+    ) -> Subscription:
+        """Take a seat in a channel: authorised, joined and present, its cursor not yet placed.
+
+        `admit` decides instead of the options and hooks, after it was found that the channel can
+        be. `counted` charges the rate of subscriptions. After this nothing may be awaited between
+        placing the cursor and queueing the reply.
+
+        Raises:
+            ClientError: refused; nothing is left behind.
+            Disconnect: refused for good.
+            BrokerError: the broker did not answer.
+        """
+        if counted:
+            self.spend("subscribe")
+        self.check_seat(name)
+        subscription = self.subscriptions[name] = Subscription(self, name, view)
+        try:
+            options = self.rules.declared(name)
+            if options is None:
+                raise UnknownChannel("unknown channel: no pattern of this hub matches it")
+            subscription.admission = admission = await (
+                admit(options) if admit is not None else self.admit(name, options, since)
+            )
+            channel = await self.node.join(name)
+            if not self.is_current(subscription):
+                self.node.leave(channel, None)
+                raise GivenUp
+            subscription.sit(channel)
+            if len(channel.subscribers) == 1:
+                self._tell("occupied", ChannelEvent(name), name)
+            if admission.options.presence:
+                await self.rules.members.join(self, subscription, admission)
+        except BaseException:
+            self.drop(subscription)
+            raise
+        if not self.is_current(subscription):
+            raise GivenUp
+        return subscription
+
+    def check_seat(self, name: str) -> None:
+        """Can this connection take a seat in a channel of this name? Raises ClientError."""
+        self.rules.check_channel(name)
+        if name in self.subscriptions:
+            raise AlreadySubscribed
+        limit = self.node.limits.subscriptions
+        if len(self.subscriptions) >= limit:
+            raise LimitExceeded("subscriptions of this connection", limit, len(self.subscriptions) + 1)
+
+    def is_current(self, subscription: Subscription) -> bool:
+        """Was it neither given up nor the connection closed? To be asked after every await."""
+        return self.closed is None and self.subscriptions.get(subscription.name) is subscription
+
+    async def admit(
+        self,
+        name: str,
+        options: ChannelOptions,
+        since: Position | None = None,
+        data: Any = None,
+        token: str = "",
+    ) -> Admission:
+        """May this client subscribe? Raises ClientError or Disconnect."""
+        return await permission.admit(self, name, options, since, data, token)
+
+    def drop(self, subscription: Subscription) -> None:
+        """Leave a channel: nothing of it is written after this. Idempotent."""
+        name, channel = subscription.name, subscription.channel
+        subscription.leave()
+        if self.subscriptions.get(name) is subscription:
+            del self.subscriptions[name]
+        if channel is None:
+            return
+        admission = subscription.admission
+        if admission is not None:
+            self.rules.members.leave(name, self.client, announce=admission.options.join_leave)
+        self._tell("unsubscribe", UnsubscribeEvent(self.about, name), name)
+        if not channel.subscribers:
+            self._tell("vacated", ChannelEvent(name), name)
+
+    def member(self, admission: Admission | None) -> Member:
+        """This connection as others see it, in a channel if it has a seat there."""
+        return Member(self.client, self.user, self.grant.info, admission.info if admission else None)
+
+    async def publish(self, name: str, payload: bytes, data: Any) -> Position | None:
+        """Publish for the client. Raises ClientError."""
+        return await publishing.publish(self, name, payload, data)
+
+    # -- its rates
+
+    async def throttle(self) -> None:
+        """Wait while commands come too fast. Raises Disconnect (3013) when they keep doing so."""
+        await self._known_rates().throttle()
+
+    def spend(self, what: str) -> None:
+        """Use up one of a rate: `subscribe`, `publish` or `read`. Raises TooManyRequests."""
+        self._known_rates().spend(what)
+
+    def count_error(self, error: ClientError) -> None:
+        """A command was refused. Raises Disconnect when that happens too often."""
+        self._known_rates().count_error(error)
+
+    def _known_rates(self) -> Rates:
+        if self._rates is None:
+            self._rates = Rates(self.node, self._loop)
+        return self._rates
+
+    # -- the end
+
+    def check(self, now: float) -> None:
+        """Is there something to read that the client does not read? Called about once a second."""
+        moved = self.outlet.progressed
+        if moved != self._moved or not self.outlet.waiting:
+            self._moved, self._moved_at = moved, now
+        elif now - self._moved_at >= self.node.limits.stall_timeout:
+            self.node.counters.stalled += 1
+            if not self.outlet.abort():
+                self.node.counters.stuck += 1
+            self.end(Disconnect(3008, "stalled"))
+
+    def close(self, disconnect: Disconnect) -> None:
+        """Say goodbye with a code, and leave everything."""
+        if self.closed is None:
+            self.end(disconnect)
+            reason = disconnect.reason.encode("utf-8", "replace")[:REASON_BYTES]
+            self.outlet.close(disconnect.code, reason.decode("utf-8", "ignore"))
+
+    def end(self, disconnect: Disconnect) -> None:
+        """The connection is over: after this nothing is sent, kept or counted. Idempotent."""
+        if self.closed is not None:
+            return
+        self.closed = disconnect
+        if self._rest is not None:
+            self._rest.cancel()
+        for subscription in list(self.subscriptions.values()):
+            self.drop(subscription)
+        for waiter in self._room_waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
+        self._room_waiters = None
+        self.node.sessions.pop(self.client, None)
+        self._tell("disconnect", DisconnectEvent(self.about, disconnect.code, disconnect.reason))
+
+    def _tell(self, event: str, about: Any, channel: str = "") -> None:
+        """Let hooks know what has happened; nothing waits for them, and they refuse nothing."""
+        if self.rules.hooks.has(event):
+            self.node.spawn(self._say(event, about, channel))
+
+    async def _say(self, event: str, about: Any, channel: str) -> None:
+        try:
+            await self.rules.hooks.ask(event, about, channel)
+        except (ClientError, Disconnect):
+            pass  # it has happened already; there is nothing left to refuse

@@ -1,0 +1,165 @@
+"""A connection that reads server-sent events: history and live alike, one event a publication."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..core.cursor import Cursor, Lost, Reason
+from ..core.log import Entry, SteadyView, View
+from ..core.outbox import Outlet
+from ..errors import UNSUBSCRIBE_REASONS, BrokerError, ClientError, Disconnect
+from ..hooks.registry import Client
+from ..model import Grant, Position
+from ..node.node import Node
+from ..protocol import plain, sse
+from .session import Rules, Session
+from .subscription import Subscription
+from .views import SseView
+
+START = Position(0, "")
+
+
+class SseSession(Session):
+    """One client of `/sse`, over `channels`.
+
+    It goes on behind `since`; where that names no position, it begins with the newest `history`
+    publications (all: None).
+    """
+
+    __slots__ = ("_history", "_joins", "_places", "_since", "_spoke_at")
+
+    def __init__(
+        self,
+        node: Node,
+        rules: Rules,
+        outlet: Outlet,
+        *,
+        client: str,
+        grant: Grant,
+        about: Client,
+        channels: tuple[str, ...],
+        since: Mapping[str, Position],
+        history: int | None = None,
+        pace: float = 0.0,
+        joins: bool = False,
+    ) -> None:
+        super().__init__(node, rules, outlet, client=client, grant=grant, about=about, pace=pace)
+        self._since = since
+        self._history = history
+        # A channel that is not entered yet stands where the client left it.
+        self._places = {name: _standing(since.get(name, START)) for name in channels}
+        self._joins = joins
+        self._spoke_at = self._loop.time()
+
+    def view_for(self) -> View:
+        if len(self._places) == 1:
+            return SseView(joins=self._joins, with_id=True)
+        return _ManyView(self._places, joins=self._joins)
+
+    async def subscribe(self, channel: str) -> None:
+        """Begin to read one of the channels. What it cannot go on from is announced as a gap.
+
+        Raises:
+            ClientError: refused.
+            BrokerError: the history could not be read.
+        """
+        since = self._since.get(channel)
+        subscription = await self.take_seat(channel, self.view_for(), since)
+        cursor, ring = subscription.cursor, subscription.ring
+        interest = ring.head
+        try:
+            if subscription.channel is None or not subscription.channel.options.history:
+                cursor.stand_at_head(ring)
+                if since is not None and since.offset:
+                    self._announce(channel, Lost(None, None, Reason.INTERRUPTED, ""))
+                return
+            page = await self.node.page(channel, limit=0)
+            if since is not None:
+                cursor.offset, cursor.epoch = since
+                _, lost = cursor.admit(page)
+                if lost is not None:
+                    self.node.counters.gaps += 1
+                    self._announce(channel, lost)
+            else:
+                kept, top = page.oldest - 1, page.top.offset
+                cursor.epoch = page.top.epoch
+                cursor.offset = kept if self._history is None else max(kept, top - self._history)
+            self._places[channel] = cursor
+            subscription.go_live(interest)
+        except BaseException:
+            self.drop(subscription)
+            raise
+
+    def _announce(self, channel: str, lost: Lost) -> None:
+        data = plain.gap(channel, lost.first, lost.last, lost.reason.value, lost.epoch, lost.missed)
+        self.reply(sse.event(data, name="gap"))
+
+    def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
+        channel = subscription.channel
+        if channel is not None and channel.options.on_gap == "disconnect":
+            self.node.counters.slow_disconnects += 1
+            self.close(Disconnect(3008))
+            return False
+        self._announce(subscription.name, lost)
+        return True
+
+    def tell_refused(self, channel: str, error: ClientError | BrokerError) -> None:
+        """A channel that this client may not read, or that cannot be read; the others go on."""
+        code, message = (
+            (error.code, error.message)
+            if isinstance(error, ClientError)
+            else (100, "the broker did not answer; try again")
+        )
+        self.node.counters.client_errors += 1
+        self.reply(sse.event(plain.error(code, message, channel=channel), name="error"))
+
+    def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
+        seat = self.subscriptions.get(name)
+        if seat is not None:
+            self.drop(seat)
+            data = plain.unsubscribed(name, None, code, reason or UNSUBSCRIBE_REASONS[2000])
+            self.reply(sse.event(data, name="unsubscribed"))
+
+    def concat(self, chunks: list[Any]) -> list[bytes]:
+        return [body for chunk in chunks for body in chunk]
+
+    def check(self, now: float) -> None:
+        super().check(now)
+        if self.closed is None and not self.outlet.waiting:
+            if now - self._spoke_at >= self.node.limits.heartbeat:
+                self._spoke_at = now
+                self.reply(sse.COMMENT)
+        else:
+            self._spoke_at = now
+
+
+class _ManyView(SteadyView):
+    """Events of one connection over several channels: only the message is shared, the id is its own.
+
+    It holds the positions of all channels, in their order: of this one the event's, of the others
+    where their cursors stand, for up to there they were written.
+    """
+
+    def __init__(self, places: Mapping[str, Cursor], *, joins: bool) -> None:
+        self._places = places
+        self._shared = SseView(joins=joins, with_id=False)
+        self.key = ("sse", object())
+
+    def frame(self, channel: str, entry: Entry, previous: Entry | None) -> bytes | None:
+        event = self._shared.frame(channel, entry, previous)
+        if event is None or not entry.offset or entry.publication is None:
+            return event
+        here = entry.publication.position
+        positions = [
+            here if name == channel else Position(cursor.offset, cursor.epoch)
+            for name, cursor in self._places.items()
+        ]
+        return b"id: %b\n%b" % (sse.event_id(positions).encode(), event)
+
+    def join(self, channel: str, frames: list[bytes]) -> list[bytes]:
+        return self._shared.join(channel, frames)
+
+
+def _standing(position: Position) -> Cursor:
+    return Cursor(position.epoch, position.offset)
