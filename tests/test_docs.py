@@ -153,7 +153,7 @@ def test_the_tables_are_what_the_source_says() -> None:
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [("options.py", "ChannelOptions"), ("options.py", "Limits"), ("metrics.py", "Counters")],
+    [("options.py", "ChannelOptions"), ("options.py", "Limits"), ("core/counters.py", "Counters")],
 )
 def test_every_field_says_what_it_means(module: str, name: str) -> None:
     fields = reference().attributes(module, name)

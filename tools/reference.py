@@ -59,7 +59,7 @@ def options_page() -> str:
 
 def counters_page() -> str:
     rows: list[tuple[str, ...]] = [
-        (f"`{name}`", said) for name, _, _, said in attributes("metrics.py", "Counters")
+        (f"`{name}`", said) for name, _, _, said in attributes("core/counters.py", "Counters")
     ]
     return (
         "# Counters\n\n`hub.stats().counters`, and `metrics` in the HTTP API's `info`. They count since the "

@@ -153,8 +153,8 @@ async def test_each_request_of_a_connection_is_bounded_for_itself(monkeypatch: p
 
 STUBBORN = """
     import asyncio, sys, time
-    from gapless.transports import serve
-    from gapless.transports.listening import listen
+    from gapless.server import serve
+    from gapless.server.listening import listen
 
     {bounds}
 

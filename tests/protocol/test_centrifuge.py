@@ -11,7 +11,7 @@ WITHOUT_PROTOBUF = """
 import sys
 sys.modules["google"] = None
 from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF
-from gapless.protocol.messages import Command, Ping
+from gapless.protocol.centrifuge.messages import Command, Ping
 assert PROTOBUF is None
 assert JSON.decode('{"id":1,"ping":{}}') == [Command(1, Ping())]
 """

@@ -158,7 +158,7 @@ def _measure(order: Order, door: Door, clients: int) -> tuple[Totals, Outcome]:
 def _publisher() -> Iterator[subprocess.Popen[bytes]]:
     """The other process, which waits for its order; it is gone at the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "gapless.cli.bench_source"],
+        [sys.executable, "-m", "gapless.cli.bench.source"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         bufsize=0,

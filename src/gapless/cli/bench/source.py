@@ -1,4 +1,4 @@
-"""The publisher of `gapless bench`, in a process of its own: python -m gapless.cli.bench_source.
+"""The publisher of `gapless bench`, in a process of its own: python -m gapless.cli.bench.source.
 
 It reads an `Order` as one line of JSON from stdin, publishes until its time is over, and writes one
 line: what it published, or the error that ended it.
