@@ -245,7 +245,7 @@ async def test_what_history_refuses() -> None:
 async def test_who_published_is_shown() -> None:
     async with Hub(channels=CHANNELS) as hub:
         who = Member("c", "u", b'{"name":"N"}', b"[1]")
-        await hub.publish_draft("logs", Draft(b"1", info=who))
+        await hub.node.intake.publish("logs", Draft(b"1", info=who))
         page = await result(hub, "history", channel="logs", limit=-1)
         shown = {"user": "u", "client": "c", "conn_info": {"name": "N"}, "chan_info": [1]}
         assert page["publications"] == [{"data": 1, "offset": 1, "info": shown}]

@@ -26,7 +26,8 @@ from gapless import (
 )
 from gapless.core.counters import Counters
 from gapless.errors import Internal
-from gapless.hooks.registry import Hook, Hooks, grant_from
+from gapless.hooks.events import grant_from
+from gapless.hooks.registry import Hook, Hooks
 
 from .simulation.world import World
 
@@ -292,7 +293,7 @@ class TestWhatAClientMeets:
         assert len(world.broker.stream("c").kept) == 0
         said = f"hook returned {type(answer).__name__}; it returns "
         assert f"the publish {said}Replace or None" in caplog.text
-        assert f"the subscribe {said}Seat or None" in caplog.text
+        assert f"the subscribe {said}SubscriptionGrant or None" in caplog.text
         assert world.hub.counters.hook_errors == 2
 
     def test_one_that_lets_a_publication_pass_allows_it_and_without_one_it_is_refused(

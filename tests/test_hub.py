@@ -158,7 +158,7 @@ class TestChannelNames:
             for ask in (
                 lambda: hub.publish(name, 1),
                 lambda: hub.subscribe(name),
-                lambda: hub.check_channel(name),
+                lambda: hub.node.registry.check(name),
             ):
                 with pytest.raises((BadRequest, LimitExceeded), match=message) as refused:
                     ask()
@@ -169,17 +169,17 @@ class TestChannelNames:
 
     async def test_the_longest_pattern_decides_what_a_channel_is(self) -> None:
         hub = Hub(channels={"a:*": ChannelOptions(history=1), "a:b:*": ChannelOptions(history=2)})
-        assert [hub.options(name).history for name in ("a:x", "a:b:x", "other")] == [1, 2, 0]
-        assert hub.declared("other") is None
+        assert [hub.node.registry.options(name).history for name in ("a:x", "a:b:x", "other")] == [1, 2, 0]
+        assert hub.node.registry.declared("other") is None
 
     async def test_what_was_found_for_a_name_is_remembered_within_a_bound(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("gapless.hub._RESOLVED_MAX", 10)
+        monkeypatch.setattr("gapless.node.registry._RESOLVED_MAX", 10)
         hub = hub_with()
         for number in range(100):
-            hub.declared(f"c{number}")
-            assert len(hub._resolved) <= 10
+            hub.node.registry.declared(f"c{number}")
+            assert len(hub.node.registry._resolved) <= 10
 
 
 class TestLife:
@@ -265,7 +265,7 @@ class TestLife:
     async def test_closing_that_is_cancelled_closes_all_the_same(self) -> None:
         hub = hub_with()
         await hub.start()
-        hub.node.spawn(_for_ever())
+        hub.node.tasks.spawn(_for_ever())
         closing = asyncio.ensure_future(hub.close())
         await asyncio.sleep(0)
         closing.cancel()
@@ -297,7 +297,7 @@ class TestLife:
 
         async def leave_in_the_middle() -> None:
             await hub.start()
-            channel = await hub.node.join("c")
+            channel = await hub.node.rings.join("c")
             for _ in range(500):
                 channel.add(Reader())
             hub.publish("c", 1)
@@ -373,7 +373,7 @@ class TestDisconnecting:
 
     def connected(self, world: World) -> list[str]:
         world.loop.settle()
-        return sorted(world.hub.node.sessions)
+        return sorted(session.client for session in world.hub.node.roster)
 
     def test_a_user_is_disconnected_everywhere(self, crowd: World) -> None:
         assert self.connected(crowd) == ["ann.2", "ann.3", "bob.4", "bob.5"]
@@ -385,7 +385,7 @@ class TestDisconnecting:
         assert self.connected(crowd) == ["ann.3", "bob.4", "bob.5"]
 
     def test_with_exceptions(self, crowd: World) -> None:
-        assert crowd.hub.disconnect(user="ann", keep=frozenset({"ann.3"})) == 1
+        assert crowd.hub.connections(user="ann").but(frozenset({"ann.3"})).close() == 1
         assert self.connected(crowd) == ["ann.3", "bob.4", "bob.5"]
 
     def test_nobody_of_that_name(self, crowd: World) -> None:

@@ -95,14 +95,14 @@ class TestFromThreads:
 
     async def test_one_that_fails_takes_no_other_along(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async with hub_with() as hub:
-            publish = hub.node.publish
+            publish = hub.node.broker.publish
 
-            def failing(channel: str, draft: Draft, receipt: Receipt) -> None:
+            def failing(channel: str, draft: Draft, options: ChannelOptions, settle: Any) -> None:
                 if channel == "bad":
                     raise RuntimeError("a bug in a broker")
-                publish(channel, draft, receipt)
+                publish(channel, draft, options, settle)
 
-            monkeypatch.setattr(hub.node, "publish", failing)
+            monkeypatch.setattr(hub.node.broker, "publish", failing)
             receipts: list[Receipt] = []
             burst = threading.Thread(
                 target=lambda: receipts.extend(hub.publish(name, 1) for name in ("c", "bad", "c"))

@@ -34,16 +34,9 @@ ROOMS: list[tuple[str, ...]] = [
 ]
 
 EXCEPTIONS: dict[tuple[str, str], str] = {
-    ("auth.permission", "sessions.session"): "the seam has not moved yet",
-    ("auth.permission", "sessions.subscription"): "the seam has not moved yet",
-    ("hooks.registry", "auth.claims"): "the seam has not moved yet",
-    ("node.members", "sessions.session"): "the seam has not moved yet",
-    ("node.members", "sessions.subscription"): "the seam has not moved yet",
-    ("node.roster", "sessions.session"): "the seam has not moved yet",
     ("transports.conversation", "hub"): "the seam has not moved yet",
     ("transports.direct", "hub"): "the seam has not moved yet",
     ("transports.inbox", "hub"): "the seam has not moved yet",
-    ("sessions.publishing", "sessions.session"): "the seam has not moved yet",
     ("sessions.centrifuge.subscribing", "sessions.centrifuge.session"): "the seam has not moved yet",
     ("transports.direct", "transports.conversation"): "the seam has not moved yet",
     ("transports.inbox", "transports.conversation"): "the seam has not moved yet",
@@ -194,4 +187,3 @@ def test_imports_are_found_however_they_are_written() -> None:
     assert "core.cursor" in imports("core.channel")  # from .cursor import …
     assert "errors" in imports("core.log")  # from ..errors import …
     assert "hub" in imports("")  # from .hub import …
-    assert "auth.jwks" in imports("auth.keys") or "node.node" in imports("sessions.subscription")  # for types

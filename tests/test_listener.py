@@ -284,7 +284,7 @@ class TestTheEnd:
         with pytest.raises(TimeoutError):
             world.loop.run(scenario())
         world.loop.advance(10)
-        assert world.hub.node.channels() == []
+        assert world.hub.node.rings.all() == []
         assert world.hub.node.listeners == set()
 
 
@@ -294,7 +294,7 @@ class TestMistakes:
             await publish(world, "c", 1, 2)
             async with world.hub.subscribe("c", history=None) as feed:
                 world.broker.down = True
-                world.hub.node.channels()[0].ring.shrink(0)
+                world.hub.node.rings.all()[0].ring.shrink(0)
                 with pytest.raises(BrokerError):
                     await anext(feed)
                 world.broker.down = False

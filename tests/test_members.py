@@ -5,20 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from gapless import ChannelOptions, Hub, Limits, Member
+from gapless import Hub, Limits, Member
 from gapless.brokers.memory import MemoryPresence
 from gapless.node.members import Members
-from gapless.sessions.subscription import Admission
 
 pytestmark = pytest.mark.anyio
-
-ADMISSION = Admission(ChannelOptions(presence=True))
-SEAT: Any = SimpleNamespace(name="c")
 
 
 class SlowPresence(MemoryPresence):
@@ -54,18 +48,10 @@ class SlowPresence(MemoryPresence):
 
 
 class Somebody:
-    """What presence knows of a session."""
-
-    client = "anna"
+    """Who joins; `current` until it gives up."""
 
     def __init__(self) -> None:
         self.current = True
-
-    def member(self, admission: Admission | None) -> Member:
-        return Member(self.client)
-
-    def is_current(self, seat: object) -> bool:
-        return self.current
 
 
 async def turns() -> None:
@@ -77,11 +63,13 @@ async def turns() -> None:
 async def presence() -> AsyncIterator[tuple[Hub, SlowPresence, Members]]:
     store = SlowPresence()
     async with Hub(presence=store) as hub:
-        yield hub, store, Members(hub.node)
+        yield hub, store, hub.node.members
 
 
-def joining(members: Members, somebody: Any) -> asyncio.Task[None]:
-    return asyncio.create_task(members.join(somebody, SEAT, ADMISSION))
+def joining(members: Members, somebody: Somebody) -> asyncio.Task[None]:
+    return asyncio.create_task(
+        members.join("c", Member("anna"), announce=False, is_current=lambda: somebody.current)
+    )
 
 
 async def test_who_comes_back_while_it_leaves_is_there_in_the_end() -> None:

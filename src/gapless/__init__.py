@@ -15,7 +15,7 @@ from .errors import (
     Overloaded,
     PermissionDenied,
 )
-from .hooks.registry import Client, ConnectEvent, DisconnectEvent, PublishEvent, Replace, SubscribeEvent
+from .hooks.events import Client, ConnectEvent, DisconnectEvent, PublishEvent, Replace, SubscribeEvent
 from .hub import Hub
 from .model import Grant, History, Member, Position, Publication, Stats
 from .node.receipt import Receipt

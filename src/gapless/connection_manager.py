@@ -23,12 +23,12 @@ from .brokers.memory import MemoryBroker
 from .core.cursor import Lost
 from .core.log import Entry, SteadyView
 from .errors import Disconnect, LimitExceeded, NotRunning
-from .hooks.registry import Client
+from .hooks.events import Client
 from .hub import Hub
 from .model import Draft, Grant, Publication, Stats
-from .node.drafts import encode
 from .node.receipt import Receipt
 from .options import ChannelOptions, Limits, MiB
+from .protocol.encode import encode
 from .sessions.session import Session
 from .sessions.subscription import Subscription
 from .transports.writer import Writer, flows, log_lost
@@ -158,7 +158,7 @@ class ConnectionManager:
                 if loop.is_closed():
                     continue
                 try:
-                    receipts.append((loop, hub.publish_draft(CHANNEL, draft)))
+                    receipts.append((loop, hub.node.intake.publish(CHANNEL, draft)))
                 except NotRunning:
                     pass  # closed just now, and its clients with it
             if keep:
@@ -195,7 +195,7 @@ class ConnectionManager:
             if first is hub:
                 self._newest = hub
                 for payload in self._buffer:
-                    hub.publish_draft(CHANNEL, Draft(payload))
+                    hub.node.intake.publish(CHANNEL, Draft(payload))
         if first is not hub:
             await hub.close()  # somebody else was first
         return first
@@ -226,7 +226,7 @@ class _LoopHub(Hub):
 
     async def start(self) -> None:
         await super().start()
-        await self.node.join(CHANNEL)
+        await self.node.rings.join(CHANNEL)
 
     def kept(self) -> list[Publication]:
         """What is kept now, oldest first; the ring goes on right behind it."""
@@ -255,14 +255,12 @@ class _DropInSession(Session):
         self._writer.on_room = self.on_room
         self._writer.on_lost = self._lost
         client = Client(str(number))
-        super().__init__(
-            hub.node, hub.rules, self._writer, client=client.id, grant=Grant(operator=True), about=client
-        )
+        super().__init__(hub.node, self._writer, client=client.id, grant=Grant(operator=True), about=client)
         self.open()
 
     async def begin_reading(self, history_frame: Callable[[list[Publication]], str | None]) -> None:
         subscription = self.subscriptions[CHANNEL] = Subscription(self, CHANNEL, _VIEW)
-        subscription.sit(await self.node.join(CHANNEL))
+        subscription.sit(await self.node.rings.join(CHANNEL))
         # Nothing is awaited from the look at what is kept to standing right behind it.
         frame = history_frame(self.hub.kept())
         if frame is not None:

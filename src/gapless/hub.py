@@ -10,36 +10,29 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from .auth.claims import NO_OVERRIDE, Override
 from .brokers.base import Broker, PresenceStore
 from .brokers.memory import MemoryPresence
 from .brokers.url import broker_from
 from .core.counters import Counters
 from .core.cursor import Lost
-from .core.patterns import PatternMap
-from .errors import BadRequest, LimitExceeded, NotRunning
-from .hooks.decorators import HookDecorators
+from .errors import LimitExceeded, NotRunning
+from .hooks.decorators import On, OnName
 from .hooks.registry import Hooks
 from .model import Draft, History, Member, Position, Stats
-from .node.drafts import check_labels, encode
-from .node.intake import NOT_STARTED, Intake
-from .node.lifecycle import Life
-from .node.members import Members
+from .node.connections import Connections
+from .node.history import Range
+from .node.intake import NOT_STARTED
+from .node.lifecycle import Lifecycle
 from .node.node import Node
 from .node.receipt import Receipt
-from .node.roster import Connections
-from .node.signals import Farewell
+from .node.registry import Registry
+from .node.signals import Signals
 from .options import ChannelOptions, Limits
+from .protocol.encode import encode
 from .sessions.listener import Listener
-from .sessions.session import Rules
-
-_RESOLVED_MAX = 100_000
-"""Channel names whose options are remembered; a cache, emptied when it is full."""
-
-_DEFAULT = ChannelOptions()
 
 
-class Hub(HookDecorators):
+class Hub:
     """A realtime hub. Making one opens nothing; it runs between `start` and `close`, on one loop.
 
     `broker` is a URL (`memory://`) or a broker. `channels` declares which channels clients may
@@ -64,37 +57,54 @@ class Hub(HookDecorators):
         self.hooks = Hooks(self.counters)
         self.uid = str(uuid.uuid4())
         self.name = name or f"{socket.gethostname()}_{os.getpid()}"
-        self._patterns = PatternMap(dict(channels or {}))
-        self._resolved: dict[str, ChannelOptions | None] = {}
-        broker = broker_from(broker, self.limits) if isinstance(broker, str) else broker
         self.node = Node(
-            broker, presence or MemoryPresence(self.limits), self.options, self.limits, self.counters
+            broker_from(broker, self.limits) if isinstance(broker, str) else broker,
+            presence or MemoryPresence(self.limits),
+            Registry(channels or {}, self.limits),
+            self.hooks,
+            self.limits,
+            self.counters,
         )
-        self.rules = Rules(
-            declared=self.declared,
-            publish=self.publish_draft,
-            check_channel=self.check_channel,
-            encode=encode,
-            hooks=self.hooks,
-            members=Members(self.node),
-        )
-        self._intake = Intake(self.node)
-        self._life = Life(self.node, self._intake)
-        self._farewell = Farewell(self.drain_soon)
+        self._lifecycle = Lifecycle(self.node)
+        self._signals = Signals(self.drain_soon)
+
+        self.on_connect = On(self.hooks, "connect")
+        """Ask about each new client: see `ConnectEvent`."""
+        self.on_disconnect = On(self.hooks, "disconnect")
+        """Tell about each client that is gone: see `DisconnectEvent`."""
+        self.on_subscribe = OnName(self.hooks, "subscribe")
+        """Ask before a client subscribes: `@hub.on_subscribe("orders:{order_id}")`; see `SubscribeEvent`."""
+        self.on_unsubscribe = OnName(self.hooks, "unsubscribe")
+        """Tell when a client left a channel: see `UnsubscribeEvent`."""
+        self.on_publish = OnName(self.hooks, "publish")
+        """Ask before a client publishes; who lets it pass allows it: see `PublishEvent`."""
+        self.on_occupied = OnName(self.hooks, "occupied")
+        """Tell when a channel gets its first subscriber on this node: see `ChannelEvent`."""
+        self.on_vacated = OnName(self.hooks, "vacated")
+        """Tell when a channel loses its last subscriber on this node: see `ChannelEvent`."""
+        self.on_message = On(self.hooks, "message")
+        """Take a message of a client that wants no answer: see `MessageEvent`."""
+        self.on_rpc = OnName(self.hooks, "rpc")
+        """Answer a call of a client: `@hub.on_rpc("sum")`, by method name or pattern; see `RpcEvent`."""
+        self.on_refresh = On(self.hooks, "refresh", "sub_refresh")
+        """Ask before a connection or subscription expires: see `RefreshEvent`."""
+        self.on_api_rpc = OnName(self.hooks, "api_rpc")
+        """Answer the HTTP API's `rpc`: the function gets `params`, its result is the answer's `data`."""
 
     # -- life
 
     @property
     def running(self) -> bool:
-        return self._intake.loop is not None
+        """Does it take publications and clients?"""
+        return self.node.intake.loop is not None
 
     def is_here(self) -> bool:
         """Is this the thread that the hub runs in?"""
-        return self._intake.is_here()
+        return self.node.intake.is_here()
 
     def is_stranded(self) -> bool:
         """Was the loop that it ran on closed without closing the hub?"""
-        return self._life.is_stranded()
+        return self._lifecycle.is_stranded()
 
     async def start(self) -> None:
         """Begin. Starting again on the same loop counts: it ends with as many calls of `close`.
@@ -103,34 +113,34 @@ class Hub(HookDecorators):
             BrokerError: the broker cannot be reached.
             NotRunning: it runs on another event loop already.
         """
-        await self._life.start()
+        await self._lifecycle.start()
 
     async def close(self) -> None:
         """Say goodbye to every client and stop. What was published is with the broker.
 
         Hooks that are told of the goodbyes may still publish.
         """
-        await self._life.close()
+        await self._lifecycle.close()
 
     def drain(self) -> None:
         """Close every connection with 3001; they come back elsewhere with their positions.
 
         Call it on the hub's loop; from a signal handler or another thread call `drain_soon`.
         """
-        self._life.drain()
+        self._lifecycle.drain()
 
     def drain_soon(self) -> None:
         """`drain` in the loop's next turn, from wherever this is called."""
-        self._life.drain_soon()
+        self._lifecycle.drain_soon()
 
     def unready(self) -> str | None:
         """Why the hub cannot take publications or clients just now; None when it can."""
-        return self._life.unready()
+        return self._lifecycle.unready()
 
     async def __aenter__(self) -> Self:
-        """As `start`; and in the main thread SIGINT and SIGTERM also drain it, see `Farewell`."""
+        """As `start`; and in the main thread SIGINT and SIGTERM also drain it, see `Signals`."""
         await self.start()
-        self._farewell.begin()
+        self._signals.begin()
         return self
 
     async def __aexit__(
@@ -143,39 +153,13 @@ class Hub(HookDecorators):
             await self.close()
         finally:
             if not self.running:
-                self._farewell.end()
+                self._signals.end()
 
     @asynccontextmanager
     async def lifespan(self, app: Any = None) -> AsyncIterator[None]:
         """For applications: `FastAPI(lifespan=hub.lifespan)`."""
         async with self:
             yield
-
-    # -- channels
-
-    def declared(self, channel: str) -> ChannelOptions | None:
-        """The options of a channel that clients may know, else None."""
-        try:
-            return self._resolved[channel]
-        except KeyError:
-            if len(self._resolved) >= _RESOLVED_MAX:
-                self._resolved.clear()
-            options = self._resolved[channel] = self._patterns.find(channel)
-            return options
-
-    def options(self, channel: str) -> ChannelOptions:
-        """The options of any channel."""
-        return self.declared(channel) or _DEFAULT
-
-    def check_channel(self, channel: str) -> None:
-        """Raises BadRequest (107) unless this is a name that a channel can have."""
-        if not channel:
-            raise BadRequest("a channel's name is empty")
-        if not channel.isprintable():
-            raise BadRequest("a channel's name holds control characters or text that is not valid")
-        size = len(channel.encode("utf-8", "surrogatepass"))
-        if size > self.limits.channel_bytes:
-            raise LimitExceeded("bytes of a channel's name", self.limits.channel_bytes, size, code=107)
 
     # -- publishing
 
@@ -215,15 +199,7 @@ class Hub(HookDecorators):
             idempotency_key=idempotency_key,
             exclude=exclude,
         )
-        return self.publish_draft(channel, draft)
-
-    def publish_draft(self, channel: str, draft: Draft) -> Receipt:
-        """Publish what is encoded already. `draft.payload` must be valid JSON without raw newlines."""
-        if channel not in self._resolved:
-            self.check_channel(channel)
-        if draft.tags or draft.idempotency_key is not None:
-            check_labels(draft, self.limits)
-        return self._intake.publish(channel, draft)
+        return self.node.intake.publish(channel, draft)
 
     # -- reading
 
@@ -244,7 +220,7 @@ class Hub(HookDecorators):
             ValueError: `since` is no position.
             BadRequest: the channel cannot exist.
         """
-        self.check_channel(channel)
+        self.node.registry.check(channel)
         if isinstance(since, str):
             since = Position.parse(since)
         return Listener(self._running_node(), channel, since=since, history=history, on_gap=on_gap)
@@ -262,13 +238,13 @@ class Hub(HookDecorators):
         Raises:
             BrokerError: the broker failed.
         """
-        self.check_channel(channel)
+        self.node.registry.check(channel)
         after = None if since is None else since.offset
-        return await self._running_node().read(channel, after=after, limit=limit, reverse=reverse)
+        return await self._running_node().pages.read(channel, Range(after, limit, reverse=reverse))
 
     async def remove_history(self, channel: str) -> None:
         """Drop what a channel keeps; offset and epoch go on. Raises BrokerError."""
-        self.check_channel(channel)
+        self.node.registry.check(channel)
         await self._running_node().broker.remove_history(channel)
 
     async def presence(self, channel: str) -> dict[str, Member]:
@@ -283,109 +259,52 @@ class Hub(HookDecorators):
         """How many subscribers each channel has here; with `all` also channels without."""
         node = self._running_node()
         found = dict.fromkeys(node.broker.known(), 0) if all else {}
-        return found | node.subscribers()
+        return found | node.rings.subscribers()
 
     # -- clients that are connected
+
+    def connections(
+        self, *, user: str | None = None, client: str | None = None, session: str | None = None
+    ) -> Connections:
+        """The live connections of a user, a client or a session, to do something to them all.
+
+        What is None is not asked; without any it is all connections of this node. An empty user
+        means those without a user id. `session` is the secret session id that an emulated or
+        unidirectional connection was told.
+        """
+        return Connections(self._running_node().roster.find(user, client, session))
 
     def disconnect(
         self,
         *,
         user: str | None = None,
         client: str | None = None,
-        session: str | None = None,
-        keep: frozenset[str] = frozenset(),
         code: int = 3503,
         reason: str | None = None,
     ) -> int:
         """Close the connections of a user, or one connection; returns how many there were.
 
-        `session` is the secret session id that an emulated or unidirectional connection was told.
-
         Raises:
-            ValueError: neither `user` nor `client` nor `session` was given.
+            ValueError: neither `user` nor `client` was given.
         """
-        if user is None and client is None and session is None:
+        if user is None and client is None:
             raise ValueError("disconnect(user=…) or disconnect(client=…): name whom to disconnect")
-        found = Connections(self._running_node(), user, client, session, keep)
-        found.close(code, reason)
-        return len(found)
-
-    async def subscribe_client(
-        self,
-        channel: str,
-        *,
-        user: str,
-        client: str | None = None,
-        session: str | None = None,
-        info: bytes | None = None,
-        data: bytes | None = None,
-        since: Position | None = None,
-        expires_at: float | None = None,
-        override: Override = NO_OVERRIDE,
-    ) -> int:
-        """Subscribe a user's connections on their behalf; returns how many there were.
-
-        `info` is JSON bytes that others see, `data` JSON bytes for the client. `since` recovers,
-        `override` replaces options of the channel for these seats. Who is subscribed already is
-        left alone. An empty user addresses anonymous connections.
-
-        Raises:
-            ClientError: a connection could not be subscribed; the others were.
-            BrokerError: likewise.
-        """
-        found = Connections(self._running_node(), user, client, session)
-        await found.subscribe(
-            channel, info=info, data=data, since=since, expires_at=expires_at, override=override
-        )
-        return len(found)
-
-    def unsubscribe_client(
-        self,
-        channel: str | None,
-        *,
-        user: str,
-        client: str | None = None,
-        session: str | None = None,
-        code: int = 2000,
-        reason: str | None = None,
-    ) -> int:
-        """End a user's subscriptions to a channel, or, with None, to all; returns the connections."""
-        found = Connections(self._running_node(), user, client, session)
-        found.unsubscribe(channel, code, reason)
-        return len(found)
-
-    def refresh_client(
-        self,
-        *,
-        user: str,
-        client: str | None = None,
-        session: str | None = None,
-        expired: bool = False,
-        expires_at: float | None = None,
-        info: bytes | None = None,
-    ) -> int:
-        """Let a user's connections expire at another time (Unix seconds, None: never), or now."""
-        found = Connections(self._running_node(), user, client, session)
-        if expired:
-            found.close(3005)
-        else:
-            found.refresh(expires_at, info)
-        return len(found)
+        return self.connections(user=user, client=client).close(code, reason)
 
     # -- how things stand
 
     def stats(self) -> Stats:
         """One snapshot of counts and of how things stand."""
         node = self.node
-        subscribers = node.subscribers()
+        subscribers = node.rings.subscribers()
         return Stats(
-            clients=len(node.sessions),
-            users=len({session.user for session in node.sessions.values()}),
+            clients=len(node.roster),
+            users=node.roster.users,
             channels=len(subscribers),
             subscriptions=sum(subscribers.values()),
-            uptime_seconds=self._life.uptime_seconds,
-            ring_bytes=node.budget.used,
-            in_flight_bytes=self._intake.in_flight_bytes,
+            uptime_seconds=self._lifecycle.uptime_seconds,
+            ring_bytes=node.rings.budget.used,
+            in_flight_bytes=node.intake.in_flight_bytes,
             counters=self.counters.snapshot(),
         )
 

@@ -1,4 +1,4 @@
-"""The values that everything speaks: frozen, valid when they exist, without behaviour."""
+"""The values that everything speaks: frozen, and valid when they exist."""
 
 from __future__ import annotations
 
@@ -163,6 +163,35 @@ class Grant:
 
 ANONYMOUS = Grant()
 """Somebody without a user id, who may do what the options let clients do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Options of a channel that a token or the server replaces for one subscription; None leaves them."""
+
+    presence: bool | None = None
+    join_leave: bool | None = None
+    force_push_join_leave: bool | None = None
+    force_recovery: bool | None = None
+    force_positioning: bool | None = None
+
+
+NO_OVERRIDE = Override()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSubscription:
+    """One channel that the server subscribes a connection to. `info` and `data` are JSON bytes."""
+
+    info: bytes | None = None
+    data: bytes | None = None
+    override: Override = NO_OVERRIDE
+    expires_at: float | None = None
+    """Unix seconds; None: it never expires. No token says this, only a hook or the server API."""
+
+
+NO_SUBSCRIPTION = ServerSubscription()
+"""One with nothing special about it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ Sizes are bytes, times are seconds, rates are per second. None means no bound wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args
 
 from .errors import ConfigError
+from .model import Override
 
 KiB = 1024
 MiB = 1024 * KiB
@@ -96,6 +97,28 @@ class ChannelOptions:
             raise ConfigError(
                 f"idle_expiry ({self.idle_expiry} s) must be longer than history_age ({self.history_age} s)"
             )
+
+
+def overridden(options: ChannelOptions, override: Override) -> ChannelOptions:
+    """A channel's options as a token changes them for one subscription."""
+    changes: dict[str, bool | str] = {}
+    if override.presence is not None:
+        changes["presence"] = override.presence
+    if override.join_leave is not None:
+        changes["join_leave"] = override.join_leave
+    if override.force_push_join_leave is not None:
+        changes["force_push_join_leave"] = override.force_push_join_leave
+    if override.force_recovery is not None:
+        changes["recovery"] = (
+            (options.recovery if override.force_recovery and options.recovery != "off" else "stream")
+            if override.force_recovery
+            else "off"
+        )
+    if changes.get("join_leave") and not changes.get("presence", options.presence):
+        changes["presence"] = True
+    if changes.get("presence") is False:
+        changes["join_leave"] = False
+    return replace(options, **changes) if changes else options  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)

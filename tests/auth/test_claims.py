@@ -9,14 +9,8 @@ from typing import Any
 
 import pytest
 
-from gapless.auth.claims import (
-    Claims,
-    ConnectionToken,
-    InvalidToken,
-    Override,
-    ServerSubscription,
-    SubscriptionToken,
-)
+from gapless.auth.claims import Claims, ConnectionToken, InvalidToken, SubscriptionToken
+from gapless.model import Override, ServerSubscription
 
 NOW = 1_800_000_000.0
 YEAR = 365 * 86400

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from gapless.auth.claims import ConnectionToken, ServerSubscription, SubscriptionToken
+from gapless.auth.claims import ConnectionToken, SubscriptionToken
 from gapless.auth.issue import issue_connection_token, issue_subscription_token
 from gapless.auth.keys import StaticKeys
 from gapless.auth.verifier import TokenRules, TokenVerifier
 from gapless.errors import ConfigError
+from gapless.model import ServerSubscription
 
 pytestmark = pytest.mark.anyio
 

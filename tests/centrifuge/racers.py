@@ -138,7 +138,6 @@ class Racer:
         self.left_at: dict[str, Position] = {}
         self.session = CentrifugeSession(
             hub.node,
-            hub.rules,
             self.outlet,
             Frames(),
             codec=JSON,

@@ -15,7 +15,7 @@ from typing import Any
 from gapless import ChannelOptions, ConnectEvent, Disconnect, Grant, Hub
 from gapless.auth.admission import Reception
 from gapless.errors import BrokerError, ClientError
-from gapless.node.node import LINGER_SECONDS
+from gapless.node.rings import LINGER_SECONDS
 from gapless.options import OnGap
 
 from ..simulation.virtual import VirtualLoop
@@ -81,7 +81,7 @@ class Story:
         for racer in self.racers:
             racer.drain()
         await self._calm_down()
-        await self.hub.node.compare()  # what happens by itself now and then
+        await self.hub.node.repair.compare(self.hub.node.rings.all())  # what happens by itself now and then
         await self._calm_down()
         for racer in self.racers:
             racer.judge()
@@ -145,11 +145,11 @@ def drain(story: Story) -> None:
 
 def subscribe_from_server(story: Story) -> None:
     racer, channel = story.any_racer(), story.any_channel()
-    story.world.spawn(story.hub.subscribe_client(channel, user=racer.name))
+    story.world.spawn(story.hub.connections(user=racer.name).subscribe(channel))
 
 
 def unsubscribe_from_server(story: Story) -> None:
-    story.hub.unsubscribe_client(story.any_channel(), user=story.any_racer().name)
+    story.hub.connections(user=story.any_racer().name).unsubscribe(story.any_channel())
 
 
 def leave(story: Story) -> None:
@@ -231,8 +231,8 @@ class World:
         await asyncio.sleep(LINGER_SECONDS + 2.0)
         for channel in self.broker.known():
             self.broker.forget(channel)
-        rings = [channel.name for channel in self.hub.node.channels()]
-        used = self.hub.node.budget.used
+        rings = [channel.name for channel in self.hub.node.rings.all()]
+        used = self.hub.node.rings.budget.used
         return [f"rings left: {rings}, of {used} bytes"] if rings or used else []
 
     def spawn(self, work: Any) -> None:
@@ -256,12 +256,11 @@ class World:
         """What is still there although everybody has left."""
         node = self.hub.node
         found = {
-            "sessions": node.sessions,
-            "subscribers": node.subscribers(),
-            "holds": node._holds,
+            "sessions": node.roster,
+            "subscribers": node.rings.subscribers(),
+            "holds": node.rings.held,
             "members": node.members,
-            "joining": node._joining,
-            "tasks": {task for task in node._tasks if task is not node._housekeeping},
+            "tasks": node.tasks.running - {node.housekeeping},
             "present": {name for name in channels if self.presence.present(name)},
         }
         wrong = [f"{name} left: {those}" for name, those in found.items() if those]

@@ -14,7 +14,7 @@ from gapless.auth.admission import Handshake, Reception
 from gapless.auth.issue import issue_connection_token, issue_subscription_token
 from gapless.auth.keys import StaticKeys
 from gapless.auth.verifier import TokenRules, TokenVerifier
-from gapless.brokers.base import Broker
+from gapless.brokers.base import Broker, PresenceStore
 from gapless.protocol.centrifuge.codecs import Codec
 from gapless.sessions.centrifuge.session import CentrifugeSession
 
@@ -95,7 +95,6 @@ class Peer:
         self.outlet = Outlet()
         self.session = CentrifugeSession(
             hub.node,
-            hub.rules,
             self.outlet,
             Frames(),
             codec=codec,
@@ -256,11 +255,11 @@ class Stage:
     def nothing_left(self) -> None:
         """No client is connected, and nothing of one is left but rings that linger."""
         node = self.hub.node
-        assert not node.sessions
+        assert not node.roster
         assert not node.members
-        assert not node.subscribers()
-        assert not node._holds
-        others = {task for task in node._tasks if task is not node._housekeeping}
+        assert not node.rings.subscribers()
+        assert not node.rings.held
+        others = node.tasks.running - {node.housekeeping}
         assert not others, others
 
 
@@ -271,13 +270,14 @@ async def stage(
     *,
     broker: Broker | None = None,
     limits: Limits | None = None,
+    presence: PresenceStore | None = None,
     tokens: bool = True,
     **rules: Any,
 ) -> AsyncIterator[Stage]:
     """A hub that runs. `rules` go to `Reception`; with `tokens` those of `SECRET` are verified."""
     if channels is None:
         channels = {"*": ChannelOptions(history=100)}
-    hub = Hub(broker or "memory://", channels=channels, limits=limits)
+    hub = Hub(broker or "memory://", channels=channels, limits=limits, presence=presence)
     verifier = TokenVerifier(TokenRules(StaticKeys(SECRET)), leeway=0.0) if tokens else None
     async with hub:
         yield Stage(hub, codec, Reception(hub.hooks, verifier, **rules))

@@ -9,8 +9,8 @@ import jwt
 import pytest
 
 from gapless import ChannelOptions, Client, ClientError, ConnectEvent, Disconnect, Grant, Limits
-from gapless.auth.claims import Override, ServerSubscription
-from gapless.hooks.registry import Welcome
+from gapless.hooks.events import Welcome
+from gapless.model import Override, ServerSubscription
 from gapless.protocol.centrifuge.codecs import Codec
 
 from .conftest import Clock
@@ -226,7 +226,7 @@ async def test_a_channel_of_the_token_that_nobody_declared_is_error_102(codec: C
         peer = here.peer()
         assert await peer.refused("connect", token=token_for("anna", channels=["a", "b"])) == 102
         assert not peer.session.subscriptions
-        assert not here.hub.node.subscribers()
+        assert not here.hub.node.rings.subscribers()
 
 
 async def test_more_channels_in_the_token_than_a_connection_may_have_close_with_3505(codec: Codec) -> None:

@@ -218,7 +218,7 @@ async def test_only_what_is_published_for_it_is_patched(codec: Codec) -> None:
         found, _ = await reader(here)
         for number, wanted in enumerate((True, True, False, True)):
             payload = json.dumps(document(number)).encode()
-            await here.hub.publish_draft("a", Draft(payload, delta=wanted))
+            await here.hub.node.intake.publish("a", Draft(payload, delta=wanted))
             await turns()
         assert found.read() == [document(n) for n in range(4)]
         assert found.patches == 2

@@ -11,7 +11,7 @@ import pytest
 from gapless import ChannelOptions, Hub, Limits
 from gapless.auth.keys import StaticKeys
 from gapless.auth.verifier import TokenRules, TokenVerifier
-from gapless.hooks.registry import RpcEvent
+from gapless.hooks.events import RpcEvent
 from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF
 from gapless.sessions.centrifuge.session import CentrifugeSession
 
@@ -113,7 +113,7 @@ async def test_what_comes_with_the_request_is_done_before_what_is_posted(door: d
             await opened.say({"id": number, "rpc": {"data": number}})
         think.set()
         assert [message["id"] for message in await opened.take(23)] == list(range(2, 25))
-        (session,) = hub.node.sessions.values()
+        (session,) = hub.node.roster
         assert not session.subscriptions  # type: ignore[attr-defined]
 
 
@@ -197,7 +197,7 @@ async def test_a_stream_that_cannot_begin_has_a_status(transport: str) -> None:
         ).status_code == 400
         assert (await here.http.put(url)).status_code == 405
         assert (await here.http.get(url)).status_code == (400 if transport == "sse" else 405)
-        assert not here.hub.node.sessions
+        assert not here.hub.node.roster
 
 
 # -- the end
@@ -234,9 +234,9 @@ async def test_who_aborts_the_stream_while_a_command_waits_is_gone_at_once() -> 
         async with stream(here, "http_stream", first) as opened:
             await opened.take(2)
             assert len(await hub.presence("a")) == 1
-        await until(lambda: not hub.node.sessions)
+        await until(lambda: not hub.node.roster)
         await until(lambda: not hub.node.members)
-        assert not hub.node.subscribers()
+        assert not hub.node.rings.subscribers()
         think.set()
         await here.settled()
 
@@ -290,7 +290,7 @@ async def test_an_expired_token_is_an_error_and_what_follows_it_is_ignored(door:
     async with doors(OPEN, tokens=verifier()) as here, stream(here, first=first, **door) as opened:
         assert (await opened.next())["error"]["code"] == 109
         await turns(50)
-        (session,) = here.hub.node.sessions.values()
+        (session,) = here.hub.node.roster
         session.check(asyncio.get_running_loop().time() + 10.0)
         assert await opened.to_the_end() == [{"push": {"disconnect": {"code": 3502, "reason": "stale"}}}]
 
@@ -298,7 +298,7 @@ async def test_an_expired_token_is_an_error_and_what_follows_it_is_ignored(door:
 async def test_pings_come_down_and_pongs_go_up(door: dict[str, Any]) -> None:
     async with doors(OPEN) as here, stream(here, **door) as opened:
         await opened.connected()
-        (session,) = here.hub.node.sessions.values()
+        (session,) = here.hub.node.roster
         now = asyncio.get_running_loop().time()
         session.check(now + 25)
         assert await opened.next() == {}

@@ -8,7 +8,8 @@ import jwt
 import pytest
 
 from gapless import ChannelOptions, ClientError, ConnectEvent, Disconnect, Grant, SubscribeEvent
-from gapless.hooks.registry import RefreshEvent, Seat
+from gapless.hooks.events import RefreshEvent, SubscriptionGrant
+from gapless.model import ServerSubscription
 from gapless.protocol.centrifuge.codecs import Codec
 
 from .conftest import Clock
@@ -46,7 +47,7 @@ async def test_an_idle_connection_expires_too(codec: Codec, clock: Clock) -> Non
     async with stage(codec) as here:
         peer = await expiring(here, clock)
         clock.move(85)
-        for session in list(here.hub.node.sessions.values()):
+        for session in list(here.hub.node.roster):
             session.check(0.0)
         assert peer.closed == 3005
         assert peer.said == []
@@ -112,7 +113,7 @@ async def test_a_refresh_with_the_same_channels_is_taken_also_with_a_personal_on
     async with stage(codec, personal_namespace="") as here:
         peer = await expiring(here, clock, channels=["a"])
         assert set(peer.session.subscriptions) == {"a", "#anna"}
-        await here.hub.subscribe_client("b", user="anna")
+        await here.hub.connections(user="anna").subscribe("b")
         await peer.get("subscribe", channel="c")
         await peer.get("refresh", token=token_for("anna", channels=["a"], expires_in=60, now=clock.now))
         assert peer.closed is None
@@ -123,7 +124,7 @@ async def test_a_channel_that_the_server_took_away_makes_the_refresh_a_reconnect
 ) -> None:
     async with stage(codec) as here:
         peer = await expiring(here, clock, channels=["a"])
-        here.hub.unsubscribe_client("a", user="anna")
+        here.hub.connections(user="anna").unsubscribe("a")
         await peer.tell("refresh", token=token_for("anna", channels=["a"], expires_in=60, now=clock.now))
         assert peer.closed == 3010
 
@@ -286,7 +287,7 @@ async def test_a_subscription_that_is_not_refreshed_ends_with_2501_after_the_gra
 async def test_a_subscription_of_the_server_that_expires_closes_with_3006(codec: Codec, clock: Clock) -> None:
     async with stage(codec) as here:
         peer = await here.client("anna")
-        await here.hub.subscribe_client("a", user="anna", expires_at=clock.now + 60)
+        await here.hub.connections(user="anna").subscribe("a", ServerSubscription(expires_at=clock.now + 60))
         clock.move(60)
         peer.later(1)
         await turns()
@@ -355,11 +356,15 @@ async def test_a_sub_refresh_without_a_channel_closes_with_3501(codec: Codec) ->
 async def test_a_seat_that_a_hook_gave_until_a_time_is_asked_for_then(codec: Codec, clock: Clock) -> None:
     async with stage(codec, {"*": ChannelOptions(presence=True)}) as here:
         asked: list[str] = []
-        answers: list[Any] = [clock.now + 200, Seat(info={"a": 1}, expires_at=clock.now + 300), None]
+        answers: list[Any] = [
+            clock.now + 200,
+            SubscriptionGrant(info={"a": 1}, expires_at=clock.now + 300),
+            None,
+        ]
 
         @here.hub.on_subscribe
-        async def subscribe(event: SubscribeEvent) -> Seat:
-            return Seat(expires_at=clock.now + 60)
+        async def subscribe(event: SubscribeEvent) -> SubscriptionGrant:
+            return SubscriptionGrant(expires_at=clock.now + 60)
 
         @here.hub.on_refresh
         async def refresh(event: RefreshEvent) -> Any:
@@ -387,12 +392,12 @@ async def test_a_seat_that_a_hook_gave_until_the_past_is_error_110(codec: Codec,
     async with stage(codec) as here:
 
         @here.hub.on_subscribe
-        async def subscribe(event: SubscribeEvent) -> Seat:
-            return Seat(expires_at=clock.now)
+        async def subscribe(event: SubscribeEvent) -> SubscriptionGrant:
+            return SubscriptionGrant(expires_at=clock.now)
 
         peer = await here.client()
         assert await peer.refused("subscribe", channel="a") == 110
-        assert not here.hub.node.subscribers()
+        assert not here.hub.node.rings.subscribers()
 
 
 async def test_a_refresh_hook_that_disconnects_closes_the_connection_of_the_seat(
@@ -401,8 +406,8 @@ async def test_a_refresh_hook_that_disconnects_closes_the_connection_of_the_seat
     async with stage(codec) as here:
 
         @here.hub.on_subscribe
-        async def subscribe(event: SubscribeEvent) -> Seat:
-            return Seat(expires_at=clock.now + 60)
+        async def subscribe(event: SubscribeEvent) -> SubscriptionGrant:
+            return SubscriptionGrant(expires_at=clock.now + 60)
 
         @here.hub.on_refresh
         async def refresh(event: RefreshEvent) -> None:

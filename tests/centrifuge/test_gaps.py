@@ -59,7 +59,7 @@ async def test_a_subscription_that_cannot_go_on_ends_with_2500_and_recovers_noth
 async def test_a_subscription_of_the_server_closes_with_3010(codec: Codec) -> None:
     async with stage(codec, options("resync")) as here:
         peer = await here.client("anna")
-        await here.hub.subscribe_client("a", user="anna")
+        await here.hub.connections(user="anna").subscribe("a")
         await fall_behind(here, peer)
         assert peer.closed == 3010
         assert peer.of("a", "unsubscribe") == []
@@ -104,7 +104,7 @@ async def test_another_epoch_is_insufficient_state(codec: Codec, by_server: bool
     async with stage(codec, options("resync", history=100), broker=broker) as here:
         peer = await here.client("anna")
         if by_server:
-            await here.hub.subscribe_client("a", user="anna")
+            await here.hub.connections(user="anna").subscribe("a")
         else:
             await peer.get("subscribe", channel="a")
         await here.publish("a", 1, 2, 3)
@@ -125,7 +125,7 @@ async def test_another_epoch_without_a_publication_is_noticed_by_comparing(codec
         await peer.get("subscribe", channel="a")
         await here.publish("a", 1)
         broker.forget("a")
-        await here.hub.node.compare()
+        await here.hub.node.repair.compare(here.hub.node.rings.all())
         await turns(50)
         assert peer.of("a", "unsubscribe") == [{"code": 2500, "reason": "insufficient state"}]
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, ClientError, Disconnect, DisconnectEvent
-from gapless.hooks.registry import ChannelEvent, MessageEvent, RpcEvent, UnsubscribeEvent
+from gapless.hooks.events import ChannelEvent, MessageEvent, RpcEvent, UnsubscribeEvent
 from gapless.protocol.centrifuge.codecs import Codec
 
 from .stage import stage, turns

@@ -22,7 +22,7 @@ async def test_the_channels_of_a_connection_are_bounded(codec: Codec) -> None:
     async with stage(codec, limits=Limits(subscriptions=2)) as here:
         peer = await here.client("anna")
         await peer.get("subscribe", channel="a")
-        await here.hub.subscribe_client("b", user="anna")
+        await here.hub.connections(user="anna").subscribe("b")
         assert await peer.refused("subscribe", channel="c") == 106
         await peer.get("unsubscribe", channel="a")
         await peer.get("subscribe", channel="c")

@@ -87,13 +87,13 @@ async def test_commands_are_no_pongs(codec: Codec) -> None:
 
 async def test_no_ping_comes_before_the_connect_reply(codec: Codec) -> None:
     async with stage(codec, limits=LIMITS, broker=None) as here:
-        join, hold = here.hub.node.join, asyncio.Event()
+        join, hold = here.hub.node.rings.join, asyncio.Event()
 
         async def slow(name: str) -> object:
             await hold.wait()
             return await join(name)
 
-        here.hub.node.join = slow  # type: ignore[method-assign, assignment]
+        here.hub.node.rings.join = slow  # type: ignore[method-assign, assignment]
         peer = here.peer()
         task = asyncio.create_task(peer.tell("connect", token=token_for("anna", channels=["a"])))
         await turns()

@@ -121,7 +121,7 @@ def takes_a_page_as_it_comes(patch: pytest.MonkeyPatch) -> None:
 def closes_without_leaving(patch: pytest.MonkeyPatch) -> None:
     def end(self: Session, disconnect: Disconnect) -> None:
         self.closed = disconnect
-        self.node.sessions.pop(self.client, None)
+        self.node.roster.discard(self)
 
     patch.setattr(Session, "end", end)
 
@@ -144,11 +144,11 @@ def forgets_who_had_no_turn(patch: pytest.MonkeyPatch) -> None:
     flush = Session.flush
 
     def forget(self: Session) -> None:
-        mark, self.node.mark = self.node.mark, lambda channel: None  # type: ignore[method-assign]
+        mark, self.node.flush.mark = self.node.flush.mark, lambda channel: None  # type: ignore[method-assign]
         try:
             flush(self)
         finally:
-            self.node.mark = mark  # type: ignore[method-assign]
+            self.node.flush.mark = mark  # type: ignore[method-assign]
 
     patch.setattr(Session, "flush", forget)
 

@@ -9,8 +9,8 @@ import jwt
 import pytest
 
 from gapless import ChannelOptions, Limits, Position
-from gapless.auth.claims import Override
 from gapless.errors import ClientError
+from gapless.model import Override, ServerSubscription
 from gapless.protocol.centrifuge.codecs import Codec
 
 from .brokers import HeldBroker
@@ -68,8 +68,8 @@ async def test_nothing_is_pushed_before_the_connect_reply(codec: Codec) -> None:
         await turns()
         await here.publish("a", 1)
         await here.publish("a", 2, skip_history=True)
-        await here.hub.subscribe_client("c", user="anna")
-        here.hub.refresh_client(user="anna")
+        await here.hub.connections(user="anna").subscribe("c")
+        here.hub.connections(user="anna").refresh(None)
         assert peer.said == []
         broker.release()
         await task
@@ -109,7 +109,7 @@ async def test_a_channel_that_is_unsubscribed_while_connecting_is_not_in_the_rep
         broker.hold(held)
         task = asyncio.create_task(peer.get("connect", token=token_for("anna", channels=["a", "b"])))
         await turns()
-        here.hub.unsubscribe_client("a", user="anna")
+        here.hub.connections(user="anna").unsubscribe("a")
         broker.release()
         assert set((await task)["subs"]) == {"b"}
         await turns()
@@ -129,7 +129,7 @@ async def test_a_disconnect_while_connecting_ends_it_all(codec: Codec) -> None:
         await task
         await turns()
         assert (peer.said, peer.closed) == ([], 3503)
-        assert [channel.name for channel in here.hub.node.channels()] == ["a"], "b was not begun"
+        assert [channel.name for channel in here.hub.node.rings.all()] == ["a"], "b was not begun"
         here.nothing_left()
 
 
@@ -181,7 +181,12 @@ async def test_a_users_connections_are_subscribed_and_told_by_a_push(codec: Code
         first, second = await here.client("anna"), await here.client("anna")
         other, bare = await here.client("bert"), here.peer(bare=True)
         await bare.tell("connect", token=token_for("anna"))
-        assert await here.hub.subscribe_client("a", user="anna", data=b'{"x":1}', info=b'{"y":2}') == 3
+        assert (
+            await here.hub.connections(user="anna").subscribe(
+                "a", ServerSubscription(data=b'{"x":1}', info=b'{"y":2}')
+            )
+            == 3
+        )
         for peer in (first, second, bare):
             assert peer.of("a", "subscribe") == [
                 {"recoverable": True, "positioned": True, "epoch": top.epoch, "offset": 1, "data": {"x": 1}}
@@ -197,7 +202,7 @@ async def test_who_is_subscribed_already_is_left_alone(codec: Codec) -> None:
     async with stage(codec) as here:
         peer = await here.client("anna")
         await peer.get("subscribe", channel="a")
-        assert await here.hub.subscribe_client("a", user="anna") == 1
+        assert await here.hub.connections(user="anna").subscribe("a") == 1
         assert len(peer.said) == 1
         await here.publish("a", 1)
         assert peer.data("a") == [1]
@@ -206,9 +211,9 @@ async def test_who_is_subscribed_already_is_left_alone(codec: Codec) -> None:
 async def test_one_client_or_session_can_be_named(codec: Codec) -> None:
     async with stage(codec) as here:
         first, second = await here.client("anna"), await here.client("anna", secret="of the second")
-        await here.hub.subscribe_client("a", user="anna", client=first.id)
-        await here.hub.subscribe_client("b", user="anna", session="of the second")
-        await here.hub.subscribe_client("c", user="bert", client=first.id)
+        await here.hub.connections(user="anna", client=first.id).subscribe("a")
+        await here.hub.connections(user="anna", session="of the second").subscribe("b")
+        await here.hub.connections(user="bert", client=first.id).subscribe("c")
         assert (set(first.session.subscriptions), set(second.session.subscriptions)) == ({"a"}, {"b"})
 
 
@@ -216,10 +221,10 @@ async def test_an_empty_user_addresses_anonymous_connections_that_are_connected(
     async with stage(codec) as here:
         anonymous, silent = await here.client(), here.peer()
         await here.client("anna")
-        await here.hub.subscribe_client("a", user="")
+        await here.hub.connections(user="").subscribe("a")
         assert [push["channel"] for push in anonymous.pushes] == ["a"]
-        here.hub.refresh_client(user="", expires_at=1.0)
-        here.hub.unsubscribe_client(None, user="")
+        here.hub.connections(user="").refresh(1.0)
+        here.hub.connections(user="").unsubscribe(None)
         assert silent.said == [], "it has not said who it is"
         assert (await silent.get("connect"))["client"]
 
@@ -229,7 +234,7 @@ async def test_since_recovers_and_the_publications_follow_as_pushes(codec: Codec
         peer = await here.client("anna")
         left_at = await here.publish("a", 1)
         await here.publish("a", 2, 3)
-        await here.hub.subscribe_client("a", user="anna", since=left_at)
+        await here.hub.connections(user="anna").subscribe("a", since=left_at)
         await here.publish("a", 4)
         assert [list(push)[1] for push in peer.pushes] == ["subscribe", "pub", "pub", "pub"]
         assert peer.offsets("a") == [2, 3, 4]
@@ -239,7 +244,7 @@ async def test_since_that_is_lost_begins_at_the_top(codec: Codec) -> None:
     async with stage(codec) as here:
         peer = await here.client("anna")
         await here.publish("a", 1, 2)
-        await here.hub.subscribe_client("a", user="anna", since=Position(1, "another"))
+        await here.hub.connections(user="anna").subscribe("a", since=Position(1, "another"))
         await here.publish("a", 3)
         assert peer.of("a", "subscribe")[0]["offset"] == 2
         assert peer.offsets("a") == [3]
@@ -249,7 +254,7 @@ async def test_an_override_counts_for_these_seats_only(codec: Codec) -> None:
     async with stage(codec, {"*": ChannelOptions(history=5)}) as here:
         peer = await here.client("anna")
         override = Override(force_recovery=False, join_leave=True, force_push_join_leave=True)
-        await here.hub.subscribe_client("a", user="anna", override=override)
+        await here.hub.connections(user="anna").subscribe("a", ServerSubscription(override=override))
         await turns()
         assert "recoverable" not in peer.of("a", "subscribe")[0]
         assert len(peer.of("a", "join")) == 1
@@ -262,7 +267,7 @@ async def test_one_connection_that_cannot_be_subscribed_keeps_no_other_from_it(c
         full, free = await here.client("anna"), await here.client("anna")
         await full.get("subscribe", channel="b")
         with pytest.raises(ClientError) as caught:
-            await here.hub.subscribe_client("a", user="anna")
+            await here.hub.connections(user="anna").subscribe("a")
         assert caught.value.code == 106
         assert set(free.session.subscriptions) == {"a"}
         assert full.pushes == []
@@ -273,7 +278,7 @@ async def test_a_connection_that_leaves_meanwhile_is_no_error(codec: Codec) -> N
     async with stage(codec, {"*": MEMBERS}, broker=broker) as here:
         leaving, staying = await here.client("anna"), await here.client("anna")
         broker.hold()
-        task = asyncio.create_task(here.hub.subscribe_client("a", user="anna"))
+        task = asyncio.create_task(here.hub.connections(user="anna").subscribe("a"))
         await turns()
         leaving.leave()
         broker.release()
@@ -288,9 +293,9 @@ async def test_a_seat_that_the_server_takes_back_meanwhile_is_never_told(codec: 
     async with stage(codec, {"*": MEMBERS}, broker=broker) as here:
         peer = await here.client("anna")
         broker.hold()
-        task = asyncio.create_task(here.hub.subscribe_client("a", user="anna"))
+        task = asyncio.create_task(here.hub.connections(user="anna").subscribe("a"))
         await turns()
-        here.hub.unsubscribe_client("a", user="anna")
+        here.hub.connections(user="anna").unsubscribe("a")
         broker.release()
         with pytest.raises(ClientError):
             await task
@@ -302,7 +307,7 @@ async def test_it_does_not_use_up_the_rate_of_the_client(codec: Codec) -> None:
     async with stage(codec, limits=Limits(subscribe_rate=0.001, subscribe_burst=1)) as here:
         peer = await here.client("anna")
         for number in range(5):
-            await here.hub.subscribe_client(f"a{number}", user="anna")
+            await here.hub.connections(user="anna").subscribe(f"a{number}")
         assert len(peer.session.subscriptions) == 5
 
 
@@ -310,7 +315,7 @@ async def test_until_the_past_is_error_110(codec: Codec, clock: Clock) -> None:
     async with stage(codec) as here:
         peer = await here.client("anna")
         with pytest.raises(ClientError) as caught:
-            await here.hub.subscribe_client("a", user="anna", expires_at=clock.now)
+            await here.hub.connections(user="anna").subscribe("a", ServerSubscription(expires_at=clock.now))
         assert caught.value.code == 110
         assert peer.said == []
 
@@ -319,18 +324,18 @@ async def test_an_unsubscribe_of_the_server_is_a_push_and_then_nothing(codec: Co
     async with stage(codec) as here:
         peer = await here.client("anna")
         await peer.get("subscribe", channel="a")
-        await here.hub.subscribe_client("b", user="anna")
+        await here.hub.connections(user="anna").subscribe("b")
         here.hub.publish("a", "not flushed yet")
-        assert here.hub.unsubscribe_client("a", user="anna") == 1
+        assert here.hub.connections(user="anna").unsubscribe("a") == 1
         await here.publish("a", 1)
         await here.publish("b", 2)
         assert peer.of("a", "unsubscribe") == [{"code": 2000, "reason": "server unsubscribe"}]
         assert peer.of("a") == []
         assert peer.data("b") == [2]
-        here.hub.unsubscribe_client(None, user="anna")
+        here.hub.connections(user="anna").unsubscribe(None)
         assert peer.of("b", "unsubscribe") == [{"code": 2000, "reason": "server unsubscribe"}]
-        here.hub.unsubscribe_client(None, user="anna")
-        here.hub.unsubscribe_client("a", user="anna")
+        here.hub.connections(user="anna").unsubscribe(None)
+        here.hub.connections(user="anna").unsubscribe("a")
         assert len(peer.of("a", "unsubscribe")) == 1, "it was not subscribed any more"
 
 
@@ -339,9 +344,9 @@ async def test_a_disconnect_closes_with_its_code_and_nothing_follows(codec: Code
         first, second = await here.client("anna"), await here.client("anna", secret="of the second")
         for peer in (first, second):
             await peer.get("subscribe", channel="a")
-        assert here.hub.disconnect(user="anna", session="of the second", code=4001, reason="go") == 1
+        assert here.hub.connections(user="anna", session="of the second").close(4001, "go") == 1
         assert (first.closed, second.outlet.closed_with) == (None, (4001, "go"))
-        assert here.hub.disconnect(user="anna", keep=frozenset({first.id})) == 0
+        assert here.hub.connections(user="anna").but(frozenset({first.id})).close() == 0
         assert here.hub.disconnect(user="anna") == 1
         assert first.outlet.closed_with == (3503, "force disconnect")
         await here.publish("a", 1)
@@ -356,11 +361,11 @@ async def test_a_refresh_of_the_server_is_a_push(codec: Codec, clock: Clock) -> 
         peer = await here.client("anna")
         await peer.get("subscribe", channel="a")
         peer.forget()
-        here.hub.refresh_client(user="anna", expires_at=clock.now + 100, info=b'{"new":1}')
-        here.hub.refresh_client(user="anna")
+        here.hub.connections(user="anna").refresh(clock.now + 100, info=b'{"new":1}')
+        here.hub.connections(user="anna").refresh(None)
         assert peer.pushes == [{"refresh": {"expires": True, "ttl": 100}}, {"refresh": {}}]
         assert here.hub.node.members["a", peer.id].conn_info == b'{"new":1}'
-        here.hub.refresh_client(user="anna", expired=True)
+        here.hub.connections(user="anna").close(3005)
         assert peer.closed == 3005
 
 

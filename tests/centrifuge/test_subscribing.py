@@ -10,7 +10,7 @@ import pytest
 
 from gapless import ChannelOptions, ClientError, Disconnect, Limits, SubscribeEvent
 from gapless.brokers.memory import MemoryPresence
-from gapless.hooks.registry import Seat
+from gapless.hooks.events import SubscriptionGrant
 from gapless.model import Member
 from gapless.protocol.centrifuge.codecs import Codec
 
@@ -144,7 +144,7 @@ async def test_a_refused_subscribe_leaves_nothing_behind(codec: Codec) -> None:
         assert await peer.refused("subscribe", channel="b") == 100
         broker.fails = False
         assert not peer.session.subscriptions
-        assert not here.hub.node.subscribers()
+        assert not here.hub.node.rings.subscribers()
         await turns()
         assert await here.hub.presence("a") == {}
         await peer.get("subscribe", channel="a")
@@ -290,7 +290,9 @@ async def test_a_hook_refuses_or_gives_a_seat(codec: Codec) -> None:
                 raise KeyError(name)
             if name == "false":
                 return False
-            return Seat(data={"for": event.data}, options=ChannelOptions(history=5, recovery="off"))
+            return SubscriptionGrant(
+                data={"for": event.data}, options=ChannelOptions(history=5, recovery="off")
+            )
 
         peer = await here.client()
         assert await peer.ask("subscribe", channel="error") == {
@@ -391,7 +393,7 @@ async def test_a_subscription_that_the_server_ends_meanwhile_is_refused_and_noth
             broker.reads_early = early
             task = asyncio.create_task(peer.refused("subscribe", channel="a"))
             await turns()
-            here.hub.unsubscribe_client("a", user="anna")
+            here.hub.connections(user="anna").unsubscribe("a")
             await here.publish("a", 2)
             broker.release()
             assert await task == 103
@@ -452,8 +454,8 @@ async def test_who_leaves_while_its_join_is_on_the_way_is_not_present_for_ever(c
 
 
 async def test_a_presence_that_does_not_answer_is_error_100(codec: Codec) -> None:
-    async with stage(codec, {"*": ChannelOptions(presence=True)}, limits=Limits(broker_seconds=0.01)) as here:
-        here.hub.node.presence = SlowPresence()
+    channels, limits = {"*": ChannelOptions(presence=True)}, Limits(broker_seconds=0.01)
+    async with stage(codec, channels, limits=limits, presence=SlowPresence()) as here:
         peer = await here.client("anna")
         assert await peer.refused("subscribe", channel="a") == 100
         assert not peer.session.subscriptions

@@ -75,9 +75,9 @@ async def test_the_first_frame_says_who_it_is_and_pushes_come_one_a_frame(ws: st
             pushes = await client.take(6)
             assert [push["pub"]["data"] for push in pushes if push["channel"] == "a"] == [0, 1, 2]
             assert [push["pub"]["data"] for push in pushes if push["channel"] == "b"] == [0, 1, 2]
-            await here.hub.subscribe_client("c", user="anna")
+            await here.hub.connections(user="anna").subscribe("c")
             assert list(await client.next()) == ["channel", "subscribe"]
-            here.hub.unsubscribe_client("b", user="anna")
+            here.hub.connections(user="anna").unsubscribe("b")
             assert await client.next() == {
                 "channel": "b",
                 "unsubscribe": {"code": 2000, "reason": "server unsubscribe"},
@@ -153,13 +153,13 @@ async def test_a_stream_begins_with_a_connect_push(transport: str) -> None:
         }
         await here.hub.publish("a", {"b": 1})
         assert await opened.next() == {"channel": "a", "pub": {"data": {"b": 1}, "offset": 1}}
-        (session,) = here.hub.node.sessions.values()
+        (session,) = here.hub.node.roster
         now = asyncio.get_running_loop().time()
         session.check(now + 25)
         assert await opened.next() == {}
         session.check(now + 50)
         assert await opened.next() == {}, "nobody owes a pong"
-        here.hub.refresh_client(user="", expires_at=None)
+        here.hub.connections(user="").refresh(None)
         assert await opened.next() == {"refresh": {}}
         here.hub.disconnect(client=said["client"])
         assert await opened.to_the_end() == [{"disconnect": {"code": 3503, "reason": "force disconnect"}}]

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from gapless import ChannelOptions, ConnectEvent, Disconnect, Hub, Limits
-from gapless.hooks.registry import RpcEvent
+from gapless.hooks.events import RpcEvent
 from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 
 from ..doors.clients import DEADLINE, handshake, listen
@@ -231,7 +231,7 @@ async def test_pages_from_elsewhere_are_refused_before_the_upgrade(
         with pytest.raises(InvalidStatus) as caught:
             await opening
         assert caught.value.response.status_code == 403
-        assert not here.hub.node.sessions
+        assert not here.hub.node.roster
 
 
 async def test_a_full_hub_answers_503_before_the_upgrade(ws: str) -> None:

@@ -128,7 +128,7 @@ def test_channels_are_found_by_their_namespace_and_others_are_unknown(file: Path
     hub = Hub(channels=load(file).channels)
 
     def history(channel: str) -> int | None:
-        options = hub.declared(channel)
+        options = hub.node.registry.declared(channel)
         return options.history if options is not None else None
 
     assert [history(name) for name in ("news", "$news", "#42", "news#1,2", "logs")] == [1, 1, 1, 1, 4]
@@ -142,12 +142,12 @@ def test_whoever_a_name_lists_may_subscribe_where_others_may_not(file: Path) -> 
     file.write_text(f'[channel.without_namespace]\n{allow}[[channel.namespaces]]\nname = "chat"\n{allow}')
     hub = Hub(channels=load(file).channels)
     for listed in ("#42", "dialog#1,2", "chat:#42", "chat:dialog#1,2"):
-        options = hub.declared(listed)
+        options = hub.node.registry.declared(listed)
         assert options is not None
         assert options.client_subscribe, listed
         assert options.user_limited
     for unlisted in ("dialog", "chat:dialog"):
-        options = hub.declared(unlisted)
+        options = hub.node.registry.declared(unlisted)
         assert options is not None
         assert not options.client_subscribe, unlisted
 

@@ -40,7 +40,7 @@ from gapless import (
 )
 from gapless.auth.keys import StaticKeys
 from gapless.auth.verifier import TokenRules, TokenVerifier
-from gapless.hooks.registry import MessageEvent, RpcEvent, Seat
+from gapless.hooks.events import MessageEvent, RpcEvent, SubscriptionGrant
 
 from .wire import Wire
 
@@ -90,8 +90,8 @@ async def refuse(event: SubscribeEvent) -> bool:
     return False
 
 
-async def greet(event: SubscribeEvent) -> Seat:
-    return Seat(data={"greeting": f"welcome {event.data['greet']}"})
+async def greet(event: SubscribeEvent) -> SubscriptionGrant:
+    return SubscriptionGrant(data={"greeting": f"welcome {event.data['greet']}"})
 
 
 async def censor(event: PublishEvent) -> Replace:

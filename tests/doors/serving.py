@@ -131,7 +131,7 @@ class Doors:
     async def settled(self) -> None:
         """Returns when no client is connected and nothing of one is left."""
         async with asyncio.timeout(DEADLINE):
-            while self.hub.node.sessions or self.address.server.busy:
+            while self.hub.node.roster or self.address.server.busy:
                 await asyncio.sleep(0.005)
 
 

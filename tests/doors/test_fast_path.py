@@ -301,7 +301,7 @@ async def test_a_client_that_says_goodbye_and_never_reads_is_cut_off(
         if server_stops:
             protocol.shutdown()
         await until(lambda: wire.aborted)
-        assert not hub.node.sessions
+        assert not hub.node.roster
 
 
 async def test_nothing_follows_the_goodbye_of_a_ping_that_was_not_answered() -> None:
@@ -311,7 +311,7 @@ async def test_nothing_follows_the_goodbye_of_a_ping_that_was_not_answered() -> 
         await until(lambda: wire.writes)
         protocol.keepalive_timeout()
         assert wire.writes[-1][2:4] == (1011).to_bytes(2)
-        assert not hub.node.sessions
+        assert not hub.node.roster
         said = len(wire.writes)
         await hub.publish("room", "late")
         assert len(wire.writes) == said
@@ -337,7 +337,7 @@ async def test_messages_that_came_before_the_connection_was_taken_over_stop_read
         for _ in range(WAITING_MESSAGES + 10):
             protocol.data_received(masked(1, b"ping"))
         accepted.set()
-        await until(lambda: hub.node.sessions)
+        await until(lambda: hub.node.roster)
         assert wire.paused
         subscribed.set()
         await until(lambda: not wire.paused)
@@ -355,7 +355,7 @@ async def test_nothing_of_a_connection_waits_for_the_garbage_collector(how: str)
             await until(lambda: wire.writes)
             protocol.data_received(masked(1, b"ping"))
             await until(lambda: b"pong" in wire.writes[-1])
-            session = weakref.ref(next(iter(hub.node.sessions.values())))
+            session = weakref.ref(next(iter(hub.node.roster)))
             gone = weakref.ref(protocol)
             if how == "close":
                 protocol.data_received(masked(8, b"\x03\xe8"))

@@ -393,7 +393,7 @@ async def test_the_server_may_end_a_subscription_and_not_the_stream() -> None:
 
     async with doors(hub=hub) as opened, sse(opened, "channel=logs&channel=events") as stream:
         await until(lambda: hub.stats().subscriptions == 2)
-        hub.unsubscribe_client("logs", user="a")
+        hub.connections(user="a").unsubscribe("logs")
         event = await stream.next()
         assert event.name == "unsubscribed"
         assert (event.data["channel"], event.data["code"]) == ("logs", 2000)

@@ -429,7 +429,7 @@ async def test_text_that_is_not_utf8_closes_with_1007(open_doors: OpenDoors) -> 
         client.connection.transport.write(masked(1, b"\xff\xfe"))
         code, _ = await client.closed()
         assert code == 1007
-    await until(lambda: not doors.hub.node.sessions)
+    await until(lambda: not doors.hub.node.roster)
 
 
 # -- the operator

@@ -135,12 +135,12 @@ async def test_after_two_hundred_visits_nothing_is_left(
                 before = weakref.WeakSet(asyncio.all_tasks())
                 for n in range(1, 21):
                     await asyncio.gather(*(VISITS[(10 * n + k) % len(VISITS)](doors) for k in range(10)))
-                    opened |= hub.node.sessions.keys()
+                    opened |= {session.client for session in hub.node.roster}
                     await hub.publish("room", n)
                 top = (await hub.history("room", limit=0)).top.offset
                 live = await neighbour.live(top)
                 assert [item["offset"] for item in live] == list(range(1, top + 1))
-                await until(lambda: len(hub.node.sessions) == 1)
+                await until(lambda: len(hub.node.roster) == 1)
                 await until(lambda: len(hub.node.members) == 1)
                 assert hub.stats().subscriptions == 1
                 await until(lambda: asyncio.all_tasks() <= set(before))
@@ -187,8 +187,8 @@ async def test_presence_of_somebody_who_was_thrown_out_while_joining_is_gone_too
         for _ in range(5):
             async with doors.client(f"?{query}") as client:
                 await client.next()
-                for one in list(doors.hub.node.sessions):
-                    doors.hub.disconnect(client=one)
+                for one in list(doors.hub.node.roster):
+                    doors.hub.disconnect(client=one.client)
                 await client.closed()
         await doors.settled()
         await until(lambda: not doors.hub.node.members)

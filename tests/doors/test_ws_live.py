@@ -249,7 +249,7 @@ async def test_a_link_to_the_broker_that_broke_is_announced_where_nothing_is_kep
         await client.take(2)
         await doors.hub.publish("now", 1)
         await client.live(1)
-        doors.hub.node.interrupted()
+        doors.hub.node.rings.interrupted()
         frame = await client.next()
         assert (frame["channel"], frame["gap"]["reason"]) == ("now", "interrupted")
         assert (frame["gap"]["from"], frame["gap"]["to"]) == (None, None)
@@ -270,7 +270,7 @@ async def test_the_server_may_end_a_subscription_and_not_the_connection(open_doo
 
     async with open_doors(hub=hub) as doors, doors.client("?channel=logs&channel=events") as client:
         await client.take(2)
-        hub.unsubscribe_client("logs", user="a")
+        hub.connections(user="a").unsubscribe("logs")
         assert await client.next() == {
             "type": "unsubscribed",
             "channel": "logs",
@@ -309,4 +309,4 @@ async def test_what_was_published_just_before_a_client_came_is_in_its_history_or
         finally:
             done = True
             await publisher
-        await until(lambda: not doors.hub.node.sessions)
+        await until(lambda: not doors.hub.node.roster)

@@ -174,7 +174,7 @@ async def test_a_history_larger_than_the_sockets_buffers_waits_for_its_reader(op
     async with open_doors({"logs": options}) as doors:
         await publish(doors)
         async with doors.lazy("?channel=logs") as client:
-            await until(lambda: len(doors.hub.node.sessions) == 1)
+            await until(lambda: len(doors.hub.node.roster) == 1)
             for n in range(COUNT + 1, COUNT + 101):
                 await doors.hub.publish("logs", [n, FILLER])
             frames = await client.history("logs")
@@ -272,6 +272,6 @@ async def test_a_client_that_reads_nothing_cannot_outlive_its_own_close(
             await until(lambda: doors.hub.stats().subscriptions == 1)
             async with beside(doors):
                 await publish(doors)
-            (client,) = doors.hub.node.sessions
-            assert doors.hub.disconnect(client=client) == 1
+            (client,) = doors.hub.node.roster
+            assert doors.hub.disconnect(client=client.client) == 1
             await doors.settled()

@@ -130,7 +130,7 @@ async def test_a_connection_that_expired_before_it_began_is_error_110(codec: Cod
                 back.answers["/connect"] = {"result": answer}
                 peer = here.peer()
                 assert await peer.refused("connect") == 110
-                assert not here.hub.node.subscribers()
+                assert not here.hub.node.rings.subscribers()
 
 
 async def test_a_channel_that_nobody_declared_is_error_102(codec: Codec) -> None:

@@ -188,7 +188,6 @@ class PlainClient:
         id_ = f"{self.name}.{self.visits}"
         self.session = session = PlainSession(
             self._hub.node,
-            self._hub.rules,
             socket,
             TEXT,
             client=id_,
@@ -203,7 +202,7 @@ class PlainClient:
         )
         socket.on_frame, socket.on_room, socket.on_gone = self._on_frame, session.on_room, self._gone
         session.open()
-        self._hub.node.spawn(self._begin(session))
+        self._hub.node.tasks.spawn(self._begin(session))
 
     async def _begin(self, session: PlainSession) -> None:
         try:
@@ -228,7 +227,7 @@ class PlainClient:
     def command(self, text: str) -> None:
         """Say something to the server."""
         if self.session is not None:
-            self._hub.node.spawn(self._say(self.session, text))
+            self._hub.node.tasks.spawn(self._say(self.session, text))
 
     def resubscribe(self, channel: str) -> None:
         """Leave a channel and come back with the position, on the same connection."""

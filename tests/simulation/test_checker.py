@@ -18,7 +18,7 @@ from gapless.brokers.base import Settle
 from gapless.core.cursor import Cursor, Lost
 from gapless.core.log import Ring
 from gapless.model import Draft, History
-from gapless.node.node import Node
+from gapless.node.repair import Repair
 
 from .broker import FaultyBroker, Stream
 from .checker import Checker, Seen, Told
@@ -263,10 +263,10 @@ async def _cancelled_reader(world: World) -> None:
 def never_compare(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lost last notification is not looked for."""
 
-    async def blind(node: Node) -> None:
+    async def blind(repair: Repair, channels: object) -> None:
         return None
 
-    monkeypatch.setattr(Node, "compare", blind)
+    monkeypatch.setattr(Repair, "compare", blind)
     heal = world.heal
 
     def lose_the_last() -> None:

@@ -209,7 +209,7 @@ class TestTheFlush:
         for _ in range(8):
             for name in ("c", "d"):
                 world.publish(name)
-        assert node_of(world).budget.used <= 3000
+        assert node_of(world).rings.budget.used <= 3000
         assert world.hub.counters.ring_shrinks > 0
         world.loop.settle()
         world.check()
@@ -253,7 +253,9 @@ class TestHousekeeping:
 
     def test_a_store_that_fails_does_not_end_it(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         node = node_of(world)
-        node.members["c", "x"] = Member("x")
+        world.loop.run_until_complete(
+            node.members.join("c", Member("x"), announce=False, is_current=lambda: True)
+        )
 
         async def fails(*about: Any, **how: Any) -> bool:
             raise BrokerError("the store is away")
@@ -265,19 +267,21 @@ class TestHousekeeping:
         world.publish("c")
         world.broker.wire.clear()
         world.loop.advance(41)
-        assert node.channels()[0].ring.top == 1
+        assert node.rings.all()[0].ring.top == 1
 
     def test_who_has_left_is_not_brought_back_by_a_refresh(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         node, refreshed = node_of(world), list[str]()
         for client in ("stays", "leaves", "too"):
-            node.members["c", client] = Member(client)
+            world.loop.run_until_complete(
+                node.members.join("c", Member(client), announce=False, is_current=lambda: True)
+            )
 
         async def slow(channel: str, member: Member, *, announce: bool) -> bool:
             refreshed.append(member.client)
             await asyncio.sleep(1.0)
-            node.members.pop(("c", "leaves"), None)
+            node.members.leave("c", "leaves", announce=False)
             return False
 
         monkeypatch.setattr(node.presence, "join", slow)
@@ -290,7 +294,7 @@ class TestHousekeeping:
         async def fails() -> None:
             raise RuntimeError("a bug")
 
-        node_of(world).spawn(fails())
+        node_of(world).tasks.spawn(fails())
         world.loop.settle()
         assert world.hub.counters.session_errors == 1
         assert "a bug" in caplog.text
@@ -319,8 +323,8 @@ class TestClosing:
 
         async def scenario() -> list[Any]:
             waiting = [
-                asyncio.ensure_future(node_of(world).page("c")),
-                asyncio.ensure_future(node_of(world).join("d")),
+                asyncio.ensure_future(node_of(world).pages.page("c")),
+                asyncio.ensure_future(node_of(world).rings.join("d")),
             ]
             await asyncio.sleep(0.1)
             await world.hub.close()
@@ -331,8 +335,8 @@ class TestClosing:
     def test_it_does_not_wait_long_for_a_broker_that_hangs(self, world: World) -> None:
         channel = joined(world)
         world.broker.read_seconds = 10_000.0
-        node_of(world).repair(channel)
-        node_of(world).spawn(_for_ever())
+        node_of(world).repair.begin(channel)
+        node_of(world).tasks.spawn(_for_ever())
         began = world.loop.time()
         world.loop.run(world.hub.close())
         assert world.loop.time() - began < 2.0
@@ -346,7 +350,12 @@ class TestClosing:
         world.publish("plain")
         world.loop.run(world.hub.close())
         node = node_of(world)
-        assert (node.budget.used, node.channels(), node.sessions, node.listeners) == (0, [], {}, set())
+        assert (node.rings.budget.used, node.rings.all(), len(node.roster), node.listeners) == (
+            0,
+            [],
+            0,
+            set(),
+        )
         assert world.hub.stats().ring_bytes == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 from gapless import BrokerError, Position
 from gapless.core.channel import Channel
 from gapless.core.cursor import Lost
-from gapless.node.node import LINGER_SECONDS
+from gapless.node.rings import LINGER_SECONDS
 
 from .conftest import MakeWorld
 from .world import World, joined, node_of
@@ -23,7 +23,7 @@ class TestJoining:
         world.broker.subscribe_seconds = 1.0
 
         async def crowd() -> list[Channel]:
-            return list(await asyncio.gather(*(node_of(world).join("c") for _ in range(10))))
+            return list(await asyncio.gather(*(node_of(world).rings.join("c") for _ in range(10))))
 
         channels = world.loop.run(crowd())
         assert len({id(channel) for channel in channels}) == 1
@@ -34,8 +34,8 @@ class TestJoining:
         world.broker.subscribe_seconds = 1.0
 
         async def scenario() -> Channel:
-            first = asyncio.ensure_future(node_of(world).join("c"))
-            second = asyncio.ensure_future(node_of(world).join("c"))
+            first = asyncio.ensure_future(node_of(world).rings.join("c"))
+            second = asyncio.ensure_future(node_of(world).rings.join("c"))
             await asyncio.sleep(0.5)
             first.cancel()
             return await second
@@ -47,7 +47,7 @@ class TestJoining:
         world.broker.down = True
 
         async def crowd() -> list[Any]:
-            joins = (node_of(world).join("c") for _ in range(3))
+            joins = (node_of(world).rings.join("c") for _ in range(3))
             return list(await asyncio.gather(*joins, return_exceptions=True))
 
         assert all(isinstance(outcome, BrokerError) for outcome in world.loop.run(crowd()))
@@ -58,7 +58,7 @@ class TestJoining:
         world.broker.read_seconds = 0.5
 
         async def scenario() -> None:
-            joining = asyncio.ensure_future(node_of(world).join("c"))
+            joining = asyncio.ensure_future(node_of(world).rings.join("c"))
             await asyncio.sleep(0.1)
             world.broker.down = True
             with pytest.raises(BrokerError):
@@ -80,20 +80,20 @@ class TestJoining:
         world.broker.subscribe_seconds = 1.0
 
         async def scenario() -> None:
-            joining = asyncio.ensure_future(node_of(world).join("c"))
+            joining = asyncio.ensure_future(node_of(world).rings.join("c"))
             await asyncio.sleep(0.5)
             joining.cancel()
 
         world.loop.run(scenario())
         world.loop.advance(LINGER_SECONDS + 4)
         assert world.broker.calls == ["subscribe c", "unsubscribe c"]
-        assert node_of(world).channels() == []
+        assert node_of(world).rings.all() == []
 
     def test_what_is_notified_while_it_is_set_up_is_in_the_ring(self, world: World) -> None:
         world.broker.read_seconds, world.broker.old_pages = 1.0, True
 
         async def scenario() -> Channel:
-            joining = asyncio.ensure_future(node_of(world).join("c"))
+            joining = asyncio.ensure_future(node_of(world).rings.join("c"))
             await asyncio.sleep(0.5)
             world.publish("c")
             return await joining
@@ -108,7 +108,7 @@ class TestJoining:
         world.broker.read_seconds, world.broker.old_pages = 1.0, True
 
         async def scenario() -> Channel:
-            joining = asyncio.ensure_future(node_of(world).join("c"))
+            joining = asyncio.ensure_future(node_of(world).rings.join("c"))
             await asyncio.sleep(0.5)
             world.broker.restart_older("c", 4)
             world.publish("c")
@@ -120,7 +120,7 @@ class TestJoining:
 
     def test_who_comes_back_soon_finds_the_same_ring(self, world: World) -> None:
         channel = joined(world)
-        node_of(world).leave(channel, None)
+        node_of(world).rings.leave(channel, None)
         world.loop.advance(LINGER_SECONDS - 2)
         assert joined(world) is channel
         world.loop.advance(2 * LINGER_SECONDS)
@@ -129,14 +129,14 @@ class TestJoining:
     def test_a_ring_that_nobody_reads_is_given_back_after_a_while(self, world: World) -> None:
         channel = joined(world)
         world.publish("c")
-        node_of(world).leave(channel, None)
+        node_of(world).rings.leave(channel, None)
         world.loop.advance(LINGER_SECONDS + 2)
-        assert node_of(world).channels() == []
-        assert node_of(world).budget.used == 0
+        assert node_of(world).rings.all() == []
+        assert node_of(world).rings.budget.used == 0
         assert world.broker.subscribed == set()
 
     def test_who_comes_while_it_is_given_back_waits_for_that(self, world: World) -> None:
-        node_of(world).leave(joined(world), None)
+        node_of(world).rings.leave(joined(world), None)
         world.broker.subscribe_seconds = 4.0
         world.loop.advance(LINGER_SECONDS + 2)
         assert world.broker.calls[-1] == "unsubscribe c"
@@ -147,9 +147,9 @@ class TestJoining:
     def test_as_many_must_leave_as_came(self, world: World) -> None:
         channel = joined(world)
         joined(world)
-        node_of(world).leave(channel, None)
+        node_of(world).rings.leave(channel, None)
         world.loop.advance(2 * LINGER_SECONDS)
-        assert node_of(world).channels() == [channel]
+        assert node_of(world).rings.all() == [channel]
 
 
 class TestWhatHasNoOffset:

@@ -9,6 +9,7 @@ import pytest
 
 from gapless import BrokerError, Missed, Position
 from gapless.core.cursor import Cursor, Lost, Reason
+from gapless.node.history import Range
 
 from .conftest import MakeWorld
 from .world import World, joined, node_of, offsets
@@ -82,7 +83,7 @@ class TestRepair:
 
         async def scenario() -> None:
             other = asyncio.ensure_future(
-                node.page("c", after=channel.ring.top, max_bytes=node.limits.flush_bytes)
+                node.pages.page("c", Range(channel.ring.top, max_bytes=node.limits.flush_bytes))
             )
             await asyncio.sleep(0.5)
             for _ in range(2):
@@ -101,7 +102,7 @@ class TestRepair:
         for _ in range(15):
             world.publish("c")
         world.broker.wire.clear()
-        world.loop.run(node_of(world).repaired(channel))
+        world.loop.run(node_of(world).repair.run(channel))
         assert offsets(channel) == list(range(8, 16))
 
     def test_after_a_restart_the_ring_holds_the_newest_of_the_new_life(self, world: World) -> None:
@@ -109,7 +110,7 @@ class TestRepair:
         for _ in range(12):
             world.publish("c")
         world.broker.restart_older("c", 2)
-        world.loop.run(node_of(world).repaired(channel))
+        world.loop.run(node_of(world).repair.run(channel))
         assert (channel.ring.epoch, offsets(channel)) == ("life2", list(range(3, 11)))
 
     def test_who_only_wants_the_newest_gets_it_after_a_restart(self, world: World) -> None:
@@ -130,7 +131,7 @@ class TestRepair:
         channel = joined(world)
         world.publish("c")
         world.broker.down = True
-        world.loop.run(node_of(world).repaired(channel))
+        world.loop.run(node_of(world).repair.run(channel))
         assert offsets(channel) == [1]
         assert world.hub.counters.repair_failed == 1
         assert "cannot be repaired yet" in caplog.text
@@ -151,7 +152,7 @@ class TestRepair:
             "page",
             lambda *about: page(*about)._replace(publications=[], top=Position(9, channel.ring.epoch)),
         )
-        world.loop.run(node_of(world).repaired(channel))
+        world.loop.run(node_of(world).repair.run(channel))
         assert world.broker.circles == 0
         assert offsets(channel) == [1]
 
@@ -206,7 +207,7 @@ class TestPages:
         reads = world.broker.reads
 
         async def crowd() -> list[Any]:
-            return list(await asyncio.gather(*(node_of(world).page("c", after=0) for _ in range(10))))
+            return list(await asyncio.gather(*(node_of(world).pages.page("c", Range(0)) for _ in range(10))))
 
         pages = world.loop.run(crowd())
         assert world.broker.reads == reads + 1
@@ -218,8 +219,8 @@ class TestPages:
         world.broker.read_seconds = 1.0
 
         async def scenario() -> int:
-            first = asyncio.ensure_future(node_of(world).page("c"))
-            second = asyncio.ensure_future(node_of(world).page("c"))
+            first = asyncio.ensure_future(node_of(world).pages.page("c"))
+            second = asyncio.ensure_future(node_of(world).pages.page("c"))
             await asyncio.sleep(0.5)
             first.cancel()
             return len((await second).publications)
@@ -231,8 +232,8 @@ class TestPages:
         world.broker.read_seconds = 1.0
 
         async def scenario() -> bool:
-            first = asyncio.ensure_future(node_of(world).page("c"))
-            second = asyncio.ensure_future(node_of(world).page("c"))
+            first = asyncio.ensure_future(node_of(world).pages.page("c"))
+            second = asyncio.ensure_future(node_of(world).pages.page("c"))
             await asyncio.sleep(0.5)
             first.cancel()
             second.cancel()
@@ -247,7 +248,9 @@ class TestPages:
         world.broker.read_seconds = 1.0
 
         async def both() -> list[list[int]]:
-            pages = await asyncio.gather(node_of(world).page("c"), node_of(world).page("c", reverse=True))
+            pages = await asyncio.gather(
+                node_of(world).pages.page("c"), node_of(world).pages.page("c", Range(reverse=True))
+            )
             return [[publication.offset for publication in page.publications] for page in pages]
 
         assert world.loop.run(both()) == [[1, 2, 3], [3, 2, 1]]
@@ -256,14 +259,14 @@ class TestPages:
         world.broker.read_seconds = 1.0
 
         async def crowd() -> list[Any]:
-            pages = [asyncio.ensure_future(node_of(world).page("c")) for _ in range(3)]
+            pages = [asyncio.ensure_future(node_of(world).pages.page("c")) for _ in range(3)]
             await asyncio.sleep(0.5)
             world.broker.down = True
             return list(await asyncio.gather(*pages, return_exceptions=True))
 
         assert all(isinstance(outcome, BrokerError) for outcome in world.loop.run(crowd()))
         world.broker.down = False
-        assert world.loop.run(node_of(world).page("c")).publications == []
+        assert world.loop.run(node_of(world).pages.page("c")).publications == []
 
     def test_a_broker_that_does_not_answer_is_a_broker_error_that_says_so(
         self, make_world: MakeWorld
@@ -271,7 +274,7 @@ class TestPages:
         world = make_world(broker_seconds=2.0)
         world.broker.read_seconds = 60.0
         with pytest.raises(BrokerError, match=r"history of 'c' cannot be read: TimeoutError"):
-            world.loop.run(node_of(world).page("c"))
+            world.loop.run(node_of(world).pages.page("c"))
 
     def test_only_so_many_are_read_at_once(self, make_world: MakeWorld) -> None:
         world = make_world(reads_at_once=2)
@@ -279,7 +282,7 @@ class TestPages:
 
         async def crowd() -> float:
             began = world.loop.time()
-            await asyncio.gather(*(node_of(world).page("c", after=number) for number in range(6)))
+            await asyncio.gather(*(node_of(world).pages.page("c", Range(number)) for number in range(6)))
             return world.loop.time() - began
 
         # Pages behind the top are read once more, to see whether they were only old.
@@ -289,7 +292,7 @@ class TestPages:
         world.broker.read_seconds, world.broker.old_pages = 1.0, True
 
         async def scenario() -> int:
-            older = asyncio.ensure_future(node_of(world).page("c"))
+            older = asyncio.ensure_future(node_of(world).pages.page("c"))
             await asyncio.sleep(0.5)
             await world.hub.publish("c", "mine")
             page = await world.hub.history("c")
@@ -303,12 +306,12 @@ class TestPages:
         world.broker.read_seconds, world.broker.old_pages = 1.0, True
 
         async def scenario() -> Lost | None:
-            claim = asyncio.ensure_future(node_of(world).page("c", after=2))
+            claim = asyncio.ensure_future(node_of(world).pages.page("c", Range(2)))
             await asyncio.sleep(0.5)
             for _ in range(2):
                 await world.hub.publish("c", "x")
             epoch = world.broker.stream("c").epoch
-            _, lost = Cursor(epoch, 2).admit(await node_of(world).page("c", after=2))
+            _, lost = Cursor(epoch, 2).admit(await node_of(world).pages.page("c", Range(2)))
             await claim
             return lost
 

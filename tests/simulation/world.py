@@ -72,7 +72,7 @@ class World:
 
     def publish(self, channel: str, *, skip_history: bool = False, **how: Any) -> int:
         """Publish the channel's next number; those without an offset are counted apart."""
-        has_offset = self.hub.options(channel).history > 0 and not skip_history
+        has_offset = self.hub.node.registry.options(channel).history > 0 and not skip_history
         number = self._numbers[channel, has_offset] + 1
         receipt = self.hub.publish(channel, number, skip_history=skip_history, **how)
         self.receipts.append(receipt)
@@ -82,7 +82,7 @@ class World:
 
     def compare(self) -> None:
         """What happens by itself every `Limits.position_check` seconds."""
-        self.hub.node.spawn(self.hub.node.compare())
+        self.hub.node.tasks.spawn(self.hub.node.repair.compare(self.hub.node.rings.all()))
 
     # -- how it ends
 
@@ -116,7 +116,7 @@ class World:
         self.heal()
         self.check()
         for channel in {channel for reader in self.readers for channel in reader.channels}:
-            if not self.hub.options(channel).history:
+            if not self.hub.node.registry.options(channel).history:
                 self.publish(channel)  # nothing tells where its top is but the next one
         self.loop.settle()
         self.check()
@@ -129,12 +129,14 @@ class World:
         self.checker.assert_clean()
 
     def reaches(self, name: str, channel: str) -> None:
-        if not self.hub.options(channel).history:
+        if not self.hub.node.registry.options(channel).history:
             self.checker.reaches_number(name, channel, self._numbers[channel, False])
             return
         stream = self.broker.stream(channel)
         # Where only the newest counts, it may be one without an offset.
-        only_newest = self.hub.options(channel).on_gap == "latest" and self._numbers[channel, False] > 0
+        only_newest = (
+            self.hub.node.registry.options(channel).on_gap == "latest" and self._numbers[channel, False] > 0
+        )
         self.checker.reaches(name, channel, stream.position, empty=not stream.kept or only_newest)
 
     def close(self) -> None:
@@ -160,7 +162,7 @@ def node_of(world: World) -> Node:
 
 def joined(world: World, name: str = "c") -> Channel:
     """A hold on a channel, so that its ring is there."""
-    return world.loop.run(world.hub.node.join(name))
+    return world.loop.run(world.hub.node.rings.join(name))
 
 
 def offsets(channel: Channel) -> list[int]:

@@ -15,7 +15,7 @@ import orjson
 
 from ..errors import BadRequest, Internal, LimitExceeded, MethodNotFound
 from ..hub import Hub
-from ..node.drafts import encode
+from ..protocol.encode import encode
 from ..protocol.strict import Malformed, Raw, fields
 from .arguments import BadBody, Fields, data_of, field
 from .connections import disconnect, refresh, subscribe, unsubscribe

@@ -41,8 +41,8 @@ def channel_of(hub: Hub, said: Fields) -> str:
 def known(hub: Hub, channel: str) -> str:
     if not channel:
         raise BadRequest("channel is missing")
-    hub.check_channel(channel)
-    if hub.declared(channel) is None:
+    hub.node.registry.check(channel)
+    if hub.node.registry.declared(channel) is None:
         raise UnknownChannel
     return channel
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..auth.claims import InvalidToken, Override, override_of
+from ..auth.claims import InvalidToken, override_of
 from ..errors import BadRequest
 from ..hub import Hub
+from ..model import Override, ServerSubscription
+from ..node.connections import Connections
 from .arguments import BadBody, Fields, channel_of, data_of, field, position_of
 
 
@@ -25,58 +27,49 @@ async def disconnect(hub: Hub, said: Fields) -> dict[str, Any]:
         raise BadRequest("disconnect.code is 3000 to 4999")
     if reason is not None and (not isinstance(reason, str) or len(reason.encode()) > 123):
         raise BadRequest("disconnect.reason is a string of at most 123 bytes")
-    hub.disconnect(
-        user=user or None,
-        client=client or None,
-        session=session or None,
-        keep=frozenset(keep),
-        code=code,
-        reason=reason,
-    )
+    found = hub.connections(user=user or None, client=client or None, session=session or None)
+    found.but(frozenset(keep)).close(code, reason)
     return {}
 
 
 async def subscribe(hub: Hub, said: Fields) -> dict[str, Any]:
-    """Subscribe a user's connections. `override` changes options for these seats only."""
+    """Subscribe a user's connections. `override` changes options for these subscriptions only."""
     channel = channel_of(hub, said)
-    await hub.subscribe_client(
-        channel,
-        user=field(said, "user", str, ""),
-        client=field(said, "client", str, "") or None,
-        session=field(said, "session", str, "") or None,
+    server = ServerSubscription(
         info=data_of(said, "info", "b64info"),
         data=data_of(said, "data", "b64data"),
-        since=position_of(said, "recover_since"),
-        expires_at=_time(said, "expire_at"),
         override=_override(said),
+        expires_at=_time(said, "expire_at"),
     )
+    await _addressed(hub, said).subscribe(channel, server, since=position_of(said, "recover_since"))
     return {}
 
 
 async def unsubscribe(hub: Hub, said: Fields) -> dict[str, Any]:
     """Unsubscribe a user's connections from one channel, or, without one, from all."""
     name = field(said, "channel", str, "")
-    channel = channel_of(hub, said) if name else None
-    hub.unsubscribe_client(
-        channel,
-        user=field(said, "user", str, ""),
-        client=field(said, "client", str, "") or None,
-        session=field(said, "session", str, "") or None,
-    )
+    _addressed(hub, said).unsubscribe(channel_of(hub, said) if name else None)
     return {}
 
 
 async def refresh(hub: Hub, said: Fields) -> dict[str, Any]:
     """Let a user's connections expire now, or at another time (0: never)."""
-    hub.refresh_client(
+    found = _addressed(hub, said)
+    info, expires_at = data_of(said, "info", ""), _time(said, "expire_at")
+    if field(said, "expired", bool, False):
+        found.close(3005)
+    else:
+        found.refresh(expires_at, info)
+    return {}
+
+
+def _addressed(hub: Hub, said: Fields) -> Connections:
+    """Those of a user, by wish only one client or session of it; an empty user has those without one."""
+    return hub.connections(
         user=field(said, "user", str, ""),
         client=field(said, "client", str, "") or None,
         session=field(said, "session", str, "") or None,
-        expired=field(said, "expired", bool, False),
-        expires_at=_time(said, "expire_at"),
-        info=data_of(said, "info", ""),
     )
-    return {}
 
 
 def _override(said: Fields) -> Override:

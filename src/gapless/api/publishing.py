@@ -46,7 +46,7 @@ async def publish(hub: Hub, said: Fields) -> dict[str, Any]:
     if not field(said, "channel", str, ""):
         raise BadRequest("channel is missing")
     draft = _draft(hub, said)
-    return _position(await hub.publish_draft(channel_of(hub, said), draft))
+    return _position(await hub.node.intake.publish(channel_of(hub, said), draft))
 
 
 async def broadcast(hub: Hub, said: Fields) -> dict[str, Any]:
@@ -63,7 +63,7 @@ async def broadcast(hub: Hub, said: Fields) -> dict[str, Any]:
     receipts: list[Any] = []
     for channel in channels:
         try:
-            receipts.append(hub.publish_draft(known(hub, channel), draft))
+            receipts.append(hub.node.intake.publish(known(hub, channel), draft))
         except REFUSALS as error:
             receipts.append(error)
     responses: list[dict[str, Any]] = []

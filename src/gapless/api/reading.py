@@ -17,7 +17,7 @@ async def history(hub: Hub, said: Fields) -> dict[str, Any]:
     limit = field(said, "limit", int, 0)
     since = position_of(said, "since")
     reverse = field(said, "reverse", bool, False)
-    if not hub.options(channel).history:
+    if not hub.node.registry.options(channel).history:
         raise NotAvailable("no history is kept in this channel")
     if reverse and since is not None and since.offset == 0:
         raise BadRequest("reverse needs since.offset above 0")
@@ -33,7 +33,7 @@ async def history(hub: Hub, said: Fields) -> dict[str, Any]:
 
 async def history_remove(hub: Hub, said: Fields) -> dict[str, Any]:
     channel = channel_of(hub, said)
-    if not hub.options(channel).history:
+    if not hub.node.registry.options(channel).history:
         raise NotAvailable("no history is kept in this channel")
     await hub.remove_history(channel)
     return {}
@@ -52,7 +52,7 @@ async def presence_stats(hub: Hub, said: Fields) -> dict[str, Any]:
 
 def _present(hub: Hub, said: Fields) -> str:
     channel = channel_of(hub, said)
-    if not hub.options(channel).presence:
+    if not hub.node.registry.options(channel).presence:
         raise NotAvailable("presence is off in this channel")
     return channel
 

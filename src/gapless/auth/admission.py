@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from ..errors import Disconnect, Expired
-from ..hooks.registry import Client, ConnectEvent, Hooks, Welcome, grant_from
-from ..model import Grant
+from ..hooks.events import Client, ConnectEvent, Welcome, grant_from
+from ..hooks.registry import Hooks
+from ..model import Grant, ServerSubscription
 from ..protocol.centrifuge.messages import Connect
-from .claims import ConnectionToken, ServerSubscription
+from .claims import ConnectionToken
 from .namespaces import personal_channel
 from .verifier import TokenVerifier
 

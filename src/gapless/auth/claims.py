@@ -1,7 +1,7 @@
 """What a verified token says: its claims, read strictly into frozen values.
 
 The claims are those of Centrifugo's connection and subscription tokens. Nothing here looks at a signature:
-`auth` does, and hands over only what was signed.
+`jws` does, and hands over only what was signed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from ..model import NO_OVERRIDE, Override, ServerSubscription
 from ..protocol.strict import Malformed, parse
 
 MAX_TTL_SECONDS = 365 * 86400.0
@@ -32,31 +33,6 @@ class InvalidToken(Exception):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
-
-
-@dataclass(frozen=True, slots=True)
-class Override:
-    """Options of the channel that a token replaces for one subscription; None leaves them."""
-
-    presence: bool | None = None
-    join_leave: bool | None = None
-    force_push_join_leave: bool | None = None
-    force_recovery: bool | None = None
-    force_positioning: bool | None = None
-
-
-NO_OVERRIDE = Override()
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSubscription:
-    """One channel that the server subscribes a connection to. `info` and `data` are JSON bytes."""
-
-    info: bytes | None = None
-    data: bytes | None = None
-    override: Override = NO_OVERRIDE
-    expires_at: float | None = None
-    """Unix seconds; None: it never expires. No token says this, only a hook or the server API."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 from ..errors import Expired, PermissionDenied
-from ..hooks.registry import Seat, SubscribeEvent
-from ..model import Grant, Position
+from ..hooks.events import SubscribeEvent, SubscriptionGrant
+from ..hooks.registry import Hooks
+from ..model import Grant
 from ..options import ChannelOptions
-from ..sessions.subscription import Admission
+from ..protocol.encode import encode
 from .namespaces import parse_channel
 
-if TYPE_CHECKING:
-    from ..sessions.session import Session
+
+@dataclass(slots=True)
+class Admission:
+    """How a client was let into a channel.
+
+    `options` are those of this subscription; `info` is JSON bytes that others see of it here,
+    `data` JSON bytes for the reply.
+    """
+
+    options: ChannelOptions
+    info: bytes | None = None
+    data: bytes = b""
+    expires_at: float | None = None
+    """Unix seconds; None: it never expires."""
+    client_refreshes: bool = False
+    """By a token; otherwise the application's hook is asked."""
+    server_side: bool = False
+    """Was the client subscribed by the server?"""
+    from_token: bool = False
+    """Did the connection's own token name this channel?"""
 
 
 def may(grant: Grant, options: ChannelOptions, allowed: bool, anonymous: bool | None = None) -> bool:
@@ -26,16 +45,9 @@ def may(grant: Grant, options: ChannelOptions, allowed: bool, anonymous: bool | 
     return allowed and (bool(grant.user) or (options.anonymous if anonymous is None else anonymous))
 
 
-async def admit(
-    session: Session,
-    name: str,
-    options: ChannelOptions,
-    since: Position | None = None,
-    data: Any = None,
-    token: str = "",
-) -> Admission:
-    """May this client subscribe? Raises ClientError or Disconnect."""
-    grant, rules = session.grant, session.rules
+async def admit(hooks: Hooks, grant: Grant, options: ChannelOptions, event: SubscribeEvent) -> Admission:
+    """May a client with this grant subscribe as the event says? Raises ClientError or Disconnect."""
+    name = event.channel
     if not grant.operator:
         parts = parse_channel(name)
         if parts.is_private:
@@ -44,17 +56,16 @@ async def admit(
             raise PermissionDenied("the channel is limited to other users")
     if not may(grant, options, options.client_subscribe):
         raise PermissionDenied("clients may not subscribe to this channel")
-    if not rules.hooks.guards("subscribe", name):
+    if not hooks.guards("subscribe", name):
         return Admission(options)
-    event = SubscribeEvent(session.about, name, since, data, token)
-    answer = await rules.hooks.ask_for(Seat, "subscribe", event, name)
+    answer = await hooks.ask_for(SubscriptionGrant, "subscribe", event, name)
     if answer is None:
         return Admission(options)
     if answer.expires_at is not None and answer.expires_at <= time.time():
         raise Expired
     return Admission(
         answer.options or options,
-        info=None if answer.info is None else rules.encode(answer.info),
-        data=b"" if answer.data is None else rules.encode(answer.data),
+        info=None if answer.info is None else encode(answer.info),
+        data=b"" if answer.data is None else encode(answer.data),
         expires_at=answer.expires_at,
     )

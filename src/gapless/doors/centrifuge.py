@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from ..auth.admission import Handshake, Reception
 from ..core.outbox import Outlet
 from ..errors import BrokerError, ClientError, Disconnect
-from ..hooks.registry import Client
+from ..hooks.events import Client
 from ..protocol.centrifuge import messages as m
 from ..protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 from ..sessions.centrifuge.session import CentrifugeSession
@@ -46,7 +46,6 @@ class CentrifugeDoor:
         def make(outlet: Outlet, framing: Framing) -> CentrifugeSession:
             return CentrifugeSession(
                 hub.node,
-                hub.rules,
                 outlet,
                 framing,
                 codec=codec,
@@ -84,7 +83,6 @@ class UniDoor:
         def make(outlet: Outlet, framing: Framing) -> UniSession:
             return UniSession(
                 hub.node,
-                hub.rules,
                 outlet,
                 framing,
                 codec=JSON,

@@ -166,7 +166,6 @@ class StreamDoor:
         writer = Writer(send_frame, send_close, hub.limits, eager=flows(send))
         session = CentrifugeSession(
             hub.node,
-            hub.rules,
             writer,
             framing,
             codec=codec,

@@ -18,7 +18,7 @@ from starlette.types import Scope
 from ..auth.credential import Credential, Via
 from ..auth.origin import OriginPolicy
 from ..errors import ClientError, Disconnect, GaplessError
-from ..hooks.registry import Client, ConnectEvent, grant_from
+from ..hooks.events import Client, ConnectEvent, grant_from
 from ..hub import Hub
 from ..model import ANONYMOUS, Grant
 
@@ -108,7 +108,7 @@ class Guard:
         return limit if limit is not None else _descriptors() - RESERVED_DESCRIPTORS
 
     def _is_full(self) -> bool:
-        count = len(self.hub.node.sessions)
+        count = len(self.hub.node.roster)
         if count >= self._known_room:
             # Asking the system costs more than the rest of this; only when it may matter.
             self._known_room = self.max_connections
@@ -204,10 +204,8 @@ class Guard:
 
     def _check_user(self, user: str) -> None:
         limit = self.hub.limits.user_connections
-        if limit is not None and user:
-            count = sum(session.user == user for session in self.hub.node.sessions.values())
-            if count >= limit:
-                raise Disconnect(3504)
+        if limit is not None and user and self.hub.node.roster.of_user(user) >= limit:
+            raise Disconnect(3504)
 
 
 def _is_same_site(request: Request) -> bool:

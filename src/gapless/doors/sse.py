@@ -7,7 +7,7 @@ import asyncio
 from starlette.types import Receive, Scope, Send
 
 from ..errors import BrokerError, ClientError, Disconnect
-from ..hooks.registry import Client
+from ..hooks.events import Client
 from ..model import Grant, Position
 from ..protocol import sse
 from ..sessions.sse import SseSession
@@ -80,7 +80,6 @@ class SseDoor:
         writer = Writer(send_frame, send_close, hub.limits, eager=flows(send))
         session = SseSession(
             hub.node,
-            hub.rules,
             writer,
             client=client.id,
             grant=grant,

@@ -52,7 +52,6 @@ class PlainDoor:
         def make(outlet: Outlet, framing: Framing) -> PlainSession:
             return PlainSession(
                 hub.node,
-                hub.rules,
                 outlet,
                 framing,
                 client=client.id,

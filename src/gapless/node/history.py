@@ -3,51 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..brokers.base import Broker
 from ..core.counters import Counters
 from ..errors import BrokerError
 from ..model import History
-from ..options import ChannelOptions, Limits
+from ..options import Limits
+from .registry import Registry
+from .tasks import Tasks
 
-_Key = tuple[str, int | None, int | None, int | None, bool]
+
+class Range(NamedTuple):
+    """Which part of a channel's history: see `Broker.history`, whose arguments these are."""
+
+    after: int | None = None
+    limit: int | None = None
+    max_bytes: int | None = None
+    reverse: bool = False
+
+
+WHOLE = Range()
+"""All that is kept, oldest first."""
+
+POSITION = Range(limit=0)
+"""Nothing but where the stream stands."""
 
 
 class Pages:
-    """Reads history on one loop: so many at once, each within a deadline.
-
-    `spawn` runs a task that outlives whoever asked for a page.
-    """
+    """Reads history on one loop: so many at once, each within a deadline."""
 
     def __init__(
-        self,
-        broker: Broker,
-        options: Callable[[str], ChannelOptions],
-        limits: Limits,
-        counters: Counters,
-        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        self, broker: Broker, registry: Registry, tasks: Tasks, limits: Limits, counters: Counters
     ) -> None:
         self._broker = broker
-        self._options = options
+        self._registry = registry
+        self._tasks = tasks
         self._limits = limits
         self._counters = counters
-        self._spawn = spawn
-        self._loop = asyncio.get_running_loop()
-        self._slots = asyncio.Semaphore(limits.reads_at_once)
-        self._flights: dict[_Key, asyncio.Future[History]] = {}
+        self._flights: dict[tuple[str, Range], asyncio.Future[History]] = {}
 
-    async def page(
-        self,
-        channel: str,
-        *,
-        after: int | None = None,
-        limit: int | None = None,
-        max_bytes: int | None = None,
-        reverse: bool = False,
-    ) -> History:
+    def begin(self) -> None:
+        """Reads of this loop follow."""
+        self._slots = asyncio.Semaphore(self._limits.reads_at_once)
+
+    async def page(self, channel: str, part: Range = WHOLE) -> History:
         """A page for a subscriber; who asks for the same while it is on its way shares it.
 
         So it may have been read a little before it was asked for. That does a cursor no harm:
@@ -57,25 +57,25 @@ class Pages:
             BrokerError: the broker failed, or did not answer in `Limits.broker_seconds`.
         """
         if self._broker.immediate:
-            return await self.read(channel, after=after, limit=limit, max_bytes=max_bytes, reverse=reverse)
-        key = (channel, after, limit, max_bytes, reverse)
+            return await self.read(channel, part)
+        key = (channel, part)
         flight = self._flights.get(key)
         if flight is None:
             # A task of its own: whoever is cancelled meanwhile takes nobody along.
-            flight = self._flights[key] = self._loop.create_future()
-            self._spawn(self._fly(key, flight))
+            flight = self._flights[key] = self._tasks.loop.create_future()
+            self._tasks.spawn(self._fly(key, flight))
         else:
             self._counters.history_shared += 1
         page = await asyncio.shield(flight)
-        if after is not None and page.top.offset < after:
+        if part.after is not None and page.top.offset < part.after:
             # Ahead of the top, or the page was read before the top was there: a new one tells.
-            return await self.read(channel, after=after, limit=limit, max_bytes=max_bytes, reverse=reverse)
+            return await self.read(channel, part)
         return page
 
-    async def _fly(self, key: _Key, flight: asyncio.Future[History]) -> None:
-        channel, after, limit, max_bytes, reverse = key
+    async def _fly(self, key: tuple[str, Range], flight: asyncio.Future[History]) -> None:
+        channel, part = key
         try:
-            page = await self.read(channel, after=after, limit=limit, max_bytes=max_bytes, reverse=reverse)
+            page = await self.read(channel, part)
         except BaseException as error:
             fail(flight, broker_error(f"the history of {channel!r} cannot be read", error))
             if not isinstance(error, Exception):
@@ -85,41 +85,31 @@ class Pages:
         finally:
             self._flights.pop(key, None)
 
-    async def read(
-        self,
-        channel: str,
-        *,
-        after: int | None = None,
-        limit: int | None = None,
-        max_bytes: int | None = None,
-        reverse: bool = False,
-    ) -> History:
+    async def read(self, channel: str, part: Range = WHOLE) -> History:
         """A page as it is now: it holds everything that was acknowledged or notified before the call.
 
         Raises:
             BrokerError: the broker failed, or did not answer in `Limits.broker_seconds`.
         """
         self._counters.history_reads += 1
-        history = partial(
-            self._broker.history,
-            channel,
-            self._options(channel),
-            after=after,
-            limit=limit,
-            max_bytes=max_bytes,
-            reverse=reverse,
-        )
         try:
             if self._broker.immediate:
-                return await history()
+                return await self._history(channel, part)
             async with self._slots, asyncio.timeout(self._limits.broker_seconds):
-                return await history()
+                return await self._history(channel, part)
         except BrokerError:
             raise
         except Exception as error:
             raise broker_error(f"the history of {channel!r} cannot be read", error) from error
 
-    def close(self) -> None:
+    async def _history(self, channel: str, part: Range) -> History:
+        after, limit, max_bytes, reverse = part
+        options = self._registry.options(channel)
+        return await self._broker.history(
+            channel, options, after=after, limit=limit, max_bytes=max_bytes, reverse=reverse
+        )
+
+    def end(self) -> None:
         """Nobody waits any longer for what will not come."""
         for flight in self._flights.values():
             fail(flight, BrokerError("the hub was closed"))

@@ -1,4 +1,4 @@
-"""The way of publications to the node: at once from its own thread, through an inbox from all others."""
+"""The way of publications to the broker: at once on its own thread, through an inbox from all others."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Awaitable
+from dataclasses import replace
 
-from ..errors import NotRunning, Overloaded
+from ..brokers.base import Broker
+from ..core.counters import Counters
+from ..errors import BadRequest, LimitExceeded, NotRunning, Overloaded
 from ..model import Draft
-from .node import Node
+from ..options import Limits
+from .flush import Flush
 from .receipt import Receipt
+from .registry import Registry
+from .rings import Rings
 
 log = logging.getLogger("gapless")
 
@@ -30,14 +36,27 @@ class Intake:
     `loop` is the one that it is open on, None while it is closed.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        registry: Registry,
+        rings: Rings,
+        flush: Flush,
+        limits: Limits,
+        counters: Counters,
+    ) -> None:
         self.loop: asyncio.AbstractEventLoop | None = None
-        self._node = node
-        self._limits = node.limits
+        self._broker = broker
+        self._registry = registry
+        self._rings = rings
+        self._flush = flush
+        self._limits = limits
+        self._counters = counters
         self._thread: int | None = None
         self._inbox: deque[tuple[str, Draft, Receipt]] = deque()
         self._lock = threading.Lock()
         self._inbox_bytes = 0
+        self._broker_bytes = 0
         self._waking = False
 
     def open(self) -> None:
@@ -57,32 +76,47 @@ class Intake:
 
     @property
     def in_flight_bytes(self) -> int:
-        """Bytes of the publications that the broker has not answered yet."""
-        return self._node.in_flight_bytes + self._inbox_bytes
+        """Payload bytes of the publications that the broker has not answered yet, the inbox included."""
+        return self._broker_bytes + self._inbox_bytes
 
     def publish(self, channel: str, draft: Draft) -> Receipt:
         """Hand it to the broker, now or in the loop's next turn.
 
+        `draft.payload` is valid JSON without raw newlines. Publications of one thread keep their order.
+
         Raises:
+            BadRequest, LimitExceeded: the channel cannot be, or a tag or the key is not allowed.
             NotRunning: it is closed.
             Overloaded: more is in flight than `Limits.in_flight_bytes`.
         """
+        self._registry.check(channel)
+        if draft.tags or draft.idempotency_key is not None:
+            check_labels(draft, self._limits)
         size = len(draft.payload)
         receipt = Receipt(self, channel, size)
         if self.loop is None:
             raise NotRunning(NOT_STARTED)
-        in_flight = self._node.in_flight_bytes + self._inbox_bytes + size
+        in_flight = self._broker_bytes + self._inbox_bytes + size
         if in_flight > self._limits.in_flight_bytes:
-            self._node.counters.overloaded += 1
+            self._counters.overloaded += 1
             raise Overloaded(in_flight, self._limits.in_flight_bytes)
         if threading.get_ident() == self._thread:
-            self._node.publish(channel, draft, receipt)
+            self._hand_over(channel, draft, receipt)
             return receipt
         with self._lock:
             self._wake_up()
             self._inbox.append((channel, draft, receipt))
             self._inbox_bytes += size
         return receipt
+
+    def _hand_over(self, channel: str, draft: Draft, receipt: Receipt) -> None:
+        options = self._registry.options(channel)
+        if options.delta_publish and not draft.delta:
+            draft = replace(draft, delta=True)
+        self._broker.publish(channel, draft, options, receipt)
+        if not receipt.done:
+            receipt.in_flight = True
+            self._broker_bytes += receipt.size
 
     def _wake_up(self) -> None:
         """Have the inbox emptied. One wake-up for a burst: whoever comes before it ran is taken along."""
@@ -106,12 +140,13 @@ class Intake:
                 channel, draft, receipt = self._inbox.popleft()
                 self._inbox_bytes -= receipt.size
             try:
-                self._node.publish(channel, draft, receipt)
+                self._hand_over(channel, draft, receipt)
             except Exception as error:
                 # The others in the inbox are not lost because of one.
                 if not receipt.done:
                     receipt.fail(error)
-            if self._node.is_behind(channel):
+            here = self._rings.find(channel)
+            if here is not None and self._flush.is_behind(here):
                 break
         with self._lock:
             self._waking = bool(self._inbox) and self.loop is not None
@@ -122,15 +157,40 @@ class Intake:
 
     def settled(self, receipt: Receipt) -> None:
         if receipt.in_flight:
-            self._node.in_flight_bytes -= receipt.size
+            self._broker_bytes -= receipt.size
         if receipt.error is None:
-            self._node.counters.published += 1
+            self._counters.published += 1
         else:
-            self._node.counters.publish_failed += 1
+            self._counters.publish_failed += 1
 
     def relieve(self, channel: str) -> Awaitable[None] | None:
-        return self._node.relieve(channel) if self.loop is not None else None
+        here = self._rings.find(channel) if self.loop is not None else None
+        return self._flush.relief(here) if here is not None else None
 
     def unseen(self, error: Exception) -> None:
-        self._node.counters.publish_unnoticed += 1
+        self._counters.publish_unnoticed += 1
         log.error("a publication failed and nobody looked at its receipt: %s", error)
+
+
+def check_labels(draft: Draft, limits: Limits) -> None:
+    """Are its tags and its key such as they may be? Raises BadRequest or LimitExceeded."""
+    key = draft.idempotency_key
+    if key is not None and not 0 < _size(key) <= limits.idempotency_key_bytes:
+        raise BadRequest(f"an idempotency key has 1 to {limits.idempotency_key_bytes} bytes")
+    tags = draft.tags or {}
+    if len(tags) > limits.tags:
+        raise LimitExceeded("tags of a publication", limits.tags, len(tags), code=107)
+    for name, value in tags.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise BadRequest("tags are strings by name")
+        size = max(_size(name), _size(value))
+        if size > limits.tag_bytes:
+            raise LimitExceeded("bytes of a tag", limits.tag_bytes, size, code=107)
+
+
+def _size(text: str) -> int:
+    """Bytes of a text. Raises BadRequest when it cannot be written as UTF-8."""
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise BadRequest("tags and keys are text that can be written as UTF-8") from None

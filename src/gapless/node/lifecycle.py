@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..errors import Disconnect, NotRunning
-from .intake import Intake
 from .node import Node
 
 
-class Life:
-    """Starts and stops the node and the intake of its publications, one change at a time.
+class Lifecycle:
+    """Starts and stops a node, one change at a time.
 
-    The hub runs while the intake is open. What each verb promises is written at the one of `Hub`.
+    It runs while the intake of its publications is open. What each verb promises is written at
+    the one of `Hub`.
     """
 
-    def __init__(self, node: Node, intake: Intake) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._intake = intake
+        self._intake = node.intake
         self._changing: asyncio.Future[None] | None = None
         self._uses = 0
         self._started_at = 0.0
@@ -77,7 +77,7 @@ class Life:
 
     def drain(self) -> None:
         self._draining = True
-        for session in list(self._node.sessions.values()):
+        for session in self._node.roster:
             session.close(Disconnect(3001))
 
     def drain_soon(self) -> None:

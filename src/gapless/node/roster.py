@@ -1,79 +1,120 @@
-"""The live connections of a user, a client or a session, for what an application does to them all."""
+"""The roster of one node: its sessions, found by client id, by user and by secret without a scan."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
-from ..auth.claims import Override
 from ..errors import Disconnect
-from ..model import Position
-from ..sessions.session import Session
-from .node import Node
+from ..model import Position, ServerSubscription
 
 
-class Connections:
-    """Those that there are when this is made; None for `user`, `client` or `session` means any.
+class Connected(Protocol):
+    """What the node knows of a session."""
 
-    `session` is the secret session id that an emulated or unidirectional connection was told.
-    Clients in `keep` are left out.
-    """
+    @property
+    def client(self) -> str: ...
 
-    def __init__(
-        self,
-        node: Node,
-        user: str | None,
-        client: str | None,
-        session: str | None,
-        keep: frozenset[str] = frozenset(),
+    @property
+    def user(self) -> str: ...
+
+    @property
+    def secret(self) -> str:
+        """The session id that an emulated or unidirectional connection was told; empty for others."""
+
+    @property
+    def closed(self) -> Disconnect | None: ...
+
+    @property
+    def channels(self) -> Iterable[str]:
+        """Those that it is subscribed to, or about to be."""
+
+    def close(self, disconnect: Disconnect) -> None: ...
+
+    def check(self, now: float) -> None:
+        """Called about once a second with the loop's time; closes itself when it stalls."""
+
+    async def subscribe_from_server(
+        self, channel: str, server: ServerSubscription, since: Position | None
     ) -> None:
-        self._found = [
-            connection
-            for connection in node.sessions.values()
-            if isinstance(connection, Session)
-            and (user is None or connection.user == user)
-            and (client is None or connection.client == client)
-            and (session is None or connection.secret == session)
-            and connection.client not in keep
-        ]
+        """Subscribe on the client's behalf, unless it is subscribed. Raises ClientError, BrokerError."""
+
+    def unsubscribe_from_server(self, channel: str, code: int, reason: str | None) -> None:
+        """End a subscription and say so. Not subscribed: nothing happens."""
+
+    def refresh_from_server(self, expires_at: float | None, info: bytes | None) -> None:
+        """Let it expire at another time, None for never, and show other `info` of it to others."""
+
+
+class Roster:
+    """Sessions that were opened and have not ended, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._by_client: dict[str, Connected] = {}
+        self._by_user: dict[str, dict[str, Connected]] = {}
+        self._by_secret: dict[str, Connected] = {}
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._by_client)
 
-    async def subscribe(
-        self,
-        channel: str,
-        *,
-        info: bytes | None,
-        data: bytes | None,
-        since: Position | None,
-        expires_at: float | None,
-        override: Override,
-    ) -> None:
-        """Subscribe all that can be. Raises what stood in the way of the first that could not."""
-        outcomes = await asyncio.gather(
-            *(
-                connection.subscribe_from_server(
-                    channel, info=info, data=data, since=since, expires_at=expires_at, override=override
-                )
-                for connection in self._found
-            ),
-            return_exceptions=True,
-        )
-        for connection, outcome in zip(self._found, outcomes, strict=True):
-            if isinstance(outcome, BaseException) and connection.closed is None:
-                raise outcome
+    def __iter__(self) -> Iterator[Connected]:
+        """Those that there are now; who comes or goes meanwhile does no harm."""
+        return iter(list(self._by_client.values()))
 
-    def unsubscribe(self, channel: str | None, code: int, reason: str | None) -> None:
-        """From one channel, or, with None, from all."""
-        for connection in self._found:
-            for name in [channel] if channel is not None else list(connection.subscriptions):
-                connection.unsubscribe_from_server(name, code, reason)
+    def __contains__(self, client: str) -> bool:
+        return client in self._by_client
 
-    def refresh(self, expires_at: float | None, info: bytes | None) -> None:
-        """Let them expire at another time; None: never."""
-        for connection in self._found:
-            connection.refresh_from_server(expires_at, info)
+    def add(self, session: Connected) -> None:
+        """From now on it is found."""
+        self._by_client[session.client] = session
+        self._by_user.setdefault(session.user, {})[session.client] = session
+        if session.secret:
+            self._by_secret[session.secret] = session
 
-    def close(self, code: int, reason: str | None = None) -> None:
-        for connection in self._found:
-            connection.close(Disconnect(code, reason))
+    def identify(self, session: Connected, user: str) -> None:
+        """It has said who it is, and is found by that from now on. Call this before its `user` changes."""
+        if self._by_client.get(session.client) is session:
+            self._forget_user(session)
+            self._by_user.setdefault(user, {})[session.client] = session
+
+    def discard(self, session: Connected) -> None:
+        """It has ended. Idempotent, also for one that never was here."""
+        if self._by_client.get(session.client) is not session:
+            return
+        del self._by_client[session.client]
+        self._forget_user(session)
+        self._by_secret.pop(session.secret, None)
+
+    def _forget_user(self, session: Connected) -> None:
+        others = self._by_user[session.user]
+        del others[session.client]
+        if not others:
+            del self._by_user[session.user]
+
+    @property
+    def users(self) -> int:
+        """How many distinct users there are; all without a user id count as one."""
+        return len(self._by_user)
+
+    def of_user(self, user: str) -> int:
+        """How many connections a user has."""
+        return len(self._by_user.get(user, ()))
+
+    def find(self, user: str | None, client: str | None, secret: str | None) -> list[Connected]:
+        """Those that fit all that is not None."""
+        found: Iterable[Connected | None]
+        if client is not None:
+            found = [self._by_client.get(client)]
+        elif secret is not None:
+            found = [self._by_secret.get(secret)]
+        elif user is not None:
+            found = list(self._by_user.get(user, {}).values())
+        else:
+            found = self
+        return [
+            session
+            for session in found
+            if session is not None
+            and (user is None or session.user == user)
+            and (secret is None or session.secret == secret)
+        ]

@@ -15,7 +15,7 @@ from types import FrameType
 Handler = Callable[[int, FrameType | None], object]
 
 
-class Farewell:
+class Signals:
     """Between `begin` and `end`, SIGINT and SIGTERM call `drain` before they do what they did.
 
     In the main thread only, as Python allows it nowhere else; and only where somebody handles the

@@ -19,8 +19,9 @@ from typing import Any
 import httpx
 import orjson
 
-from ..auth.claims import InvalidToken, Override, ServerSubscription, override_of
+from ..auth.claims import InvalidToken, override_of
 from ..errors import ClientError, ConfigError, Disconnect, Expired, Internal
+from ..model import Override, ServerSubscription
 from ..protocol.strict import Malformed, payload
 
 log = logging.getLogger("gapless")

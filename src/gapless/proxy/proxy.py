@@ -14,24 +14,23 @@ from typing import Any
 import httpx
 import orjson
 
-from ..auth.claims import NO_OVERRIDE
 from ..core.patterns import Pattern
 from ..errors import Disconnect, Internal
-from ..hooks.registry import (
+from ..hooks.events import (
     Client,
     ConnectEvent,
-    Hook,
     PublishEvent,
     RefreshEvent,
     Replace,
     RpcEvent,
-    Seat,
     SubscribeEvent,
+    SubscriptionGrant,
     Welcome,
 )
+from ..hooks.registry import Hook
 from ..hub import Hub
-from ..model import Grant
-from ..sessions.centrifuge.subscribing import overridden
+from ..model import NO_OVERRIDE, Grant
+from ..options import overridden
 from .backend import Answer, Backend, Endpoint, StatusRule
 
 __all__ = ["Endpoint", "Proxies", "Proxy", "StatusRule"]
@@ -109,24 +108,24 @@ class Proxy:
         info, meta = answer.json("info", "b64info"), answer.get("meta", dict)
         return Grant(info=info, expires_at=answer.expiry(), meta=meta)
 
-    async def _subscribe(self, event: SubscribeEvent) -> Seat:
+    async def _subscribe(self, event: SubscribeEvent) -> SubscriptionGrant:
         endpoint = _configured(self._proxies.subscribe)
         body = {"channel": event.channel, **_payload(endpoint, event.data)}
         if event.token:
             body["token"] = event.token
         answer = await self._ask(endpoint, event.client, body)
-        override, options = answer.override(), self._hub.declared(event.channel)
-        return Seat(
+        override, options = answer.override(), self._hub.node.registry.declared(event.channel)
+        return SubscriptionGrant(
             info=answer.fragment("info", "b64info"),
             data=answer.fragment("data", "b64data"),
             expires_at=answer.expiry(),
             options=None if options is None or override == NO_OVERRIDE else overridden(options, override),
         )
 
-    async def _sub_refresh(self, event: RefreshEvent) -> Seat:
+    async def _sub_refresh(self, event: RefreshEvent) -> SubscriptionGrant:
         endpoint = _configured(self._proxies.sub_refresh)
         answer = await self._ask(endpoint, event.client, {"channel": event.channel})
-        return Seat(info=answer.fragment("info", "b64info"), expires_at=answer.expiry())
+        return SubscriptionGrant(info=answer.fragment("info", "b64info"), expires_at=answer.expiry())
 
     async def _publish(self, event: PublishEvent) -> Replace:
         endpoint = _configured(self._proxies.publish)

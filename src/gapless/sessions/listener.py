@@ -12,6 +12,7 @@ from ..core.channel import Channel
 from ..core.cursor import Cursor, Lost, Reason, State
 from ..errors import Missed
 from ..model import Position, Publication
+from ..node.history import POSITION, Range
 from ..node.node import Node
 
 PAGE_BYTES = 256 * 1024
@@ -49,7 +50,7 @@ class Listener:
         self.position = since or Position(0, "")
 
     async def __aenter__(self) -> Self:
-        channel = await self._node.join(self._name)
+        channel = await self._node.rings.join(self._name)
         try:
             channel.add(self)
             self._channel = channel
@@ -73,7 +74,7 @@ class Listener:
         self.cursor.state = State.CLOSED
         self._node.listeners.discard(self)
         if self._channel is not None:
-            self._node.leave(self._channel, self)
+            self._node.rings.leave(self._channel, self)
             self._channel = None
         self._wake_up()
 
@@ -86,7 +87,7 @@ class Listener:
             cursor.offset, cursor.epoch = self._since
         else:
             cursor.come(ring)
-            page = await self._node.page(self._name, limit=0)
+            page = await self._node.pages.page(self._name, POSITION)
             kept = page.oldest - 1
             cursor.epoch = page.top.epoch
             cursor.offset = kept if self._history is None else max(kept, page.top.offset - self._history)
@@ -161,7 +162,7 @@ class Listener:
             if missed:
                 self._lose(Lost(None, None, Reason.UNNUMBERED, self.cursor.epoch, missed))
             return
-        page = await self._node.page(self._name, after=self.cursor.offset, max_bytes=PAGE_BYTES)
+        page = await self._node.pages.page(self._name, Range(self.cursor.offset, max_bytes=PAGE_BYTES))
         if self._channel is None:
             return
         fresh, lost = self.cursor.admit(page)
@@ -170,7 +171,7 @@ class Listener:
             self._lose(lost)
         elif not fresh:
             # We have all there is, and the ring does not: it missed a notification.
-            await self._node.repaired(channel)
+            await self._node.repair.run(channel)
 
     def _lose(self, lost: Lost) -> None:
         self._node.counters.gaps += 1

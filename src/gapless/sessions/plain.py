@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..auth.claims import Override
 from ..core.cursor import Lost, Reason, State
 from ..core.log import View
 from ..core.outbox import Outlet
 from ..errors import UNSUBSCRIBE_REASONS, BrokerError, ClientError, Disconnect, Internal, UnknownChannel
-from ..hooks.registry import Client
-from ..model import Grant, History, Position, Publication, Run, shown
+from ..hooks.events import Client
+from ..model import Grant, History, Position, Publication, Run, ServerSubscription, shown
+from ..node.history import POSITION, Range
 from ..node.node import Node
 from ..options import Limits
 from ..protocol import plain
 from ..protocol.strict import parse
-from .session import Rules, Session
+from .session import Session
 from .subscription import Subscription
 from .views import BatchView, Framing, PlainView, shared_view
 
@@ -32,7 +32,6 @@ class PlainSession(Session):
     def __init__(
         self,
         node: Node,
-        rules: Rules,
         outlet: Outlet,
         framing: Framing,
         *,
@@ -43,7 +42,7 @@ class PlainSession(Session):
         batch: bool = False,
         pace: float = 0.0,
     ) -> None:
-        super().__init__(node, rules, outlet, client=client, grant=grant, about=about, pace=pace)
+        super().__init__(node, outlet, client=client, grant=grant, about=about, pace=pace)
         self.framing = framing
         self.batch = batch
         self._query: Sequence[plain.Subscribe] = query
@@ -121,18 +120,11 @@ class PlainSession(Session):
         return True
 
     async def subscribe_from_server(
-        self,
-        name: str,
-        *,
-        info: bytes | None,
-        data: bytes | None,
-        since: Position | None,
-        expires_at: float | None,
-        override: Override,
+        self, channel: str, server: ServerSubscription, since: Position | None
     ) -> None:
         """As if the client had asked: it gets history frames, then live ones."""
-        if name not in self.subscriptions:
-            await self.subscribe(plain.Subscribe(name, history=0, since=since))
+        if channel not in self.subscriptions:
+            await self.subscribe(plain.Subscribe(channel, history=0, since=since))
 
     def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
         seat = self.subscriptions.get(name)
@@ -214,7 +206,7 @@ class Replay:
         if lost is not None and recovered is False:
             session.node.counters.gaps += 1
         if more:
-            session.node.spawn(self._go_on(goal))
+            session.node.tasks.spawn(self._go_on(goal))
         else:
             self._go_live()
 
@@ -227,7 +219,7 @@ class Replay:
             page = await self._page(None)
             cursor.epoch, cursor.offset = page.top.epoch, page.oldest - 1
             return page
-        page = await self._session.node.page(self._subscription.name, limit=0)
+        page = await self._session.node.pages.page(self._subscription.name, POSITION)
         cursor.epoch = page.top.epoch
         cursor.offset = max(page.oldest - 1, page.top.offset - command.history)
         if cursor.offset == page.top.offset:
@@ -238,7 +230,7 @@ class Replay:
         node = self._session.node
         # A frame holds offsets and brackets beside the payloads: what is read should mostly fit.
         size = node.limits.history_frame_bytes * 3 // 4
-        return await node.page(self._subscription.name, after=after, max_bytes=size, limit=2048)
+        return await node.pages.page(self._subscription.name, Range(after, limit=2048, max_bytes=size))
 
     def _fit(self, publications: list[Publication]) -> bytes:
         """As many of them as one frame holds, encoded; the cursor then stands behind the last of these."""

@@ -6,25 +6,42 @@ What all doors share is here. What a door says on the wire is in its own session
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from ..auth import permission
-from ..auth.claims import Override
+from ..auth.permission import Admission, may
 from ..core.cursor import Lost
 from ..core.log import View
 from ..core.outbox import Outlet
-from ..errors import AlreadySubscribed, ClientError, Disconnect, LimitExceeded, NotAvailable, UnknownChannel
-from ..hooks.registry import ChannelEvent, Client, DisconnectEvent, Hooks, UnsubscribeEvent
-from ..model import Draft, Grant, Member, Position
-from ..node.members import Members
+from ..errors import (
+    AlreadySubscribed,
+    BrokerError,
+    ClientError,
+    Disconnect,
+    Internal,
+    LimitExceeded,
+    NotAvailable,
+    Overloaded,
+    PermissionDenied,
+    UnknownChannel,
+)
+from ..hooks.events import (
+    ChannelEvent,
+    Client,
+    DisconnectEvent,
+    PublishEvent,
+    Replace,
+    SubscribeEvent,
+    UnsubscribeEvent,
+)
+from ..model import Draft, Grant, Member, Position, ServerSubscription
 from ..node.node import Node
-from ..node.receipt import Receipt
 from ..options import ChannelOptions
-from . import publishing
+from ..protocol.encode import encode
 from .rates import Rates
-from .subscription import Admission, GivenUp, Subscription
+from .subscription import GivenUp, Subscription
 
 REASON_BYTES = 123
 """A close frame holds this much beside its code (RFC 6455, 5.5); a hook may have said more."""
@@ -32,27 +49,6 @@ REASON_BYTES = 123
 
 Admit = Callable[[ChannelOptions], Awaitable[Admission]]
 """May it be in a channel with these options, and how? Raises ClientError or Disconnect."""
-
-
-class Rules:
-    """What the sessions of a hub share: its channels, its way to publish, its hooks, its members."""
-
-    def __init__(
-        self,
-        *,
-        declared: Callable[[str], ChannelOptions | None],
-        publish: Callable[[str, Draft], Receipt],
-        check_channel: Callable[[str], None],
-        encode: Callable[[Any], bytes],
-        hooks: Hooks,
-        members: Members,
-    ) -> None:
-        self.declared = declared
-        self.publish = publish
-        self.check_channel = check_channel
-        self.encode = encode
-        self.hooks = hooks
-        self.members = members
 
 
 class Session:
@@ -78,7 +74,6 @@ class Session:
         "outlet",
         "pace",
         "resting",
-        "rules",
         "secret",
         "subscriptions",
     )
@@ -86,7 +81,6 @@ class Session:
     def __init__(
         self,
         node: Node,
-        rules: Rules,
         outlet: Outlet,
         *,
         client: str,
@@ -95,7 +89,6 @@ class Session:
         pace: float = 0.0,
     ) -> None:
         self.node = node
-        self.rules = rules
         self.outlet = outlet
         self.client = client
         self.grant = grant
@@ -117,9 +110,14 @@ class Session:
     def user(self) -> str:
         return self.grant.user
 
+    @property
+    def channels(self) -> Iterable[str]:
+        """Those that it is subscribed to, or about to be."""
+        return self.subscriptions
+
     def open(self) -> None:
         """Count this connection among the node's sessions."""
-        self.node.sessions[self.client] = self
+        self.node.roster.add(self)
         self.node.counters.connections += 1
 
     # -- room
@@ -176,7 +174,7 @@ class Session:
                 subscription.channel.mark_lagging(subscription)
                 if self.room:
                     # It has its turn in the next one: a socket that takes all this never drains.
-                    self.node.mark(subscription.channel)
+                    self.node.flush.mark(subscription.channel)
                 continue
             chunk = subscription.next_chunk()
             if chunk is not None:
@@ -214,14 +212,7 @@ class Session:
     # -- what the server does to it
 
     async def subscribe_from_server(
-        self,
-        name: str,
-        *,
-        info: bytes | None,
-        data: bytes | None,
-        since: Position | None,
-        expires_at: float | None,
-        override: Override,
+        self, channel: str, server: ServerSubscription, since: Position | None
     ) -> None:
         """Subscribe on the client's behalf. Already subscribed: left alone. Raises ClientError."""
         raise NotAvailable("this connection's protocol has no server-side subscriptions")
@@ -237,7 +228,8 @@ class Session:
 
     def renew_members(self) -> None:
         """What others see of this connection has changed; presence shows it at its next refresh."""
-        self.rules.members.renew(self)
+        for name, subscription in self.subscriptions.items():
+            self.node.members.renew(name, self.member(subscription.admission))
 
     # -- commands that all doors share
 
@@ -266,21 +258,26 @@ class Session:
         self.check_seat(name)
         subscription = self.subscriptions[name] = Subscription(self, name, view)
         try:
-            options = self.rules.declared(name)
+            options = self.node.registry.declared(name)
             if options is None:
                 raise UnknownChannel("unknown channel: no pattern of this hub matches it")
             subscription.admission = admission = await (
                 admit(options) if admit is not None else self.admit(name, options, since)
             )
-            channel = await self.node.join(name)
+            channel = await self.node.rings.join(name)
             if not self.is_current(subscription):
-                self.node.leave(channel, None)
+                self.node.rings.leave(channel, None)
                 raise GivenUp
             subscription.sit(channel)
             if len(channel.subscribers) == 1:
                 self._tell("occupied", ChannelEvent(name), name)
             if admission.options.presence:
-                await self.rules.members.join(self, subscription, admission)
+                await self.node.members.join(
+                    name,
+                    self.member(admission),
+                    announce=admission.options.join_leave,
+                    is_current=lambda: self.is_current(subscription),
+                )
         except BaseException:
             self.drop(subscription)
             raise
@@ -290,7 +287,7 @@ class Session:
 
     def check_seat(self, name: str) -> None:
         """Can this connection take a seat in a channel of this name? Raises ClientError."""
-        self.rules.check_channel(name)
+        self.node.registry.check(name)
         if name in self.subscriptions:
             raise AlreadySubscribed
         limit = self.node.limits.subscriptions
@@ -310,7 +307,8 @@ class Session:
         token: str = "",
     ) -> Admission:
         """May this client subscribe? Raises ClientError or Disconnect."""
-        return await permission.admit(self, name, options, since, data, token)
+        event = SubscribeEvent(self.about, name, since, data, token)
+        return await permission.admit(self.node.hooks, self.grant, options, event)
 
     def drop(self, subscription: Subscription) -> None:
         """Leave a channel: nothing of it is written after this. Idempotent."""
@@ -322,7 +320,7 @@ class Session:
             return
         admission = subscription.admission
         if admission is not None:
-            self.rules.members.leave(name, self.client, announce=admission.options.join_leave)
+            self.node.members.leave(name, self.client, announce=admission.options.join_leave)
         self._tell("unsubscribe", UnsubscribeEvent(self.about, name), name)
         if not channel.subscribers:
             self._tell("vacated", ChannelEvent(name), name)
@@ -332,8 +330,30 @@ class Session:
         return Member(self.client, self.user, self.grant.info, admission.info if admission else None)
 
     async def publish(self, name: str, payload: bytes, data: Any) -> Position | None:
-        """Publish for the client. Raises ClientError."""
-        return await publishing.publish(self, name, payload, data)
+        """Publish `payload`, which is `data` as JSON, for the client. Raises ClientError or Disconnect."""
+        self.spend("publish")
+        self.node.registry.check(name)
+        _check_size(payload, self.node.limits.client_payload_bytes)
+        options = self.node.registry.declared(name)
+        if options is None:
+            raise UnknownChannel("unknown channel: no pattern of this hub matches it")
+        subscription = self.subscriptions.get(name)
+        info = self.member(subscription.admission if subscription is not None else None)
+        draft = Draft(payload, info=info, delta=options.delta_publish)
+        if self.node.hooks.guards("publish", name):
+            event = PublishEvent(self.about, name, data)
+            answer = await self.node.hooks.ask_for(Replace, "publish", event, name)
+            if answer is not None:
+                draft = _replaced(draft, data, answer)
+                _check_size(draft.payload, self.node.limits.server_payload_bytes)
+        elif not may(self.grant, options, options.client_publish, options.anonymous_publish):
+            raise PermissionDenied("clients may not publish to this channel")
+        elif subscription is None and not (options.outside_publish or self.grant.operator):
+            raise PermissionDenied("subscribe to the channel before publishing to it")
+        try:
+            return await self.node.intake.publish(name, draft)
+        except (BrokerError, Overloaded) as error:
+            raise Internal from error
 
     # -- its rates
 
@@ -387,16 +407,35 @@ class Session:
             if not waiter.done():
                 waiter.set_result(None)
         self._room_waiters = None
-        self.node.sessions.pop(self.client, None)
+        self.node.roster.discard(self)
         self._tell("disconnect", DisconnectEvent(self.about, disconnect.code, disconnect.reason))
 
     def _tell(self, event: str, about: Any, channel: str = "") -> None:
         """Let hooks know what has happened; nothing waits for them, and they refuse nothing."""
-        if self.rules.hooks.has(event):
-            self.node.spawn(self._say(event, about, channel))
+        if self.node.hooks.has(event):
+            self.node.tasks.spawn(self._say(event, about, channel))
 
     async def _say(self, event: str, about: Any, channel: str) -> None:
         try:
-            await self.rules.hooks.ask(event, about, channel)
+            await self.node.hooks.ask(event, about, channel)
         except (ClientError, Disconnect):
             pass  # it has happened already; there is nothing left to refuse
+
+
+def _replaced(draft: Draft, data: Any, answer: Replace) -> Draft:
+    # What the hook did not touch stays byte for byte what the client sent.
+    return replace(
+        draft,
+        payload=draft.payload if answer.data is data else encode(answer.data),
+        tags=answer.tags,
+        skip_history=answer.skip_history,
+        idempotency_key=answer.idempotency_key,
+        delta=draft.delta or answer.delta,
+        version=answer.version,
+        version_epoch=answer.version_epoch,
+    )
+
+
+def _check_size(payload: bytes, limit: int) -> None:
+    if len(payload) > limit:
+        raise LimitExceeded("bytes of a publication", limit, len(payload), code=107)

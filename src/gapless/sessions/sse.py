@@ -9,11 +9,12 @@ from ..core.cursor import Cursor, Lost, Reason
 from ..core.log import Entry, SteadyView, View
 from ..core.outbox import Outlet
 from ..errors import UNSUBSCRIBE_REASONS, BrokerError, ClientError, Disconnect
-from ..hooks.registry import Client
+from ..hooks.events import Client
 from ..model import Grant, Position
+from ..node.history import POSITION
 from ..node.node import Node
 from ..protocol import plain, sse
-from .session import Rules, Session
+from .session import Session
 from .subscription import Subscription
 from .views import SseView
 
@@ -32,7 +33,6 @@ class SseSession(Session):
     def __init__(
         self,
         node: Node,
-        rules: Rules,
         outlet: Outlet,
         *,
         client: str,
@@ -44,7 +44,7 @@ class SseSession(Session):
         pace: float = 0.0,
         joins: bool = False,
     ) -> None:
-        super().__init__(node, rules, outlet, client=client, grant=grant, about=about, pace=pace)
+        super().__init__(node, outlet, client=client, grant=grant, about=about, pace=pace)
         self._since = since
         self._history = history
         # A channel that is not entered yet stands where the client left it.
@@ -74,7 +74,7 @@ class SseSession(Session):
                 if since is not None and since.offset:
                     self._announce(channel, Lost(None, None, Reason.INTERRUPTED, ""))
                 return
-            page = await self.node.page(channel, limit=0)
+            page = await self.node.pages.page(channel, POSITION)
             if since is not None:
                 cursor.offset, cursor.epoch = since
                 _, lost = cursor.admit(page)

@@ -7,38 +7,17 @@ from history, does a task read on, until the cursor is in the ring again.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from ..auth.permission import Admission
 from ..core.channel import Channel
 from ..core.cursor import Cursor, Lost, Reason, State
 from ..core.log import Entry, View
 from ..core.outbox import Outlet
 from ..errors import BrokerError, Disconnect, PermissionDenied
 from ..model import Publication, Run
-from ..options import ChannelOptions
-
-if TYPE_CHECKING:
-    from ..node.node import Node
-
-
-@dataclass(slots=True)
-class Admission:
-    """How a client was let into a channel. `options` are those of this seat; `info` is JSON bytes that
-    others see of it here, `data` JSON bytes for the reply.
-    """
-
-    options: ChannelOptions
-    info: bytes | None = None
-    data: bytes = b""
-    expires_at: float | None = None
-    """Unix seconds; None: it never expires."""
-    client_refreshes: bool = False
-    """By a token; otherwise the application's hook is asked."""
-    server_side: bool = False
-    """Was the client subscribed by the server?"""
-    from_token: bool = False
-    """Did the connection's own token name this channel?"""
+from ..node.history import Range
+from ..node.node import Node
 
 
 class GivenUp(PermissionDenied):
@@ -110,7 +89,7 @@ class Subscription:
         """Give the seat and the hold on the channel back. Idempotent."""
         self.cursor.state = State.CLOSED
         if self.channel is not None:
-            self.session.node.leave(self.channel, self)
+            self.session.node.rings.leave(self.channel, self)
             self.channel = None
 
     # -- the data path
@@ -140,7 +119,7 @@ class Subscription:
                 session.flush()
         except Exception as error:
             # It must not reach the flush, which serves everybody else.
-            session.node.failed("a delivery", error)
+            session.node.tasks.failed("a delivery", error)
             session.close(Disconnect(3004))
 
     @property
@@ -185,7 +164,7 @@ class Subscription:
         if chunk.end != ring.head:
             # More than one write holds: the rest when it has gone out.
             channel.mark_lagging(self)
-            session.node.mark(channel)
+            session.node.flush.mark(channel)
         elif cursor.state is State.LAGGING:
             channel.caught_up(self)
         return None if chunk.data is None else (chunk.data, chunk.size)
@@ -216,7 +195,7 @@ class Subscription:
             cursor.leave_ring()
             self.view = self.view.restarted
             channel.lagging.pop(self, None)
-            self.session.node.spawn(self.read_on())
+            self.session.node.tasks.spawn(self.read_on())
         else:
             self._lose(cursor.skip(ring))
 
@@ -242,7 +221,7 @@ class Subscription:
             self.write()
             return
         if not cursor.place(ring, interest):
-            self.session.node.spawn(self.read_on())
+            self.session.node.tasks.spawn(self.read_on())
             return
         # History holds only what has an offset. What came without one while it was being read
         # lies in the ring, between our coming and our place.
@@ -264,8 +243,8 @@ class Subscription:
                 await self.session.until_room()
                 if self._reenter():
                     return
-                page = await node.page(
-                    self.name, after=cursor.offset, max_bytes=node.limits.history_frame_bytes
+                page = await node.pages.page(
+                    self.name, Range(cursor.offset, max_bytes=node.limits.history_frame_bytes)
                 )
                 await self.session.until_room()
                 if not self._is_reading():
@@ -277,7 +256,7 @@ class Subscription:
                     self._write_page(fresh)
                 elif lost is None:
                     # We have all there is, and the ring does not: it missed a notification.
-                    await node.repaired(channel)
+                    await node.repair.run(channel)
         except BrokerError:
             self.session.close(Disconnect(3004))
         except Disconnect:

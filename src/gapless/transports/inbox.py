@@ -50,7 +50,7 @@ class Inbox:
 
     def _work(self) -> None:
         if self._waiting and self._task is None and not self.held:
-            self._task = self._hub.node.spawn(self._handle())
+            self._task = self._hub.node.tasks.spawn(self._handle())
 
     async def _handle(self) -> None:
         talk = self._talk

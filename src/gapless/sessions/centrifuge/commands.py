@@ -15,9 +15,11 @@ from ...errors import (
     UnknownChannel,
     Unrecoverable,
 )
-from ...hooks.registry import MessageEvent, RpcEvent
+from ...hooks.events import MessageEvent, RpcEvent
+from ...node.history import Range
 from ...options import ChannelOptions
 from ...protocol.centrifuge import messages as m
+from ...protocol.encode import encode
 from ..session import Session
 
 
@@ -46,10 +48,10 @@ async def result_of(session: Session, request: m.Request) -> m.Result:
 
 async def take_message(session: Session, request: m.Send) -> None:
     """The one command that wants no answer. Raises ClientError or Disconnect."""
-    if not session.rules.hooks.has("message"):
+    if not session.node.hooks.has("message"):
         raise Disconnect(3508)
     data = orjson.loads(request.data) if request.data else None
-    await session.rules.hooks.ask("message", MessageEvent(session.about, data))
+    await session.node.hooks.ask("message", MessageEvent(session.about, data))
 
 
 async def _publish(session: Session, request: m.Publish) -> m.PublishResult:
@@ -100,12 +102,14 @@ async def _history(session: Session, request: m.History) -> m.HistoryResult:
         raise BadRequest("reverse needs since.offset above 0")
     cap = limits.history_publications
     limit = cap if request.limit < 0 else min(request.limit, cap)
-    page = await session.node.read(
+    page = await session.node.pages.read(
         name,
-        after=None if since is None else since.offset,
-        limit=limit,
-        max_bytes=limits.recovery_bytes if limit else None,
-        reverse=request.reverse,
+        Range(
+            after=None if since is None else since.offset,
+            limit=limit,
+            max_bytes=limits.recovery_bytes if limit else None,
+            reverse=request.reverse,
+        ),
     )
     if since is not None and since.epoch and since.epoch != page.top.epoch:
         raise Unrecoverable
@@ -115,8 +119,8 @@ async def _history(session: Session, request: m.History) -> m.HistoryResult:
 def _known(session: Session, name: str) -> ChannelOptions:
     if not name:
         raise Disconnect(3501, "bad request: a channel is missing")
-    session.rules.check_channel(name)
-    options = session.rules.declared(name)
+    session.node.registry.check(name)
+    options = session.node.registry.declared(name)
     if options is None:
         raise UnknownChannel
     return options
@@ -129,11 +133,11 @@ def _check_inside(session: Session, name: str, *, outside: bool) -> None:
 
 
 async def _rpc(session: Session, request: m.Rpc) -> m.RpcResult:
-    hooks = session.rules.hooks
+    hooks = session.node.hooks
     if not hooks.has("rpc"):
         raise NotAvailable
     if not hooks.guards("rpc", request.method):
         raise MethodNotFound
     data = orjson.loads(request.data) if request.data else None
     result = await hooks.ask("rpc", RpcEvent(session.about, request.method, data), request.method)
-    return m.RpcResult(session.rules.encode(result))
+    return m.RpcResult(encode(result))

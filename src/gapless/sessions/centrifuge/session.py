@@ -13,7 +13,6 @@ from enum import Enum
 from typing import Any
 
 from ...auth.admission import Handshake, Reception
-from ...auth.claims import Override, ServerSubscription
 from ...core.cursor import Lost, Reason
 from ...core.outbox import Outlet
 from ...errors import (
@@ -26,13 +25,13 @@ from ...errors import (
     Internal,
     TokenExpired,
 )
-from ...hooks.registry import RefreshEvent
-from ...model import ANONYMOUS, Grant, Position
+from ...hooks.events import RefreshEvent
+from ...model import ANONYMOUS, Grant, Position, ServerSubscription
 from ...node.node import Node
 from ...protocol.centrifuge import messages as m
 from ...protocol.centrifuge.codecs import Codec
 from ...version import __version__
-from ..session import Rules, Session
+from ..session import Session
 from ..subscription import Subscription
 from ..views import Framing
 from . import commands
@@ -81,7 +80,6 @@ class CentrifugeSession(Session):
     def __init__(
         self,
         node: Node,
-        rules: Rules,
         outlet: Outlet,
         framing: Framing,
         *,
@@ -96,7 +94,7 @@ class CentrifugeSession(Session):
         if codec.name != handshake.client.protocol:
             handshake = replace(handshake, client=replace(handshake.client, protocol=codec.name))
         client = handshake.client
-        super().__init__(node, rules, outlet, client=client.id, grant=ANONYMOUS, about=client)
+        super().__init__(node, outlet, client=client.id, grant=ANONYMOUS, about=client)
         self.codec = codec
         self.framing = framing
         self.bare = bare
@@ -139,7 +137,7 @@ class CentrifugeSession(Session):
         except (ClientError, BrokerError) as error:
             self._refuse(command, error if isinstance(error, ClientError) else Internal())
         except Exception as error:
-            self.node.failed("a command", error)
+            self.node.tasks.failed("a command", error)
             self._refuse(command, Internal())
 
     async def _do(self, id: int, request: m.Request) -> None:  # noqa: A002 - the wire's word
@@ -210,8 +208,9 @@ class CentrifugeSession(Session):
         admitted = await self.reception.admit(self._handshake, request, time.time())
         grant = admitted.grant
         self._check_user(grant.user)
+        self.node.roster.identify(self, grant.user)
         self.grant = grant
-        self.about = self.rules.hooks.introduce(
+        self.about = self.node.hooks.introduce(
             self.about, grant, headers=self._handshake.headers, emulated=request.headers
         )
         self._client_refreshes = admitted.client_refreshes
@@ -246,10 +245,8 @@ class CentrifugeSession(Session):
 
     def _check_user(self, user: str) -> None:
         limit = self.node.limits.user_connections
-        if limit is not None and user:
-            others = (session for session in self.node.sessions.values() if session is not self)
-            if sum(session.user == user for session in others) >= limit:
-                raise Disconnect(3504)
+        if limit is not None and user and self.node.roster.of_user(user) >= limit:
+            raise Disconnect(3504)
 
     def _ttl(self, expires_at: float | None) -> tuple[bool, int]:
         if expires_at is None or not self._client_refreshes:
@@ -283,18 +280,10 @@ class CentrifugeSession(Session):
     # -- what the server does to it
 
     async def subscribe_from_server(
-        self,
-        name: str,
-        *,
-        info: bytes | None,
-        data: bytes | None,
-        since: Position | None,
-        expires_at: float | None,
-        override: Override,
+        self, channel: str, server: ServerSubscription, since: Position | None
     ) -> None:
         if self._phase is Phase.OPEN:  # else there is no connection yet that anybody was told of
-            server = ServerSubscription(info, data, override, expires_at)
-            await self._seating.subscribe_from_server(name, server, since)
+            await self._seating.subscribe_from_server(channel, server, since)
 
     def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
         seat = self.subscriptions.get(name)
@@ -366,13 +355,13 @@ class CentrifugeSession(Session):
                     return
             elif not self._refreshing:
                 self._refreshing = True
-                self.node.spawn(self._ask_to_refresh())
+                self.node.tasks.spawn(self._ask_to_refresh())
         self._seating.check_expiry(now)
 
     async def _ask_to_refresh(self) -> None:
         answer: Any = None
         try:
-            answer = await self.rules.hooks.ask("refresh", RefreshEvent(self.about))
+            answer = await self.node.hooks.ask("refresh", RefreshEvent(self.about))
         except ClientError:
             answer = None
         except Disconnect as disconnect:

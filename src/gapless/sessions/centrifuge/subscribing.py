@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import orjson
 
 from ...auth.admission import Admitted
-from ...auth.claims import Override, ServerSubscription
+from ...auth.permission import Admission
 from ...auth.verifier import check_subscription
 from ...errors import (
     BadRequest,
@@ -26,14 +26,16 @@ from ...errors import (
     UnknownChannel,
     Unrecoverable,
 )
-from ...hooks.registry import RefreshEvent, Seat
-from ...model import History, Position, Publication, shown
-from ...options import ChannelOptions
+from ...hooks.events import RefreshEvent, SubscriptionGrant
+from ...model import History, Position, Publication, ServerSubscription, shown
+from ...node.history import POSITION, Range
+from ...options import ChannelOptions, overridden
 from ...protocol.centrifuge import filters
 from ...protocol.centrifuge import messages as m
 from ...protocol.centrifuge.codecs import delta_forms
+from ...protocol.encode import encode
 from ..session import Admit
-from ..subscription import Admission, GivenUp, Subscription
+from ..subscription import GivenUp, Subscription
 from .view import CentrifugeView, shared_view
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ class Seating:
             self._check_filter(request.tf, options, request.delta)
         if request.token and (
             session.reception.verifier is not None
-            or not session.rules.hooks.guards("subscribe", request.channel)
+            or not session.node.hooks.guards("subscribe", request.channel)
         ):
             return await self._admit_by_token(request, options)
         data = orjson.loads(request.data) if request.data else None
@@ -294,7 +296,7 @@ class Seating:
                 position, publications, recovered = await self._missed(seat, request)
                 offset = request.offset if recovered else position.offset
             else:
-                page = await self._session.node.page(seat.name, limit=0)
+                page = await self._session.node.pages.page(seat.name, POSITION)
                 position, offset = page.top, page.top.offset
                 seat.cursor.epoch, seat.cursor.offset = position.epoch, position.offset
         if was_recovering and not recovered and request.flag & FLAG_REFUSE_UNRECOVERABLE:
@@ -351,7 +353,7 @@ class Seating:
     ) -> tuple[Position, list[Publication], bool]:
         """Cache mode: the newest publication, unless the client has it."""
         look_back = FILTER_LOOK_BACK if request.tf is not None else 1
-        page = await self._session.node.page(seat.name, limit=look_back, reverse=True)
+        page = await self._session.node.pages.page(seat.name, Range(limit=look_back, reverse=True))
         seat.cursor.epoch, seat.cursor.offset = page.top.epoch, page.top.offset
         if not wanted:
             return page.top, [], False
@@ -363,7 +365,7 @@ class Seating:
         return page.top, [] if has_it else [found], True
 
     async def _page(self, name: str, after: int, max_bytes: int) -> History:
-        return await self._session.node.page(name, after=after, max_bytes=max_bytes)
+        return await self._session.node.pages.page(name, Range(after, max_bytes=max_bytes))
 
     # -- time
 
@@ -380,23 +382,23 @@ class Seating:
                     self._expired(seat, admission)
             else:
                 admission.expires_at = None  # asked once; the answer sets it again
-                session.node.spawn(self._ask_to_refresh(seat, admission))
+                session.node.tasks.spawn(self._ask_to_refresh(seat, admission))
 
     async def _ask_to_refresh(self, seat: Subscription, admission: Admission) -> None:
         session = self._session
         answer: object = None
         try:
             event = RefreshEvent(session.about, seat.name)
-            answer = await session.rules.hooks.ask("sub_refresh", event, seat.name)
+            answer = await session.node.hooks.ask("sub_refresh", event, seat.name)
         except ClientError:
             answer = None
         except Disconnect as disconnect:
             session.close(disconnect)
         if not session.is_current(seat):
             return
-        said = Seat(expires_at=float(answer)) if isinstance(answer, (int, float)) else answer
-        if isinstance(said, Seat) and (said.expires_at is None or said.expires_at > time.time()):
-            info = None if said.info is None else session.rules.encode(said.info)
+        said = SubscriptionGrant(expires_at=float(answer)) if isinstance(answer, (int, float)) else answer
+        if isinstance(said, SubscriptionGrant) and (said.expires_at is None or said.expires_at > time.time()):
+            info = None if said.info is None else encode(said.info)
             self._prolong(admission, said.expires_at, info)
         else:
             self._expired(seat, admission)
@@ -406,28 +408,6 @@ class Seating:
             self._session.close(Disconnect(3006))
         else:
             self._session.unsubscribe_from_server(seat.name, 2501)
-
-
-def overridden(options: ChannelOptions, override: Override) -> ChannelOptions:
-    """A channel's options as a token changes them for one seat."""
-    changes: dict[str, bool | str] = {}
-    if override.presence is not None:
-        changes["presence"] = override.presence
-    if override.join_leave is not None:
-        changes["join_leave"] = override.join_leave
-    if override.force_push_join_leave is not None:
-        changes["force_push_join_leave"] = override.force_push_join_leave
-    if override.force_recovery is not None:
-        changes["recovery"] = (
-            (options.recovery if override.force_recovery and options.recovery != "off" else "stream")
-            if override.force_recovery
-            else "off"
-        )
-    if changes.get("join_leave") and not changes.get("presence", options.presence):
-        changes["presence"] = True
-    if changes.get("presence") is False:
-        changes["join_leave"] = False
-    return replace(options, **changes) if changes else options  # type: ignore[arg-type]
 
 
 def _announces(options: ChannelOptions, request: m.Subscribe) -> bool:
