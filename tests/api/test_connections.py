@@ -12,8 +12,8 @@ from gapless import ChannelOptions, Hub
 from gapless.api import BadBody, call
 from gapless.protocol.centrifuge.codecs import Codec
 
-from ..centrifuge.conftest import Clock
-from ..centrifuge.stage import stage, turns
+from ..support.centrifuge.fixtures import Clock
+from ..support.centrifuge.stage import stage, turns
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .commands import DEADLINE, started
+from ..support.commands import DEADLINE, started
 from .conftest import Verb
 
 

@@ -11,9 +11,9 @@ from httpx import AsyncClient
 
 from gapless import ChannelOptions, Hub, HubApp, Limits
 
-from .clients import frozen, until
-from .events import Event, sse, streaming
-from .serving import doors, serve
+from ..support.events import Event, sse, streaming
+from ..support.serving import doors, serve
+from ..support.sockets import frozen, until
 
 pytestmark = pytest.mark.anyio
 

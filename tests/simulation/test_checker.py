@@ -20,10 +20,10 @@ from gapless.core.log import Ring
 from gapless.model import Draft, History
 from gapless.node.repair import Repair
 
-from .broker import FaultyBroker, Stream
-from .checker import Checker, Seen, Told
-from .clients import PlainClient
-from .world import World
+from ..support.broker import FaultyBroker, Stream
+from ..support.checker import Checker, Seen, Told
+from ..support.clients import PlainClient
+from ..support.world import World
 
 CHANNEL = "a"
 
