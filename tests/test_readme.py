@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from .support.serving import serve
-from .support.sockets import DEADLINE
+from .support.until import DEADLINE
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,8 @@ from gapless.api import BadBody, call
 from gapless.protocol.centrifuge.codecs import Codec
 
 from ..support.centrifuge.fixtures import Clock
-from ..support.centrifuge.stage import stage, turns
+from ..support.centrifuge.stage import stage
+from ..support.until import turns
 
 pytestmark = pytest.mark.anyio
 

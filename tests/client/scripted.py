@@ -15,17 +15,6 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-DEADLINE = 10.0
-"""Seconds after which a test hangs; none takes so long."""
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Give the loop turns until something is true."""
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await asyncio.sleep(0)
-
-
 CUT = "cut"
 """Take the request, do it, and close the connection without an answer."""
 

@@ -12,7 +12,8 @@ from gapless.client.backoff import Backoff
 from gapless.client.publisher import BATCH, BATCH_BYTES, Publisher
 from gapless.client.remote import NotTheHub, Remote
 
-from .scripted import CUT, DEADLINE, publications, until
+from ..support.until import DEADLINE, until
+from .scripted import CUT, publications
 
 pytestmark = pytest.mark.anyio
 

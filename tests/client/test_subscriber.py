@@ -14,7 +14,8 @@ from gapless.client.remote import NobodyThere, NotTheHub, Refused, Remote, Unrea
 from gapless.client.subscriber import Away, Back, Subscriber
 from gapless.model import Position
 
-from .scripted import DEADLINE, Door, door
+from ..support.until import DEADLINE
+from .scripted import Door, door
 
 pytestmark = pytest.mark.anyio
 

@@ -18,6 +18,8 @@ from gapless.config.doors import doors
 from gapless.config.settings import Settings, load
 from gapless.proxy.proxy import Proxy
 
+from ..support.until import DEADLINE
+
 SECRET = "8f2c1d9a4b7e6053f1a2c3d4e5b69788a0b1c2d3e4f5a6b7"
 
 CONFIG = f"""
@@ -35,7 +37,6 @@ allow_subscribe_for_anonymous = true
 Configured = Callable[[str], Settings]
 
 OK, DENIED = 0, 103
-DEADLINE = 10.0
 WEBSOCKET = {
     "type": "websocket",
     "scheme": "ws",

@@ -17,7 +17,8 @@ from gapless import ConnectionManager, LimitExceeded, Limits
 from gapless.transports.writer import Writer
 
 from ..support.serving import serve
-from ..support.sockets import DEADLINE, Client, frozen, handshake, listen, until
+from ..support.sockets import Client, frozen, handshake, listen
+from ..support.until import DEADLINE, until
 from .copied import client, message, served
 
 pytestmark = pytest.mark.anyio

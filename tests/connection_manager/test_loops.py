@@ -11,7 +11,7 @@ import pytest
 
 from gapless import ConnectionManager
 
-from ..support.sockets import DEADLINE, until
+from ..support.until import DEADLINE, until
 from .copied import application, client, message, served
 
 with warnings.catch_warnings():

@@ -16,7 +16,8 @@ from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 
 from ..support.centrifuge.wire import decode, encode
 from ..support.serving import FAST_PATH, PLAIN_ASGI, Doors, doors
-from ..support.sockets import DEADLINE, handshake, listen
+from ..support.sockets import handshake, listen
+from ..support.until import DEADLINE
 
 pytestmark = pytest.mark.anyio
 

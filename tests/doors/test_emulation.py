@@ -15,11 +15,11 @@ from gapless.hooks.events import RpcEvent
 from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF
 from gapless.sessions.centrifuge.session import CentrifugeSession
 
-from ..support.centrifuge.stage import SECRET, token_for, turns
+from ..support.centrifuge.stage import SECRET, token_for
 from ..support.centrifuge.streams import TYPES, Stream, stream
 from ..support.centrifuge.wire import encode
 from ..support.serving import doors
-from ..support.sockets import until
+from ..support.until import turns, until
 
 pytestmark = pytest.mark.anyio
 

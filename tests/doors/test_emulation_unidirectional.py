@@ -20,7 +20,8 @@ from gapless.model import History
 from ..support.centrifuge.stage import SECRET, token_for
 from ..support.centrifuge.streams import stream
 from ..support.serving import FAST_PATH, PLAIN_ASGI, Doors, doors
-from ..support.sockets import DEADLINE, connected
+from ..support.sockets import connected
+from ..support.until import DEADLINE
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,8 @@ from gapless import ChannelOptions, Hub, HubApp, Limits
 
 from ..support.events import Event, sse, streaming
 from ..support.serving import doors, serve
-from ..support.sockets import frozen, until
+from ..support.sockets import frozen
+from ..support.until import until
 
 pytestmark = pytest.mark.anyio
 

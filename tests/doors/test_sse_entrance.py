@@ -10,7 +10,7 @@ from gapless import ChannelOptions, Disconnect, Hub, Limits, PermissionDenied
 
 from ..support.events import sse
 from ..support.serving import doors
-from ..support.sockets import until
+from ..support.until import until
 
 pytestmark = pytest.mark.anyio
 

@@ -19,7 +19,8 @@ from gapless import (
     Replace,
 )
 
-from ..support.sockets import masked, until
+from ..support.sockets import masked
+from ..support.until import until
 from .conftest import OpenDoors
 
 pytestmark = pytest.mark.anyio

@@ -27,7 +27,8 @@ from gapless import (
 )
 
 from ..support.serving import Doors, serve
-from ..support.sockets import connected, handshake, until
+from ..support.sockets import connected, handshake
+from ..support.until import until
 from .conftest import OpenDoors
 
 pytestmark = pytest.mark.anyio

@@ -16,7 +16,8 @@ from gapless import ChannelOptions, Hub, Limits
 from gapless.sessions.plain import PlainSession
 
 from ..support.serving import Doors
-from ..support.sockets import DEADLINE, handshake, masked, until
+from ..support.sockets import handshake, masked
+from ..support.until import DEADLINE, until
 from .conftest import OpenDoors
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,7 @@ import pytest
 
 from gapless import ChannelOptions, Grant, Hub, MemoryBroker
 
-from ..support.sockets import until
+from ..support.until import until
 from .conftest import OpenDoors
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,8 @@ import pytest
 from gapless import ChannelOptions, Limits
 
 from ..support.serving import Doors
-from ..support.sockets import frozen, handshake, masked, until
+from ..support.sockets import frozen, handshake, masked
+from ..support.until import until
 from .conftest import OpenDoors
 
 pytestmark = pytest.mark.anyio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,13 +23,13 @@ from gapless import (
 from gapless.errors import BadRequest
 
 from ..core.making import Reader
+from ..support.until import until
 from ..support.virtual import VirtualLoop
 from ..support.world import World
 
 pytestmark = pytest.mark.anyio
 
 CHANNELS = {"*": ChannelOptions(history=1000), "plain": ChannelOptions()}
-DEADLINE = 20.0
 
 
 def hub_with(broker: Any = "memory://", **limits: Any) -> Hub:
@@ -38,13 +38,6 @@ def hub_with(broker: Any = "memory://", **limits: Any) -> Hub:
 
 async def kept(hub: Hub, channel: str = "c") -> list[Any]:
     return [publication.data for publication in (await hub.history(channel)).publications]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Give the loop turns until other threads have made it true."""
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 class TestPublishing:

@@ -16,12 +16,12 @@ from gapless.model import Draft
 
 from ..support.broker import FaultyBroker
 from ..support.checker import Checker
+from ..support.until import DEADLINE, until
 from ..support.virtual import VirtualLoop
 
 pytestmark = pytest.mark.anyio
 
 CHANNELS = {"*": ChannelOptions(history=1000), "plain": ChannelOptions()}
-DEADLINE = 20.0
 
 
 def hub_with(broker: Any = "memory://", **limits: Any) -> Hub:
@@ -30,13 +30,6 @@ def hub_with(broker: Any = "memory://", **limits: Any) -> Hub:
 
 async def kept(hub: Hub, channel: str = "c") -> list[Any]:
     return [publication.data for publication in (await hub.history(channel)).publications]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Give the loop turns until other threads have made it true."""
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 class TestFromThreads:

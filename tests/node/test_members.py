@@ -12,6 +12,8 @@ from gapless import Hub, Limits, Member
 from gapless.brokers.memory import MemoryPresence
 from gapless.node.members import Members
 
+from ..support.until import turns
+
 pytestmark = pytest.mark.anyio
 
 
@@ -52,11 +54,6 @@ class Somebody:
 
     def __init__(self) -> None:
         self.current = True
-
-
-async def turns() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 @asynccontextmanager

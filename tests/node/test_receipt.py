@@ -13,10 +13,11 @@ import pytest
 from gapless import BrokerError, Position
 from gapless.node.receipt import Receipt
 
+from ..support.until import DEADLINE
+
 pytestmark = pytest.mark.anyio
 
 HERE = Position(7, "e")
-DEADLINE = 10.0
 
 
 class Desk:

@@ -12,7 +12,7 @@ from gapless.protocol.centrifuge.codecs import Codec
 from gapless.proxy.backend import ANSWER_BYTES
 from gapless.proxy.proxy import Endpoint, Proxies, StatusRule
 
-from ..support.centrifuge.stage import turns
+from ..support.until import turns
 from .back_end import Slow, back_end, proxied
 
 pytestmark = pytest.mark.anyio

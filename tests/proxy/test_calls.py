@@ -13,8 +13,8 @@ from gapless.protocol.centrifuge.codecs import Codec
 from gapless.proxy.proxy import Proxies
 
 from ..support.centrifuge.fixtures import Clock
-from ..support.centrifuge.stage import ticket_for, token_for, turns
-from ..support.sockets import until
+from ..support.centrifuge.stage import ticket_for, token_for
+from ..support.until import turns, until
 from .back_end import back_end, proxied
 
 pytestmark = pytest.mark.anyio

@@ -25,7 +25,7 @@ from gapless.server.bounded_http import BoundedHttpProtocol
 from gapless.server.listening import is_loopback, listen
 from gapless.server.serve import websocket_protocol
 
-from ..support.commands import DEADLINE
+from ..support.until import DEADLINE
 
 
 def test_all_addresses_of_a_host_get_the_same_free_port() -> None:

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-DEADLINE = 20.0
-"""Seconds after which a test fails; none takes so long where the code is right."""
+from .until import DEADLINE
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from .serving import Doors
-from .sockets import DEADLINE
+from .until import DEADLINE
 
 
 @dataclass(frozen=True, slots=True)

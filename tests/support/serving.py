@@ -15,7 +15,8 @@ import uvicorn
 
 from gapless import ChannelOptions, Hub, HubApp, Limits
 
-from .sockets import DEADLINE, Client, connected, lazy
+from .sockets import Client, connected, lazy
+from .until import DEADLINE, until
 
 PLAIN_ASGI = "websockets-sansio"
 FAST_PATH = "gapless.transports.uvicorn:WebSocketProtocol"
@@ -130,9 +131,7 @@ class Doors:
 
     async def settled(self) -> None:
         """Returns when no client is connected and nothing of one is left."""
-        async with asyncio.timeout(DEADLINE):
-            while self.hub.node.roster or self.address.server.busy:
-                await asyncio.sleep(0.005)
+        await until(lambda: not self.hub.node.roster and not self.address.server.busy, "nothing is left")
 
 
 @asynccontextmanager

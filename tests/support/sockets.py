@@ -14,19 +14,11 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-DEADLINE = 20.0
-"""Seconds after which a test hangs. No test waits for this long when the code is right."""
+from .until import DEADLINE
 
 RECEIVE_BYTES = 128 * 1024
 """The kernel's buffer of a client that reads late. Smaller than a segment of the loopback, the kernel
 takes seconds to notice that it is read again."""
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Returns when the condition holds; fails the test when that never happens."""
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 class Client:

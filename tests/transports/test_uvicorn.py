@@ -26,7 +26,8 @@ from gapless.transports.uvicorn import WebSocketProtocol
 from gapless.transports.writer import flows
 
 from ..support.serving import FAST_PATH, PLAIN_ASGI, doors, serve
-from ..support.sockets import handshake, masked, until
+from ..support.sockets import handshake, masked
+from ..support.until import until
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,8 @@ from gapless.brokers.memory import MemoryBroker
 from gapless.errors import BrokerError
 from gapless.protocol.centrifuge.codecs import JSON, Codec
 
-from ...support.centrifuge.stage import stage, ticket_for, token_for, turns
+from ...support.centrifuge.stage import stage, ticket_for, token_for
+from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
 

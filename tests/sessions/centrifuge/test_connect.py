@@ -14,7 +14,8 @@ from gapless.model import Override, ServerSubscription
 from gapless.protocol.centrifuge.codecs import Codec
 
 from ...support.centrifuge.fixtures import Clock
-from ...support.centrifuge.stage import SECRET, stage, token_for, turns
+from ...support.centrifuge.stage import SECRET, stage, token_for
+from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,8 @@ from gapless.model import Draft
 from gapless.protocol.centrifuge import delta
 from gapless.protocol.centrifuge.codecs import Codec
 
-from ...support.centrifuge.stage import Message, Peer, Stage, stage, turns
+from ...support.centrifuge.stage import Message, Peer, Stage, stage
+from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,8 @@ from gapless.model import ServerSubscription
 from gapless.protocol.centrifuge.codecs import Codec
 
 from ...support.centrifuge.fixtures import Clock
-from ...support.centrifuge.stage import SECRET, Peer, Stage, stage, ticket_for, token_for, turns
+from ...support.centrifuge.stage import SECRET, Peer, Stage, stage, ticket_for, token_for
+from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
 

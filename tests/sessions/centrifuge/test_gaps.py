@@ -9,7 +9,8 @@ from gapless.options import OnGap
 from gapless.protocol.centrifuge.codecs import Codec
 
 from ...support.centrifuge.brokers import HeldBroker
-from ...support.centrifuge.stage import Peer, Stage, stage, turns
+from ...support.centrifuge.stage import Peer, Stage, stage
+from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
 

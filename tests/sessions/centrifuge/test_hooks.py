@@ -11,7 +11,8 @@ from gapless import ChannelOptions, ClientError, Disconnect, DisconnectEvent
 from gapless.hooks.events import ChannelEvent, MessageEvent, RpcEvent, UnsubscribeEvent
 from gapless.protocol.centrifuge.codecs import Codec
 
-from ...support.centrifuge.stage import stage, turns
+from ...support.centrifuge.stage import stage
+from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,8 @@ import pytest
 from gapless import Limits
 from gapless.protocol.centrifuge.codecs import Codec
 
-from ...support.centrifuge.stage import Peer, stage, token_for, turns
+from ...support.centrifuge.stage import Peer, stage, token_for
+from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,8 @@ from gapless.options import KiB
 from gapless.protocol.centrifuge.codecs import Codec
 
 from ...support.centrifuge.brokers import HeldBroker
-from ...support.centrifuge.stage import Message, stage, turns
+from ...support.centrifuge.stage import Message, stage
+from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,8 @@ from gapless.protocol.centrifuge.codecs import Codec
 
 from ...support.centrifuge.brokers import HeldBroker
 from ...support.centrifuge.fixtures import Clock
-from ...support.centrifuge.stage import SECRET, stage, ticket_for, token_for, turns
+from ...support.centrifuge.stage import SECRET, stage, ticket_for, token_for
+from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
 

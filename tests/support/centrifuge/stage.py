@@ -18,20 +18,12 @@ from gapless.brokers.base import Broker, PresenceStore
 from gapless.protocol.centrifuge.codecs import Codec
 from gapless.sessions.centrifuge.session import CentrifugeSession
 
+from ..until import turns
 from .wire import decode, encode
 
 SECRET = secrets.token_hex(32)
 
-DEADLINE = 10.0
-"""Seconds after which a test hangs. No test waits for this long when the code is right."""
-
 Message = dict[str, Any]
-
-
-async def turns(count: int = 20) -> None:
-    """Give the loop this many turns: enough for a flush, and for tasks that wait for nothing."""
-    for _ in range(count):
-        await asyncio.sleep(0)
 
 
 class Frames:

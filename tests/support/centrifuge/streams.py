@@ -14,7 +14,7 @@ from gapless.protocol.centrifuge import client_pb2
 from gapless.protocol.centrifuge.codecs import JSON, Codec
 
 from ..serving import Doors
-from ..sockets import DEADLINE
+from ..until import DEADLINE
 from .wire import decode, encode
 
 TYPES = {"json": "application/json", "protobuf": "application/octet-stream"}
