@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gapless import ChannelOptions, ClientError, Hub, Limits, MemoryBroker
+from gapless import ChannelOptions, ClientError, Hub, Limits
 from gapless.api import BadBody, call
 from gapless.api.glob import glob
-from gapless.brokers.base import Settle
 from gapless.errors import BadRequest, BrokerError
 from gapless.model import Draft, Member
+
+from ..support.broker import FakeBroker
 
 pytestmark = pytest.mark.anyio
 
@@ -172,18 +173,10 @@ async def test_what_broadcast_refuses_as_a_whole() -> None:
         )
 
 
-class _Failing(MemoryBroker):
-    """A broker that takes nothing in one channel."""
-
-    def publish(self, channel: str, draft: Draft, options: ChannelOptions, settle: Settle) -> None:
-        if channel == "logs":
-            settle.fail(BrokerError("the disk is full: /secret/path"))
-        else:
-            super().publish(channel, draft, options, settle)
-
-
 async def test_a_broker_that_fails_is_error_100_and_tells_nothing_of_itself() -> None:
-    async with Hub(_Failing(), channels=CHANNELS) as hub:
+    broker = FakeBroker()
+    broker.refuses["logs"] = BrokerError("the disk is full: /secret/path")
+    async with Hub(broker, channels=CHANNELS) as hub:
         assert await error(hub, "publish", channel="logs", data=1) == (100, "internal server error")
         said = await result(hub, "broadcast", channels=["logs", "room"], data=1)
         assert said["responses"][0] == {"error": {"code": 100, "message": "internal server error"}}

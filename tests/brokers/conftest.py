@@ -10,6 +10,8 @@ import pytest
 from gapless import Limits
 from gapless.brokers.memory import MemoryBroker, MemoryPresence
 
+from ..support.broker import FakeBroker
+from ..support.presence import FakePresence
 from .harness import Harness
 
 MakeBroker = Callable[[], Awaitable[Harness]]
@@ -20,7 +22,12 @@ def memory(directory: Path) -> Harness:
     return Harness(MemoryBroker(limits), MemoryPresence(limits))
 
 
-MAKERS: dict[str, Callable[[Path], Harness]] = {"memory": memory}
+def fake(directory: Path) -> Harness:
+    """What the other tests stand on: it misbehaves only where it is told to."""
+    return Harness(FakeBroker(), FakePresence())
+
+
+MAKERS: dict[str, Callable[[Path], Harness]] = {"fake": fake, "memory": memory}
 
 
 @pytest.fixture(params=sorted(MAKERS))

@@ -13,10 +13,9 @@ from websockets.exceptions import ConnectionClosed
 from gapless import ChannelOptions, ClientError, ConnectEvent, Hub, Limits
 from gapless.auth.keys import StaticKeys
 from gapless.auth.verifier import TokenRules, TokenVerifier
-from gapless.brokers.memory import MemoryBroker
 from gapless.errors import BrokerError
-from gapless.model import History
 
+from ..support.broker import FakeBroker
 from ..support.centrifuge.stage import SECRET, token_for
 from ..support.centrifuge.streams import stream
 from ..support.serving import FAST_PATH, PLAIN_ASGI, Doors, doors
@@ -206,13 +205,6 @@ async def test_who_aborts_a_stream_is_not_present_any_more(transport: str) -> No
 # -- connect errors are disconnects
 
 
-class FailingBroker(MemoryBroker):
-    """Its history cannot be read."""
-
-    async def history(self, *args: Any, **how: Any) -> History:
-        raise BrokerError("as the test wants it")
-
-
 def expect(entrance: str, pushes: list[Any], code: int) -> None:
     """They end as a refused connect does, with this code."""
     assert all("connect" not in push for push in pushes if isinstance(push, dict)), pushes
@@ -251,7 +243,9 @@ async def test_tokens_that_are_not_right_are_disconnects(entrance: str) -> None:
 
 @pytest.mark.parametrize("entrance", ENTRANCES)
 async def test_a_broker_that_fails_is_a_disconnect_and_no_alarm(entrance: str) -> None:
-    async with doors(hub=Hub(FailingBroker(), channels=OPEN, limits=Limits())) as here:
+    broker = FakeBroker()
+    broker.reads_fail = BrokerError("as the test wants it")
+    async with doors(hub=Hub(broker, channels=OPEN, limits=Limits())) as here:
         expect(entrance, await ends(here, entrance, {"subs": {"a": {}}}), 3004)
         await here.settled()
         assert here.hub.counters.session_errors == 0

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from gapless import ChannelOptions, Grant, Hub, MemoryBroker
+from gapless import ChannelOptions, Grant, Hub
 
+from ..support.broker import FakeBroker
 from ..support.until import until
 from .conftest import OpenDoors
 
@@ -211,25 +212,18 @@ async def test_joins_of_a_batched_connection_keep_their_place(open_doors: OpenDo
 # -- what happens to a channel while it is read
 
 
-class _Forgetful(MemoryBroker):
-    """A memory broker that loses a channel, as a server does whose disk was replaced."""
-
-    def lose(self, channel: str) -> None:
-        self._forget(channel)
-
-
 @pytest.mark.parametrize("query", ["", "&batch=1"])
 async def test_a_new_life_of_the_stream_is_announced_and_read_from_its_beginning(
     open_doors: OpenDoors, query: str
 ) -> None:
-    broker = _Forgetful()
+    broker = FakeBroker()
     hub = Hub(broker, channels={"logs": KEPT})
     async with open_doors(hub=hub) as doors, doors.client(f"?channel=logs{query}") as client:
         await client.history("logs")
         for n in range(1, 4):
             await hub.publish("logs", n)
         await client.live(3)
-        broker.lose("logs")
+        broker.forget("logs")
         position = await hub.publish("logs", "new")
         assert position is not None
         gap = {"from": 4, "to": None, "reason": "epoch", "epoch": position.epoch}

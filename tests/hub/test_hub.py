@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,13 +17,13 @@ from gapless import (
     Hub,
     LimitExceeded,
     Limits,
-    MemoryBroker,
     NotRunning,
     Position,
 )
 from gapless.errors import BadRequest
 
 from ..core.making import Reader
+from ..support.broker import FakeBroker
 from ..support.until import until
 from ..support.virtual import VirtualLoop
 from ..support.world import World
@@ -38,6 +39,13 @@ def hub_with(broker: Any = "memory://", **limits: Any) -> Hub:
 
 async def kept(hub: Hub, channel: str = "c") -> list[Any]:
     return [publication.data for publication in (await hub.history(channel)).publications]
+
+
+def slow_to_start() -> FakeBroker:
+    """A broker that takes its time to start and to close."""
+    broker = FakeBroker()
+    broker.delays = itertools.repeat(3)
+    return broker
 
 
 class TestPublishing:
@@ -222,7 +230,7 @@ class TestLife:
         assert not hub.running
 
     async def test_started_by_several_at_once_it_starts_once(self) -> None:
-        broker = SlowBroker()
+        broker = slow_to_start()
         hub = hub_with(broker)
         await asyncio.gather(*(hub.start() for _ in range(3)))
         assert broker.starts == 1
@@ -233,7 +241,7 @@ class TestLife:
         assert not hub.running
 
     async def test_started_while_it_closes_it_runs_afterwards(self) -> None:
-        broker = SlowBroker()
+        broker = slow_to_start()
         hub = hub_with(broker)
         await hub.start()
         closing = asyncio.ensure_future(hub.close())
@@ -245,13 +253,13 @@ class TestLife:
         await hub.close()
 
     async def test_one_that_could_not_start_can_be_started_again(self) -> None:
-        broker = SlowBroker()
-        broker.fails = True
+        broker = slow_to_start()
+        broker.down = True
         hub = hub_with(broker)
         with pytest.raises(BrokerError):
             await hub.start()
         assert not hub.running
-        broker.fails = False
+        broker.down = False
         async with hub:
             assert hub.running
 
@@ -453,28 +461,6 @@ class TestPresence:
             assert world.loop.run(store.members("room")) == {}
         finally:
             world.close()
-
-
-class SlowBroker(MemoryBroker):
-    """Takes its time to start and to close."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.starts = 0
-        self.fails = False
-
-    async def start(self, sink: Any) -> None:
-        self.starts += 1
-        for _ in range(3):
-            await asyncio.sleep(0)
-        if self.fails:
-            raise BrokerError("unreachable")
-        await super().start(sink)
-
-    async def close(self) -> None:
-        for _ in range(3):
-            await asyncio.sleep(0)
-        await super().close()
 
 
 async def _for_ever() -> None:

@@ -14,7 +14,7 @@ import pytest
 from gapless import BrokerError, ChannelOptions, Hub, Limits, NotRunning, Overloaded, Position, Receipt
 from gapless.model import Draft
 
-from ..support.broker import FaultyBroker
+from ..support.broker import FakeBroker
 from ..support.checker import Checker
 from ..support.until import DEADLINE, until
 from ..support.virtual import VirtualLoop
@@ -143,8 +143,8 @@ class TestFromThreads:
 class TestOverload:
     """More in flight than the bound is refused; nothing of it was kept."""
 
-    def hub(self) -> tuple[Hub, FaultyBroker]:
-        broker = FaultyBroker(Checker())
+    def hub(self) -> tuple[Hub, FakeBroker]:
+        broker = FakeBroker(Checker())
         broker.slow_answers = True
         return hub_with(broker, in_flight_bytes=100), broker
 
@@ -182,17 +182,17 @@ class TestOverload:
 
 class TestFailing:
     async def test_awaited_it_is_raised(self) -> None:
-        broker = FaultyBroker(Checker())
-        broker.down = True
+        broker = FakeBroker()
         async with hub_with(broker) as hub:
+            broker.down = True
             with pytest.raises(BrokerError, match="down"):
                 await hub.publish("c", 1)
             assert (hub.counters.publish_failed, hub.counters.publish_unnoticed) == (1, 0)
 
     async def test_unnoticed_it_is_logged_and_counted(self, caplog: pytest.LogCaptureFixture) -> None:
-        broker = FaultyBroker(Checker())
-        broker.down = True
+        broker = FakeBroker()
         async with hub_with(broker) as hub:
+            broker.down = True
             hub.publish("c", 1)
             gc.collect()
             assert (hub.counters.publish_failed, hub.counters.publish_unnoticed) == (1, 1)

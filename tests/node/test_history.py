@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
 from gapless import BrokerError, ChannelOptions, Limits, MemoryBroker
+from gapless.brokers.base import Broker
 from gapless.core.counters import Counters
-from gapless.model import Draft, History
+from gapless.model import Draft
 from gapless.node.history import Pages, Range
 from gapless.node.registry import Registry
 from gapless.node.tasks import Tasks
 
 from ..brokers.harness import Slip
+from ..support.broker import FakeBroker
 
 pytestmark = pytest.mark.anyio
 
 KEPT = ChannelOptions(history=10)
 
 
-class Distant(MemoryBroker):
-    """Answers when it is told to."""
-
-    immediate = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.answer = asyncio.Event()
-        self.reads = 0
-
-    async def history(self, *args: Any, **how: Any) -> History:
-        self.reads += 1
-        await self.answer.wait()
-        return await super().history(*args, **how)
-
-
-def pages(broker: MemoryBroker, limits: Limits | None = None) -> tuple[Pages, Tasks]:
+def pages(broker: Broker, limits: Limits | None = None) -> tuple[Pages, Tasks]:
     counters, limits = Counters(), limits or Limits()
     tasks = Tasks(counters)
     found = Pages(broker, Registry({"*": KEPT}, limits), tasks, limits, counters)
@@ -59,21 +44,20 @@ async def test_a_broker_that_never_waits_is_read_without_a_turn_of_the_loop() ->
 
 
 async def test_a_failure_without_waiting_is_a_broker_error_too() -> None:
-    class Broken(MemoryBroker):
-        async def history(self, *args: Any, **how: Any) -> History:
-            raise OSError("no such thing")
-
+    broker = FakeBroker()
+    broker.reads_fail = OSError("no such thing")
     with pytest.raises(BrokerError, match=r"the history of 'room' cannot be read: no such thing"):
-        await pages(Broken())[0].page("room")
+        await pages(broker)[0].page("room")
 
 
 async def test_who_asks_a_distant_broker_for_the_same_shares_the_answer() -> None:
-    broker = Distant()
+    broker = FakeBroker()
+    broker.hold()
     asked, tasks = pages(broker)
     readers = [asyncio.create_task(asked.page("room", Range(0))) for _ in range(20)]
     while not broker.reads:
         await asyncio.sleep(0)
-    broker.answer.set()
+    broker.release()
     found = await asyncio.gather(*readers)
     assert broker.reads == 1
     assert all(page is found[0] for page in found)
@@ -81,5 +65,7 @@ async def test_who_asks_a_distant_broker_for_the_same_shares_the_answer() -> Non
 
 
 async def test_a_distant_broker_that_does_not_answer_in_time_has_failed() -> None:
+    broker = FakeBroker()
+    broker.hold()
     with pytest.raises(BrokerError, match=r"the history of 'room' cannot be read: TimeoutError"):
-        await pages(Distant(), Limits(broker_seconds=0.01))[0].page("room")
+        await pages(broker, Limits(broker_seconds=0.01))[0].page("room")

@@ -8,45 +8,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gapless import Hub, Limits, Member
-from gapless.brokers.memory import MemoryPresence
+from gapless import Hub, Member
 from gapless.node.members import Members
 
+from ..support.presence import FakePresence
 from ..support.until import turns
 
 pytestmark = pytest.mark.anyio
-
-
-class SlowPresence(MemoryPresence):
-    """Answers a call when the test lets it; `calls` are those that were answered."""
-
-    def __init__(self) -> None:
-        super().__init__(Limits())
-        self.calls: list[str] = []
-        self.waiting: list[tuple[str, asyncio.Future[None]]] = []
-
-    async def join(self, channel: str, member: Member, *, announce: bool) -> bool:
-        await self._turn("join")
-        return await super().join(channel, member, announce=announce)
-
-    async def leave(self, channel: str, client: str, *, announce: bool) -> Member | None:
-        await self._turn("leave")
-        return await super().leave(channel, client, announce=announce)
-
-    async def _turn(self, call: str) -> None:
-        answer = asyncio.get_running_loop().create_future()
-        self.waiting.append((call, answer))
-        await answer
-        self.calls.append(call)
-
-    async def answer(self, call: str) -> None:
-        """Answer the only call that is under way."""
-        await turns()
-        [(what, answer)] = self.waiting
-        assert what == call
-        self.waiting.clear()
-        answer.set_result(None)
-        await turns()
 
 
 class Somebody:
@@ -57,8 +25,9 @@ class Somebody:
 
 
 @asynccontextmanager
-async def presence() -> AsyncIterator[tuple[Hub, SlowPresence, Members]]:
-    store = SlowPresence()
+async def presence() -> AsyncIterator[tuple[Hub, FakePresence, Members]]:
+    store = FakePresence()
+    store.hold("join", "leave")
     async with Hub(presence=store) as hub:
         yield hub, store, hub.node.members
 

@@ -12,8 +12,8 @@ from gapless import ChannelOptions
 from gapless.protocol.centrifuge.codecs import Codec
 from gapless.proxy.proxy import Proxies
 
-from ..support.centrifuge.fixtures import Clock
 from ..support.centrifuge.stage import ticket_for, token_for
+from ..support.clock import Clock
 from ..support.until import turns, until
 from .back_end import back_end, proxied
 

@@ -1,9 +1,8 @@
-"""Clients of a hub without a network: the real sessions and listeners, and a socket that obeys the test."""
+"""Clients of a hub without a network: the real sessions and listeners, and an outlet that obeys the test."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -11,7 +10,6 @@ import orjson
 
 from gapless import Client, Disconnect, Grant, Hub, Position
 from gapless.core.cursor import Lost
-from gapless.core.outbox import Outbox
 from gapless.errors import BrokerError, Missed
 from gapless.model import Publication
 from gapless.protocol import plain
@@ -20,6 +18,7 @@ from gapless.sessions.plain import PlainSession
 from gapless.transports.conversation import TEXT
 
 from .checker import Checker, Seen, Told
+from .outlet import FakeOutlet
 
 KeptFrom = Callable[[str], tuple[str, int]]
 """Epoch and oldest offset that the broker keeps of a channel."""
@@ -45,86 +44,6 @@ class Reader(Protocol):
 
     def drain(self) -> None:
         """Read on."""
-
-
-class Socket(Outbox):
-    """An outbox with somebody who reads: one frame a turn, while he is not stalled.
-
-    `eager` takes what does not wait at once, as a socket with a large buffer does: then there
-    is room again right after a push. `late` counts what was written behind the close.
-    """
-
-    __slots__ = (
-        "_loop",
-        "_pumping",
-        "_received",
-        "dead",
-        "eager",
-        "late",
-        "on_frame",
-        "on_gone",
-        "on_room",
-        "stalled",
-    )
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, eager: bool, max_frames: int = 4096) -> None:
-        super().__init__(self._wake_up, max_bytes=1 << 20, max_frames=max_frames)
-        self._loop = loop
-        self._pumping = False
-        self._received: deque[str] = deque()
-        self.eager = eager
-        self.late = 0
-        self.stalled = False
-        self.dead = False
-        self.on_frame: Callable[[str], None] = _ignore
-        self.on_room: Callable[[], None] = _nothing
-        self.on_gone: Callable[[], None] = _nothing
-
-    def push(self, chunk: Any, size: int) -> None:
-        self.late += self.closing is not None
-        if self.eager and not self.stalled and not self.waiting:
-            self._received.extend(chunk)
-            self.progressed += 1
-            self._wake_up()
-        else:
-            super().push(chunk, size)
-
-    def stall(self) -> None:
-        self.stalled = True
-
-    def drain(self) -> None:
-        self.stalled = False
-        self._wake_up()
-
-    def abort(self) -> bool:
-        self.dead = True
-        self.clear()
-        self.room = False
-        self.on_gone()
-        return True
-
-    def _wake_up(self) -> None:
-        if not self._pumping and not self.stalled and not self.dead:
-            self._pumping = True
-            self._loop.call_soon(self._pump)
-
-    def _pump(self) -> None:
-        self._pumping = False
-        if self.stalled or self.dead:
-            return
-        if self._received:
-            self.on_frame(self._received.popleft())
-        elif (frame := self.take()) is not None:
-            self.on_frame(frame)
-            if self.sent():
-                self.on_room()
-        elif self.closing is not None:
-            self.dead = True
-            self.on_gone()
-            return
-        else:
-            return
-        self._wake_up()
 
 
 class PlainClient:
@@ -166,7 +85,7 @@ class PlainClient:
         self._since: dict[str, Position | None] = {}
         self._epochs: dict[str, str] = {}
         self._replied: dict[str, bool] = {}
-        self.socket: Socket | None = None
+        self.socket: FakeOutlet | None = None
         self.session: PlainSession | None = None
 
     @property
@@ -178,7 +97,7 @@ class PlainClient:
             return
         self.drop()
         self.visits += 1
-        self.socket = socket = Socket(self._loop, eager=self._eager)
+        self.socket = socket = FakeOutlet(self._loop, eager=self._eager)
         self._refused = False
         self._replied = dict.fromkeys(self.channels, False)
         self._since = {}
@@ -251,7 +170,7 @@ class PlainClient:
     def _gone(self) -> None:
         if self.socket is not None:
             self.closed_with = self.socket.closing
-            self.late += self.socket.late
+            self.late += len(self.socket.late)
         self.socket = self.session = None
 
     # -- what the server says
@@ -399,11 +318,3 @@ class ListenerClient:
         life, oldest = self._kept_from(self.channel)
         told = Told(first, last, epoch, reason, missed)
         self._checker.told(self.name, self.channel, told, oldest if life == epoch else None)
-
-
-def _ignore(frame: str) -> None:
-    return None
-
-
-def _nothing() -> None:
-    return None

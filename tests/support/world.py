@@ -12,7 +12,7 @@ from gapless import BrokerError, ChannelOptions, Hub, Limits, Receipt
 from gapless.core.channel import Channel
 from gapless.node.node import Node
 
-from .broker import FaultyBroker
+from .broker import FakeBroker
 from .checker import Checker
 from .clients import ListenerClient, PlainClient, Reader
 from .virtual import VirtualLoop
@@ -36,7 +36,7 @@ class World:
         self.troubles: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda _, context: self.troubles.append(context))
         self.checker = checker or Checker()
-        self.broker = FaultyBroker(self.checker)
+        self.broker = FakeBroker(self.checker)
         self.hub = Hub(self.broker, channels=channels, limits=limits)
         self.readers: list[Reader] = []
         self.receipts: list[Receipt] = []
@@ -100,6 +100,8 @@ class World:
         broker = self.broker
         broker.down = broker.held = broker.slow_answers = False
         broker.read_seconds = 0.0
+        broker.release()
+        broker.reads_fail = None
         broker.wire.clear()  # the last ones are lost for good: the node must notice by itself
         broker.answer_all()
         for _ in range(4):

@@ -1,137 +1,31 @@
-"""What races: a broker and a presence whose answers a schedule orders, and a client that judges."""
+"""What races: a client that judges what it is told."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
-from gapless import ChannelOptions, Client, Hub, Limits, Position
+from gapless import Client, Hub, Limits, Position
 from gapless.auth.admission import Handshake, Reception
-from gapless.brokers.base import Sink
-from gapless.brokers.memory import MemoryBroker, MemoryPresence
-from gapless.errors import BrokerError
-from gapless.model import Draft, History, Member, Publication
 from gapless.protocol.centrifuge.codecs import JSON
 from gapless.sessions.centrifuge.session import CentrifugeSession
 from gapless.transports.inbox import Inbox
 
-from ...support.centrifuge.stage import Frames, Outlet
+from ...support.broker import FakeBroker
+from ...support.centrifuge.stage import Frames
+from ...support.outlet import FakeOutlet
 
 LIMITS = Limits(flush_bytes=60, recovery_bytes=40, history_frame_bytes=60, reads_at_once=3, slice_seconds=0.0)
 """Tiny, because limits are where bugs live: a few publications a write, a reply, a page."""
 
 
-class RacingBroker(MemoryBroker):
-    """A memory broker whose histories come when the schedule wants, as they were then or before, or fail.
-
-    Its notifications may be lost, and subscribing takes its time.
-    """
-
-    immediate = False
-
-    def __init__(self) -> None:
-        super().__init__(LIMITS)
-        self.delays: Iterator[int] = itertools.repeat(0)
-        """How many turns the next call takes."""
-        self.losses: Iterator[bool] = itertools.repeat(False)
-        self.slow = False
-        self.reads: list[asyncio.Future[bool]] = []
-        """Those that wait; the result says whether they succeed."""
-        self.reads_early = False
-        self.truth: dict[tuple[str, Position], bytes] = {}
-
-    async def start(self, sink: Sink) -> None:
-        await super().start(_Lossy(sink, self))
-
-    async def subscribe(self, channel: str) -> None:
-        await pause(next(self.delays))
-        await super().subscribe(channel)
-
-    def publish(self, channel: str, draft: Draft, options: ChannelOptions, settle: Any) -> None:
-        super().publish(channel, draft, options, settle)
-        if options.history and not draft.skip_history:
-            self.truth[channel, self._streams[channel].position] = draft.payload
-
-    async def history(self, channel: str, options: ChannelOptions, **how: Any) -> History:
-        page = await super().history(channel, options, **how) if self.reads_early else None
-        if self.slow:
-            gate: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-            self.reads.append(gate)
-            if not await gate:
-                raise BrokerError("as the schedule wants it")
-        return page or await super().history(channel, options, **how)
-
-    def answer(self, at: int, succeeds: bool) -> None:
-        if self.reads:
-            gate = self.reads.pop(at % len(self.reads))
-            if not gate.done():
-                gate.set_result(succeeds)
-
-    def forget(self, channel: str) -> None:
-        """Another life of the stream."""
-        if channel in self._streams:
-            self._forget(channel)
-
-    def top(self, channel: str) -> Position | None:
-        stream = self._streams.get(channel)
-        return None if stream is None else stream.position
-
-
-class _Lossy:
-    """The node's ear, which misses notifications that have an offset."""
-
-    def __init__(self, sink: Sink, broker: RacingBroker) -> None:
-        self._sink = sink
-        self._broker = broker
-
-    def publication(self, channel: str, publication: Publication) -> None:
-        if not publication.offset or not next(self._broker.losses):
-            self._sink.publication(channel, publication)
-
-    def joined(self, channel: str, member: Member) -> None:
-        self._sink.joined(channel, member)
-
-    def left(self, channel: str, member: Member) -> None:
-        self._sink.left(channel, member)
-
-    def interrupted(self) -> None:
-        self._sink.interrupted()
-
-
-class RacingPresence(MemoryPresence):
-    """Joins and leaves take their time."""
-
-    def __init__(self, broker: RacingBroker) -> None:
-        super().__init__(LIMITS)
-        self._broker = broker
-
-    def present(self, channel: str) -> bool:
-        return channel in self._channels
-
-    async def join(self, channel: str, member: Member, *, announce: bool) -> bool:
-        await pause(next(self._broker.delays))
-        return await super().join(channel, member, announce=announce)
-
-    async def leave(self, channel: str, client: str, *, announce: bool) -> Member | None:
-        await pause(next(self._broker.delays))
-        return await super().leave(channel, client, announce=announce)
-
-
-async def pause(turns: int) -> None:
-    for _ in range(turns):
-        await asyncio.sleep(0)
-
-
 class Racer:
     """One client, and the judge of what it is told."""
 
-    def __init__(self, hub: Hub, reception: Reception, broker: RacingBroker, name: str) -> None:
+    def __init__(self, hub: Hub, reception: Reception, broker: FakeBroker, name: str) -> None:
         self.name = name
-        self.outlet = Outlet()
+        self.outlet = FakeOutlet()
         self.wrong: list[str] = []
         self.inside: dict[str, Position | None] = {}
         """Where the client stands in the channels that it knows it is in; None: they have no positions."""
@@ -244,7 +138,7 @@ class Racer:
             self.wrong.append(f"{publication} of {channel} after {at}")
             at = Position(publication["offset"] - 1, "" if at is None else at.epoch)
         here = Position(at.offset + 1, at.epoch)
-        if self._broker.truth.get((channel, here)) != orjson.dumps(publication["data"]):
+        if self._broker.stored.get((channel, here)) != orjson.dumps(publication["data"]):
             self.wrong.append(f"{publication} of {channel} is not what is at {here}")
         self.inside[channel] = self.left_at[channel] = here
 

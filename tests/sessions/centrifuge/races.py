@@ -18,8 +18,11 @@ from gapless.errors import BrokerError, ClientError
 from gapless.node.rings import LINGER_SECONDS
 from gapless.options import OnGap
 
+from ...support.broker import FakeBroker
+from ...support.presence import FakePresence
+from ...support.until import turns
 from ...support.virtual import VirtualLoop
-from .racers import LIMITS, Racer, RacingBroker, RacingPresence, pause
+from .racers import LIMITS, Racer
 
 CALM = 3000
 """Turns of the loop within which everything comes to rest."""
@@ -42,7 +45,7 @@ class Broken(AssertionError):
 class Story:
     """One interleaving."""
 
-    def __init__(self, world: World, seed: int) -> None:
+    def __init__(self, world: Races, seed: int) -> None:
         self.seed = seed
         self.world = world
         self.hub, self.broker = world.hub, world.broker
@@ -60,9 +63,11 @@ class Story:
     async def run(self) -> list[str]:
         """Play it; returns what was wrong."""
         chance, broker = self.chance, self.broker
-        broker.slow, broker.reads_early = chance.random() < 0.8, chance.random() < 0.5
+        slow, broker.old_pages = chance.random() < 0.8, chance.random() < 0.5
+        if slow:
+            broker.hold()
         waits, misses = chance.choice(((0,), (0, 0, 1, 2, 4))), chance.choice((0.0, 0.0, 0.2))
-        broker.delays = (chance.choice(waits) for _ in itertools.count())
+        broker.delays = self.world.presence.delays = (chance.choice(waits) for _ in itertools.count())
         broker.losses = (chance.random() < misses for _ in itertools.count())
         for racer in self.racers:
             mine = chance.sample(self.channels, chance.choice((0, 0, 1, 2)))
@@ -71,13 +76,13 @@ class Story:
             step = chance.choice(STEPS)
             self.log.append(step.__name__)
             step(self)
-            await pause(chance.choice(TURNS))
+            await turns(chance.choice(TURNS))
         await self._come_to_rest()
         wrong = [f"{racer.name}: {fault}" for racer in self.racers for fault in racer.wrong]
         return wrong + self.world.leftovers(self.channels)
 
     async def _come_to_rest(self) -> None:
-        self.broker.slow = False
+        self.broker.release()
         for racer in self.racers:
             racer.drain()
         await self._calm_down()
@@ -90,8 +95,6 @@ class Story:
 
     async def _calm_down(self) -> None:
         for _ in range(CALM):
-            while self.broker.reads:
-                self.broker.answer(0, True)
             await asyncio.sleep(0)
             if self.world.is_calm():
                 return
@@ -193,7 +196,7 @@ KINDS = {
 }
 
 
-class World:
+class Races:
     """A hub on a virtual-time loop, for many stories one after the other."""
 
     def __init__(self) -> None:
@@ -209,8 +212,8 @@ class World:
             self.loop.end()
 
     async def _tell(self, seeds: range) -> None:
-        self.broker = RacingBroker()
-        self.presence = RacingPresence(self.broker)
+        self.broker = FakeBroker()
+        self.presence = FakePresence(LIMITS)
         channels = {f"{kind}:*": options for kind, options in KINDS.items()}
         self.hub = Hub(self.broker, channels=channels, limits=LIMITS, presence=self.presence)
         self.hub.on_connect(_connect)
@@ -250,7 +253,7 @@ class World:
 
     def is_calm(self) -> bool:
         """Is there nothing that goes on before time passes?"""
-        return not self.broker.reads and not self.loop._ready  # type: ignore[attr-defined]
+        return not self.broker.waiting and not self.loop._ready  # type: ignore[attr-defined]
 
     def leftovers(self, channels: list[str]) -> list[str]:
         """What is still there although everybody has left."""
@@ -276,4 +279,4 @@ async def _connect(event: ConnectEvent) -> Grant:
 def play(seeds: range, *, at_once: int = 500) -> None:
     """Play these interleavings, so many in one hub."""
     for begin in range(seeds.start, seeds.stop, at_once):
-        World().tell(range(begin, min(begin + at_once, seeds.stop)))
+        Races().tell(range(begin, min(begin + at_once, seeds.stop)))

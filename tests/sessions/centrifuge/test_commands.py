@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, ClientError, Limits, PublishEvent, Replace
-from gapless.brokers.memory import MemoryBroker
 from gapless.errors import BrokerError
 from gapless.protocol.centrifuge.codecs import JSON, Codec
 
+from ...support.broker import FakeBroker
 from ...support.centrifuge.stage import stage, ticket_for, token_for
 from ...support.until import turns
 
@@ -88,15 +88,12 @@ async def test_null_is_a_payload(codec: Codec) -> None:
         assert peer.of("a")[0]["data"] is None
 
 
-async def test_a_broker_that_refuses_is_error_100(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with stage(codec, {"*": CHAT}) as here:
+async def test_a_broker_that_refuses_is_error_100(codec: Codec) -> None:
+    broker = FakeBroker()
+    broker.refuses["a"] = BrokerError("full")
+    async with stage(codec, {"*": CHAT}, broker=broker) as here:
         peer = await here.client()
         await peer.get("subscribe", channel="a")
-
-        def fail(self: MemoryBroker, channel: str, draft: Any, options: Any, settle: Any) -> None:
-            settle.fail(BrokerError("full"))
-
-        monkeypatch.setattr(MemoryBroker, "publish", fail)
         reply = await peer.ask("publish", channel="a", data=1)
         assert (reply["error"]["code"], reply["error"]["temporary"]) == (100, True)
         assert peer.closed is None

@@ -13,8 +13,8 @@ from gapless.hooks.events import Welcome
 from gapless.model import Override, ServerSubscription
 from gapless.protocol.centrifuge.codecs import Codec
 
-from ...support.centrifuge.fixtures import Clock
 from ...support.centrifuge.stage import SECRET, stage, token_for
+from ...support.clock import Clock
 from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
@@ -333,7 +333,7 @@ async def test_a_hooks_error_is_the_reply_and_its_disconnect_the_close(codec: Co
         assert await peer.ask("connect", data="error") == {"error": {"code": 1000, "message": "not you"}}
         peer = here.peer()
         await peer.tell("connect", data="disconnect")
-        assert peer.outlet.closed_with == (4500, "go away")
+        assert peer.outlet.closing == (4500, "go away")
         assert await here.peer().refused("connect", data="bug") == 100
         assert here.hub.counters.hook_errors == 1
 
@@ -347,7 +347,7 @@ async def test_a_long_reason_of_a_hook_is_cut_to_what_a_close_frame_holds(codec:
 
         peer = here.peer()
         await peer.tell("connect")
-        assert peer.outlet.closed_with == (4500, "ä" * 61)
+        assert peer.outlet.closing == (4500, "ä" * 61)
 
 
 async def test_a_hook_that_returns_nonsense_is_error_100_and_the_connection_of_no_use(

@@ -12,8 +12,8 @@ from gapless.hooks.events import RefreshEvent, SubscriptionGrant
 from gapless.model import ServerSubscription
 from gapless.protocol.centrifuge.codecs import Codec
 
-from ...support.centrifuge.fixtures import Clock
 from ...support.centrifuge.stage import SECRET, Peer, Stage, stage, ticket_for, token_for
+from ...support.clock import Clock
 from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
@@ -419,5 +419,5 @@ async def test_a_refresh_hook_that_disconnects_closes_the_connection_of_the_seat
         clock.move(60)
         peer.later(1)
         await turns()
-        assert peer.outlet.closed_with == (4502, "enough")
+        assert peer.outlet.closing == (4502, "enough")
         here.nothing_left()

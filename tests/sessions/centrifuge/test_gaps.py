@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from gapless import ChannelOptions, Limits
+from gapless import BrokerError, ChannelOptions, Limits
 from gapless.options import OnGap
 from gapless.protocol.centrifuge.codecs import Codec
 
-from ...support.centrifuge.brokers import HeldBroker
+from ...support.broker import FakeBroker
 from ...support.centrifuge.stage import Peer, Stage, stage
 from ...support.until import turns
 
@@ -101,7 +101,7 @@ async def test_a_channel_without_history_has_no_state_to_lose(codec: Codec) -> N
 
 @pytest.mark.parametrize("by_server", [False, True])
 async def test_another_epoch_is_insufficient_state(codec: Codec, by_server: bool) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, options("resync", history=100), broker=broker) as here:
         peer = await here.client("anna")
         if by_server:
@@ -120,7 +120,7 @@ async def test_another_epoch_is_insufficient_state(codec: Codec, by_server: bool
 
 
 async def test_another_epoch_without_a_publication_is_noticed_by_comparing(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, options("resync", history=100), broker=broker) as here:
         peer = await here.client()
         await peer.get("subscribe", channel="a")
@@ -132,24 +132,24 @@ async def test_another_epoch_without_a_publication_is_noticed_by_comparing(codec
 
 
 async def test_a_broker_that_fails_while_a_client_reads_on_closes_it_with_3004(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, options("resync", history=100), broker=broker) as here:
         peer = await here.client()
         await peer.get("subscribe", channel="a")
-        broker.fails = True
+        broker.reads_fail = BrokerError("as the test wants it")
         await fall_behind(here, peer)
         assert peer.closed == 3004
         assert peer.offsets("a") == [1]
 
 
 async def test_who_unsubscribes_while_reading_on_gets_nothing_more(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, options("resync", history=100), broker=broker) as here:
         peer = await here.client()
         await peer.get("subscribe", channel="a")
         broker.hold()
         await fall_behind(here, peer)
-        assert broker.waiting == 1
+        assert len(broker.waiting) == 1
         await peer.get("unsubscribe", channel="a")
         broker.release()
         await turns(50)
@@ -161,14 +161,17 @@ async def test_a_client_that_accepts_no_byte_is_cut_off(codec: Codec) -> None:
     async with stage(codec, limits=Limits(stall_timeout=10.0)) as here:
         peer = await here.client()
         await peer.get("subscribe", channel="a")
-        peer.outlet.waiting = True
+        peer.outlet.stall()
+        await here.publish("a", 1)
         peer.later(0)
-        peer.outlet.progressed = 1
+        peer.outlet.drain()
+        peer.outlet.stall()
+        await here.publish("a", 2)
         peer.later(9)
         peer.later(18.9)
         assert peer.is_open()
         peer.later(19.1)
-        assert peer.outlet.aborted
+        assert peer.outlet.dead
         assert here.hub.counters.stalled == 1
         here.nothing_left()
 

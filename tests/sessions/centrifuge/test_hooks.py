@@ -65,7 +65,7 @@ async def test_what_an_rpc_raises_is_its_answer(codec: Codec, caplog: pytest.Log
         assert await peer.refused("rpc", method="no json") == 100
         assert peer.closed is None
         await peer.tell("rpc", method="disconnect")
-        assert peer.outlet.closed_with == (4999, "as asked")
+        assert peer.outlet.closing == (4999, "as asked")
         assert "ZeroDivisionError" in caplog.text
         here.hub.counters.session_errors = 0  # what is no JSON was counted, and logged
 

@@ -10,8 +10,8 @@ import pytest
 from gapless import ChannelOptions, Limits
 from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 
-from ...support.centrifuge.fixtures import Clock
 from ...support.centrifuge.stage import stage, ticket_for
+from ...support.clock import Clock
 
 pytestmark = pytest.mark.anyio
 

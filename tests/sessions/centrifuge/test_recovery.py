@@ -11,7 +11,7 @@ from gapless import ChannelOptions, Limits, Position
 from gapless.options import KiB
 from gapless.protocol.centrifuge.codecs import Codec
 
-from ...support.centrifuge.brokers import HeldBroker
+from ...support.broker import FakeBroker
 from ...support.centrifuge.stage import Message, stage
 from ...support.until import turns
 
@@ -164,8 +164,8 @@ async def test_more_than_a_reply_holds_follows_as_pushes_without_a_hole(codec: C
 
 
 async def test_the_ring_may_have_moved_on_while_the_reply_was_read(codec: Codec) -> None:
-    broker = HeldBroker()
-    broker.reads_early = True
+    broker = FakeBroker()
+    broker.old_pages = True
     options = ChannelOptions(history=100, ring=4)
     async with stage(codec, {"*": options}, broker=broker) as here:
         peer = await here.client()
@@ -184,7 +184,7 @@ async def test_the_ring_may_have_moved_on_while_the_reply_was_read(codec: Codec)
 
 
 async def test_what_has_no_offset_is_not_delivered_twice_nor_from_before(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, broker=broker) as here:
         peer = await here.client()
         other = await here.client()
@@ -216,7 +216,7 @@ async def test_an_own_publication_is_left_out_of_what_is_recovered(codec: Codec)
 
 
 async def test_subscribers_that_come_back_together_share_one_read(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, broker=broker) as here:
         top = await here.publish("a", 1, 2, 3)
         peers = [await here.client() for _ in range(20)]

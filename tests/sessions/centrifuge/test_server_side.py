@@ -8,14 +8,14 @@ from typing import Any
 import jwt
 import pytest
 
-from gapless import ChannelOptions, Limits, Position
+from gapless import BrokerError, ChannelOptions, Limits, Position
 from gapless.errors import ClientError
 from gapless.model import Override, ServerSubscription
 from gapless.protocol.centrifuge.codecs import Codec
 
-from ...support.centrifuge.brokers import HeldBroker
-from ...support.centrifuge.fixtures import Clock
+from ...support.broker import FakeBroker
 from ...support.centrifuge.stage import SECRET, stage, token_for
+from ...support.clock import Clock
 from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +59,7 @@ async def test_subs_say_more_than_channels_and_win_over_them(codec: Codec) -> No
 
 
 async def test_nothing_is_pushed_before_the_connect_reply(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, {"*": MEMBERS}, broker=broker) as here:
         other = await here.client()
         await other.get("subscribe", channel="a")
@@ -104,7 +104,7 @@ async def test_a_client_that_comes_back_recovers_them_in_connect(codec: Codec) -
 async def test_a_channel_that_is_unsubscribed_while_connecting_is_not_in_the_reply(
     codec: Codec, held: str
 ) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, {"*": MEMBERS}, broker=broker) as here:
         peer = here.peer()
         broker.hold(held)
@@ -119,7 +119,7 @@ async def test_a_channel_that_is_unsubscribed_while_connecting_is_not_in_the_rep
 
 
 async def test_a_disconnect_while_connecting_ends_it_all(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, {"*": MEMBERS}, broker=broker) as here:
         peer = here.peer()
         broker.hold()
@@ -135,13 +135,13 @@ async def test_a_disconnect_while_connecting_ends_it_all(codec: Codec) -> None:
 
 
 async def test_a_broker_that_fails_makes_connect_an_error_and_the_connection_of_no_use(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, {"*": MEMBERS}, broker=broker) as here:
-        broker.fails = True
+        broker.reads_fail = BrokerError("as the test wants it")
         peer = here.peer()
         reply = await peer.ask("connect", token=token_for("anna", channels=["a", "b"]))
         assert (reply["error"]["code"], reply["error"]["temporary"]) == (100, True)
-        broker.fails = False
+        broker.reads_fail = None
         await peer.tell("subscribe", channel="a")
         assert len(peer.said) == 1
         assert not peer.session.subscriptions
@@ -275,7 +275,7 @@ async def test_one_connection_that_cannot_be_subscribed_keeps_no_other_from_it(c
 
 
 async def test_a_connection_that_leaves_meanwhile_is_no_error(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, {"*": MEMBERS}, broker=broker) as here:
         leaving, staying = await here.client("anna"), await here.client("anna")
         broker.hold()
@@ -290,7 +290,7 @@ async def test_a_connection_that_leaves_meanwhile_is_no_error(codec: Codec) -> N
 
 
 async def test_a_seat_that_the_server_takes_back_meanwhile_is_never_told(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, {"*": MEMBERS}, broker=broker) as here:
         peer = await here.client("anna")
         broker.hold()
@@ -346,10 +346,10 @@ async def test_a_disconnect_closes_with_its_code_and_nothing_follows(codec: Code
         for peer in (first, second):
             await peer.get("subscribe", channel="a")
         assert here.hub.connections(user="anna", session="of the second").close(4001, "go") == 1
-        assert (first.closed, second.outlet.closed_with) == (None, (4001, "go"))
+        assert (first.closed, second.outlet.closing) == (None, (4001, "go"))
         assert here.hub.connections(user="anna").but(frozenset({first.id})).close() == 0
         assert here.hub.disconnect(user="anna") == 1
-        assert first.outlet.closed_with == (3503, "force disconnect")
+        assert first.outlet.closing == (3503, "force disconnect")
         await here.publish("a", 1)
         assert not first.outlet.late
         assert not second.outlet.late

@@ -8,15 +8,14 @@ from typing import Any
 import jwt
 import pytest
 
-from gapless import ChannelOptions, ClientError, Disconnect, Limits, SubscribeEvent
-from gapless.brokers.memory import MemoryPresence
+from gapless import BrokerError, ChannelOptions, ClientError, Disconnect, Limits, SubscribeEvent
 from gapless.hooks.events import SubscriptionGrant
-from gapless.model import Member
 from gapless.protocol.centrifuge.codecs import Codec
 
-from ...support.centrifuge.brokers import HeldBroker
-from ...support.centrifuge.fixtures import Clock
+from ...support.broker import FakeBroker
 from ...support.centrifuge.stage import SECRET, stage, ticket_for, token_for
+from ...support.clock import Clock
+from ...support.presence import FakePresence
 from ...support.until import turns
 
 pytestmark = pytest.mark.anyio
@@ -56,7 +55,7 @@ async def test_a_channel_nobody_ever_published_to_has_an_epoch(codec: Codec) -> 
 
 
 async def test_the_reply_comes_before_any_push_of_the_channel(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     options = ChannelOptions(history=10, presence=True, join_leave=True, force_push_join_leave=True)
     async with stage(codec, {"*": options}, broker=broker) as here:
         first = await here.client()
@@ -65,7 +64,7 @@ async def test_the_reply_comes_before_any_push_of_the_channel(codec: Codec) -> N
         broker.hold()
         task = asyncio.create_task(peer.ask("subscribe", channel="a"))
         await turns()
-        assert broker.waiting == 1
+        assert len(broker.waiting) == 1
         for number in range(3):
             await here.publish("a", number)
         await here.publish("a", "unnumbered", skip_history=True)
@@ -137,13 +136,13 @@ async def test_names_are_bounded_by_their_bytes(codec: Codec) -> None:
 
 
 async def test_a_refused_subscribe_leaves_nothing_behind(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, {"*": ChannelOptions(history=1, presence=True)}, broker=broker) as here:
         peer = await here.client()
         assert await peer.refused("subscribe", channel="a", flag=2, recover=True, epoch="_") == 112
-        broker.fails = True
+        broker.reads_fail = BrokerError("as the test wants it")
         assert await peer.refused("subscribe", channel="b") == 100
-        broker.fails = False
+        broker.reads_fail = None
         assert not peer.session.subscriptions
         assert not here.hub.node.rings.subscribers()
         await turns()
@@ -305,7 +304,7 @@ async def test_a_hook_refuses_or_gives_a_seat(codec: Codec) -> None:
         assert reply["data"] == {"for": [1]}
         assert "recoverable" not in reply
         await peer.tell("subscribe", channel="disconnect")
-        assert peer.outlet.closed_with == (4400, "bye")
+        assert peer.outlet.closing == (4400, "bye")
 
 
 async def test_an_operator_passes_every_check(codec: Codec) -> None:
@@ -338,7 +337,7 @@ async def test_unsubscribing_from_what_is_not_subscribed_succeeds(codec: Codec) 
 
 
 async def test_an_unsubscribe_behind_a_slow_subscribe_waits_for_it(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, broker=broker) as here:
         peer = await here.client()
         broker.hold()
@@ -383,7 +382,7 @@ async def test_who_leaves_and_comes_back_in_one_frame_is_present(codec: Codec) -
 async def test_a_subscription_that_the_server_ends_meanwhile_is_refused_and_nothing_pushed(
     codec: Codec,
 ) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     async with stage(codec, {"*": ChannelOptions(history=5, presence=True)}, broker=broker) as here:
         peer = await here.client("anna")
         await peer.get("subscribe", channel="other")
@@ -391,7 +390,7 @@ async def test_a_subscription_that_the_server_ends_meanwhile_is_refused_and_noth
         broker.hold()
         for early in (False, True):
             peer.forget()
-            broker.reads_early = early
+            broker.old_pages = early
             task = asyncio.create_task(peer.refused("subscribe", channel="a"))
             await turns()
             here.hub.connections(user="anna").unsubscribe("a")
@@ -406,11 +405,11 @@ async def test_a_subscription_that_the_server_ends_meanwhile_is_refused_and_noth
 
 
 async def test_a_connection_that_closes_meanwhile_leaves_nothing_behind(codec: Codec) -> None:
-    broker = HeldBroker()
+    broker = FakeBroker()
     options = ChannelOptions(history=5, presence=True, join_leave=True)
     async with stage(codec, {"*": options}, broker=broker) as here:
         for early in (False, True):
-            broker.reads_early = early
+            broker.old_pages = early
             peer = await here.client("anna")
             broker.hold()
             task = asyncio.create_task(peer.tell("subscribe", channel="a", recover=True))
@@ -427,27 +426,16 @@ async def test_a_connection_that_closes_meanwhile_leaves_nothing_behind(codec: C
             assert await here.hub.presence("a") == {}
 
 
-class SlowPresence(MemoryPresence):
-    """Joins and leaves that arrive when the test lets them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = asyncio.Event()
-
-    async def join(self, channel: str, member: Member, *, announce: bool) -> bool:
-        await self.gate.wait()
-        return await super().join(channel, member, announce=announce)
-
-
 async def test_who_leaves_while_its_join_is_on_the_way_is_not_present_for_ever(codec: Codec) -> None:
-    async with stage(codec, {"*": ChannelOptions(presence=True)}) as here:
-        here.hub.node.presence = presence = SlowPresence()
+    presence = FakePresence()
+    presence.hold("join")
+    async with stage(codec, {"*": ChannelOptions(presence=True)}, presence=presence) as here:
         peer = await here.client("anna")
         task = asyncio.create_task(peer.tell("subscribe", channel="a"))
         await turns()
         peer.leave()
         await turns()  # its leave comes first
-        presence.gate.set()
+        presence.release()
         await task
         await turns()
         assert await presence.members("a") == {}
@@ -456,7 +444,9 @@ async def test_who_leaves_while_its_join_is_on_the_way_is_not_present_for_ever(c
 
 async def test_a_presence_that_does_not_answer_is_error_100(codec: Codec) -> None:
     channels, limits = {"*": ChannelOptions(presence=True)}, Limits(broker_seconds=0.01)
-    async with stage(codec, channels, limits=limits, presence=SlowPresence()) as here:
+    presence = FakePresence()
+    presence.hold("join")
+    async with stage(codec, channels, limits=limits, presence=presence) as here:
         peer = await here.client("anna")
         assert await peer.refused("subscribe", channel="a") == 100
         assert not peer.session.subscriptions

@@ -8,6 +8,8 @@ import pytest
 
 from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 
+from ..clock import Clock
+
 
 @pytest.fixture(params=["json", "protobuf"])
 def codec(request: pytest.FixtureRequest) -> Codec:
@@ -16,19 +18,6 @@ def codec(request: pytest.FixtureRequest) -> Codec:
         return JSON
     assert PROTOBUF is not None
     return PROTOBUF
-
-
-class Clock:
-    """Unix time, as sessions and tokens read it."""
-
-    def __init__(self) -> None:
-        self.now = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def move(self, seconds: float) -> None:
-        self.now += seconds
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A hub and clients of the Centrifuge protocol without sockets: real sessions, an outlet that records."""
+"""A hub and clients of the Centrifuge protocol without sockets: real sessions, the fake outlet."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from gapless.brokers.base import Broker, PresenceStore
 from gapless.protocol.centrifuge.codecs import Codec
 from gapless.sessions.centrifuge.session import CentrifugeSession
 
+from ..outlet import FakeOutlet
 from ..until import turns
 from .wire import decode, encode
 
@@ -41,39 +42,6 @@ class Frames:
         return [frame for chunk in chunks for frame in chunk]
 
 
-class Outlet:
-    """A socket that keeps what is written to it, and has room as long as the test wants."""
-
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-        self.writes = 0
-        self.room = True
-        self.waiting = False
-        self.progressed = 0
-        self.accepts_replies = True
-        self.closed_with: tuple[int, str] | None = None
-        self.aborted = False
-        self.late: list[bytes] = []
-        """What was pushed after the close."""
-
-    def push(self, chunk: list[bytes], size: int) -> None:
-        self.writes += 1
-        (self.frames if self.closed_with is None else self.late).extend(chunk)
-
-    def reply(self, frame: bytes) -> bool:
-        if self.closed_with is None:
-            self.frames.append(frame)
-        return self.accepts_replies
-
-    def abort(self) -> bool:
-        self.aborted = True
-        return True
-
-    def close(self, code: int, reason: str) -> None:
-        if self.closed_with is None:
-            self.closed_with = (code, reason)
-
-
 class Peer:
     """One client: what it says is handled at once, what it was told is in `said`, in order."""
 
@@ -84,7 +52,7 @@ class Peer:
         self.bare: bool = how.get("bare", False)
         self.delta = False
         """Is `data` a text, because the subscriptions of this client are in delta form?"""
-        self.outlet = Outlet()
+        self.outlet = FakeOutlet()
         self.session = CentrifugeSession(
             hub.node,
             self.outlet,
@@ -106,10 +74,10 @@ class Peer:
     @property
     def closed(self) -> int | None:
         """The code that the connection was closed with."""
-        return None if self.outlet.closed_with is None else self.outlet.closed_with[0]
+        return None if self.outlet.closing is None else self.outlet.closing[0]
 
     def is_open(self) -> bool:
-        return self.outlet.closed_with is None and not self.outlet.aborted
+        return self.outlet.closing is None and not self.outlet.dead
 
     @property
     def said(self) -> list[Message]:
