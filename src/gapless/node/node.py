@@ -318,6 +318,7 @@ class Node:
             name,
             epoch=page.top.epoch,
             top=page.top.offset,
+            oldest=page.oldest,
             max_entries=options.ring,
             max_bytes=options.ring_bytes,
             budget=self.budget,
@@ -355,6 +356,17 @@ class Node:
             await self.broker.unsubscribe(name)
         finally:
             self._leaving.pop(name, None)
+
+    async def remove_history(self, name: str) -> None:
+        """Have the broker forget what it keeps; nobody finds it in the ring either, who comes after.
+
+        Raises:
+            BrokerError: the broker did not answer, or refused.
+        """
+        await self.broker.remove_history(name)
+        channel = self._channels.get(name)
+        if channel is not None:
+            channel.ring.learn(await self.read(name, limit=0))
 
     # -- repair
 
@@ -402,6 +414,7 @@ class Node:
                 page = await self.read(channel.name, limit=0)
             except BrokerError:
                 continue
+            channel.ring.learn(page)
             if page.top.epoch != channel.ring.epoch or page.top.offset > max(before, channel.ring.top):
                 self.repair(channel)
 
@@ -475,6 +488,7 @@ def _mend(channel: Channel, page: History) -> bool:
         for publication in page.publications:
             if publication.offset > ring.top:
                 ring.append(publication)
+    ring.learn(page)
     if ring.top < top and (ring.epoch, ring.top) != was:
         channel.stale = True
     return ring.first < ring.head != head
