@@ -10,11 +10,17 @@ from gapless.core.log import ENTRY_OVERHEAD, Budget, Entry, Kind, Ring
 from gapless.errors import Gap
 from gapless.model import Publication
 
-from .making import EPOCH, BytesView, feed, joined, numbered, ring_of, unnumbered
+from .making import EPOCH, BytesView, feed, joined, numbered, page, ring_of, unnumbered
 
 
 def offsets(ring: Ring) -> list[int]:
     return [entry.offset for entry in ring.entries(ring.first)]
+
+
+def held(ring: Ring, after: int, max_bytes: int | None = None, limit: int | None = None) -> list[int] | None:
+    """The offsets of a run."""
+    run = ring.run(after, max_bytes, limit)
+    return None if run is None else [publication.offset for publication in run]
 
 
 class TestAppend:
@@ -127,6 +133,77 @@ class TestBounds:
         before = ring.bytes
         feed(ring, 2)
         assert ring.bytes == before + ENTRY_OVERHEAD + 1
+
+
+class TestRun:
+    """Publications as a page of history would hold them, made once for all who ask for the same."""
+
+    def test_holds_what_has_an_offset_and_lies_behind_the_one_asked_for(self) -> None:
+        ring = ring_of("u", 3, "j", 4, "u", 5, "u", top=2)
+        assert [held(ring, after) for after in range(1, 7)] == [
+            None,
+            [3, 4, 5],
+            [4, 5],
+            [5],
+            [],
+            None,
+        ]
+
+    def test_ends_at_its_bounds_but_holds_at_least_one(self) -> None:
+        ring = ring_of(1, 2, 3, 4)
+        assert held(ring, 0, max_bytes=0) == [1]
+        assert held(ring, 0, max_bytes=3) == [1, 2, 3]
+        assert held(ring, 1, limit=2) == [2, 3]
+        assert held(ring, 1, limit=0) == []
+
+    def test_is_the_same_until_the_next_entry_comes(self) -> None:
+        ring = ring_of(1, 2)
+        first = ring.run(0, None, None)
+        assert ring.run(0, None, None) is first
+        assert ring.run(0, None, 1) is not first
+        feed(ring, "u")
+        assert ring.run(0, None, None) is not first
+
+    def test_only_a_few_are_kept(self) -> None:
+        ring = ring_of(*range(1, 21))
+        first = ring.run(0, None, None)
+        for after in range(1, 9):
+            ring.run(after, None, None)
+        assert ring.run(0, None, None) is not first
+
+    def test_is_charged_while_it_is_kept(self) -> None:
+        budget = Budget(1000)
+        ring = ring_of(1, 2, 3, budget=budget)
+        before = (ring.bytes, budget.used)
+        for _ in range(3):
+            ring.run(1, None, None)
+        assert (ring.bytes, budget.used) == (before[0] + 2, before[1] + 2)
+        ring.shrink(before[0])
+        assert (ring.bytes, budget.used) == before
+
+    def test_takes_no_shared_chunk_away(self) -> None:
+        ring = ring_of(*range(1, 21))
+        chunk = ring.chunk(BytesView(), 0, 1000)
+        for after in range(20):
+            ring.run(after, None, None)
+        assert ring.common is chunk
+
+
+class TestHowFarBackHistoryReaches:
+    def test_only_ever_less_far_within_one_life(self) -> None:
+        ring = ring_of(1, 2, 3)
+        assert ring.oldest == 1
+        for oldest, known in ((3, 3), (2, 3), (4, 4)):
+            ring.learn(page(1, 0, top=3, oldest=oldest))
+            assert ring.oldest == known
+
+    def test_another_life_says_nothing_of_this_one(self) -> None:
+        ring = ring_of(1, 2, 3)
+        ring.learn(page(1, 0, top=3, oldest=3, epoch="second"))
+        assert ring.oldest == 1
+        ring.learn(page(1, 0, top=3, oldest=3))
+        ring.restart("second", 0)
+        assert ring.oldest == 1
 
 
 class TestPlace:

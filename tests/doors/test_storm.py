@@ -49,18 +49,26 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counted
 
 
-async def missed(hub: Hub) -> str:
+@pytest.fixture(params=[False, True], ids=["broker", "ring"])
+def in_ring(request: pytest.FixtureRequest) -> bool:
+    """Is the channel read here all the time, so that its ring has what was missed?"""
+    return bool(request.param)
+
+
+async def missed(hub: Hub, in_ring: bool) -> str:
     """Publish what everybody missed; the position before it."""
     position = await hub.publish("room", "before")
+    if in_ring:
+        await hub.node.rings.join("room")
     for n in range(MISSED):
         await hub.publish("room", {"n": n, "text": "nearly the same every time" * 3})
     assert position is not None
     return str(position)
 
 
-async def test_plain_clients_that_come_back_share_one_encoding(calls: Counter[str]) -> None:
+async def test_plain_clients_that_come_back_share_one_encoding(calls: Counter[str], in_ring: bool) -> None:
     async with doors({"room": KEPT}, ws=FAST_PATH) as served:
-        position = await missed(served.hub)
+        position = await missed(served.hub, in_ring)
 
         async def come_back() -> list[int]:
             async with served.client(f"?channel=room&since=room@{position}") as client:
@@ -84,9 +92,9 @@ async def test_one_of_them_left_out_does_not_change_what_the_others_get(calls: C
     assert calls["plain.item"] == 1
 
 
-async def test_event_streams_that_come_back_share_one_encoding(calls: Counter[str]) -> None:
+async def test_event_streams_that_come_back_share_one_encoding(calls: Counter[str], in_ring: bool) -> None:
     async with doors({"room": KEPT}, ws=FAST_PATH) as served:
-        position = await missed(served.hub)
+        position = await missed(served.hub, in_ring)
         for _ in range(CLIENTS):
             async with served.http.stream("GET", f"/sse?channel=room&since=room@{position}") as response:
                 events = 0
@@ -99,9 +107,11 @@ async def test_event_streams_that_come_back_share_one_encoding(calls: Counter[st
 
 
 @pytest.mark.parametrize("wants_delta", [False, True], ids=["whole", "delta"])
-async def test_json_clients_that_come_back_share_one_encoding(calls: Counter[str], wants_delta: bool) -> None:
+async def test_json_clients_that_come_back_share_one_encoding(
+    calls: Counter[str], wants_delta: bool, in_ring: bool
+) -> None:
     async with doors({"room": KEPT}, ws=FAST_PATH) as served:
-        epoch, _, offset = (await missed(served.hub)).rpartition(":")
+        epoch, _, offset = (await missed(served.hub, in_ring)).rpartition(":")
         subscribe = {"channel": "room", "recover": True, "epoch": epoch, "offset": int(offset)}
         if wants_delta:
             subscribe["delta"] = "fossil"
