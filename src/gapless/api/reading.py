@@ -13,6 +13,7 @@ from .shapes import member_shape, publication_shape
 
 
 async def history(hub: Hub, said: Fields) -> dict[str, Any]:
+    """A page of what a channel keeps. Raises ClientError or BrokerError."""
     channel = channel_of(hub, said)
     limit = field(said, "limit", int, 0)
     since = position_of(said, "since")
@@ -32,6 +33,7 @@ async def history(hub: Hub, said: Fields) -> dict[str, Any]:
 
 
 async def history_remove(hub: Hub, said: Fields) -> dict[str, Any]:
+    """Drop what a channel keeps. Raises ClientError or BrokerError."""
     channel = channel_of(hub, said)
     if not hub.node.registry.options(channel).history:
         raise NotAvailable("no history is kept in this channel")
@@ -40,12 +42,14 @@ async def history_remove(hub: Hub, said: Fields) -> dict[str, Any]:
 
 
 async def presence(hub: Hub, said: Fields) -> dict[str, Any]:
+    """Who is in a channel, by client id. Raises ClientError or BrokerError."""
     channel = _present(hub, said)
     members = await hub.presence(channel)
     return {"presence": {client: member_shape(member) for client, member in members.items()}}
 
 
 async def presence_stats(hub: Hub, said: Fields) -> dict[str, Any]:
+    """How many clients and users are in a channel. Raises ClientError or BrokerError."""
     clients, users = await hub.presence_stats(_present(hub, said))
     return {"num_clients": clients, "num_users": users}
 
@@ -58,12 +62,14 @@ def _present(hub: Hub, said: Fields) -> str:
 
 
 async def channels(hub: Hub, said: Fields) -> dict[str, Any]:
+    """Channels with subscribers, by wish those that match a pattern. Raises BadRequest."""
     matches = glob(field(said, "pattern", str, ""))
     found = hub.channels(all=field(said, "all", bool, False))
     return {"channels": {name: {"num_clients": n} for name, n in found.items() if matches(name)}}
 
 
 async def info(hub: Hub, said: Fields) -> dict[str, Any]:
+    """How things stand on this node."""
     stats = hub.stats()
     node = {
         "uid": hub.uid,

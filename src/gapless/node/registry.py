@@ -9,7 +9,7 @@ from ..errors import BadRequest, LimitExceeded
 from ..options import ChannelOptions, Limits
 
 _RESOLVED_MAX = 100_000
-"""Channel names whose options are remembered; a cache, emptied when it is full."""
+"""Channel names that are remembered, with their options or as good ones; emptied when it is full."""
 
 _DEFAULT = ChannelOptions()
 
@@ -21,6 +21,7 @@ class Registry:
         self._patterns = PatternMap(dict(channels))
         self._limits = limits
         self._resolved: dict[str, ChannelOptions | None] = {}
+        self._good: set[str] = set()
 
     def declared(self, channel: str) -> ChannelOptions | None:
         """The options of a channel that clients may know, else None."""
@@ -43,7 +44,7 @@ class Registry:
             BadRequest: it is empty, or holds what cannot be shown (error 107).
             LimitExceeded: it is longer than `Limits.channel_bytes`.
         """
-        if channel in self._resolved:
+        if channel in self._good:
             return
         if not channel:
             raise BadRequest("a channel's name is empty")
@@ -52,3 +53,6 @@ class Registry:
         size = len(channel.encode("utf-8", "surrogatepass"))
         if size > self._limits.channel_bytes:
             raise LimitExceeded("bytes of a channel's name", self._limits.channel_bytes, size, code=107)
+        if len(self._good) >= _RESOLVED_MAX:
+            self._good.clear()
+        self._good.add(channel)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,12 @@ from gapless.core.channel import Channel
 from gapless.core.cursor import Cursor, Lost, State
 from gapless.core.log import Ring
 from gapless.model import History, Publication
+from gapless.node.flush import Flush
 from gapless.node.members import Members
 from gapless.protocol.centrifuge import messages as m
 from gapless.sessions.centrifuge.session import CentrifugeSession
 from gapless.sessions.centrifuge.subscribing import Seating
+from gapless.sessions.flow import Flow
 from gapless.sessions.session import Session
 from gapless.sessions.subscription import Subscription
 
@@ -120,7 +123,7 @@ def takes_a_page_as_it_comes(patch: pytest.MonkeyPatch) -> None:
 
 def closes_without_leaving(patch: pytest.MonkeyPatch) -> None:
     def end(self: Session, disconnect: Disconnect) -> None:
-        self.closed = disconnect
+        self.flow.end(disconnect)
         self.node.roster.discard(self)
 
     patch.setattr(Session, "end", end)
@@ -141,16 +144,13 @@ def stays_present(patch: pytest.MonkeyPatch) -> None:
 
 
 def forgets_who_had_no_turn(patch: pytest.MonkeyPatch) -> None:
-    flush = Session.flush
+    mark = Flush.mark
 
-    def forget(self: Session) -> None:
-        mark, self.node.flush.mark = self.node.flush.mark, lambda channel: None  # type: ignore[method-assign]
-        try:
-            flush(self)
-        finally:
-            self.node.flush.mark = mark  # type: ignore[method-assign]
+    def forget(self: Flush, channel: Channel) -> None:
+        if sys._getframe(1).f_code is not Flow.flush.__code__:
+            mark(self, channel)
 
-    patch.setattr(Session, "flush", forget)
+    patch.setattr(Flush, "mark", forget)
 
 
 @pytest.mark.parametrize(
