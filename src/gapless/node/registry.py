@@ -8,9 +8,6 @@ from ..core.patterns import PatternMap
 from ..errors import BadRequest, LimitExceeded
 from ..options import ChannelOptions, Limits
 
-_RESOLVED_MAX = 100_000
-"""Channel names whose options are remembered; a cache, emptied when it is full."""
-
 _DEFAULT = ChannelOptions()
 
 
@@ -27,7 +24,7 @@ class Registry:
         try:
             return self._resolved[channel]
         except KeyError:
-            if len(self._resolved) >= _RESOLVED_MAX:
+            if len(self._resolved) >= self._limits.resolved_names:
                 self._resolved.clear()
             options = self._resolved[channel] = self._patterns.find(channel)
             return options
