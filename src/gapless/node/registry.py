@@ -8,9 +8,6 @@ from ..core.patterns import PatternMap
 from ..errors import BadRequest, LimitExceeded
 from ..options import ChannelOptions, Limits
 
-_RESOLVED_MAX = 100_000
-"""Channel names that are remembered, with their options or as good ones; emptied when it is full."""
-
 _DEFAULT = ChannelOptions()
 
 
@@ -28,7 +25,7 @@ class Registry:
         try:
             return self._resolved[channel]
         except KeyError:
-            if len(self._resolved) >= _RESOLVED_MAX:
+            if len(self._resolved) >= self._limits.resolved_names:
                 self._resolved.clear()
             options = self._resolved[channel] = self._patterns.find(channel)
             return options
@@ -53,6 +50,6 @@ class Registry:
         size = len(channel.encode("utf-8", "surrogatepass"))
         if size > self._limits.channel_bytes:
             raise LimitExceeded("bytes of a channel's name", self._limits.channel_bytes, size, code=107)
-        if len(self._good) >= _RESOLVED_MAX:
+        if len(self._good) >= self._limits.resolved_names:
             self._good.clear()
         self._good.add(channel)
