@@ -261,7 +261,7 @@ async def test_a_client_that_reads_nothing_cannot_outlive_its_own_close(
     open_doors: OpenDoors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A close frame cannot pass a socket that takes nothing; the connection ends without it."""
-    for module in ("writer", "conversation", "uvicorn"):
+    for module in ("writer", "conversation", "fast"):
         monkeypatch.setattr(f"gapless.transports.{module}.CLOSE_SECONDS", 0.1)
     options = ChannelOptions(history=COUNT, history_bytes=None, ring=64)
     async with open_doors({"logs": options}) as doors:
