@@ -128,6 +128,12 @@ class TestPace:
         loop.advance(1.0)
         assert outlet.frames == [b"1"]
 
+    def test_a_push_that_finds_the_connection_broken_waits_for_no_rest(self, node: Node) -> None:
+        flow, outlet = flow_of(node, pace=60.0)
+        outlet.on_frame = lambda frame: flow.end(Disconnect(3000))
+        flow.push([b"x"], 1)
+        assert not flow.resting
+
 
 class TestWaiting:
     def test_one_waits_at_a_time_and_history_goes_before_what_lags(

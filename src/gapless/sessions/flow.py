@@ -75,7 +75,8 @@ class Flow:
         """Write joined frames of so many bytes; only when there is room."""
         self._node.counters.writes += 1
         self.outlet.push(chunk, size)
-        if self.pace:
+        # Pushing may have found the connection broken, and then nothing shall wait for its rest.
+        if self.pace and self.closed is None:
             self.resting = True
             self._rest = self._node.tasks.loop.call_later(self.pace, self._rested)
 

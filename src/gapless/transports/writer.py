@@ -122,7 +122,7 @@ class Writer(Outbox):
         """As in `Outlet`; a frame under way counts when even a slow client would have taken it."""
         if self._phase is Phase.SENDING:
             return self._loop.time() >= self._due
-        return super().waiting
+        return self._phase is not Phase.GONE and super().waiting
 
     def close(self, code: int, reason: str) -> None:
         if self.closing is None:
