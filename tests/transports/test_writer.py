@@ -157,6 +157,18 @@ async def test_aborted_it_forgets_what_waits_and_says_that_the_socket_is_still_t
     assert not out.waiting
 
 
+async def test_aborted_in_the_turn_in_which_its_task_ends_it_is_gone_too() -> None:
+    loop = asyncio.get_running_loop()
+
+    async def send(frame: str) -> None:
+        loop.call_soon(out.abort)  # behind the task's last step, before anybody is told that it ended
+
+    out = Writer(send, Server().close, Limits())
+    out.push(("one",), 3)
+    await turns()
+    assert out.gone.done()
+
+
 async def test_replies_that_are_not_read_have_a_bound() -> None:
     server = Server(full=True)
     out, _ = writer(server, reply_frames=2)

@@ -190,10 +190,8 @@ class Writer(Outbox):
         """Nothing more is sent."""
         self.clear()
         self.room = False
-        if self._task is not None:
-            self._task.cancel()
-        else:
-            self._end()
+        if self._task is None or not self._task.cancel():
+            self._end()  # there is no task, or it has ended in this turn
 
     def _end(self) -> None:
         if self._deadline is not None:
