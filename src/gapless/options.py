@@ -329,8 +329,8 @@ class Limits:
     # About 20 MiB of names; as many channels as the memory broker keeps.
     resolved_names: int = 100_000
     """Channel names whose options are remembered; more: all are found anew, by their patterns."""
-    # Half of a frame at 120 Hz: nobody sees the wait for the next turn.
-    slice_seconds: float = 0.004
+    # Between two slices a publisher that awaits its receipts goes on, and the later writes hold more.
+    slice_seconds: float = 0.002
     """How long a flush holds the loop before it lets handshakes and pings go on."""
     # Longer than a garbage collection anywhere, shorter than a request's deadline.
     patience: float = 1.0
