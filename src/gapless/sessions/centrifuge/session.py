@@ -105,7 +105,7 @@ class CentrifugeSession(Peer):
     async def handle(self, message: str | bytes) -> None:
         """One frame of the client. Raises Disconnect."""
         for command in self.codec.decode(message, self.node.limits):
-            if self.closed is not None or self._phase is Phase.UNUSABLE:
+            if self.flow.closed is not None or self._phase is Phase.UNUSABLE:
                 return
             await self.throttle()
             await self.obey(command)
