@@ -34,7 +34,6 @@ ROOMS: list[tuple[str, ...]] = [
 ]
 
 EXCEPTIONS: dict[tuple[str, str], str] = {
-    ("sessions.centrifuge.subscribing", "sessions.centrifuge.session"): "the seam has not moved yet",
 }
 """Arrows that may go upwards or sideways, by module and what it imports, each with its reason."""
 

@@ -278,23 +278,31 @@ class Ring:
 
         None: it lies before the ring, or beyond its top; history must be read first.
         """
-        if offset == self.top:
-            at = len(self._entries)
-            while at and not self._entries[at - 1].offset:
-                at -= 1
-            return self.first + at
-        if offset > self.top:
-            return None
+        entries = self._entries
+        count = len(entries)
+        if offset >= self.top:
+            return None if offset > self.top else self.head - self._trailing(count)
+        # Offsets have no holes: without entries that have none, an offset's place is a difference.
+        at = count - (self.top - offset)
+        if offset and at > 0 and entries[at - 1].offset == offset:
+            return self.head - count + at
         oldest = self._oldest_numbered()
-        if oldest is None or offset < self._entries[oldest].offset - 1:
+        if oldest is None or offset < entries[oldest].offset - 1:
             return None
-        if offset == self._entries[oldest].offset - 1:
+        if offset == entries[oldest].offset - 1:
             return self.first
-        # Offsets have no holes, entries without one lie between: search from the guess upwards.
-        at = oldest + offset - self._entries[oldest].offset
-        while self._entries[at].offset != offset:
+        # Entries without an offset lie between: search from the guess upwards.
+        at = oldest + offset - entries[oldest].offset
+        while entries[at].offset != offset:
             at += 1
         return self.first + at + 1
+
+    def _trailing(self, count: int) -> int:
+        """How many of the newest entries have no offset."""
+        found = 0
+        while found < count and not self._entries[count - 1 - found].offset:
+            found += 1
+        return found
 
     def skip_unnumbered(self, index: int, end: int) -> int:
         """The first index from `index` on, and at most `end`, whose entry has an offset."""
@@ -305,6 +313,8 @@ class Ring:
 
     def unnumbered_before(self, index: int) -> int:
         """How many entries without an offset there ever were before an index that lies in the ring."""
+        if not self.unnumbered:
+            return 0
         return self.unnumbered - sum(not entry.offset for entry in self.entries(index))
 
     def _oldest_numbered(self) -> int | None:

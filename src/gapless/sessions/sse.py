@@ -64,7 +64,7 @@ class SseSession(Session):
             BrokerError: the history could not be read.
         """
         since = self._since.get(channel)
-        subscription = await self.take_seat(channel, self.view_for(), since)
+        subscription = await self.enter(channel, self.view_for(), since)
         try:
             await self._begin(subscription, since)
         except BaseException:
@@ -111,9 +111,9 @@ class SseSession(Session):
         self.reply(sse.event(plain.error(code, message, channel=channel), name="error"))
 
     def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
-        seat = self.subscriptions.get(name)
-        if seat is not None:
-            self.drop(seat)
+        subscription = self.subscriptions.get(name)
+        if subscription is not None:
+            self.drop(subscription)
             data = plain.unsubscribed(name, None, code, reason or UNSUBSCRIBE_REASONS[2000])
             self.reply(sse.event(data, name="unsubscribed"))
 
