@@ -39,7 +39,9 @@ def crowd(count: int) -> tuple[Channel, list[Reader]]:
 
 def run(fanout: Fanout) -> int:
     steps = 0
-    while fanout.step():
+    more = not fanout.idle
+    while more:
+        more = fanout.step()
         steps += 1
     return steps
 

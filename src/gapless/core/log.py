@@ -144,6 +144,7 @@ class Ring:
         "channel",
         "common",
         "epoch",
+        "first",
         "head",
         "interrupted_at",
         "max_bytes",
@@ -168,6 +169,7 @@ class Ring:
         self.epoch = epoch
         self.top = top
         self.oldest = oldest
+        self.first = 0
         self.head = 0
         self.bytes = 0
         self.unnumbered = 0
@@ -180,11 +182,6 @@ class Ring:
         self._runs: dict[Hashable, Run[Publication]] = {}
         self.common: Chunk | None = None
         """A chunk up to the head that everybody with its view and beginning may have as it is."""
-
-    @property
-    def first(self) -> int:
-        """The index of the oldest entry kept; the head when none is."""
-        return self.head - len(self._entries)
 
     # -- feeding
 
@@ -224,8 +221,8 @@ class Ring:
             self._forget_chunks()
         if self._runs:
             self._forget_runs()
-        while len(self._entries) > self.max_entries or (
-            self.bytes > self.max_bytes and len(self._entries) > 1
+        while (kept := self.head - self.first) > self.max_entries or (
+            self.bytes > self.max_bytes and kept > 1
         ):
             self._evict()
 
@@ -254,6 +251,7 @@ class Ring:
         # One index that no entry has: a cursor that stood at the head now lies before `first`.
         self.shrink(0)
         self.head += 1
+        self.first = self.head
 
     def shrink(self, max_bytes: int) -> int:
         """Give up the oldest entries until at most `max_bytes` are held; returns how many went."""
@@ -266,6 +264,7 @@ class Ring:
 
     def _evict(self) -> None:
         self._charge(-self._entries.popleft().cost)
+        self.first += 1
 
     def _charge(self, cost: int) -> None:
         self.bytes += cost

@@ -20,7 +20,7 @@ class Drain(Protocol):
         """The socket has drained."""
 
 
-class Session(Protocol):
+class AnySession(Protocol):
     """One client, whatever it speaks."""
 
     @property
@@ -39,7 +39,7 @@ class Session(Protocol):
         """It is over, and there is nobody to say so to. Idempotent."""
 
 
-class DuplexSession(Session, Protocol):
+class DuplexSession(AnySession, Protocol):
     """One that is spoken to over the connection that it writes to."""
 
     async def begin(self) -> None:
@@ -53,7 +53,7 @@ MakeSession = Callable[[Outlet, Framing], DuplexSession]
 
 
 @asynccontextmanager
-async def attended(session: Session, writer: Writer, counters: Counters) -> AsyncIterator[None]:
+async def attended(session: AnySession, writer: Writer, counters: Counters) -> AsyncIterator[None]:
     """A session that writes by this writer is open in here, and both are over behind it.
 
     A Disconnect in here is said to the client, any other exception is its end as well and goes on.

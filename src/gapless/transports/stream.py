@@ -12,7 +12,7 @@ from ..errors import Disconnect
 from ..node.node import Node
 from ..protocol import sse
 from ..sessions.views import stream_bodies
-from .session import Session, attended
+from .session import AnySession, attended
 from .writer import Writer, flows
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -61,7 +61,7 @@ class HttpStream:
         if first:
             await self._send_part(first)
 
-    async def run(self, session: Session, opening: Awaitable[None]) -> None:
+    async def run(self, session: AnySession, opening: Awaitable[None]) -> None:
         """Until the client has left or the session is closed. `opening` is what the session does first."""
         async with attended(session, self.writer, self._node.counters):
             left = asyncio.ensure_future(until_left(self._receive))
