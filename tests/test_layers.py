@@ -33,8 +33,7 @@ ROOMS: list[tuple[str, ...]] = [
     ("",),  # the package itself: the public names
 ]
 
-EXCEPTIONS: dict[tuple[str, str], str] = {
-}
+EXCEPTIONS: dict[tuple[str, str], str] = {}
 """Arrows that may go upwards or sideways, by module and what it imports, each with its reason."""
 
 PURE = ("errors", "model", "options", "version", "core", "protocol")
