@@ -379,7 +379,7 @@ class Ring:
         key = (after, max_bytes, limit)
         run = self._runs.get(key)
         if run is None:
-            run = Run(self._page(index, max_bytes, limit))
+            run = Run(list(self._page(index, max_bytes, limit)))
             if len(self._runs) >= _MAX_RUNS:
                 self._forget_runs()
             self._runs[key] = run

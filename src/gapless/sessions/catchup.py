@@ -97,15 +97,23 @@ class Catchup:
 
     async def newest(self, count: int) -> History:
         """The newest `count` publications, newest first; the cursor begins behind them."""
-        cursor, channel = self._cursor, self._channel
+        channel = self._channel
         run = self._run() if self._begins_in_ring(None, count) else None
         if run is not None and self._is_fresh(run):
             page = self._ring_page(run[::-1])
         else:
             page = await self._node.pages.page(channel.name, Range(limit=count, reverse=True))
             channel.ring.learn(page)
-        cursor.begin(page, None, 0)
+        self.at_top(page)
         return page
+
+    def at_top(self, page: History) -> None:
+        """Begin behind everything that the stream had when this page was read."""
+        self._cursor.begin(page, None, 0)
+
+    def at_head(self) -> None:
+        """Begin with whatever comes from now on; the cursor stands in the ring at once."""
+        self._cursor.stand_at_head(self._channel.ring)
 
     def _begins_in_ring(self, since: Position | None, history: int | None) -> bool:
         """Does the ring know where it begins? The cursor then stands there, or where it should."""

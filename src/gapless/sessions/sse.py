@@ -75,12 +75,15 @@ class SseSession(Session):
         name, cursor, ring = subscription.name, subscription.cursor, subscription.ring
         cursor.come(ring)  # its own join, if it caused one, lies before that
         channel = subscription.channel
-        if channel is None or not channel.options.history:
-            cursor.stand_at_head(ring)
+        if channel is None:
+            return  # given up meanwhile
+        catchup = Catchup(self.node, channel, cursor)
+        if not channel.options.history:
+            catchup.at_head()
             if since is not None and since.offset:
                 self._announce(name, Lost(None, None, Reason.INTERRUPTED, ""))
             return
-        _, lost = await Catchup(self.node, channel, cursor).place(since, self._history)
+        _, lost = await catchup.place(since, self._history)
         if lost is not None:
             self.node.counters.gaps += 1
             self._announce(name, lost)

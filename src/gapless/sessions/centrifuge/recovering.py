@@ -82,7 +82,7 @@ async def _missed(
     page, fresh, lost = await catchup.begin(request.position, None)
     if lost is None:
         return page.top, shown(fresh, peer.client), True
-    subscription.cursor.begin(page, None, history=0)
+    catchup.at_top(page)
     return page.top, [], False
 
 
