@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def hub() -> AsyncIterator[Hub]:
-    async with Hub(limits=Limits(message_bytes=100)) as running:
+    async with Hub(limits=Limits(message_bytes=100, close_timeout=0.01)) as running:
         yield running
 
 
@@ -85,10 +85,7 @@ async def test_a_session_that_closes_says_so_and_the_call_ends_with_the_clients_
     assert peer.session.ended == [3001]
 
 
-async def test_a_client_that_never_answers_the_close_does_not_keep_the_call(
-    hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gapless.transports.conversation.CLOSE_SECONDS", 0.01)
+async def test_a_client_that_never_answers_the_close_does_not_keep_the_call(hub: Hub) -> None:
     peer = Peer(hub)
     await turns()
     peer.session.close(Disconnect(3001))

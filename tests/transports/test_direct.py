@@ -83,6 +83,7 @@ class Line:
 
     def __init__(self, wire: Wire) -> None:
         self.transport: asyncio.Transport = wire
+        self.close_timeout = 0.0
         self.owed = b"the handshake's answer;"
 
     def uncork(self) -> bytes:

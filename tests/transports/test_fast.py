@@ -18,7 +18,7 @@ from uvicorn.server import ServerState
 from websockets.asyncio.client import connect as client
 from websockets.server import ServerProtocol
 
-from gapless import ChannelOptions, Hub, HubApp
+from gapless import ChannelOptions, Hub, HubApp, Limits
 from gapless.transports.direct import EXTENSION, WAITING_MESSAGES, Connection
 from gapless.transports.fast import FastProtocol
 
@@ -388,10 +388,9 @@ GOODBYES = {
 @pytest.mark.parametrize("server_stops", [False, True], ids=["", "while the server stops"])
 @pytest.mark.parametrize("goodbye", GOODBYES.values(), ids=GOODBYES.keys())
 async def test_a_client_that_says_goodbye_and_never_reads_is_cut_off(
-    goodbye: bytes, server_stops: bool, monkeypatch: pytest.MonkeyPatch
+    goodbye: bytes, server_stops: bool
 ) -> None:
-    monkeypatch.setattr("gapless.transports.fast.CLOSE_SECONDS", 0.0)
-    hub = Hub(channels=ROOM)
+    hub = Hub(channels=ROOM, limits=Limits(close_timeout=0.0))
     async with hub:
         protocol, wire = connect(HubApp(hub))
         await until(lambda: wire.writes)

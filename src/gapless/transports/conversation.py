@@ -18,7 +18,7 @@ from ..node.node import Node
 from .direct import EXTENSION, DirectConversation
 from .inbox import check_size
 from .session import DuplexSession, MakeSession, attended
-from .writer import CLOSE_SECONDS, Writer, flows
+from .writer import Writer, flows
 
 
 class AsgiFraming:
@@ -100,7 +100,7 @@ class AsgiConversation:
             # The client's answer to a close normally ends `receive`; one that never answers must
             # not keep us.
             if self._phase is Phase.READING:
-                delay = CLOSE_SECONDS if writer.closing is not None else 0.0
+                delay = self._node.limits.close_timeout if writer.closing is not None else 0.0
                 self._timer = asyncio.get_running_loop().call_later(delay, cut_off)
 
         writer.gone.add_done_callback(done)

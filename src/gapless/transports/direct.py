@@ -43,6 +43,8 @@ class Connection(Protocol):
     """What a server offers beside ASGI."""
 
     transport: asyncio.Transport
+    close_timeout: float
+    """Seconds that the client has after a close; whoever takes the connection over may set it."""
 
     @property
     def on_offer(self) -> bool:
@@ -228,6 +230,7 @@ class DirectConversation:
         self._node = node
         self._connection = connection
         self._binary = binary
+        connection.close_timeout = node.limits.close_timeout
         self._outlet = DirectOutlet(connection, max_reply_bytes=node.limits.reply_bytes)
         self._session: DuplexSession
         self._inbox: Inbox

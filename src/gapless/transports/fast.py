@@ -24,6 +24,7 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol as Parser
 
+from ..options import Limits
 from .direct import EXTENSION, Handler
 from .keepalive import Keepalive
 from .upgrade import SHORT_HEAD, Upgrade, read_short, read_upgrade
@@ -44,8 +45,8 @@ log = logging.getLogger("uvicorn.error")
 
 Message = MutableMapping[str, Any]
 
-CLOSE_SECONDS = 5.0
-"""How long a client may take to answer a close frame, or to read what was written before it."""
+_LIMITS = Limits()
+"""Until the application that takes a connection over says what its own are."""
 
 _NO_SUBPROTOCOL = re.compile(rb"\r\nsec-websocket-protocol:[ \t]*(?=\r\n)", re.IGNORECASE)
 
@@ -95,6 +96,7 @@ class FastProtocol(asyncio.Protocol):
         "_settings",
         "_upgrade",
         "_way",
+        "close_timeout",
         "transport",
     )
 
@@ -107,6 +109,7 @@ class FastProtocol(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
+        self.close_timeout = _LIMITS.close_timeout
         self._config = config
         self._settings = settings_of(config)
         self._server_state = server_state
@@ -444,7 +447,7 @@ class FastProtocol(asyncio.Protocol):
     def _give_time(self) -> None:
         """A transport that closes sends first what waits, to a client that may never read it."""
         if self._deadline is None:
-            self._deadline = self._loop.call_later(CLOSE_SECONDS, self.transport.abort)
+            self._deadline = self._loop.call_later(self.close_timeout, self.transport.abort)
 
     def _end(self, code: int) -> None:
         """Let go of everything: none of it shall wait for the garbage collector."""

@@ -20,13 +20,6 @@ log = logging.getLogger("gapless")
 
 SendFrame = Callable[[Any], Awaitable[None]]
 
-CLOSE_SECONDS = 5.0
-"""How long a client may take to answer a close frame."""
-
-SLOWEST = 32 * 1024
-"""Bytes a second. A server tells of a frame when all of it was taken; a client that takes so many a
-second is slow, and does not stall."""
-
 
 class Phase(Enum):
     IDLE = "nothing is under way; the task, if there is one, is about to look for more"
@@ -56,6 +49,7 @@ class Writer(Outbox):
         "_deadline",
         "_due",
         "_eager",
+        "_limits",
         "_loop",
         "_phase",
         "_send_close",
@@ -76,6 +70,7 @@ class Writer(Outbox):
         eager: bool = False,
     ) -> None:
         super().__init__(self._wake_up, max_bytes=limits.reply_bytes, max_frames=limits.reply_frames)
+        self._limits = limits
         self._send_frame = send_frame
         self._send_close = send_close
         self._eager = eager
@@ -127,7 +122,7 @@ class Writer(Outbox):
     def close(self, code: int, reason: str) -> None:
         if self.closing is None:
             # A close cannot pass a socket that takes nothing: what does not go out in time never will.
-            self._deadline = self._loop.call_later(CLOSE_SECONDS, self._give_up)
+            self._deadline = self._loop.call_later(self._limits.close_timeout, self._give_up)
         super().close(code, reason)
 
     def abort(self) -> bool:
@@ -138,7 +133,7 @@ class Writer(Outbox):
     async def finish(self) -> None:
         """Let a close go out, for a while; then end, whatever is under way."""
         if self.closing is not None and not self.gone.done():
-            await asyncio.wait([self.gone], timeout=CLOSE_SECONDS)
+            await asyncio.wait([self.gone], timeout=self._limits.close_timeout)
         self._give_up()
         await self.gone
 
@@ -172,7 +167,7 @@ class Writer(Outbox):
 
     def _begin(self, size: int) -> None:
         """A frame is under way. Servers wait with one for what is left of the one before it."""
-        self._due = self._loop.time() + (self._before + size) / SLOWEST
+        self._due = self._loop.time() + (self._before + size) / self._limits.slowest_rate
         self._before = size
         self._move(Phase.SENDING)
 

@@ -39,6 +39,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL + 1)
 
 
+@pytest.mark.no_cover  # counting lines would double what it costs; what it runs is run elsewhere too
 def test_no_interleaving_breaks_a_promise() -> None:
     play(range(INTERLEAVINGS))
 
