@@ -6,8 +6,10 @@ from .auth.keys import StaticKeys
 from .auth.verifier import TokenRules, TokenVerifier
 from .brokers.memory import MemoryBroker
 from .connection_manager import ConnectionManager
+from .core.cursor import Lost
 from .doors.asgi import HubApp
 from .errors import (
+    BadRequest,
     BrokerError,
     ClientError,
     ConfigError,
@@ -19,22 +21,41 @@ from .errors import (
     Overloaded,
     PermissionDenied,
 )
-from .hooks.events import Client, ConnectEvent, DisconnectEvent, PublishEvent, Replace, SubscribeEvent
+from .hooks.events import (
+    ChannelEvent,
+    Client,
+    ConnectEvent,
+    DisconnectEvent,
+    MessageEvent,
+    PublishEvent,
+    RefreshEvent,
+    Replace,
+    RpcEvent,
+    SubscribeEvent,
+    SubscriptionGrant,
+    UnsubscribeEvent,
+    Welcome,
+)
 from .hub import Hub
-from .model import Grant, History, Member, Position, Publication, Stats
+from .model import Grant, History, Member, Override, Position, Publication, ServerSubscription, Stats
+from .node.connections import Connections
 from .node.receipt import Receipt
 from .options import ChannelOptions, Limits
+from .sessions.listener import Listener
 from .version import __version__
 
 __all__ = [
     "Access",
+    "BadRequest",
     "BrokerError",
+    "ChannelEvent",
     "ChannelOptions",
     "Client",
     "ClientError",
     "ConfigError",
     "ConnectEvent",
     "ConnectionManager",
+    "Connections",
     "Disconnect",
     "DisconnectEvent",
     "GaplessError",
@@ -45,21 +66,31 @@ __all__ = [
     "Jwks",
     "LimitExceeded",
     "Limits",
+    "Listener",
+    "Lost",
     "Member",
     "MemoryBroker",
+    "MessageEvent",
     "Missed",
     "NotRunning",
     "Overloaded",
+    "Override",
     "PermissionDenied",
     "Position",
     "Publication",
     "PublishEvent",
     "Receipt",
+    "RefreshEvent",
     "Replace",
+    "RpcEvent",
+    "ServerSubscription",
     "StaticKeys",
     "Stats",
     "SubscribeEvent",
+    "SubscriptionGrant",
     "TokenRules",
     "TokenVerifier",
+    "UnsubscribeEvent",
+    "Welcome",
     "__version__",
 ]
