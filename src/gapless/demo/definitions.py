@@ -100,6 +100,8 @@ class Function(Definition):
 
     role: Role
     signature: Signature
+    parameters: tuple[str, ...] = ()
+    """Their names alone."""
     keyword: str = "def"
     """What a declaration begins with."""
     owner: str = ""

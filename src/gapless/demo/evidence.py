@@ -38,7 +38,8 @@ def generator(lines: Sequence[int]) -> Evidence:
 
 def decorator(given: str, inner: str, made: int, called: int, returned: int) -> Evidence:
     sentence = (
-        f"It takes {code(given)}, wraps it in {inner} ({{0}}), which calls it ({{1}}), and returns that ({{2}})."
+        f"It takes {code(given)}, wraps it in {inner} ({{0}}), which calls it ({{1}}), "
+        "and returns that ({2})."
     )
     return told("Decorator", sentence, made, called, returned)
 
@@ -52,7 +53,9 @@ def observer(listing: str, adds: str, added: int, tells: str, looped: int, calle
 
 
 def composite(listing: str, method: str, looped: int, called: int) -> Evidence:
-    sentence = f"{code(method)} goes through {code(listing)} ({{0}}) and calls the same method of each ({{1}})."
+    sentence = (
+        f"{code(method)} goes through {code(listing)} ({{0}}) and calls the same method of each ({{1}})."
+    )
     return told("Composite", sentence, looped, called)
 
 

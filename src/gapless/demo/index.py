@@ -102,7 +102,7 @@ class Index:
         self._uses: dict[str, list[_Use]] = {}
         self._renamed: dict[str, set[str]] = {}
         self._importing: dict[str, list[Module]] = {}
-        self._methods: dict[tuple[str, str, str], list[Entry]] = {}
+        self._methods: dict[tuple[str, str, str], dict[str, list[Entry]]] = {}
         self._found: dict[tuple[str, str], tuple[Entry, tuple[str, ...]] | None] = {}
         self._files: dict[tuple[str, str, str], tuple[str, ...]] = {}
         self._outgoing: dict[Key, tuple[list[Link], list[Outside]]] = {}
@@ -113,9 +113,12 @@ class Index:
         for definition in module.definitions:
             entry = Entry(module, definition)
             owner = definition.owner if isinstance(definition, Function) else ""
-            defined.setdefault(f"{owner}.{definition.name}" if owner else definition.name, []).append(definition)
+            defined.setdefault(f"{owner}.{definition.name}" if owner else definition.name, []).append(
+                definition
+            )
             if owner:
-                self._methods.setdefault((module.language.name, module.name, owner), []).append(entry)
+                named = self._methods.setdefault((_directory(module), module.name, owner), {})
+                named.setdefault(definition.name, []).append(entry)
             for where, reference in references(definition):
                 self._note(_Use(module, entry, where, reference))
         for reference in module.references:
@@ -131,7 +134,11 @@ class Index:
 
     def names_of(self, entry: Entry) -> frozenset[str]:
         """Every name under which code can mention it: its own, and those that imports give it."""
-        own = entry.module.name.rpartition(".")[2] if isinstance(entry.definition, Whole) else entry.definition.name
+        own = (
+            entry.module.name.rpartition(".")[2]
+            if isinstance(entry.definition, Whole)
+            else entry.definition.name
+        )
         names, waiting = {own}, [own]
         while waiting:
             for renamed in self._renamed.get(waiting.pop(), ()):
@@ -179,10 +186,8 @@ class Index:
 
     def methods(self, entry: Entry) -> list[Entry]:
         """The methods of a type that stand outside of it, in the order of files and lines."""
-        module, definition = entry.module, entry.definition
-        found = self._methods.get((module.language.name, module.name, definition.name), [])
-        near = [each for each in found if _same_place(each.module.file, module.file)]
-        return sorted(near, key=lambda each: (each.module.file, each.definition.start))
+        found = [each for same in self._methods_of(entry).values() for each in same]
+        return sorted(found, key=lambda each: (each.module.file, each.definition.start))
 
     def bases(self, entry: Entry) -> list[Entry]:
         """The classes of this checkout that it derives from directly."""
@@ -257,10 +262,11 @@ class Index:
         member = self._member(used, reference.member or (rest[0] if rest else ""))
         if reference.member and not member:
             return None
-        if user is not None and _owner(user) == used.definition.name and _same_place(module.file, used.module.file):
-            if member in ("", user.definition.name):
-                return None  # a method that mentions its own type
-        return Link(user, module, use.where, used, member, reference.usage, reference.line, reference.typing_only)
+        if user is not None and member in ("", user.definition.name) and _is_method_of(user, used):
+            return None  # it mentions its own type, or calls itself
+        return Link(
+            user, module, use.where, used, member, reference.usage, reference.line, reference.typing_only
+        )
 
     def _outside(self, use: _Use) -> Outside | None:
         target, language = use.reference.target, use.module.language
@@ -269,7 +275,10 @@ class Index:
             return None
         if self._place(target, use.module) is not None:
             return None
-        return Outside(target.lstrip(":"), language.is_standard(target), use.where, use.reference.usage)
+        name = target.lstrip(":")
+        if language.separator != ".":
+            name = name.replace(".", language.separator)
+        return Outside(name, language.is_standard(target), use.where, use.reference.usage)
 
     def _find(self, target: str, module: Module) -> tuple[Entry, tuple[str, ...]] | None:
         """The definition that an absolute name means in a module, and the parts that follow it."""
@@ -330,6 +339,9 @@ class Index:
             self._files[key] = self._layouts[language].find(name, importer.file)
         return self._files[key]
 
+    def _methods_of(self, entry: Entry) -> Mapping[str, list[Entry]]:
+        return self._methods.get((_directory(entry.module), entry.module.name, entry.definition.name), {})
+
     def _member(self, used: Entry, name: str) -> str:
         """The name, if the class or one of its bases in this checkout has such a method."""
         seen: set[Key] = set()
@@ -341,7 +353,7 @@ class Index:
             seen.add(entry.key)
             if entry.definition.method(name) is not None:
                 return name
-            if any(each.definition.name == name for each in self.methods(entry)):
+            if name in self._methods_of(entry):
                 return name
             for reference in entry.definition.references:
                 found = self._find(reference.target, entry.module) if reference.usage == "base" else None
@@ -374,19 +386,29 @@ def _is_about(link: Link, entry: Entry) -> bool:
     """Is this a use of the entry? Of a method: one of its type with that member."""
     if link.used.key == entry.key:
         return True
+    if link.usage == "import":  # of a package with several files, each is imported
+        module = link.used.module
+        return isinstance(entry.definition, Whole) and (module.name, _directory(module)) == (
+            entry.module.name,
+            _directory(entry.module),
+        )
     owner = _owner(entry)
     return (
         bool(owner)
         and link.member == entry.definition.name
         and link.used.definition.name == owner
-        and _same_place(link.used.module.file, entry.module.file)
+        and _directory(link.used.module) == _directory(entry.module)
     )
+
+
+def _is_method_of(entry: Entry, owner: Entry) -> bool:
+    return _owner(entry) == owner.definition.name and _directory(entry.module) == _directory(owner.module)
 
 
 def _owner(entry: Entry) -> str:
     return entry.definition.owner if isinstance(entry.definition, Function) else ""
 
 
-def _same_place(one: str, other: str) -> bool:
-    """Do two files lie in the same directory, so that they may be one package?"""
-    return one.rpartition("/")[0] == other.rpartition("/")[0]
+def _directory(module: Module) -> str:
+    """Where a module lies: its neighbours may be files of the same package."""
+    return module.file.rpartition("/")[0]

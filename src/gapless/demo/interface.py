@@ -40,8 +40,19 @@ def _of_module(entry: Entry, index: Index) -> list[str]:
         ("Functions", [each for each in shown if isinstance(each, Function)]),
     ):
         if found:
-            blocks += [f"**{title}**", listed([_defined(module_entry, index) for module_entry in (Entry(module, each) for each in found)], title.lower())]
-    offered = sorted(name for name in module.exports if name not in {each.name for each in module.definitions})
+            blocks += [
+                f"**{title}**",
+                listed(
+                    [
+                        _defined(module_entry, index)
+                        for module_entry in (Entry(module, each) for each in found)
+                    ],
+                    title.lower(),
+                ),
+            ]
+    offered = sorted(
+        name for name in module.exports if name not in {each.name for each in module.definitions}
+    )
     if offered:
         blocks.append(f"It also offers {codes(offered)}.")
     if hidden:
@@ -82,7 +93,9 @@ def _of_class(entry: Entry, definition: Class, index: Index) -> list[str]:
     type_name = type_of(entry, index)
     blocks = _construction(entry, definition, type_name)
     methods = [*((each, entry) for each in definition.methods), *_elsewhere(entry, index)]
-    named = [(each, at) for each, at in methods if not is_special(each.name) and each.name not in _CONSTRUCTION]
+    named = [
+        (each, at) for each, at in methods if not is_special(each.name) and each.name not in _CONSTRUCTION
+    ]
     special = [(each, at) for each, at in methods if is_special(each.name) and each.name not in _CONSTRUCTION]
     groups = [
         ("Attributes", _attributes(definition), "attributes"),
@@ -95,7 +108,12 @@ def _of_class(entry: Entry, definition: Class, index: Index) -> list[str]:
         if items:
             blocks += [f"**{title}**", listed(items, what)]
     if not any(items for _, items, _ in groups):
-        blocks.append("It adds no public attributes and no methods of its own.")
+        adds = (
+            "has no public attributes and methods"
+            if methods
+            else "adds no attributes and no methods of its own"
+        )
+        blocks.append(f"It {adds}.")
     private = sum(not each.public for each, _ in named)
     facts = [_hardest([each for each, _ in methods]), _visibility(entry, index)]
     if private:
@@ -134,7 +152,8 @@ def _hardest(methods: Sequence[Function]) -> str:
     hardest = max(methods, key=lambda method: method.complexity)
     if hardest.complexity < 2:
         return ""
-    return f"The most complex of its {len(methods)} methods is {code(hardest.name)}, with {hardest.complexity:g}."
+    name = code(hardest.name)
+    return f"The most complex of its {len(methods)} methods is {name}, with {hardest.complexity:g}."
 
 
 def _signatures(function: Function) -> tuple[Signature, ...]:
@@ -171,7 +190,11 @@ def _method(method: Function, owner: Entry, place: Entry) -> str:
     about = [f"line {method.line}{file}", f"complexity {method.complexity:g}"]
     if method.complexity > 10:
         about[1] += f", rank {rank(method.complexity)}"
-    about += [f"decorated with {code('@' + each)}" for each in method.decorators if not _is_known(each)]
+    about += [
+        f"decorated with {code(each if each.startswith('#') else '@' + each)}"
+        for each in method.decorators
+        if not _is_known(each)
+    ]
     said = summary(method.docstring)
     text = f"{f' – {said}' if said else ''} ({'; '.join(about)})"
     kind = {"property": "property, settable" if method.settable else "property"}.get(method.role, method.role)
@@ -206,9 +229,7 @@ def _inherited(entry: Entry, index: Index) -> list[str]:
     items = []
     for base in index.ancestors(entry):
         methods = base.definition.methods if isinstance(base.definition, Class) else ()
-        names = list(
-            dict.fromkeys(each.name for each in methods if each.public and each.name not in own)
-        )
+        names = list(dict.fromkeys(each.name for each in methods if each.public and each.name not in own))
         if names:
             items.append(f"from {code(base.qualified)}: {codes(names)}")
             own.update(names)

@@ -33,7 +33,7 @@ class Layout(Protocol):
 
 
 class Language(Protocol):
-    """Yields the definitions, calls and complexity of its files; everything after that is the same for all."""
+    """Yields the definitions, calls and complexity of its files; what follows is the same for all."""
 
     @property
     def name(self) -> str:
@@ -52,7 +52,7 @@ class Language(Protocol):
         """What stands between a type and its method."""
 
     def layout(self, root: Path, files: tuple[str, ...]) -> Layout:
-        """What the files of this language, among all those of a checkout, are called; none of them is read."""
+        """What those files of a checkout that are of this language are called; none is read."""
 
     def read(self, file: str, content: bytes, name: str) -> Module:
         """Everything that a page says of one file. Raises UnreadableSource."""

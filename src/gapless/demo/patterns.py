@@ -34,12 +34,12 @@ def _of_method(evidence: Evidence, method: Function) -> Evidence:
 
 
 def _factory(entry: Entry, function: Function, where: str, index: Index) -> Iterator[Evidence]:
-    """A function that returns new objects: of several classes, or of one when its name says that it makes them."""
+    """A function that returns new objects: of several classes, or of one when it is named for that."""
     made: dict[str, list[int]] = {}
     for link in index.used_by(entry):
-        if link.where == where and link.usage == "call" and link.line in function.returned:
-            if isinstance(link.used.definition, Class) and not link.member:
-                made.setdefault(link.used.definition.name, []).append(link.line)
+        is_result = link.where == where and link.usage == "call" and link.line in function.returned
+        if is_result and isinstance(link.used.definition, Class) and not link.member:
+            made.setdefault(link.used.definition.name, []).append(link.line)
     named = re.split(r"_|(?<=[a-z])(?=[A-Z])", function.name.strip("_"))[0].lower() in _MAKING
     if len(made) > 1 or (made and named):
         lines = [line for found in made.values() for line in found]
@@ -62,5 +62,6 @@ def _only_instance(entry: Entry, index: Index) -> Iterator[Evidence]:
     line = link.module.lines[link.line - 1]
     if _KEPT.match(line):
         where = code(f"{link.module.file}:{link.line}")
-        said = f"This repository makes one instance, and the module keeps it: {code(line.strip()[:80])} ({where})."
+        kept = code(line.strip()[:80])
+        said = f"This repository makes one instance, and the module keeps it: {kept} ({where})."
         yield Evidence("Singleton (module state)", said, (link.line,))

@@ -17,28 +17,32 @@ MAX_DOCSTRING = 20_000
 MAX_NAMES = 5
 """Names in one sentence; what is more is counted."""
 
-_VERBS = frozenset(
-    """accept acquire activate add adjust aggregate allocate allow append apply approve assert assign attach
-    authenticate authorize await begin bind bootstrap broadcast build bundle calculate call cancel capture cast change
-    check choose clean clear clone close collect combine commit compare compile complete compose compress compute
-    configure confirm connect consume contains convert copy count create cut deactivate decode decorate decrement
-    decrypt define delete deliver deny deserialize destroy detach detect determine disable discard disconnect discover
-    dispatch display do download drain drop dump emit enable encode encrypt end enqueue ensure enter enumerate escape
-    evaluate exclude execute exit expand expect export extend extract fetch fill find finish fire flatten flush follow
-    forget format forward generate get give go grant group guess handle hash hide hold ignore import include increment
-    infer inherit init initialize inject insert inspect install instantiate invalidate invoke iterate join keep launch
-    listen load locate lock lookup make match measure merge migrate mix mock modify move normalize notify obtain open
-    pad parse pass patch perform pick pop populate prepare prepend pretty print process produce promote prune publish
-    pull push put quote raise read rebuild receive recover redirect reduce refresh refuse register reject release
-    reload remove rename render repair repeat replace reply report request require reserve reset resolve respond
-    restart restore resume retrieve retry return reverse revert revoke rewrite rollback rotate run sanitize save scan
-    schedule search seek select send serialize serve set setup show shrink shuffle shutdown sign skip sleep solve sort
-    split spawn squash start stop store strip submit subscribe sum swap switch synchronize sync tail take tell terminate
-    test throw toggle tokenize touch trace track transform translate traverse trigger trim truncate try unbind undo
-    unescape uninstall unlock unpack unquote unregister unsubscribe unwrap update upgrade upload use validate verify
-    visit wait walk warn watch wrap write yield""".split()
-)
-"""Words that a function's name begins with when it says what it does. What is more often a noun is not among them."""
+_VERBS_TEXT = """
+    accept acquire activate add adjust aggregate allocate allow append apply approve assert assign
+    attach authenticate authorize await begin bind bootstrap broadcast build bundle calculate call
+    cancel capture cast change check choose clean clear clone close collect combine commit compare
+    compile complete compose compress compute configure confirm connect consume contains convert
+    copy count create cut deactivate decode decorate decrement decrypt define delete deliver deny
+    deserialize destroy detach detect determine disable discard disconnect discover dispatch display
+    do download drain drop dump emit enable encode encrypt end enqueue ensure enter enumerate escape
+    evaluate exclude execute exit expand expect export extend extract fetch fill find finish fire
+    flatten flush follow forget format forward generate get give go grant group guess handle hash
+    hide hold ignore import include increment infer inherit init initialize inject insert inspect
+    install instantiate invalidate invoke iterate join keep launch listen load locate lock lookup
+    make match measure merge migrate mix mock modify move normalize notify obtain open pad parse
+    pass patch perform pick pop populate prepare prepend pretty print process produce promote prune
+    publish pull push put quote raise read rebuild receive recover redirect reduce refresh refuse
+    register reject release reload remove rename render repair repeat replace reply report request
+    require reserve reset resolve respond restart restore resume retrieve retry return reverse
+    revert revoke rewrite rollback rotate run sanitize save scan schedule search seek select send
+    serialize serve set setup show shrink shuffle shutdown sign skip sleep solve sort split spawn
+    squash start stop store strip submit subscribe sum swap switch synchronize sync tail take tell
+    terminate test throw toggle tokenize touch trace track transform translate traverse trigger trim
+    truncate try unbind undo unescape uninstall unlock unpack unquote unregister unsubscribe unwrap
+    update upgrade upload use validate verify visit wait walk warn watch wrap write yield
+"""
+_VERBS = frozenset(_VERBS_TEXT.split())
+"""What a function's name begins with when it says what it does; no words that are more often nouns."""
 
 _SAID_BY_QUESTIONS = ("is", "has", "can", "should", "was", "are", "needs", "supports", "allows", "will")
 
@@ -81,7 +85,9 @@ def _sentences(entry: Entry, index: Index) -> Iterator[str]:
 
 
 def _of_module(entry: Entry) -> Iterator[str]:
-    yield f"The module has no docstring; by its name it is about “{escaped(words_of(entry.name.rpartition('.')[2]))}”."
+    stem = entry.module.file.rpartition("/")[2].partition(".")[0]
+    name = re.split("[./]", entry.name)[-1] if stem in ("__init__", "index", "mod", "lib", "main") else stem
+    yield f"The module has no docstring; by its name it is about “{escaped(words_of(name))}”."
     names = [each.name for each in entry.module.definitions if each.public]
     if names:
         yield f"It defines {_some([code(name) for name in dict.fromkeys(names)])}."
@@ -94,8 +100,13 @@ def _of_class(entry: Entry, definition: Class, index: Index) -> Iterator[str]:
         about = re.sub(r"^tests? | tests?( case)?$", "", words)
         yield f"{code(definition.name)} groups {counted(len(tests), 'test')} about “{escaped(about)}”."
         return
-    kind = "" if words.endswith(type_name.split()[-1]) or type_name == "class" else f", as {with_article(type_name)}"
-    yield f"By its name, {code(definition.name)} is {with_article(escaped(words))}{kind}; it has no docstring."
+    kind = (
+        ""
+        if words.endswith(type_name.split()[-1]) or type_name == "class"
+        else f", as {with_article(type_name)}"
+    )
+    name = code(definition.name)
+    yield f"By its name, {name} is {with_article(escaped(words))}{kind}; it has no docstring."
     methods = [*definition.methods, *(each.definition for each in index.methods(entry))]
     offered = [each.name for each in methods if each.public and not is_special(each.name)]
     if offered:
@@ -108,17 +119,19 @@ def _of_class(entry: Entry, definition: Class, index: Index) -> Iterator[str]:
 
 def _of_function(entry: Entry, definition: Function, index: Index) -> Iterator[str]:
     yield _by_name(entry, definition, index)
-    names = [_parameter_name(each) for each in definition.signature.parameters]
-    taken = [code(name) for name in names if name not in ("", "*", "/")]
+    taken = [code(name) for name in definition.parameters]
     returns = definition.signature.returns
-    result = f"returns {code(returns)}" if returns and returns not in ("None", "void", "()") else "returns nothing"
+    result = (
+        f"returns {code(returns)}" if returns and returns not in ("None", "void", "()") else "returns nothing"
+    )
     takes = f"takes {_some(taken)}" if taken else "takes no arguments"
     yield f"It {takes} and {result}." if returns else f"It {takes}."
 
 
 def _by_name(entry: Entry, definition: Function, index: Index) -> str:
     words, type_name = words_of(definition.name), type_of(entry, index)
-    subject = f"the {type_name} {code(entry.name)}"
+    sort, _, trait = type_name.partition(" of the trait ")
+    subject = f"the {sort} {code(entry.name)}{f' of the trait {code(trait)}' if trait else ''}"
     first, _, rest = words.partition(" ")
     if is_test(entry.module.file) and first in ("test", "tests") and rest:
         return f"{code(entry.name)} is a test; its name says what it checks: “{escaped(rest)}”."
@@ -157,11 +170,6 @@ def _callers(entry: Entry, index: Index) -> Iterator[str]:
         yield f"It is {what} {_some(list(dict.fromkeys(named)))}{f', and by {also}' if tests else ''}."
     elif tests:
         yield f"It is {what} {also} alone."
-
-
-def _parameter_name(parameter: str) -> str:
-    """`a: int = 1` → `a`; what is destructured has no name."""
-    return re.split(r"[:=\s?]", parameter.removeprefix("mut ").strip(), maxsplit=1)[0].strip("{}[],()")
 
 
 def _some(parts: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The section *How it Fits in the Architecture*: where a definition stands, what it uses, and what uses it."""
+"""The section *How it Fits in the Architecture*: where it stands, what it uses, what uses it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def _collaborators(entry: Entry, index: Index) -> list[str]:
     other = [each for each in outside if not each.standard]
     blocks = []
     if inside:
-        blocks += ["It works together with these of the repository:", listed(_inside(entry, inside, index), "definitions")]
+        blocks += [
+            "It works together with these of the repository:",
+            listed(_inside(entry, inside, index), "definitions"),
+        ]
     if standard:
         blocks.append(f"From the standard library it uses {codes(_names(standard))}.")
     if other:
@@ -49,7 +52,9 @@ def _collaborators(entry: Entry, index: Index) -> list[str]:
     definition = entry.definition
     if isinstance(definition, Function) and definition.inner:
         blocks.append(f"Inside itself it defines {codes(definition.inner)}.")
-    return blocks or ["It names nothing beyond itself, its own module's variables and what the language has built in."]
+    return blocks or [
+        "It names nothing beyond itself, its own module's variables and what the language has built in."
+    ]
 
 
 def _inside(entry: Entry, links: Sequence[Link], index: Index) -> list[str]:
@@ -112,7 +117,7 @@ def _standing(entry: Entry) -> list[str]:
     conditions = definition.conditions
     blocks = [text, *(f"It is defined only {each.word} {code(each.code)}." for each in conditions)]
     if definition.decorators:
-        blocks.append(f"It is decorated with {codes(['@' + each for each in definition.decorators])}.")
+        blocks.append(f"It is decorated with {codes(_as_written(definition.decorators))}.")
     twins = [
         each.line
         for each in module.definitions
@@ -124,6 +129,10 @@ def _standing(entry: Entry) -> list[str]:
             f"The same file defines this name again in {'line' if len(twins) == 1 else 'lines'} {lines}."
         )
     return blocks
+
+
+def _as_written(decorators: Iterable[str]) -> list[str]:
+    return [each if each.startswith("#") else f"@{each}" for each in decorators]
 
 
 def _relations(entry: Entry, index: Index) -> list[str]:

@@ -25,7 +25,7 @@ STATS = "codeworm:stats"
 HIGH_COMPLEXITY = 20
 """Above this, radon's rank D and worse, a warning goes to the log."""
 
-SOON_BYTES = 96 * KiB
+SOON_BYTES = 64 * KiB
 """Source that is read at once for one page. A page that needs more waits until everything has been read."""
 
 AHEAD_BYTES = 128 * KiB
@@ -106,7 +106,7 @@ class Worker:
             except ConfigError as error:
                 if totals.cycle == 1:
                     raise
-                self._log("error", "checkout", str(error))
+                self._fail(str(error), "checkout")
             else:
                 yield from self._cycle(checkout, totals)
             if totals.cycle == self._cycles:
@@ -123,7 +123,8 @@ class Worker:
             module = survey.module(file)
             totals.count_file(module)
             if module is None:
-                self._fail(f"cannot read {file}: {survey.unreadable[file]}", "source", file, survey.unreadable[file])
+                reason = survey.unreadable[file]
+                self._fail(f"cannot read {file}: {reason}", "source", file=file, reason=reason)
                 yield self._told(totals)
                 continue
             self._report(module)
@@ -172,7 +173,7 @@ class Worker:
         )
         for failure in module.failures:
             text = f"cannot measure {failure.name} in {module.file}, line {failure.line}: {failure.reason}"
-            self._fail(text, "measure", module.file, failure.reason, line=failure.line)
+            self._fail(text, "measure", file=module.file, line=failure.line, reason=failure.reason)
 
     def _pages(self, entries: list[Entry], index: Index, totals: Totals) -> Iterator[float]:
         for entry in entries:
@@ -205,7 +206,9 @@ class Worker:
             **place,
             **measured,
         )
-        self._log("info", "page", f"documented {what} {entry.name}", characters=len(page), **place, **measured)
+        self._log(
+            "info", "page", f"documented {what} {entry.name}", characters=len(page), **place, **measured
+        )
         self._warn_of_complexity(entry)
 
     def _warn_of_complexity(self, entry: Entry) -> None:
@@ -224,9 +227,9 @@ class Worker:
         self._publish(STATS, {"timestamp": self._time(), **totals.data()})
         return self._interval
 
-    def _fail(self, text: str, component: str, file: str, reason: str, **fields: object) -> None:
-        self._event("error", message=text, file=file, reason=reason, **fields)
-        self._log("error", component, text, file=file, reason=reason, **fields)
+    def _fail(self, text: str, component: str, **fields: object) -> None:
+        self._event("error", message=text, **fields)
+        self._log("error", component, text, **fields)
 
     def _log(self, level: str, component: str, event: str, **fields: object) -> None:
         line = {"event": event, "timestamp": self._time(), "level": level, "component": component}

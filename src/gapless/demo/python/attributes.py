@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterable
 
 from ..definitions import Attribute
+from ..language import clipped
+from ..source import encodable
 from .names import FunctionNode, outside_scopes
 from .receivers import arguments, own_name
-from ..language import clipped
 from .signature import code_of
-from ..source import encodable
 
 MAX_VALUE = 60
 """Characters of what a method assigns to an attribute."""
@@ -23,7 +23,9 @@ def attributes(body: list[ast.stmt]) -> Iterable[Attribute]:
         match statement:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
                 said = _said(following)
-                yield Attribute(name, code_of(annotation), code_of(value), said, statement.lineno, _is_public(name))
+                yield Attribute(
+                    name, code_of(annotation), code_of(value), said, statement.lineno, _is_public(name)
+                )
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     if isinstance(target, ast.Name):

@@ -15,7 +15,7 @@ except ModuleNotFoundError as error:
 
 
 def complexity_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
-    """What `radon cc` prints for a definition with all that is inside it; of a class, the mean of its methods.
+    """What `radon cc` prints for a definition with its insides; of a class, the mean of its methods.
 
     Raises:
         RecursionError: an expression in it is nested too deeply for a visitor.

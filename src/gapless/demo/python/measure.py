@@ -13,7 +13,16 @@ from ..source import encodable
 from .attributes import attributes, instance_attributes
 from .complexity import complexity_of, complexity_of_code
 from .layout import Group, decorator_names, groups
-from .names import FunctionNode, Names, bound, dotted, import_references, imports, outside_scopes, star_imports
+from .names import (
+    FunctionNode,
+    Names,
+    bound,
+    dotted,
+    import_references,
+    imports,
+    outside_scopes,
+    star_imports,
+)
 from .patterns import of_class, of_function
 from .receivers import arguments, attribute_types, own_name, variable_types
 from .signature import code_of, signature_of
@@ -59,7 +68,9 @@ def measure(source: Source, name: str, language: Language) -> Module:
 
 def _whole(source: Source, name: str, definitions: tuple[Function | Class, ...]) -> Whole:
     try:
-        mean = fmean(each.complexity for each in definitions) if definitions else complexity_of_code(source.tree)
+        mean = (
+            fmean(each.complexity for each in definitions) if definitions else complexity_of_code(source.tree)
+        )
     except RecursionError:
         mean = 1  # one expression, too deep for a visitor
     return Whole(
@@ -108,6 +119,7 @@ class _Reader:
         is_method = role not in ("function", "staticmethod")
         own_scope = list(outside_scopes(node.body))
         inside = _inside(node, replace(names, own=(local, names.own[1])))
+        signature = signature_of(node, without_first=is_method)
         completing = [*group.overloads, *group.accessors]
         references = [
             *names.references(_outside(node)),
@@ -134,7 +146,10 @@ class _Reader:
             patterns=of_function(node, inside),
             role=role,
             keyword="async def" if isinstance(node, ast.AsyncFunctionDef) else "def",
-            signature=signature_of(node, without_first=is_method),
+            signature=signature,
+            parameters=tuple(
+                name for each in signature.parameters if (name := _name_of(each)) not in ("*", "/")
+            ),
             overloads=tuple(signature_of(each, without_first=is_method) for each in group.overloads),
             is_async=isinstance(node, ast.AsyncFunctionDef),
             is_generator=any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own_scope),
@@ -171,7 +186,15 @@ class _Reader:
             attributes=tuple(attributes(node.body)),
             instance_attributes=tuple(instance_attributes(method for method, _ in methods)),
             methods=measured,
-            constructor=next((each for name in ("__init__", "__new__") for each in reversed(measured) if each.name == name), None),
+            constructor=next(
+                (
+                    each
+                    for name in ("__init__", "__new__")
+                    for each in reversed(measured)
+                    if each.name == name
+                ),
+                None,
+            ),
             classes=tuple(
                 self._class(each.node, each, names, f"{qualified}.{each.node.name}")
                 for each in found
@@ -251,6 +274,10 @@ def _exports(top: list[ast.AST]) -> frozenset[str]:
             ):
                 listed.update(str(item.value) for item in items if isinstance(item, ast.Constant))
     return frozenset(listed)
+
+
+def _name_of(parameter: str) -> str:
+    return parameter.partition(":")[0].partition("=")[0].strip()
 
 
 def _is_public(name: str) -> bool:

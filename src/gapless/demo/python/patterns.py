@@ -33,7 +33,10 @@ def of_function(node: FunctionNode, names: Names) -> tuple[Evidence, ...]:
     managing = _managing(node, names)
     found: list[Evidence] = []
     if managing and yields:
-        sentence = f"{code('@' + managing[0])} ({{0}}) makes it one; the block of the {code('with')} runs at the yield ({{1}})."
+        sentence = (
+            f"{code('@' + managing[0])} ({{0}}) makes it one; the block of the {code('with')} "
+            "runs at the yield ({1})."
+        )
         found.append(told("Context manager", sentence, managing[1], yields[0]))
     elif yields:
         found.append(generator(yields))
@@ -129,7 +132,7 @@ def _kept_in_the_module(own: list[ast.AST]) -> Iterator[Evidence]:
             case ast.If(test=test, body=body):
                 asked = {inner.id for inner in ast.walk(test) if isinstance(inner, ast.Name)} & set(shared)
                 made = _assigned(body, asked)
-                returned = next((one.lineno for one in own if _returns(one, asked)), None)
+                returned = next(iter(_returned(own, asked)), None)
                 if made is not None and returned is not None:
                     sentence = (
                         f"The module keeps the one instance in {code(made[0])}: it is made when it is "
@@ -147,8 +150,13 @@ def _assigned(body: list[ast.stmt], names: set[str]) -> tuple[str, int] | None:
     return None
 
 
-def _returns(node: ast.AST, names: set[str]) -> bool:
-    return isinstance(node, ast.Return) and isinstance(node.value, ast.Name) and node.value.id in names
+def _returned(own: Iterable[ast.AST], names: set[str]) -> list[int]:
+    """Where one of the names is returned as it is."""
+    return [
+        each.lineno
+        for each in own
+        if isinstance(each, ast.Return) and isinstance(each.value, ast.Name) and each.value.id in names
+    ]
 
 
 # -- classes
@@ -189,7 +197,9 @@ def _adds(method: FunctionNode, given: set[str]) -> Iterator[tuple[str, int]]:
 
 
 def _mentions(values: Iterable[ast.expr], names: set[str]) -> bool:
-    return any(isinstance(each, ast.Name) and each.id in names for value in values for each in ast.walk(value))
+    return any(
+        isinstance(each, ast.Name) and each.id in names for value in values for each in ast.walk(value)
+    )
 
 
 def _loops(method: FunctionNode) -> Iterator[tuple[str, int, set[str], list[ast.stmt]]]:
@@ -246,18 +256,18 @@ def _forwarding(methods: Sequence[FunctionNode]) -> Evidence | None:
     kept: dict[str, int] = {}
     for node in outside_scopes(constructor.body):
         match node:
-            case ast.Assign(targets=[ast.Attribute(value=ast.Name(), attr=name)], value=ast.Name(id=source)) if (
-                source in given
-            ):
+            case ast.Assign(
+                targets=[ast.Attribute(value=ast.Name(), attr=name)], value=ast.Name(id=source)
+            ) if source in given:
                 kept[name] = node.lineno
     for method in methods:
         if method is constructor:
             continue
         for node in ast.walk(method):
             match node:
-                case ast.Call(func=ast.Attribute(value=ast.Attribute(value=ast.Name(id=root), attr=name), attr=verb)) if (
-                    root == own_name(method) and name in kept and verb == method.name
-                ):
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Attribute(value=ast.Name(id=root), attr=name), attr=verb)
+                ) if root == own_name(method) and name in kept and verb == method.name:
                     return forwarding(method.name, f"self.{name}", kept[name], node.lineno)
                 case ast.Call(func=ast.Attribute(value=ast.Name(id=root), attr=name)) if (
                     root == own_name(method) and name in kept and method.name == "__call__"
@@ -278,7 +288,8 @@ def _template(node: ast.ClassDef, methods: Sequence[FunctionNode]) -> Iterator[E
                     root == own_name(method) and name in open_ones
                 ):
                     sentence = (
-                        f"{code(method.name)} calls {code(name)} ({{0}}), which is left to the subclasses ({{1}})."
+                        f"{code(method.name)} calls {code(name)} ({{0}}), "
+                        "which is left to the subclasses ({1})."
                     )
                     yield told("Template method", sentence, inner.lineno, open_ones[name])
                     return
@@ -299,7 +310,13 @@ def _one_instance(node: ast.ClassDef) -> Iterator[Evidence]:
         own = own_name(method)
         for inner in ast.walk(method):
             match inner:
-                case ast.If(test=test, body=[ast.Assign(targets=[ast.Attribute(value=ast.Name(id=root), attr=name)]) as made, *_]) if (
+                case ast.If(
+                    test=test,
+                    body=[
+                        ast.Assign(targets=[ast.Attribute(value=ast.Name(id=root), attr=name)]) as made,
+                        *_,
+                    ],
+                ) if (
                     root in (own, node.name)
                     and (method.name == "__new__" or own == "cls")
                     and _makes(made.value, own, node.name)
@@ -323,9 +340,11 @@ def _makes(value: ast.expr, own: str, name: str) -> bool:
 
 
 def _yields(method: FunctionNode) -> list[int]:
-    return [each.lineno for each in outside_scopes(method.body) if isinstance(each, ast.Yield | ast.YieldFrom)]
+    return [
+        each.lineno for each in outside_scopes(method.body) if isinstance(each, ast.Yield | ast.YieldFrom)
+    ]
 
 
 def _returns_self(method: FunctionNode) -> list[int]:
     own = own_name(method)
-    return [each.lineno for each in outside_scopes(method.body) if _returns(each, {own})] if own else []
+    return _returned(outside_scopes(method.body), {own}) if own else []

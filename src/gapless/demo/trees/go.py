@@ -26,7 +26,9 @@ GRAMMAR = Grammar(
     functions=frozenset({"function_declaration", "method_declaration", "func_literal"}),
     returns=frozenset({"return_statement"}),
     loops={"for_statement": ("", "")},
-    branches=frozenset({"if_statement", "for_statement", "expression_case", "type_case", "communication_case"}),
+    branches=frozenset(
+        {"if_statement", "for_statement", "expression_case", "type_case", "communication_case"}
+    ),
     bindings={
         "short_var_declaration": "left",
         "parameter_declaration": "name",
@@ -43,11 +45,12 @@ GRAMMAR = Grammar(
     plain_docs=True,
 )
 
-_BUILTIN = frozenset(
-    "any append bool byte cap clear close comparable complex complex128 complex64 copy delete error false float32 "
-    "float64 imag int int16 int32 int64 int8 iota len make max min new nil panic print println real recover rune "
-    "string true uint uint16 uint32 uint64 uint8 uintptr _".split()
-)
+_BUILTIN_TEXT = """
+    any append bool byte cap clear close comparable complex complex128 complex64 copy delete error
+    false float32 float64 imag int int16 int32 int64 int8 iota len make max min new nil panic print
+    println real recover rune string true uint uint16 uint32 uint64 uint8 uintptr _
+"""
+_BUILTIN = frozenset(_BUILTIN_TEXT.split())
 _SORTS = {"struct_type": "struct", "interface_type": "interface", "function_type": "function type"}
 _VERSION = re.compile(r"v\d+")
 
@@ -69,7 +72,11 @@ class Packages:
         while True:
             module = self._module(above)
             if module is not None:
-                return posixpath.join(module, posixpath.relpath(directory, above)) if directory != above else module
+                return (
+                    posixpath.join(module, posixpath.relpath(directory, above))
+                    if directory != above
+                    else module
+                )
             if not above:
                 return directory or self._root.name
             above = posixpath.dirname(above)
@@ -138,7 +145,11 @@ class _File:
         self._imports: list[Reference] = []
         self._names = {builtin: f"builtins.{builtin}" for builtin in _BUILTIN}
         self._types = list(self._declared_types())
-        self._functions = [each for each in root.named_children if each.type in ("function_declaration", "method_declaration")]
+        self._functions = [
+            each
+            for each in root.named_children
+            if each.type in ("function_declaration", "method_declaration")
+        ]
         self._bind()
         self._reader = Reader(file, lines, root, GRAMMAR, Scope(module=name, names=self._names))
 
@@ -149,10 +160,10 @@ class _File:
         shapes = [self._shape(each) for each in self._functions]
         shapes = [each for each in shapes if reader.fits(each.name, each.node)]
         functions = [reader.function(each) for each in shapes]
-        types = [self._type(each, shapes, functions) for each in self._types if reader.fits(each.name, each.spec)]
-        return reader.module(
-            self._language, [*types, *functions], self._imports, docstring=self._docstring()
-        )
+        types = [
+            self._type(each, shapes, functions) for each in self._types if reader.fits(each.name, each.spec)
+        ]
+        return reader.module(self._language, [*types, *functions], self._imports, docstring=self._docstring())
 
     def _docstring(self) -> str | None:
         clause = next((each for each in self._root.children if each.type == "package_clause"), None)
@@ -161,13 +172,18 @@ class _File:
     def _declared_types(self) -> Iterator[_Type]:
         for statement in self._root.named_children:
             if statement.type == "type_declaration":
-                specs = [each for each in statement.named_children if each.type in ("type_spec", "type_alias")]
+                specs = [
+                    each for each in statement.named_children if each.type in ("type_spec", "type_alias")
+                ]
                 for each in specs:
-                    yield _Type(text_of(each.child_by_field_name("name")), each, statement if len(specs) == 1 else each)
+                    yield _Type(
+                        text_of(each.child_by_field_name("name")),
+                        each,
+                        statement if len(specs) == 1 else each,
+                    )
 
     def _bind(self) -> None:
-        for each in (*self._types, *self._functions):
-            node = each.spec if isinstance(each, _Type) else each
+        for node in (*(each.spec for each in self._types), *self._functions):
             if node.type != "method_declaration":
                 name = text_of(node.child_by_field_name("name"))
                 self._names[name] = f"{self._name}.{name}"
@@ -197,9 +213,11 @@ class _File:
         own = text_of(held.child_by_field_name("name")) if held is not None else ""
         owner = _bare_type(held.child_by_field_name("type")) if held is not None else ""
         listed = node.child_by_field_name("parameters")
-        parameters = [each for each in listed.named_children if each.type != "comment"] if listed is not None else []
+        parameters = (
+            [each for each in listed.named_children if each.type != "comment"] if listed is not None else []
+        )
         result = one_line(node.child_by_field_name("result"))
-        types = {}
+        types: dict[str, str] = {}
         for each in walk([node]):
             if each.type in ("parameter_declaration", "var_spec"):
                 target = self._target(each.child_by_field_name("type"))
@@ -217,8 +235,10 @@ class _File:
                 " ",
                 one_line(node.child_by_field_name("type_parameters")),
             ),
-            given=tuple(text_of(named) for each in parameters for named in each.children_by_field_name("name")),
-            public=name[:1].isupper() and (not owner or owner[:1].isupper()),
+            given=tuple(
+                text_of(named) for each in parameters for named in each.children_by_field_name("name")
+            ),
+            public=name[:1].isupper(),
             sort="method" if owner else "function",
             owner=owner,
             own=own,
@@ -243,8 +263,12 @@ class _File:
         sort = _SORTS.get(kind.type, "type") if kind is not None else "type"
         own = [shape for shape in shapes if shape.owner == name]
         embedded = [each for each in _fields(kind) if not each.children_by_field_name("name")]
-        base_nodes = [found for each in embedded if (found := _named(each.child_by_field_name("type"))) is not None]
-        declared_methods = [each for each in kind.named_children if each.type == "method_elem"] if kind is not None else []
+        base_nodes = [
+            found for each in embedded if (found := _named(each.child_by_field_name("type"))) is not None
+        ]
+        declared_methods = (
+            [each for each in kind.named_children if each.type == "method_elem"] if kind is not None else []
+        )
         shown = [self._declared_method(each) for each in declared_methods]
         heading = f"type {name}{one_line(spec.child_by_field_name('type_parameters'))} "
         heading += sort if sort in ("struct", "interface") else clipped(one_line(kind), 80)
@@ -319,7 +343,11 @@ def _fields(kind: Node | None) -> Iterator[Node]:
 def _attributes(kind: Node | None) -> Iterator[Attribute]:
     for each in _fields(kind):
         after = each.next_sibling
-        said = cleaned([text_of(after)]) if after is not None and after.type == "comment" and line_of(after) == end_of(each) else None
+        said = (
+            cleaned([text_of(after)])
+            if after is not None and after.type == "comment" and line_of(after) == end_of(each)
+            else None
+        )
         for name in each.children_by_field_name("name"):
             annotation = clipped(one_line(each.child_by_field_name("type")))
             yield Attribute(text_of(name), annotation, None, said, line_of(each), text_of(name)[:1].isupper())

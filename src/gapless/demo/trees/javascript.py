@@ -21,11 +21,13 @@ EXTERNAL = ":"
 
 _SUFFIXES = (".mjs", ".cjs", ".jsx", ".js", ".mts", ".cts", ".tsx", ".ts")
 
-_NODE = frozenset(
-    "assert async_hooks buffer child_process cluster console crypto dgram diagnostics_channel dns domain events fs http "
-    "http2 https inspector module net os path perf_hooks process punycode querystring readline repl stream "
-    "string_decoder timers tls trace_events tty url util v8 vm wasi worker_threads zlib".split()
-)
+_NODE_TEXT = """
+    assert async_hooks buffer child_process cluster console crypto dgram diagnostics_channel dns
+    domain events fs http http2 https inspector module net os path perf_hooks process punycode
+    querystring readline repl stream string_decoder timers tls trace_events tty url util v8 vm wasi
+    worker_threads zlib
+"""
+_NODE = frozenset(_NODE_TEXT.split())
 
 GRAMMAR = Grammar(
     names=frozenset({"identifier", "type_identifier", "shorthand_property_identifier"}),
@@ -76,7 +78,9 @@ GRAMMAR = Grammar(
         "class_declaration": "name",
         "type_parameter": "name",
     },
-    not_bound=frozenset({"type_annotation", "member_expression", "call_expression", "arrow_function", "object"}),
+    not_bound=frozenset(
+        {"type_annotation", "member_expression", "call_expression", "arrow_function", "object"}
+    ),
     opaque=frozenset({"jsx_attribute_name", "import_statement", "export_clause"}),
     comments=frozenset({"comment", "html_comment", "hash_bang_line"}),
 )
@@ -169,7 +173,9 @@ class _Declared(NamedTuple):
 class _File:
     """Goes through the statements of one file."""
 
-    def __init__(self, language: JavaScript, file: str, name: str, root: Node, lines: tuple[str, ...]) -> None:
+    def __init__(
+        self, language: JavaScript, file: str, name: str, root: Node, lines: tuple[str, ...]
+    ) -> None:
         self._language = language
         self._file = file
         self._name = name
@@ -187,10 +193,11 @@ class _File:
     def module(self) -> Module:
         reader = self._reader
         reader.scope = replace(reader.scope, fields=self._fields)
-        definitions: list[Function | Class] = []
-        for each in self._declared:
-            if reader.fits(each.name, each.node):
-                definitions.append(self._class(each) if each.node.type in _CLASSES else self._function(each))
+        definitions = [
+            self._class(each) if each.node.type in _CLASSES else self._function(each)
+            for each in self._declared
+            if reader.fits(each.name, each.node)
+        ]
         return reader.module(
             self._language,
             definitions,
@@ -264,7 +271,9 @@ class _File:
         elif owner in ("exports", "module.exports"):
             owner = ""
         if name.isidentifier() and value.type in _VALUES:
-            yield _Declared(value, span, True, name, owner.removesuffix(".prototype") if owner != "this" else "")
+            yield _Declared(
+                value, span, True, name, owner.removesuffix(".prototype") if owner != "this" else ""
+            )
 
     # -- what names mean
 
@@ -305,7 +314,11 @@ class _File:
         if value is not None and value.type == "member_expression":
             member = text_of(value.child_by_field_name("property"))
             value = value.child_by_field_name("object")
-        called = text_of(value.child_by_field_name("function")) if value is not None and value.type == "call_expression" else ""
+        called = (
+            text_of(value.child_by_field_name("function"))
+            if value is not None and value.type == "call_expression"
+            else ""
+        )
         if name is None:
             return
         if called != "require" or value is None:
@@ -325,7 +338,10 @@ class _File:
             if each.type == "shorthand_property_identifier_pattern":
                 self._names[text_of(each)] = f"{source}.{text_of(each)}"
             elif each.type == "pair_pattern":
-                key, local = text_of(each.child_by_field_name("key")), text_of(each.child_by_field_name("value"))
+                key, local = (
+                    text_of(each.child_by_field_name("key")),
+                    text_of(each.child_by_field_name("value")),
+                )
                 self._names[local] = f"{source}.{key}"
 
     def _exported_names(self, node: Node) -> None:
@@ -354,19 +370,34 @@ class _File:
     # -- definitions
 
     def _function(self, each: _Declared) -> Function:
-        return self._reader.function(self._shape(each.node, each.span, each.name, bool(each.owner) or each.name in self._exports, each.owner))
+        return self._reader.function(
+            self._shape(
+                each.node, each.span, each.name, bool(each.owner) or each.name in self._exports, each.owner
+            )
+        )
 
-    def _shape(self, node: Node, span: Node, name: str, public: bool, owner: str = "", in_class: str = "") -> Shape:
+    def _shape(
+        self, node: Node, span: Node, name: str, public: bool, owner: str = "", in_class: str = ""
+    ) -> Shape:
         generator = node.type.startswith("generator") or any(child.type == "*" for child in node.children)
         is_async = any(child.type == "async" for child in node.children)
         word = "" if in_class else "function*" if generator else "function"
         keyword = f"{'async ' * is_async}{word}".strip()
         parameters = list(_parameters(node))
-        typed = [(text_of(each.child_by_field_name("pattern")), each.child_by_field_name("type")) for each in parameters]
-        declared = [(text_of(each.child_by_field_name("name")), each) for each in walk([node]) if each.type == "variable_declarator"]
+        typed = [
+            (text_of(each.child_by_field_name("pattern")), each.child_by_field_name("type"))
+            for each in parameters
+        ]
+        declared = [
+            (text_of(each.child_by_field_name("name")), each)
+            for each in walk([node])
+            if each.type == "variable_declarator"
+        ]
         types = {given: target for given, kind in typed if (target := self._type(kind))}
         for variable, declarator in declared:
-            target = self._type(declarator.child_by_field_name("type")) or self._made(declarator.child_by_field_name("value"))
+            target = self._type(declarator.child_by_field_name("type")) or self._made(
+                declarator.child_by_field_name("value")
+            )
             if target:
                 types[variable] = target
         returns = one_line(node.child_by_field_name("return_type")).removeprefix(":").strip() or None
@@ -443,14 +474,21 @@ class _File:
             name = each.child_by_field_name("name") or each.child_by_field_name("property")
             match each.type:
                 case "public_field_definition" | "property_signature" | "field_definition":
-                    target = self._type(each.child_by_field_name("type")) or self._made(each.child_by_field_name("value"))
+                    target = self._type(each.child_by_field_name("type")) or self._made(
+                        each.child_by_field_name("value")
+                    )
                     if target:
                         yield text_of(name), target
-                case "required_parameter" if any(child.type == "accessibility_modifier" for child in each.children):
+                case "required_parameter" if any(
+                    child.type == "accessibility_modifier" for child in each.children
+                ):
                     if target := self._type(each.child_by_field_name("type")):
                         yield text_of(each.child_by_field_name("pattern")), target
                 case "assignment_expression":
-                    left, made = text_of(each.child_by_field_name("left")), self._made(each.child_by_field_name("right"))
+                    left, made = (
+                        text_of(each.child_by_field_name("left")),
+                        self._made(each.child_by_field_name("right")),
+                    )
                     if left.startswith("this.") and left.count(".") == 1 and made:
                         yield left.removeprefix("this."), made
 
@@ -467,7 +505,11 @@ class _File:
         return self._class_target(node) if node.type in ("type_identifier", "nested_type_identifier") else ""
 
     def _made(self, value: Node | None) -> str:
-        made = value.child_by_field_name("constructor") if value is not None and value.type == "new_expression" else None
+        made = (
+            value.child_by_field_name("constructor")
+            if value is not None and value.type == "new_expression"
+            else None
+        )
         return self._class_target(made) if made is not None else ""
 
     def _class_target(self, node: Node) -> str:
@@ -482,7 +524,11 @@ def _text_or(node: Node | None, other: str) -> str:
 
 def _bare_value(node: Node | None) -> Node | None:
     """What a value is without parentheses and casts around it."""
-    while node is not None and node.type in ("parenthesized_expression", "as_expression", "satisfies_expression"):
+    while node is not None and node.type in (
+        "parenthesized_expression",
+        "as_expression",
+        "satisfies_expression",
+    ):
         node = node.named_children[0] if node.named_children else None
     return node
 
@@ -529,7 +575,9 @@ def _attributes(members: Iterable[Node]) -> Iterator[Attribute]:
         elif name is not None:
             annotation = one_line(member.child_by_field_name("type")).removeprefix(":").strip()
             value = one_line(member.child_by_field_name("value"))
-            hidden = text_of(name).startswith("#") or any(text_of(child) == "private" for child in member.children)
+            hidden = text_of(name).startswith("#") or any(
+                text_of(child) == "private" for child in member.children
+            )
             yield Attribute(
                 text_of(name),
                 clipped(annotation) or None,

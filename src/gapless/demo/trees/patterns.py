@@ -17,9 +17,11 @@ _ONCE = ("Do", "get_or_init", "call_once", "get_or_try_init")
 
 
 class Method:
-    """A method as the patterns of its type see it: what it is called, its object, its parameters, its node."""
+    """A method as the patterns of its type see it: its name, its object, its parameters, its node."""
 
-    def __init__(self, name: str, own: str, given: Sequence[str], node: Node, *, constructs: bool = False) -> None:
+    def __init__(
+        self, name: str, own: str, given: Sequence[str], node: Node, *, constructs: bool = False
+    ) -> None:
         self.name = name
         self.own = own
         self.given = frozenset(given)
@@ -27,7 +29,9 @@ class Method:
         self.constructs = constructs
 
 
-def of_function(node: Node, given: Sequence[str], top: frozenset[str], grammar: Grammar) -> tuple[Evidence, ...]:
+def of_function(
+    node: Node, given: Sequence[str], top: frozenset[str], grammar: Grammar
+) -> tuple[Evidence, ...]:
     """What a function shows; `given` are its parameters, `top` the names of the file's top level."""
     own = list(inside(node, grammar))
     found = []
@@ -63,7 +67,9 @@ def _called(node: Node, grammar: Grammar) -> tuple[str, ...] | None:
 
 def _wrapping(own: list[Node], given: frozenset[str], grammar: Grammar) -> Iterator[Evidence]:
     """A function that gets one, and returns another that calls it."""
-    inner = {text_of(each.child_by_field_name("name")): each for each in own if each.type in grammar.functions}
+    inner = {
+        text_of(each.child_by_field_name("name")): each for each in own if each.type in grammar.functions
+    }
     for declared in own:
         value = declared.child_by_field_name("value")
         if value is not None and value.type in grammar.functions:
@@ -72,7 +78,13 @@ def _wrapping(own: list[Node], given: frozenset[str], grammar: Grammar) -> Itera
         if returned.type not in grammar.returns:
             continue
         for part in walk(returned.children, grammar.functions):
-            made = part if part.type in grammar.functions else inner.get(text_of(part)) if part.type in grammar.names else None
+            made = (
+                part
+                if part.type in grammar.functions
+                else inner.get(text_of(part))
+                if part.type in grammar.names
+                else None
+            )
             if made is None:
                 continue
             for call in walk(made.children):
@@ -110,7 +122,9 @@ def _adds(method: Method, grammar: Grammar) -> Iterator[tuple[str, int]]:
         if parts is None:
             continue
         arguments = node.child_by_field_name("arguments")
-        mentioned = {text_of(each) for each in walk([arguments] if arguments else []) if each.type in grammar.names}
+        mentioned = {
+            text_of(each) for each in walk([arguments] if arguments else []) if each.type in grammar.names
+        }
         if not mentioned & method.given:
             continue
         if len(parts) == 3 and parts[0] == method.own and parts[2] in _ADDING:
@@ -126,7 +140,11 @@ def _loops(method: Method, grammar: Grammar) -> Iterator[tuple[str, int, set[str
     for node in walk([method.node]):
         if node.type in grammar.loops:
             item, over = grammar.loops[node.type]
-            holder = node if item else next((each for each in node.named_children if each.type == "range_clause"), None)
+            holder = (
+                node
+                if item
+                else next((each for each in node.named_children if each.type == "range_clause"), None)
+            )
             if holder is None:
                 continue
             gone = holder.child_by_field_name(over or "right")
@@ -139,12 +157,21 @@ def _loops(method: Method, grammar: Grammar) -> Iterator[tuple[str, int, set[str
         else:
             parts = _called(node, grammar)
             arguments = node.child_by_field_name("arguments")
-            if parts is None or len(parts) != 3 or parts[0] != method.own or parts[2] not in ("forEach", "for_each"):
+            if (
+                parts is None
+                or len(parts) != 3
+                or parts[0] != method.own
+                or parts[2] not in ("forEach", "for_each")
+            ):
                 continue
             for function in arguments.named_children if arguments is not None else ():
                 if function.type in grammar.functions:
-                    given = function.child_by_field_name("parameters") or function.child_by_field_name("parameter")
-                    items = {text_of(each) for each in walk([given] if given else []) if each.type in grammar.names}
+                    given = function.child_by_field_name("parameters") or function.child_by_field_name(
+                        "parameter"
+                    )
+                    items = {
+                        text_of(each) for each in walk([given] if given else []) if each.type in grammar.names
+                    }
                     yield parts[1], line_of(node), items, function
 
 
@@ -175,20 +202,32 @@ def _forwarding(methods: Sequence[Method], grammar: Grammar) -> Iterator[Evidenc
         for node in walk([method.node]):
             left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
             parts = dotted(left, grammar) if node.type == "assignment_expression" else None
-            if parts is not None and len(parts) == 2 and parts[0] == method.own and text_of(right) in method.given:
+            if (
+                parts is not None
+                and len(parts) == 2
+                and parts[0] == method.own
+                and text_of(right) in method.given
+            ):
                 kept[parts[1]] = line_of(node)
     for method in methods:
         for node in walk([method.node]):
             parts = _called(node, grammar)
-            if parts is not None and len(parts) == 3 and parts[0] == method.own and parts[1] in kept and parts[2] == method.name:
+            if (
+                parts is not None
+                and len(parts) == 3
+                and parts[0] == method.own
+                and parts[1] in kept
+                and parts[2] == method.name
+            ):
                 yield forwarding(method.name, parts[1], kept[parts[1]], line_of(node))
 
 
 def _returns_own(method: Method, grammar: Grammar) -> list[int]:
-    found = []
-    for each in inside(method.node, grammar):
-        if each.type in grammar.returns and [text_of(part) for part in each.named_children] == [method.own]:
-            found.append(line_of(each))
+    found = [
+        line_of(each)
+        for each in inside(method.node, grammar)
+        if each.type in grammar.returns and [text_of(part) for part in each.named_children] == [method.own]
+    ]
     body = method.node.child_by_field_name("body")
     last = body.named_children[-1] if body is not None and body.named_children else None
     if last is not None and text_of(last) == method.own and last.type in grammar.own:

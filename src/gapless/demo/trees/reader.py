@@ -15,7 +15,18 @@ from ..definitions import Class, Failure, Function, Reference, Role, Signature, 
 from ..language import MAX_NAME, Language, Module, clipped
 from ..source import UnreadableSource, split_lines
 from .patterns import Method, of_function, of_type
-from .tree import Grammar, Scope, bound, complexity_of, dotted, end_of, inside, line_of, text_of, walk
+from .tree import (
+    Grammar,
+    Scope,
+    bound,
+    complexity_of,
+    dotted,
+    end_of,
+    inside,
+    line_of,
+    one_line,
+    text_of,
+)
 
 _LICENCE = re.compile(r"licen[cs]e|copyright|@preserve", re.IGNORECASE)
 _DIRECTIVE = re.compile(
@@ -102,7 +113,9 @@ class Reader:
         if 0 < len(name) <= MAX_NAME:
             return True
         if name:
-            self.failures.append(Failure(clipped(name), line_of(node), f"its name has {len(name)} characters"))
+            self.failures.append(
+                Failure(clipped(name), line_of(node), f"its name has {len(name)} characters")
+            )
         return False
 
     def function(self, shape: Shape) -> Function:
@@ -134,6 +147,7 @@ class Reader:
             patterns=of_function(node, shape.given, self._top, grammar),
             role=shape.role,
             signature=shape.signature,
+            parameters=tuple(dict.fromkeys(each for each in shape.given if each.strip("_"))),
             keyword=shape.keyword,
             owner=shape.owner,
             is_async=shape.is_async,
@@ -163,12 +177,16 @@ class Reader:
         `methods` are those inside it; `outside` those of the same file that stand elsewhere; `shapes` both.
         """
         above = self.above(span)
-        bases = [(each, self.scope.target(parts)) for each in base_nodes if (parts := dotted(each, self.grammar))]
+        bases = [
+            (each, self.scope.target(parts)) for each in base_nodes if (parts := dotted(each, self.grammar))
+        ]
         references = [Reference(target, "base", line_of(each)) for each, target in bases if target]
         taken = {(each.target, each.line) for each in references}
         mentioned = self.scope.references(body, self.grammar)
         references += [each for each in mentioned if (each.target, each.line) not in taken]
-        shown = [Method(each.name, each.own, each.given, each.node, constructs=each.constructs) for each in shapes]
+        shown = [
+            Method(each.name, each.own, each.given, each.node, constructs=each.constructs) for each in shapes
+        ]
         measured = [each.complexity for each in (*methods, *outside)]
         return Class(
             name=name,
@@ -208,7 +226,9 @@ class Reader:
         imports = list(imports)
         lines = {each.line for each in imports}
         references = [each for each in self.scope.references(own, self.grammar) if each.line not in lines]
-        has_code = any(each.is_named and each.type not in self.grammar.comments for each in self.root.children)
+        has_code = any(
+            each.is_named and each.type not in self.grammar.comments for each in self.root.children
+        )
         ordered = sorted(definitions, key=lambda each: (each.start, each.line))
         whole = Whole(
             name=self.scope.module,
@@ -219,7 +239,9 @@ class Reader:
             comment=None,
             decorators=(),
             conditions=(),
-            complexity=fmean(each.complexity for each in ordered) if ordered else complexity_of(self.root, self.grammar),
+            complexity=fmean(each.complexity for each in ordered)
+            if ordered
+            else complexity_of(self.root, self.grammar),
             references=(),
         )
         return Module(
@@ -242,11 +264,15 @@ class Reader:
         comments: list[Node] = []
         attributes: list[str] = []
         first, node = start, span.prev_sibling
-        while node is not None and node.type in (*self.grammar.comments, "attribute_item") and end_of(node) >= first - 1:
+        while (
+            node is not None
+            and node.type in (*self.grammar.comments, "attribute_item")
+            and end_of(node) >= first - 1
+        ):
             if self.lines[line_of(node) - 1][: node.start_point[1]].strip():
                 break  # it ends the line of what stands before
             if node.type == "attribute_item":
-                attributes.insert(0, clipped(" ".join(text_of(node).split()).removeprefix("#[").removesuffix("]")))
+                attributes.insert(0, clipped(one_line(node)))
                 start = line_of(node)
             else:
                 comments.insert(0, node)
@@ -299,7 +325,11 @@ def _with_fields(lines: list[str]) -> list[str]:
     for line in lines:
         tag = _TAG.match(line)
         if tag is None:
-            found.append(f"  {line.strip()}" if found and found[-1].startswith((":", "  ")) and line and not example else line)
+            found.append(
+                f"  {line.strip()}"
+                if found and found[-1].startswith((":", "  ")) and line and not example
+                else line
+            )
             continue
         if example:
             found += ["```", ""]
@@ -310,7 +340,11 @@ def _with_fields(lines: list[str]) -> list[str]:
             continue
         rest = _TYPED.fullmatch(tag[2])
         text = rest[1] if rest else tag[2]
-        named = _NAMED.fullmatch(text) if tag[1] in ("param", "arg", "argument", "property", "prop", "template") else None
+        named = (
+            _NAMED.fullmatch(text)
+            if tag[1] in ("param", "arg", "argument", "property", "prop", "template")
+            else None
+        )
         if found and found[-1] and not found[-1].startswith((":", "  ")):
             found.append("")
         if named is not None:

@@ -35,7 +35,14 @@ GRAMMAR = Grammar(
     yields=frozenset({"yield_expression"}),
     loops={"for_expression": ("pattern", "value")},
     branches=frozenset(
-        {"if_expression", "for_expression", "while_expression", "loop_expression", "match_arm", "try_expression"}
+        {
+            "if_expression",
+            "for_expression",
+            "while_expression",
+            "loop_expression",
+            "match_arm",
+            "try_expression",
+        }
     ),
     bindings={
         "let_declaration": "pattern",
@@ -47,7 +54,9 @@ GRAMMAR = Grammar(
         "type_parameter": "name",
         "function_item": "name",
     },
-    not_bound=frozenset({"scoped_identifier", "type_identifier", "generic_type", "reference_type", "condition"}),
+    not_bound=frozenset(
+        {"scoped_identifier", "type_identifier", "generic_type", "reference_type", "condition"}
+    ),
     opaque=frozenset({"use_declaration", "lifetime", "visibility_modifier", "attribute_item", "label"}),
     comments=frozenset({"line_comment", "block_comment"}),
     tail_returns=True,
@@ -61,14 +70,16 @@ _TYPES = {
     "type_item": "type alias",
 }
 _STANDARD = ("std", "core", "alloc", "proc_macro", "test")
-_PRELUDE = frozenset(
-    "Self Option Some None Result Ok Err Vec String Box Drop Clone Copy Send Sync Sized Iterator IntoIterator From Into "
-    "Default Eq PartialEq Ord PartialOrd ToString ToOwned AsRef AsMut Fn FnMut FnOnce Extend DoubleEndedIterator "
-    "ExactSizeIterator TryFrom TryInto FromIterator Unpin assert assert_eq assert_ne cfg column compile_error concat "
-    "dbg debug_assert debug_assert_eq debug_assert_ne env eprint eprintln file format format_args include include_bytes "
-    "include_str line matches module_path option_env panic print println stringify thread_local todo try unimplemented "
-    "unreachable vec write writeln".split()
-)
+_PRELUDE_TEXT = """
+    Self Option Some None Result Ok Err Vec String Box Drop Clone Copy Send Sync Sized Iterator
+    IntoIterator From Into Default Eq PartialEq Ord PartialOrd ToString ToOwned AsRef AsMut Fn FnMut
+    FnOnce Extend DoubleEndedIterator ExactSizeIterator TryFrom TryInto FromIterator Unpin assert
+    assert_eq assert_ne cfg column compile_error concat dbg debug_assert debug_assert_eq
+    debug_assert_ne env eprint eprintln file format format_args include include_bytes include_str
+    line matches module_path option_env panic print println stringify thread_local todo try
+    unimplemented unreachable vec write writeln
+"""
+_PRELUDE = frozenset(_PRELUDE_TEXT.split())
 _MARKS = {
     "Iterator": ("Iterator", "next", "gives the next item"),
     "DoubleEndedIterator": ("Iterator", "next_back", "gives the next item from the end"),
@@ -174,21 +185,21 @@ class _File:
         self._names = {each: f"builtins.{each}" for each in _PRELUDE} | {each: each for each in _STANDARD}
         self._crate = name.partition(".")[0]
         self._functions: list[_Impl] = []
-        self._types: list[tuple[Node, str]] = []
+        self._types: list[Node] = []
         self._traits: dict[str, list[Node]] = {}
         self._items(root.named_children, "")
         self._reader = Reader(file, lines, root, GRAMMAR, Scope(module=name, names=self._names))
 
     def module(self) -> Module:
         reader = self._reader
-        fields = {self._local(node): dict(self._typed_fields(node)) for node, _ in self._types}
+        fields = {self._local(node): dict(self._typed_fields(node)) for node in self._types}
         reader.scope = replace(reader.scope, fields=fields)
         shapes = [self._shape(each) for each in self._functions]
         shapes = [each for each in shapes if reader.fits(each.name, each.node)]
         functions = [reader.function(each) for each in shapes]
         types = [
-            self._type(node, where, shapes, functions)
-            for node, where in self._types
+            self._type(node, shapes, functions)
+            for node in self._types
             if reader.fits(text_of(node.child_by_field_name("name")), node)
         ]
         return reader.module(
@@ -208,7 +219,7 @@ class _File:
         for node in nodes:
             name = text_of(node.child_by_field_name("name"))
             if node.type in _TYPES:
-                self._types.append((node, where))
+                self._types.append(node)
                 self._names[name] = f"{self._name}.{name}"
             elif node.type in ("function_item", "macro_definition"):
                 self._functions.append(_Impl(node, "", "", where))
@@ -291,8 +302,16 @@ class _File:
         node = found.node
         name = text_of(node.child_by_field_name("name"))
         listed = node.child_by_field_name("parameters")
-        parameters = [each for each in listed.named_children if each.type in ("parameter", "self_parameter")] if listed else []
-        words = [one_line(each) for each in node.children if each.type in ("visibility_modifier", "function_modifiers")]
+        parameters = (
+            [each for each in listed.named_children if each.type in ("parameter", "self_parameter")]
+            if listed
+            else []
+        )
+        words = [
+            one_line(each)
+            for each in node.children
+            if each.type in ("visibility_modifier", "function_modifiers")
+        ]
         returns = one_line(node.child_by_field_name("return_type"))
         has_self = any(each.type == "self_parameter" for each in parameters)
         types: dict[str, str] = {}
@@ -305,7 +324,15 @@ class _File:
                 if target and pattern.isidentifier():
                     types[pattern] = target
         macro = node.type == "macro_definition"
-        sort = "macro" if macro else "method" if has_self else "associated function" if found.owner else "function"
+        sort = (
+            "macro"
+            if macro
+            else "method"
+            if has_self
+            else "associated function"
+            if found.owner
+            else "function"
+        )
         if found.trait:
             sort += f" of the trait {found.trait}"
         return Shape(
@@ -319,7 +346,11 @@ class _File:
                 " -> ",
                 one_line(node.child_by_field_name("type_parameters")),
             ),
-            given=tuple(text_of(each.child_by_field_name("pattern")) for each in parameters if each.type == "parameter"),
+            given=tuple(
+                text_of(each.child_by_field_name("pattern"))
+                for each in parameters
+                if each.type == "parameter"
+            ),
             public=_is_public(node) or bool(found.trait),
             sort=f"async {sort}" if any("async" in each for each in words) else sort,
             owner=found.owner,
@@ -329,18 +360,18 @@ class _File:
             types=types,
         )
 
-    def _type(self, node: Node, where: str, shapes: list[Shape], functions: list[Function]) -> Class:
+    def _type(self, node: Node, shapes: list[Shape], functions: list[Function]) -> Class:
         name, body = text_of(node.child_by_field_name("name")), node.child_by_field_name("body")
-        declared = [each for each in body.named_children if each.type in ("function_item", "function_signature_item")] if body and node.type == "trait_item" else []
-        inside = [self._shape(_Impl(each, "", "", "")) for each in declared]
-        inside = [replace(each, public=True, keyword="", own="self", own_type=self._local(node), sort="") for each in inside]
+        members = body.named_children if body is not None else []
+        declared = [each for each in members if each.type in ("function_item", "function_signature_item")]
+        inside = [self._declared(each, node) for each in declared]
         bounds = node.child_by_field_name("bounds")
         traits = [each.child_by_field_name("trait") for each in self._traits.get(name, [])]
-        bases = [*(bounds.named_children if bounds is not None else ()), *(each for each in traits if each is not None)]
+        bases = [*(bounds.named_children if bounds is not None else ()), *filter(None, traits)]
         bases = [each for each in bases if each.type != "lifetime"]
-        heading = text_of(node)[: (len(text_of(node)) - len(text_of(body))) if body is not None else None]
-        named = [found for each in bases if (found := _named(each)) is not None]
-        found = self._reader.type_of(
+        heading = text_of(node).removesuffix(text_of(body))
+        around = [each for each in node.children if each != body]
+        measured = self._reader.type_of(
             name,
             node,
             node,
@@ -349,13 +380,18 @@ class _File:
             shapes=[*inside, *(each for each in shapes if each.owner == name)],
             methods=[self._reader.function(each) for each in inside],
             outside=[each for each in functions if each.owner == name],
-            base_nodes=named,
-            body=[each for each in node.children if each not in declared and each != body] + [each for each in (body.named_children if body else ()) if each not in declared],
+            base_nodes=[found for each in bases if (found := _named(each)) is not None],
+            body=[*around, *(each for each in members if each not in declared)],
             bases=tuple(dict.fromkeys(clipped(one_line(each)) for each in bases)),
             heading=clipped(" ".join(heading.split()).rstrip("; ")),
             attributes=tuple(_attributes(body)),
         )
-        return replace(found, patterns=(*self._marked(name), *found.patterns))
+        return replace(measured, patterns=(*self._marked(name), *measured.patterns))
+
+    def _declared(self, node: Node, trait: Node) -> Shape:
+        """A method that a trait asks for or gives."""
+        shape = self._shape(_Impl(node, "", "", ""))
+        return replace(shape, public=True, keyword="", own="self", own_type=self._local(trait), sort="")
 
     def _marked(self, name: str) -> Iterator[Evidence]:
         """Patterns that the language itself knows by a trait."""
@@ -372,7 +408,9 @@ class _File:
     def _typed_fields(self, node: Node) -> Iterator[tuple[str, str]]:
         body = node.child_by_field_name("body")
         for each in body.named_children if body is not None else ():
-            target = self._target(each.child_by_field_name("type"), "") if each.type == "field_declaration" else ""
+            target = (
+                self._target(each.child_by_field_name("type"), "") if each.type == "field_declaration" else ""
+            )
             if target:
                 yield text_of(each.child_by_field_name("name")), target
 
@@ -385,7 +423,11 @@ class _File:
         """`T { … }`, and `T::new(…)` as far as a constructor is called like one."""
         if value is not None and value.type == "struct_expression":
             return self._target(value.child_by_field_name("name"), owner)
-        called = value.child_by_field_name("function") if value is not None and value.type == "call_expression" else None
+        called = (
+            value.child_by_field_name("function")
+            if value is not None and value.type == "call_expression"
+            else None
+        )
         path, _, name = text_of(called).rpartition("::")
         made = name in ("new", "default") or name.startswith("with_")
         return self._path_target(path, owner) if made and path[:1].isupper() else ""
@@ -396,7 +438,11 @@ class _File:
             return f"{self._name}.{owner}" if owner else ""
         if first in _PRELUDE or not first:
             return ""
-        target = self._names.get(first) or self._absolute(first) if first in ("crate", "self", "super") else self._names.get(first, f"{self._name}.{first}")
+        target = (
+            self._names.get(first) or self._absolute(first)
+            if first in ("crate", "self", "super")
+            else self._names.get(first, f"{self._name}.{first}")
+        )
         return ".".join([target, *rest.split("::")]) if rest else target
 
 
@@ -415,8 +461,17 @@ def _attributes(body: Node | None) -> Iterator[Attribute]:
     for each in body.named_children if body is not None else ():
         if each.type == "field_declaration":
             name = text_of(each.child_by_field_name("name"))
-            yield Attribute(name, clipped(one_line(each.child_by_field_name("type"))), None, None, line_of(each), _is_public(each))
+            yield Attribute(
+                name,
+                clipped(one_line(each.child_by_field_name("type"))),
+                None,
+                None,
+                line_of(each),
+                _is_public(each),
+            )
         elif each.type == "enum_variant":
             name = text_of(each.child_by_field_name("name"))
             inner = one_line(each.child_by_field_name("body"))
-            yield Attribute(clipped(f"{name}{inner if inner.startswith('(') else ''}"), None, None, None, line_of(each))
+            yield Attribute(
+                clipped(f"{name}{inner if inner.startswith('(') else ''}"), None, None, None, line_of(each)
+            )

@@ -41,7 +41,7 @@ class Grammar:
     returns: frozenset[str]
     yields: frozenset[str] = frozenset()
     loops: Mapping[str, tuple[str, str]]
-    """Node type → the fields of the variable and of what is gone through; an empty one is the node's child."""
+    """Node type → the fields of the variable and of what is gone through; empty: of a child of it."""
     branches: frozenset[str]
     """Nodes that add a way through the code."""
     operators: frozenset[str] = frozenset({"&&", "||"})
@@ -106,7 +106,7 @@ def dotted(node: Node | None, grammar: Grammar) -> Parts | None:
         elif node.type in grammar.members:
             first, second = grammar.members[node.type]
             member = node.child_by_field_name(second)
-            if member is None or member.named_child_count and member.type not in grammar.wrappers:
+            if member is None or (member.named_child_count and member.type not in grammar.wrappers):
                 return None
             parts.append(text_of(member))
             node = node.child_by_field_name(first)
