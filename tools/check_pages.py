@@ -125,15 +125,12 @@ def _users(text: str, event: dict[str, Any], root: Path) -> list[str]:
 
 
 def _mentions(name: str, line: str, lines: list[str]) -> bool:
-    renamed = re.compile(
-        rf"\b{re.escape(name)}\b\s*(?:as|:)\s*(\w+)|(\w+)\s*=.*\b{re.escape(name)}\b|\bdefault\b"
-    )
-    return (
-        name in line
-        or any(renamed.search(each) for each in lines)
-        or name in ("default", "exports")
-        or "import" in line
-    )
+    """Does a line hold the name, or what an import of its file calls it?"""
+    if name in line:
+        return True
+    renamed = rf"\b(?:{re.escape(name)}|default)\b\s*(?:as|:)\s*(\w+)|\bimport (\w+)|(\w+) = require\("
+    aliases = {alias for each in lines for found in re.findall(renamed, each) for alias in found if alias}
+    return any(re.search(rf"\b{alias}\b", line) for alias in aliases)
 
 
 def _bare_name(target: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 Usage = Literal["call", "raise", "except", "base", "decorator", "annotation", "name", "import"]
@@ -16,7 +17,7 @@ class Reference(NamedTuple):
 
     `target` is absolute and dotted, `package.module.Name`, as the imports of the file say; nobody
     has checked yet that it exists. With `member`, the code uses that attribute of an *instance* of
-    `target`.
+    `target`; `a.b` is the attribute `b` of what is in its attribute `a`.
     """
 
     target: str
@@ -132,6 +133,8 @@ class Class(Definition):
     heading: str = ""
     """The declaration, up to its body."""
     constructor: Function | None = None
+    field_types: Mapping[str, str] = field(default_factory=dict)
+    """Attributes of its instances → the targets of their types, for those who cannot see its file."""
 
     def method(self, name: str) -> Function | None:
         """The last method of that name, which is the one that counts."""

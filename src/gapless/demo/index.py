@@ -105,6 +105,7 @@ class Index:
         self._methods: dict[tuple[str, str, str], dict[str, list[Entry]]] = {}
         self._found: dict[tuple[str, str], tuple[Entry, tuple[str, ...]] | None] = {}
         self._files: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        self._incoming: dict[Key, list[Link]] = {}
         self._outgoing: dict[Key, tuple[list[Link], list[Outside]]] = {}
 
     def add(self, module: Module) -> None:
@@ -124,6 +125,7 @@ class Index:
         for reference in module.references:
             self._note(_Use(module, None, "", reference))
         self._modules[module.file] = module
+        self._incoming = {}
         self._defined[module.file] = defined
         for name, target in module.names.items():
             last = target.rpartition(".")[2]
@@ -168,13 +170,26 @@ class Index:
 
     def uses_of(self, entry: Entry) -> list[Link]:
         """Who uses it, in the order of files and lines; not itself."""
-        found: dict[int, Link] = {}
-        for name in sorted(self.names_of(entry)):
-            for use in self._uses.get(name, ()):
+        if entry.key not in self._incoming:
+            found: dict[int, Link] = {}
+            for use in self._possible_uses(entry):
                 link = self._link(use)
                 if link is not None and _is_about(link, entry):
                     found[id(use)] = link  # one reference may be noted under several of the names
-        return sorted(found.values(), key=lambda link: (link.module.file, link.user is not None, link.line))
+            order = sorted(
+                found.values(), key=lambda link: (link.module.file, link.user is not None, link.line)
+            )
+            self._incoming = {entry.key: order}  # several sections of one page ask; then the next page does
+        return self._incoming[entry.key]
+
+    def _possible_uses(self, entry: Entry) -> Iterator[_Use]:
+        for name in sorted(self.names_of(entry)):
+            yield from self._uses.get(name, ())
+        if isinstance(entry.definition, Class):
+            # `x.store.keep()` names what it calls, but not the class that `store` is of
+            methods = [each.name for each in entry.definition.methods]
+            for name in dict.fromkeys([*methods, *self._methods_of(entry)]):
+                yield from (use for use in self._uses.get(name, ()) if "." in use.reference.member)
 
     def used_by(self, entry: Entry) -> list[Link]:
         """What it uses of the checkout, in the order of its lines; not itself."""
@@ -227,7 +242,7 @@ class Index:
         ]
 
     def _note(self, use: _Use) -> None:
-        for part in {*use.reference.target.split("."), use.reference.member} - {""}:
+        for part in {*use.reference.target.split("."), *use.reference.member.split(".")} - {""}:
             self._uses.setdefault(part, []).append(use)
 
     def _outgoing_of(self, entry: Entry) -> tuple[list[Link], list[Outside]]:
@@ -257,9 +272,12 @@ class Index:
         if found is None:
             return None
         used, rest = found
+        wanted = reference.member or (rest[0] if rest else "")
+        if "." in wanted and (through := self._through(used, wanted)) is not None:
+            used, wanted = through
         if user is not None and used.key == user.key:
             return None
-        member = self._member(used, reference.member or (rest[0] if rest else ""))
+        member = self._member(used, wanted)
         if reference.member and not member:
             return None
         if user is not None and member in ("", user.definition.name) and _is_method_of(user, used):
@@ -267,6 +285,13 @@ class Index:
         return Link(
             user, module, use.where, used, member, reference.usage, reference.line, reference.typing_only
         )
+
+    def _through(self, used: Entry, member: str) -> tuple[Entry, str] | None:
+        """`a.b` of a class, as the attribute `b` of the class that its attribute `a` is said to have."""
+        name, _, rest = member.partition(".")
+        target = used.definition.field_types.get(name) if isinstance(used.definition, Class) else None
+        found = self._find(target, used.module) if target else None
+        return (found[0], rest) if found is not None and not found[1] else None
 
     def _outside(self, use: _Use) -> Outside | None:
         target, language = use.reference.target, use.module.language

@@ -9,7 +9,7 @@ from .definitions import Class, Evidence, Function
 from .evidence import in_lines
 from .index import Entry, Index
 from .markdown import code, codes
-from .phrases import is_test
+from .phrases import is_special, is_test
 
 _MAKING = ("make", "create", "build", "new", "from", "factory", "of")
 _KEPT = re.compile(r"(?:export\s+)?(?:const |let |var |static |pub |mut )*\w+\b[^=({]*=(?!=)")
@@ -21,7 +21,8 @@ def patterns(entry: Entry, index: Index) -> list[Evidence]:
     found = list(definition.patterns)
     if isinstance(definition, Class):
         for method in definition.methods:
-            found += [_of_method(each, method) for each in method.patterns]
+            if not is_special(method.name):  # what those show is said of the class
+                found += [_of_method(each, method) for each in method.patterns]
             found += _factory(entry, method, f"{definition.name}.{method.name}", index)
         found += _only_instance(entry, index)
     elif isinstance(definition, Function):
@@ -30,7 +31,7 @@ def patterns(entry: Entry, index: Index) -> list[Evidence]:
 
 
 def _of_method(evidence: Evidence, method: Function) -> Evidence:
-    return evidence._replace(said=f"Of the method {code(method.name)}: {evidence.said}")
+    return evidence._replace(said=f"In {code(method.name)}: {evidence.said}")
 
 
 def _factory(entry: Entry, function: Function, where: str, index: Index) -> Iterator[Evidence]:

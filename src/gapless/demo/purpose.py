@@ -106,7 +106,10 @@ def _of_class(entry: Entry, definition: Class, index: Index) -> Iterator[str]:
         else f", as {with_article(type_name)}"
     )
     name = code(definition.name)
-    yield f"By its name, {name} is {with_article(escaped(words))}{kind}; it has no docstring."
+    if len(words) > 2:
+        yield f"By its name, {name} is {with_article(escaped(words))}{kind}; it has no docstring."
+    else:
+        yield f"{name}, {with_article(type_name)}, has no docstring."
     methods = [*definition.methods, *(each.definition for each in index.methods(entry))]
     offered = [each.name for each in methods if each.public and not is_special(each.name)]
     if offered:

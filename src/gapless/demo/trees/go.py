@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -155,8 +154,6 @@ class _File:
 
     def module(self) -> Module:
         reader = self._reader
-        fields = {f"{self._name}.{each.name}": dict(self._typed_fields(each.spec)) for each in self._types}
-        reader.scope = replace(reader.scope, fields=fields)
         shapes = [self._shape(each) for each in self._functions]
         shapes = [each for each in shapes if reader.fits(each.name, each.node)]
         functions = [reader.function(each) for each in shapes]
@@ -286,6 +283,7 @@ class _File:
             bases=tuple(one_line(each.child_by_field_name("type")) for each in embedded),
             heading=heading,
             attributes=tuple(_attributes(kind)),
+            field_types=dict(self._typed_fields(spec)),
         )
 
     def _declared_method(self, node: Node) -> Shape:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -188,11 +187,9 @@ class _File:
         self._bind()
         scope = Scope(module=name, names=self._names)
         self._reader = Reader(file, lines, root, GRAMMAR, scope)
-        self._fields = {f"{name}.{each.name}": dict(self._typed_fields(each.node)) for each in self._declared}
 
     def module(self) -> Module:
         reader = self._reader
-        reader.scope = replace(reader.scope, fields=self._fields)
         definitions = [
             self._class(each) if each.node.type in _CLASSES else self._function(each)
             for each in self._declared
@@ -453,6 +450,7 @@ class _File:
             bases=tuple(clipped(one_line(base)) for base in bases),
             heading=clipped(" ".join(heading.split()).rstrip("= ")),
             attributes=tuple(_attributes(members)),
+            field_types=dict(self._typed_fields(node)),
             constructor=constructor,
         )
 

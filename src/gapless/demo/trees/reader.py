@@ -218,13 +218,11 @@ class Reader:
     ) -> Module:
         """The file, with the references of the code outside its definitions."""
         spans = [(each.start, each.end) for each in definitions]
-        own = [
-            each
-            for each in self.root.children
-            if not any(first <= line_of(each) and end_of(each) <= last for first, last in spans)
-        ]
+        own = [each for each in self.root.children if each.type != "impl_item"]
         imports = list(imports)
         lines = {each.line for each in imports}
+        for first, last in spans:
+            lines.update(range(first, last + 1))
         references = [each for each in self.scope.references(own, self.grammar) if each.line not in lines]
         has_code = any(
             each.is_named and each.type not in self.grammar.comments for each in self.root.children

@@ -192,8 +192,6 @@ class _File:
 
     def module(self) -> Module:
         reader = self._reader
-        fields = {self._local(node): dict(self._typed_fields(node)) for node in self._types}
-        reader.scope = replace(reader.scope, fields=fields)
         shapes = [self._shape(each) for each in self._functions]
         shapes = [each for each in shapes if reader.fits(each.name, each.node)]
         functions = [reader.function(each) for each in shapes]
@@ -385,6 +383,7 @@ class _File:
             bases=tuple(dict.fromkeys(clipped(one_line(each)) for each in bases)),
             heading=clipped(" ".join(heading.split()).rstrip("; ")),
             attributes=tuple(_attributes(body)),
+            field_types=dict(self._typed_fields(node)),
         )
         return replace(measured, patterns=(*self._marked(name), *measured.patterns))
 

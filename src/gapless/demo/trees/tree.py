@@ -196,8 +196,6 @@ class Scope:
     locals: frozenset[str] = frozenset()
     types: Mapping[str, str] = field(default_factory=dict)
     """Variable → target of its type."""
-    fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Target of a type → its fields and the targets of their types."""
     own: tuple[str, str] = ("", "")
     """What stands for the object of the method, and the target of its type."""
 
@@ -213,8 +211,7 @@ class Scope:
         known = self.own[1] if parts[0] == self.own[0] and self.own[0] else self.types.get(parts[0])
         if known and len(parts) > 1:
             if len(parts) > 2:
-                known = self.fields.get(known, {}).get(parts[1], "")
-                return Reference(known, usage, line, parts[2]) if known else None
+                return Reference(known, usage, line, f"{parts[1]}.{parts[2]}")
             return Reference(known, usage, line, parts[1])
         target = self.target(parts)
         return Reference(target, usage, line) if target is not None else None
