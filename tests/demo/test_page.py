@@ -220,7 +220,7 @@ def test_callers_are_a_part_of_the_purpose_and_tests_are_counted(survey: ReadSur
     }
     found = survey(files)
     assert section(page(found, "a.f"), PURPOSE).endswith(
-        "It is used by the module `b`, `use` and `C.m`, and by 1 place in the tests."
+        "It is used by `use` and `C.m`, and by the module `b`, and by 1 place in the tests."
     )
     assert section(page(found, "a._g"), PURPOSE).endswith("It is used by 1 place in the tests alone.")
 

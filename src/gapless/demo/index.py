@@ -24,8 +24,8 @@ class Entry(NamedTuple):
     @property
     def key(self) -> Key:
         """Unique in a checkout; a module may be called like what its first line defines."""
-        whole = isinstance(self.definition, Whole)
-        return self.module.file, self.definition.start, "" if whole else self.name
+        definition = self.definition
+        return self.module.file, definition.start, "" if isinstance(definition, Whole) else definition.name
 
     @property
     def name(self) -> str:
@@ -100,6 +100,9 @@ class Index:
         self._modules: dict[str, Module] = {}
         self._defined: dict[str, dict[str, list[Function | Class]]] = {}
         self._uses: dict[str, list[_Use]] = {}
+        """Part of a name → who mentions it."""
+        self._imports: dict[str, list[_Use]] = {}
+        """The same for import statements, which are uses of modules."""
         self._renamed: dict[str, set[str]] = {}
         self._importing: dict[str, list[Module]] = {}
         self._methods: dict[tuple[str, str, str], dict[str, list[Entry]]] = {}
@@ -183,8 +186,9 @@ class Index:
         return self._incoming[entry.key]
 
     def _possible_uses(self, entry: Entry) -> Iterator[_Use]:
+        noted = self._imports if isinstance(entry.definition, Whole) else self._uses
         for name in sorted(self.names_of(entry)):
-            yield from self._uses.get(name, ())
+            yield from noted.get(name, ())
         if isinstance(entry.definition, Class):
             # `x.store.keep()` names what it calls, but not the class that `store` is of
             methods = [each.name for each in entry.definition.methods]
@@ -242,8 +246,9 @@ class Index:
         ]
 
     def _note(self, use: _Use) -> None:
+        noted = self._imports if use.reference.usage == "import" else self._uses
         for part in {*use.reference.target.split("."), *use.reference.member.split(".")} - {""}:
-            self._uses.setdefault(part, []).append(use)
+            noted.setdefault(part, []).append(use)
 
     def _outgoing_of(self, entry: Entry) -> tuple[list[Link], list[Outside]]:
         if entry.key not in self._outgoing:
@@ -335,7 +340,11 @@ class Index:
     def _defined_in(self, owner: Module, rest: tuple[str, ...]) -> tuple[Entry, tuple[str, ...]] | None:
         defined = self._defined.get(owner.file, {})
         found = defined.get(rest[0])
-        return (Entry(owner, found[0]), rest[1:]) if found else None
+        if not found:
+            return None
+        # TypeScript lets a type have the name of a value; the value is what code runs.
+        best = min(found, key=lambda each: each.sort in ("type alias", "interface"))
+        return Entry(owner, best), rest[1:]
 
     def _place(self, target: str, importer: Module) -> tuple[Module, tuple[str, ...]] | None:
         """The innermost module that a dotted name begins with, and the rest of it."""

@@ -65,7 +65,7 @@ def _of_module(entry: Entry, index: Index) -> list[str]:
 def _defined(entry: Entry, index: Index) -> str:
     definition = entry.definition
     said = summary(definition.docstring)
-    about = f"{type_of(entry, index)}, line {definition.line}; complexity {definition.complexity:g}"
+    about = f"{type_of(entry, index)}, line {definition.line}; complexity {definition.complexity:.3g}"
     return f"{code(entry.name)}{f' – {said}' if said else ''} ({about})"
 
 
@@ -153,7 +153,7 @@ def _hardest(methods: Sequence[Function]) -> str:
     if hardest.complexity < 2:
         return ""
     name = code(hardest.name)
-    return f"The most complex of its {len(methods)} methods is {name}, with {hardest.complexity:g}."
+    return f"The most complex of its {len(methods)} methods is {name}, with {hardest.complexity:.3g}."
 
 
 def _signatures(function: Function) -> tuple[Signature, ...]:
@@ -187,7 +187,7 @@ def _method(method: Function, owner: Entry, place: Entry) -> str:
     fence = owner.module.language.fence
     shown = [_call(method, each) for each in _signatures(method)]
     file = "" if place.module is owner.module else f" of {code(place.module.file)}"
-    about = [f"line {method.line}{file}", f"complexity {method.complexity:g}"]
+    about = [f"line {method.line}{file}", f"complexity {method.complexity:.3g}"]
     if method.complexity > 10:
         about[1] += f", rank {rank(method.complexity)}"
     about += [
@@ -229,7 +229,13 @@ def _inherited(entry: Entry, index: Index) -> list[str]:
     items = []
     for base in index.ancestors(entry):
         methods = base.definition.methods if isinstance(base.definition, Class) else ()
-        names = list(dict.fromkeys(each.name for each in methods if each.public and each.name not in own))
+        names = list(
+            dict.fromkeys(
+                each.name
+                for each in methods
+                if each.public and each.name not in own and each.name not in _CONSTRUCTION
+            )
+        )
         if names:
             items.append(f"from {code(base.qualified)}: {codes(names)}")
             own.update(names)

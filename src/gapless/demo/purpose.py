@@ -166,11 +166,15 @@ def _callers(entry: Entry, index: Index) -> Iterator[str]:
     places = {(link.module.file, link.where): link for link in links}
     users = [link for link in places.values() if not is_test(link.module.file)]
     tests = len(places) - len(users)
-    named = [code(link.user_name) if link.where else f"the module {code(link.module.name)}" for link in users]
+    modules = list(dict.fromkeys(code(link.module.name) for link in users if not link.where))
+    named = [_some(list(dict.fromkeys(code(link.user_name) for link in users if link.where)))]
+    if modules:
+        named.append(f"the {'module' if len(modules) == 1 else 'modules'} {_some(modules)}")
+    named = list(filter(None, named))
     what = "imported by" if isinstance(entry.definition, Whole) else "used by"
     also = f"{counted(tests, 'place')} in the tests"
     if named:
-        yield f"It is {what} {_some(list(dict.fromkeys(named)))}{f', and by {also}' if tests else ''}."
+        yield f"It is {what} {', and by '.join([*named, *([also] if tests else [])])}."
     elif tests:
         yield f"It is {what} {also} alone."
 

@@ -219,7 +219,7 @@ class Worker:
         for part in parts:
             if part.complexity > HIGH_COMPLEXITY:
                 name = entry.name if part is definition else f"{definition.name}.{part.name}"
-                text = f"{name} has a complexity of {part.complexity:g}, rank {rank(part.complexity)}"
+                text = f"{name} has a complexity of {part.complexity:.3g}, rank {rank(part.complexity)}"
                 self._log("warning", "measure", text, file=file, line=part.line, complexity=part.complexity)
 
     def _told(self, totals: Totals) -> float:

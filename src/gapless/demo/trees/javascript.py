@@ -243,6 +243,10 @@ class _File:
                     if value is not None and value.type in _VALUES:
                         whole = span if len(declarators) == 1 else each
                         yield _Declared(value, whole, exported, text_of(each.child_by_field_name("name")))
+            case "internal_module" | "module":
+                body = node.child_by_field_name("body")
+                for each in body.named_children if body is not None else ():
+                    yield from self._in_statement(each, each, exported=exported)
             case "expression_statement":
                 yield from self._assigned(node.named_children[0] if node.named_children else None, span)
             case kind if kind in _FUNCTIONS or kind in _CLASSES:
@@ -251,9 +255,7 @@ class _File:
     def _assigned(self, node: Node | None, span: Node) -> Iterator[_Declared]:
         """`exports.x = function …`, `module.exports = …`, `app.x = function …`, `namespace N { … }`."""
         if node is not None and node.type == "internal_module":
-            body = node.child_by_field_name("body")
-            for each in body.named_children if body is not None else ():
-                yield from self._in_statement(each, each, exported=True)
+            yield from self._in_statement(node, span, exported=False)
             return
         if node is None or node.type != "assignment_expression":
             return
