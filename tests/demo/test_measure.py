@@ -296,8 +296,8 @@ def radon_says(code: str) -> dict[tuple[str, int], int]:
     return {(block.name, block.lineno): block.complexity for block in cc_visit(code)}
 
 
-def measured(module: Module) -> dict[tuple[str, int], int]:
-    found = {}
+def measured(module: Module) -> dict[tuple[str, int], float]:
+    found: dict[tuple[str, int], float] = {}
     for definition in module.definitions:
         methods = definition.methods if isinstance(definition, Class) else ()
         for each in (definition, *methods):

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import sys
 import threading
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -77,7 +78,7 @@ def test_every_page_has_its_form_and_shows_exactly_the_lines_of_its_file(documen
     assert wrong == {}
 
 
-FAULTS = {
+FAULTS: dict[str, tuple[Callable[[str], str], str]] = {
     "a line is missing": (
         lambda page: page.replace('    """Everything', "    Everything", 1),
         "its source is not lines",
