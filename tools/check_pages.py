@@ -128,8 +128,12 @@ def _mentions(name: str, line: str, lines: list[str]) -> bool:
     """Does a line hold the name, or what an import of its file calls it?"""
     if name in line:
         return True
-    renamed = rf"\b(?:{re.escape(name)}|default)\b\s*(?:as|:)\s*(\w+)|\bimport (\w+)|(\w+) = require\("
-    aliases = {alias for each in lines for found in re.findall(renamed, each) for alias in found if alias}
+    forms = (  # one after the other: in `import x as y` two of them overlap
+        rf"\b(?:{re.escape(name)}|default)\b\s*(?:as|:)\s*(\w+)",
+        r"\bimport (\w+)",
+        r"(\w+) = require\(",
+    )
+    aliases = {alias for each in lines for form in forms for alias in re.findall(form, each)}
     return any(re.search(rf"\b{alias}\b", line) for alias in aliases)
 
 
