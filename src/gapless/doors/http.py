@@ -100,6 +100,7 @@ class Page:
         self.assets = _Assets(directory=STATIC)
 
     async def index(self, request: HttpRequest) -> Response:
+        """The page at `/`, or the form to sign in."""
         try:
             seen = Request.of(request.scope)
             self._guard.check_place(request.scope, seen)
