@@ -1,0 +1,186 @@
+"""The server under an ASGI `send`: what can be known of it beside what ASGI says.
+
+Nothing of a server is changed. Where its transport can be found, the kernel's buffer for the
+connection is bounded, what the client takes is seen byte by byte, and one that never moves again
+can be cut off. Where it cannot, a completed `send` is all there is to see.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+SEND_BUFFER_BYTES = 64 * 1024
+"""SO_SNDBUF. Left alone, Linux lets one client that does not read hold 4 MiB of kernel memory, and
+tells of what a slow one took only in steps of a third of that."""
+
+HIGH_WATER_BYTES = 64 * 1024
+"""As in asyncio's transports, for a server whose `send` does not wait for its socket."""
+
+POLL_SECONDS = (0.001, 0.032)
+"""The first and the longest pause between two looks at such a server's buffer; each is twice the last."""
+
+_WRAPPERS = ("starlette.", "fastapi.")
+"""Whose wrappers around `send` do nothing but call it."""
+
+
+class Transport(Protocol):
+    """What is asked of a server's transport."""
+
+    def buffered(self) -> int:
+        """Bytes that the server holds because the kernel has not taken them."""
+
+    def abort(self) -> None:
+        """Cut the connection off."""
+
+    def descriptor(self) -> int:
+        """The socket's; -1: there is none to be had."""
+
+
+class Server:
+    """One connection's server.
+
+    `send` returns when the socket has room for more, whatever the server's own does. With `eager`
+    it is known to wait for nothing but the socket: it may be begun in one task and go on in another.
+    While `has_room` says so it does not wait at all.
+    """
+
+    __slots__ = ("eager", "has_room", "send", "transport")
+
+    def __init__(
+        self,
+        send: Send,
+        *,
+        eager: bool = False,
+        has_room: Callable[[], bool] | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        self.send = send
+        self.eager = eager
+        self.has_room = has_room or _unknown
+        self.transport = transport
+
+    def bound_send_buffer(self) -> None:
+        """Bound what the kernel holds for this connection, where its socket can be reached."""
+        descriptor = self.transport.descriptor() if self.transport is not None else -1
+        if descriptor < 0:
+            return
+        lent = socket.socket(fileno=descriptor)
+        try:
+            lent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        except OSError:
+            pass  # a Unix socket does not know the option; nothing depends on it
+        finally:
+            lent.detach()
+
+
+def find_server(send: Send) -> Server:
+    """Whose `send` is this?"""
+    inner: Any = _unwrapped(send)
+    if isinstance(inner, functools.partial):
+        if _module(inner.func).startswith("daphne.") and inner.args:
+            return _daphne(inner)
+        return Server(send)
+    module = _module(inner)
+    if module.startswith(("uvicorn.", "gapless.transports.")):
+        writable = getattr(inner.__self__, "writable", None)
+        has_room = writable.is_set if isinstance(writable, asyncio.Event) else None
+        transport = _asyncio(getattr(inner.__self__, "transport", None))
+        return Server(inner, eager=True, has_room=has_room, transport=transport)
+    if module.startswith("hypercorn."):
+        return Server(inner, eager=True, transport=_asyncio(_hypercorn_transport(inner)))
+    return Server(send)
+
+
+def _unknown() -> bool:
+    return False
+
+
+def _unwrapped(send: Any) -> Any:
+    """The innermost `send` under the closures that Starlette and FastAPI put around it."""
+    while (
+        inspect.isfunction(send)
+        and send.__module__.startswith(_WRAPPERS)
+        and send.__closure__ is not None
+        and "send" in send.__code__.co_freevars
+    ):
+        send = send.__closure__[send.__code__.co_freevars.index("send")].cell_contents
+    return send
+
+
+def _module(method: Any) -> str:
+    """The module of the object that a method is bound to; empty for anything else."""
+    owner = getattr(method, "__self__", None)
+    return type(owner).__module__ if owner is not None else ""
+
+
+class _AsyncioTransport:
+    """uvicorn's and hypercorn's."""
+
+    __slots__ = ("_transport", "abort", "buffered")
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self.buffered: Callable[[], int] = transport.get_write_buffer_size
+        self.abort: Callable[[], None] = transport.abort
+
+    def descriptor(self) -> int:
+        connected = self._transport.get_extra_info("socket")
+        return -1 if connected is None else int(connected.fileno())
+
+
+def _asyncio(transport: Any) -> _AsyncioTransport | None:
+    # uvloop's transports are none of asyncio's classes.
+    return _AsyncioTransport(transport) if hasattr(transport, "get_write_buffer_size") else None
+
+
+def _hypercorn_transport(send: Any) -> Any:
+    """From its stream through its protocol to its connection: each keeps the `send` of the next."""
+    for _ in range(4):
+        send = getattr(getattr(send, "__self__", None), "send", None)
+        writer = getattr(getattr(send, "__self__", None), "writer", None)
+        if writer is not None:
+            return writer.transport
+    return None
+
+
+class _TwistedTransport:
+    """daphne's. It takes whatever it is given."""
+
+    __slots__ = ("_transport",)
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def buffered(self) -> int:
+        transport = self._transport
+        return len(transport.dataBuffer) - int(transport.offset) + int(transport._tempDataLen)
+
+    def abort(self) -> None:
+        self._transport.abortConnection()
+
+    def descriptor(self) -> int:
+        return int(self._transport.fileno())
+
+
+def _daphne(send: functools.partial[Awaitable[None]]) -> Server:
+    """It sends at once, into a buffer without a bound: here whoever sends waits for that buffer."""
+    connected = getattr(send.args[0], "transport", None)
+    if not hasattr(connected, "_tempDataLen"):
+        return Server(send, eager=True)  # TLS, or another Twisted: its buffer cannot be seen
+    transport = _TwistedTransport(connected)
+
+    async def send_with_room(message: MutableMapping[str, Any]) -> None:
+        pause, longest = POLL_SECONDS
+        while transport.buffered() > HIGH_WATER_BYTES:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+        await send(message)
+
+    return Server(send_with_room, eager=True, transport=transport)
