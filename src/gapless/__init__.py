@@ -21,9 +21,11 @@ from .errors import (
 )
 from .hooks.events import Client, ConnectEvent, DisconnectEvent, PublishEvent, Replace, SubscribeEvent
 from .hub import Hub
+from .isolation.never_wait import NeverWait
 from .model import Grant, History, Member, Position, Publication, Stats
 from .node.receipt import Receipt
 from .options import ChannelOptions, Limits
+from .rooms import Rooms
 from .version import __version__
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "Member",
     "MemoryBroker",
     "Missed",
+    "NeverWait",
     "NotRunning",
     "Overloaded",
     "PermissionDenied",
@@ -56,6 +59,7 @@ __all__ = [
     "PublishEvent",
     "Receipt",
     "Replace",
+    "Rooms",
     "StaticKeys",
     "Stats",
     "SubscribeEvent",

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from .bounds import QUEUE_BYTES, STALL_TIMEOUT, THAW_TIMEOUT, Bounds, IsolationCounters
-from .pressure import Pressure
-from .sender import Sender
+from .pressure import pressure_here
+from .sender import SENDER, Sender
 from .server import find_server
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
-
-SENDER = "gapless.sender"
-"""The name in the scope's extensions under which whoever sends to many finds the connection's `Sender`."""
 
 
 class NeverWait:
@@ -50,17 +45,12 @@ class NeverWait:
         self.app = app
         self.counters = counters or IsolationCounters()
         self._bounds = Bounds(queue_bytes, stall_timeout, thaw_timeout)
-        self._pressures: WeakKeyDictionary[asyncio.AbstractEventLoop, Pressure] = WeakKeyDictionary()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
             await self.app(scope, receive, send)
             return
-        loop = asyncio.get_running_loop()
-        pressure = self._pressures.get(loop)
-        if pressure is None:
-            pressure = self._pressures[loop] = Pressure()
-        sender = Sender(receive, find_server(send), self._bounds, self.counters, pressure)
+        sender = Sender(receive, find_server(send), self._bounds, self.counters, pressure_here())
         scope["extensions"] = {**(scope.get("extensions") or {}), SENDER: sender}
         try:
             await self.app(scope, sender.receive, sender.send)

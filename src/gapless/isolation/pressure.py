@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 PATIENCE_SECONDS = 0.05
 
@@ -21,7 +22,7 @@ class Behind(Protocol):
 
 
 class Pressure:
-    """Who is behind among the connections of one loop."""
+    """Who is behind among the connections of one loop: see `pressure_here`."""
 
     __slots__ = ("_behind", "_relieved", "_timer", "due")
 
@@ -67,3 +68,15 @@ class Pressure:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+_pressures: WeakKeyDictionary[asyncio.AbstractEventLoop, Pressure] = WeakKeyDictionary()
+
+
+def pressure_here() -> Pressure:
+    """That of the running loop: one for all, because whoever produces waits once for all of them."""
+    loop = asyncio.get_running_loop()
+    found = _pressures.get(loop)
+    if found is None:
+        found = _pressures[loop] = Pressure()
+    return found

@@ -15,21 +15,25 @@ from typing import Any
 
 from .begun import Begun
 from .bounds import Bounds, IsolationCounters
+from .outgoing import Outgoing, size_of
 from .pressure import Pressure
-from .server import Server
+from .server import Direct, Server
 
 log = logging.getLogger("gapless")
 
 Message = MutableMapping[str, Any]
 
+SENDER = "gapless.sender"
+"""The name in the scope's extensions under which whoever sends to many finds a connection's `Sender`."""
+
 SLOW = 3008
 """The close code for a client that does not take what it is sent."""
 
-MESSAGE_BYTES = 256
-"""What it costs to keep a message, beside its text."""
-
 SLOWEST_BYTES = 32 * 1024
 """A second. Where only a completed `send` is seen, a client that takes so many is slow and does not stall."""
+
+WRITE_BYTES = 64 * 1024
+"""Frames that wait are written in runs of about so many."""
 
 LOOKS = 4
 """How often in a `stall_timeout` it is looked at whether a client moves."""
@@ -65,8 +69,8 @@ class ClientGone(OSError):
 class Sender:
     """Stands between an application and the server, for one connection.
 
-    `receive` and `send` are for the application in the place of the server's. `on_end` is called
-    once, when nothing can be sent any more or its client was given up.
+    `receive` and `send` are for the application in the place of the server's. Those in `on_end` are
+    called once, when nothing can be sent any more or its client was given up.
     """
 
     __slots__ = (
@@ -75,6 +79,7 @@ class Sender:
         "_counters",
         "_cut",
         "_done",
+        "_frames",
         "_half",
         "_has_room",
         "_held",
@@ -88,8 +93,8 @@ class Sender:
         "_send",
         "_server",
         "_size",
-        "_task",
         "_taken",
+        "_task",
         "_unheard",
         "_watch",
         "direct",
@@ -110,6 +115,7 @@ class Sender:
         self._server = server
         self._send = server.send
         self._has_room = server.has_room
+        self._frames = server.direct
         self._bounds = bounds
         self._half = bounds.queue_bytes // 2
         self._counters = counters
@@ -120,8 +126,8 @@ class Sender:
         """May a message go to the server at once?"""
         self.slow = False
         """As `Pressure` asks: nobody waits for it until it has caught up."""
-        self.on_end: Callable[[], None] | None = None
-        self._queue: deque[tuple[Message, int]] = deque()
+        self.on_end: dict[object, Callable[[], None]] = {}
+        self._queue: deque[tuple[Message, int, Outgoing | None]] = deque()
         self._bytes = 0
         self._held: Begun | None = None
         self._size = 0
@@ -181,21 +187,26 @@ class Sender:
         self._leave()
         self._drop()
 
-    def put(self, message: Message) -> None:
+    def put(self, outgoing: Outgoing) -> None:
         """`send` for who sends to many: what goes wrong ends this connection, and is no concern of theirs."""
-        if self.direct:
-            sending: Any = self._send(message)
-            try:
+        if not self.direct:
+            if self.state is State.OPEN:
+                self._enqueue(outgoing.message, outgoing.size, outgoing)
+            else:
+                self._counters.dropped += 1
+            return
+        try:
+            if self._frames is None:
+                sending: Any = self._send(outgoing.message)
                 step = next(sending.__await__(), _SENT)
-            except Exception as error:
-                self._fail(error)
-                return
-            if step is not _SENT:
-                self._hold(sending, step, message)
-        elif self.state is State.OPEN:
-            self._enqueue(message)
-        else:
-            self._counters.dropped += 1
+                if step is not _SENT:
+                    self._hold(sending, step, outgoing.message)
+            elif self._has_room():
+                self._frames.write(outgoing.frame)
+            else:
+                self._enqueue(outgoing.message, outgoing.size, outgoing)
+        except Exception as error:
+            self._fail(error)
 
     async def _send_in_turn(self, message: Message) -> None:
         kind, state = message["type"], self.state
@@ -204,11 +215,11 @@ class Sender:
             if kind == "websocket.accept":
                 self.open()
         elif state is State.OPEN and kind == "websocket.send":
-            await self._until_room(_size(message))
+            await self._until_room(size_of(message))
             if self.state is not State.OPEN:
                 self._drop()
                 return
-            self._enqueue(message)
+            self._enqueue(message, size_of(message))
             if self._pressure.due:
                 await self._pressure.relieve()
         elif state is State.OPEN and kind == "websocket.close":
@@ -230,7 +241,7 @@ class Sender:
     async def _close(self, message: Message) -> None:
         self.state = State.CLOSING
         self.direct = False
-        self._queue.append((message, 0))
+        self._queue.append((message, 0, None))
         self._wake_up()
         if asyncio.current_task() is self._owner:
             # What an endpoint closes it has done with: it may return next, and then the server
@@ -248,6 +259,11 @@ class Sender:
             if self._room is None:
                 self._room = asyncio.Event()
             await self._room.wait()
+
+    @property
+    def queued_bytes(self) -> int:
+        """What waits, beside the message under way."""
+        return self._bytes
 
     async def finish(self) -> None:
         """The application has returned: what waits goes out, as long as the client takes it."""
@@ -275,18 +291,17 @@ class Sender:
     def _hold(self, sending: Coroutine[Any, Any, None], step: Any, message: Message) -> None:
         """The socket is full: the task waits for this message, and sends those behind it."""
         self._held = Begun(sending, step)
-        self._size = _size(message)
+        self._size = size_of(message)
         self.direct = False
         self._wake_up()
 
-    def _enqueue(self, message: Message) -> None:
-        size = _size(message)
+    def _enqueue(self, message: Message, size: int, outgoing: Outgoing | None = None) -> None:
         if self._queue and self._bytes + size > self._bounds.queue_bytes:
             self._counters.overflowed += 1
             self._give_up()
             self._counters.dropped += 1
             return
-        self._queue.append((message, size))
+        self._queue.append((message, size, outgoing))
         self._bytes += size
         if self._bytes > self._half:
             self._pressure.rise(self, high=self._bytes > self._half + self._half // 2)
@@ -294,16 +309,38 @@ class Sender:
         self._wake_up()
 
     def _next(self) -> Awaitable[None] | None:
+        """What the task waits for next; None when nothing waits."""
         held, self._held = self._held, None
         if held is not None:
             return held
         if not self._queue:
             return None
-        message, self._size = self._queue.popleft()
+        message, self._size, outgoing = self._queue.popleft()
+        sending: Awaitable[None]
+        if self._frames is not None and outgoing is not None:
+            sending = self._write(self._frames, self._run_of_frames(outgoing))
+        else:
+            sending = self._send(message)
         self._bytes -= self._size
         if self._bytes <= self._half:
             self._ease()
-        return self._send(message)
+        return sending
+
+    def _run_of_frames(self, first: Outgoing) -> bytes:
+        """The frames that wait behind one another, as many as make one good write."""
+        frames = [first.frame]
+        while self._size < WRITE_BYTES and self._queue:
+            _, size, outgoing = self._queue[0]
+            if outgoing is None:
+                break
+            self._queue.popleft()
+            self._size += size
+            frames.append(outgoing.frame)
+        return b"".join(frames)
+
+    async def _write(self, direct: Direct, frames: bytes) -> None:
+        await direct.until_room()
+        direct.write(frames)
 
     def _ease(self) -> None:
         self._pressure.ease(self)
@@ -385,7 +422,7 @@ class Sender:
         self.state = State.GIVEN_UP
         self.direct = False
         self._clear()
-        self._queue.append(({"type": "websocket.close", "code": SLOW, "reason": "slow"}, 0))
+        self._queue.append(({"type": "websocket.close", "code": SLOW, "reason": "slow"}, 0, None))
         self._cut = asyncio.get_running_loop().call_later(self._bounds.thaw_timeout, self._cut_off)
         self._tell_end()
 
@@ -426,8 +463,8 @@ class Sender:
             self._task.cancel()
 
     def _tell_end(self) -> None:
-        on_end, self.on_end = self.on_end, None
-        if on_end is not None:
+        while self.on_end:
+            _, on_end = self.on_end.popitem()
             on_end()
 
 
@@ -439,11 +476,3 @@ def says_gone(error: Exception) -> bool:
     if isinstance(error, RuntimeError) and "after sending 'websocket.close'" in str(error):
         return True
     return type(error).__name__ in ("WebSocketDisconnect", "ConnectionClosed", "ConnectionClosedError")
-
-
-def _size(message: Message) -> int:
-    """What it costs to keep a message, at most."""
-    text = message.get("text")
-    if text is None:
-        return MESSAGE_BYTES + len(message.get("bytes") or b"")
-    return MESSAGE_BYTES + (len(text) if text.isascii() else 4 * len(text))

@@ -43,15 +43,41 @@ class Transport(Protocol):
         """The socket's; -1: there is none to be had."""
 
 
+class Direct:
+    """The way past uvicorn's `send`: frames that are made already go to its transport as they are.
+
+    The application's own messages go on through `send`; both are written where they are called, so
+    their order is that of the calls.
+    """
+
+    __slots__ = ("_is_closing", "_uncork", "_write", "until_room")
+
+    def __init__(self, protocol: Any) -> None:
+        transport = protocol.transport
+        self._write: Callable[[bytes], None] = transport.write
+        self._is_closing: Callable[[], bool] = transport.is_closing
+        # `gapless.transports.uvicorn` holds the answer to the handshake back for the first frame.
+        self._uncork: Callable[[], bytes] | None = getattr(protocol, "uncork", None)
+        self.until_room: Callable[[], Awaitable[object]] = protocol.writable.wait
+
+    def write(self, frames: bytes) -> None:
+        """Raises ConnectionResetError: the connection is closing, and nothing may follow its last word."""
+        if self._is_closing():
+            raise ConnectionResetError("the connection is closing")
+        first = self._uncork() if self._uncork is not None else b""
+        self._write(first + frames if first else frames)
+
+
 class Server:
     """One connection's server.
 
     `send` returns when the socket has room for more, whatever the server's own does. With `eager`
     it is known to wait for nothing but the socket: it may be begun in one task and go on in another.
-    While `has_room` says so it does not wait at all.
+    While `has_room` says so it does not wait at all. `direct`, where there is one, takes frames that
+    are made already.
     """
 
-    __slots__ = ("eager", "has_room", "send", "transport")
+    __slots__ = ("direct", "eager", "has_room", "send", "transport")
 
     def __init__(
         self,
@@ -60,7 +86,9 @@ class Server:
         eager: bool = False,
         has_room: Callable[[], bool] | None = None,
         transport: Transport | None = None,
+        direct: Direct | None = None,
     ) -> None:
+        self.direct = direct
         self.send = send
         self.eager = eager
         self.has_room = has_room or _unknown
@@ -89,10 +117,7 @@ def find_server(send: Send) -> Server:
         return Server(send)
     module = _module(inner)
     if module.startswith(("uvicorn.", "gapless.transports.")):
-        writable = getattr(inner.__self__, "writable", None)
-        has_room = writable.is_set if isinstance(writable, asyncio.Event) else None
-        transport = _asyncio(getattr(inner.__self__, "transport", None))
-        return Server(inner, eager=True, has_room=has_room, transport=transport)
+        return _uvicorn(inner)
     if module.startswith("hypercorn."):
         return Server(inner, eager=True, transport=_asyncio(_hypercorn_transport(inner)))
     return Server(send)
@@ -118,6 +143,25 @@ def _module(method: Any) -> str:
     """The module of the object that a method is bound to; empty for anything else."""
     owner = getattr(method, "__self__", None)
     return type(owner).__module__ if owner is not None else ""
+
+
+def _uvicorn(send: Any) -> Server:
+    protocol = send.__self__
+    transport = _asyncio(getattr(protocol, "transport", None))
+    writable = getattr(protocol, "writable", None)
+    if transport is None or not isinstance(writable, asyncio.Event):
+        return Server(send, eager=True, transport=transport)
+    direct = Direct(protocol) if _sends_plain_frames(protocol) else None
+    return Server(send, eager=True, has_room=writable.is_set, transport=transport, direct=direct)
+
+
+def _sends_plain_frames(protocol: Any) -> bool:
+    """Does it write a message as one frame that is the same for everybody? Not when it compresses."""
+    if hasattr(protocol, "uncork"):
+        return True
+    if not type(protocol).__module__.endswith(".websockets_sansio_impl"):
+        return False
+    return getattr(getattr(protocol, "conn", None), "extensions", None) == []
 
 
 class _AsyncioTransport:
