@@ -25,6 +25,7 @@ NAMES = [
     "History",
     "Hub",
     "HubApp",
+    "IsolationCounters",
     "Jwks",
     "LimitExceeded",
     "Limits",

@@ -21,6 +21,7 @@ from .errors import (
 )
 from .hooks.events import Client, ConnectEvent, DisconnectEvent, PublishEvent, Replace, SubscribeEvent
 from .hub import Hub
+from .isolation.bounds import IsolationCounters
 from .isolation.never_wait import NeverWait
 from .model import Grant, History, Member, Position, Publication, Stats
 from .node.receipt import Receipt
@@ -44,6 +45,7 @@ __all__ = [
     "History",
     "Hub",
     "HubApp",
+    "IsolationCounters",
     "Jwks",
     "LimitExceeded",
     "Limits",

@@ -53,7 +53,7 @@ class Rooms:
         return DONE
 
     def members(self, key: Hashable = EVERYBODY) -> list[WebSocket]:
-        """The connections that are there now under a key, without one all, in the order in which they came."""
+        """The connections that are there now under a key, without one all, as they came."""
         return self._audience.members(key)
 
     def broadcast(self, message: Any, key: Hashable = EVERYBODY) -> Sent:

@@ -16,16 +16,10 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from gapless import ConnectionManager, LimitExceeded, Limits
 from gapless.isolation.sender import Sender
 
-<<<<<<< HEAD:tests/connection_manager/test_frames.py
 from ..support.serving import serve
-from ..support.sockets import Client, frozen, handshake, listen
+from ..support.sockets import Client, drain, frozen, handshake, listen, masked
 from ..support.until import DEADLINE, until
 from .copied import client, message, served
-=======
-from .doors.clients import DEADLINE, Client, drain, frozen, handshake, listen, masked, until
-from .doors.copied import client, message, served
-from .doors.serving import serve
->>>>>>> bd84669 (Give each connection of the drop-in its own queue, and add Rooms):tests/test_manager.py
 
 pytestmark = pytest.mark.anyio
 
@@ -262,13 +256,8 @@ async def test_an_exception_on_one_clients_path_is_logged_once_and_counted(
 # -- slow ones
 
 
-<<<<<<< HEAD:tests/connection_manager/test_frames.py
-async def test_a_frozen_client_delays_nobody_and_is_detached_freed_and_counted() -> None:
-    manager = ConnectionManager(limits=Limits(stall_timeout=0.3, housekeeping=0.1))
-=======
 async def test_a_frozen_client_delays_nobody_and_is_closed_with_3008_when_it_thaws() -> None:
     manager = ConnectionManager(limits=Limits(stall_timeout=3))
->>>>>>> bd84669 (Give each connection of the drop-in its own queue, and add Rooms):tests/test_manager.py
     async with served(manager) as address, client(address) as healthy:
         with frozen(address.host, handshake(address.host, "/ws")) as peer:
             await until(lambda: len(manager.active) == 2)

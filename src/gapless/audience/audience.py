@@ -97,7 +97,7 @@ class Audience:
         return [websocket for websocket in found if websocket is not None]
 
     async def enter(self, websocket: WebSocket, keys: Iterable[Hashable]) -> None:
-        """Accept it if nobody has; let it stand under these keys, and tell it what is kept of the new ones."""
+        """Accept it if nobody has, let it stand under these keys, tell it what is kept of the new ones."""
         if websocket.application_state is WebSocketState.CONNECTING:
             await websocket.accept()
         member = self._find(websocket)
