@@ -14,6 +14,10 @@ from weakref import WeakKeyDictionary
 
 PATIENCE_SECONDS = 0.05
 
+SLICES = 5
+"""Patience is lost in so many steps, each with a turn of the loop: while the process itself stood still
+nobody could take anything."""
+
 
 class Behind(Protocol):
     """Somebody for whom much waits."""
@@ -51,10 +55,14 @@ class Pressure:
             return
         if self._relieved is None:
             self._relieved = asyncio.Event()
-            self._timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._lose_patience)
+            self._lose_patience(SLICES)
         await self._relieved.wait()
 
-    def _lose_patience(self) -> None:
+    def _lose_patience(self, slices: int) -> None:
+        if slices:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(PATIENCE_SECONDS / SLICES, self._lose_patience, slices - 1)
+            return
         for who in self._behind:
             who.slow = True
         self._behind.clear()

@@ -83,7 +83,6 @@ class Sender:
         "_half",
         "_has_room",
         "_held",
-        "_moved_at",
         "_owner",
         "_pressure",
         "_queue",
@@ -93,6 +92,7 @@ class Sender:
         "_send",
         "_server",
         "_size",
+        "_still",
         "_taken",
         "_task",
         "_unheard",
@@ -138,7 +138,7 @@ class Sender:
         self._unheard = 0
         self._taken = 0
         self._seen = (0, 0)
-        self._moved_at = 0.0
+        self._still = 0
         self._watch: asyncio.TimerHandle | None = None
         self._cut: asyncio.TimerHandle | None = None
 
@@ -362,7 +362,7 @@ class Sender:
         self._task = loop.create_task(self._run())
         self._task.add_done_callback(self._ran)
         if self._watch is None:
-            self._moved_at = loop.time()
+            self._still = 0
             self._seen = self._look()
             self._watch = loop.call_later(self._bounds.stall_timeout / LOOKS, self._check)
 
@@ -399,19 +399,20 @@ class Sender:
         self._watch = None
         if self._task is None:
             return
-        loop = asyncio.get_running_loop()
-        now, (taken, buffered) = loop.time(), self._look()
-        if taken != self._seen[0] or buffered < self._seen[1]:
-            self._moved_at = now
+        taken, buffered = self._look()
+        # Looks are counted, not seconds: while the process itself stood still nobody could move.
+        moves = taken != self._seen[0] or buffered < self._seen[1]
+        self._still = 0 if moves else self._still + 1
         self._seen = taken, buffered
-        allowed = self._bounds.stall_timeout
+        pause = self._bounds.stall_timeout / LOOKS
+        allowed = LOOKS
         if self._server.transport is None:
-            allowed += self._size / SLOWEST_BYTES
-        if self.state is not State.GIVEN_UP and now - self._moved_at >= allowed:
+            allowed += int(self._size / SLOWEST_BYTES / pause)
+        if self.state is not State.GIVEN_UP and self._still >= allowed:
             self._counters.stalled += 1
             self._give_up()
         if self.state is not State.GIVEN_UP:
-            self._watch = loop.call_later(self._bounds.stall_timeout / LOOKS, self._check)
+            self._watch = asyncio.get_running_loop().call_later(pause, self._check)
 
     def _look(self) -> tuple[int, int]:
         transport = self._server.transport
