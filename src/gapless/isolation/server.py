@@ -73,7 +73,7 @@ class Server:
 
     `send` returns when the socket has room for more, whatever the server's own does. With `eager`
     it is known to wait for nothing but the socket: it may be begun in one task and go on in another.
-    While `has_room` says so it does not wait at all. `direct`, where there is one, takes frames that
+    While `has_room` says so it does not wait at all, and the client is not known to have left. `direct`, where there is one, takes frames that
     are made already.
     """
 
@@ -151,8 +151,13 @@ def _uvicorn(send: Any) -> Server:
     writable = getattr(protocol, "writable", None)
     if transport is None or not isinstance(writable, asyncio.Event):
         return Server(send, eager=True, transport=transport)
+    is_writable, is_closing = writable.is_set, protocol.transport.is_closing
+
+    def has_room() -> bool:
+        return is_writable() and not is_closing()
+
     direct = Direct(protocol) if _sends_plain_frames(protocol) else None
-    return Server(send, eager=True, has_room=writable.is_set, transport=transport, direct=direct)
+    return Server(send, eager=True, has_room=has_room, transport=transport, direct=direct)
 
 
 def _sends_plain_frames(protocol: Any) -> bool:
