@@ -14,7 +14,7 @@ from gapless.isolation.pressure import pressure_here
 from gapless.isolation.sender import TOLD_AFTER, Sender
 from gapless.isolation.server import Server, find_server
 
-from ..doors.clients import DEADLINE, until
+from ..support.until import DEADLINE, until
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ..doors.clients import DEADLINE
+from ..support.until import DEADLINE
 
 START_SECONDS = 60.0
 

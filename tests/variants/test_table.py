@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ..doors.clients import Client, connected, frozen, handshake, masked
+from ..support.sockets import Client, connected, frozen, handshake, masked
 from .copies import COPIES
 
 pytestmark = pytest.mark.anyio

@@ -9,17 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ..doors.clients import (
-    DEADLINE,
-    Client,
-    Listening,
-    connected,
-    drain,
-    frozen,
-    handshake,
-    masked,
-    until,
-)
+from ..support.sockets import Client, Listening, connected, drain, frozen, handshake, masked
+from ..support.until import DEADLINE, until
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import LimitExceeded
 from ..isolation.outgoing import Outgoing
-from ..node.drafts import encode
+from ..protocol.encode import encode
 
 
 def as_json(data: Any) -> str:

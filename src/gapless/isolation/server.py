@@ -73,8 +73,8 @@ class Server:
 
     `send` returns when the socket has room for more, whatever the server's own does. With `eager`
     it is known to wait for nothing but the socket: it may be begun in one task and go on in another.
-    While `has_room` says so it does not wait at all, and the client is not known to have left. `direct`, where there is one, takes frames that
-    are made already.
+    While `has_room` says so it does not wait at all, and the client is not known to have left.
+    `direct`, where there is one, takes frames that are made already.
     """
 
     __slots__ = ("direct", "eager", "has_room", "send", "transport")

@@ -14,8 +14,9 @@ from starlette.websockets import WebSocketDisconnect
 
 from gapless import LimitExceeded, Limits, Rooms
 
-from .doors.clients import Client, connected, until
-from .doors.serving import FAST_PATH, PLAIN_ASGI, Address, serve
+from ..support.serving import FAST_PATH, PLAIN_ASGI, Address, serve
+from ..support.sockets import Client, connected
+from ..support.until import until
 
 pytestmark = pytest.mark.anyio
 
