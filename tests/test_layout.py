@@ -20,6 +20,10 @@ ELSEWHERE: dict[str, str] = {
     "__main__.py": "cli/test_ending.py",
     "api/publishing.py": "api/test_api.py",
     "api/reading.py": "api/test_api.py",
+    "audience/attach.py": "connection_manager/test_frames.py",
+    "audience/audience.py": "rooms/test_rooms.py",
+    "audience/message.py": "rooms/test_rooms.py",
+    "audience/sent.py": "connection_manager/test_loops.py",
     "auth/admission.py": "sessions/centrifuge/test_connect.py",
     "auth/jws.py": "auth/test_tokens.py",
     "auth/verifier.py": "auth/test_tokens.py",
@@ -45,6 +49,12 @@ ELSEWHERE: dict[str, str] = {
     "feeds/prefixes.py": "feeds/test_lines.py",
     "hooks/events.py": "hooks/test_hooks.py",
     "hooks/registry.py": "hooks/test_hooks.py",
+    "isolation/begun.py": "isolation/test_never_wait.py",
+    "isolation/bounds.py": "isolation/test_never_wait.py",
+    "isolation/outgoing.py": "audience/test_kept.py",
+    "isolation/pressure.py": "isolation/test_never_wait.py",
+    "isolation/sender.py": "isolation/test_never_wait.py",
+    "isolation/server.py": "isolation/test_never_wait.py",
     "node/connections.py": "api/test_connections.py",
     "node/intake.py": "hub/test_threads.py",
     "node/lifecycle.py": "hub/test_hub.py",
@@ -105,7 +115,7 @@ def test_nothing_is_excused_that_needs_no_excuse() -> None:
 
 
 def test_every_room_of_the_tests_is_one_of_the_source_or_stands_for_all_of_it() -> None:
-    across = {"browser", "conformance", "properties", "simulation", "support"}
+    across = {"browser", "conformance", "properties", "simulation", "support", "variants"}
     rooms = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()} | across
     found = {path.name for path in HERE.iterdir() if path.is_dir() and not path.name.startswith(("_", "."))}
     assert found <= rooms

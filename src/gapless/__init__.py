@@ -37,10 +37,13 @@ from .hooks.events import (
     Welcome,
 )
 from .hub import Hub
+from .isolation.bounds import IsolationCounters
+from .isolation.never_wait import NeverWait
 from .model import Grant, History, Member, Override, Position, Publication, ServerSubscription, Stats
 from .node.connections import Connections
 from .node.receipt import Receipt
 from .options import ChannelOptions, Limits
+from .rooms import Rooms
 from .sessions.listener import Listener
 from .version import __version__
 
@@ -63,6 +66,7 @@ __all__ = [
     "History",
     "Hub",
     "HubApp",
+    "IsolationCounters",
     "Jwks",
     "LimitExceeded",
     "Limits",
@@ -72,6 +76,7 @@ __all__ = [
     "MemoryBroker",
     "MessageEvent",
     "Missed",
+    "NeverWait",
     "NotRunning",
     "Overloaded",
     "Override",
@@ -82,6 +87,7 @@ __all__ = [
     "Receipt",
     "RefreshEvent",
     "Replace",
+    "Rooms",
     "RpcEvent",
     "ServerSubscription",
     "StaticKeys",
