@@ -9,6 +9,7 @@ import pytest
 
 from gapless import Limits
 from gapless.brokers.memory import MemoryBroker, MemoryPresence
+from gapless.brokers.sqlite import SqliteBroker, SqlitePresence
 
 from .harness import Harness
 
@@ -20,7 +21,13 @@ def memory(directory: Path) -> Harness:
     return Harness(MemoryBroker(limits), MemoryPresence(limits))
 
 
-MAKERS: dict[str, Callable[[Path], Harness]] = {"memory": memory}
+def sqlite(directory: Path) -> Harness:
+    made = directory / f"store-{len(list(directory.glob('store-*.db')))}.db"
+    broker = SqliteBroker(made, Limits())
+    return Harness(broker, SqlitePresence(broker))
+
+
+MAKERS: dict[str, Callable[[Path], Harness]] = {"memory": memory, "sqlite": sqlite}
 
 
 @pytest.fixture(params=sorted(MAKERS))
