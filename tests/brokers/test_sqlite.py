@@ -18,7 +18,7 @@ from gapless.brokers.sqlite import SqliteBroker, SqlitePresence, retention, trim
 from gapless.brokers.sqlite.streams import SLACK
 from gapless.model import Member, Position
 
-from .harness import DEADLINE, KEPT, NOT_KEPT, Harness
+from .harness import DEADLINE, NOT_KEPT, Harness
 
 pytestmark = pytest.mark.anyio
 

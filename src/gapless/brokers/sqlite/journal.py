@@ -85,8 +85,13 @@ class Journal:
 
     def _connect(self) -> sqlite3.Connection:
         path = self.address.path
-        # SQLite would make it with the rights that the umask leaves.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        try:
+            # SQLite would make it with the rights that the umask leaves. Only where there is none:
+            # closing any descriptor of a file gives up the locks that this process has on it,
+            # and another hub of it may be using the store.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            pass
         connection = sqlite3.connect(path, timeout=self._limits.broker_seconds, isolation_level=None)
         connection.execute("PRAGMA mmap_size = 0")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
@@ -276,12 +281,13 @@ class Journal:
         (version,) = database.execute("PRAGMA data_version").fetchone()
         if version == self._version:
             return []
-        self._version = version
         database.execute("BEGIN")
         try:
-            return self._read_on()
+            entries = self._read_on()
         finally:
             database.execute("COMMIT")
+        self._version = version
+        return entries
 
     def _read_on(self) -> list[Entry]:
         """What was written since this process was last in step, inside a transaction."""

@@ -18,8 +18,8 @@ BITE = 2_000
 def keep_bytes(connection: sqlite3.Connection, stream: Stream, history_bytes: int) -> None:
     """Let go of the oldest until what is kept has no more payload bytes than these."""
     row = connection.execute(
-        "SELECT offset, before FROM publications WHERE stream = ? AND offset >= ? AND (before >= ? OR offset = ?) "
-        "ORDER BY offset LIMIT 1",
+        "SELECT offset, before FROM publications "
+        "WHERE stream = ? AND offset >= ? AND (before >= ? OR offset = ?) ORDER BY offset LIMIT 1",
         (stream.id, stream.oldest, stream.appended - history_bytes, stream.top),
     ).fetchone()
     if row is not None:

@@ -8,14 +8,20 @@ from pathlib import Path
 
 from ...errors import BrokerError
 
+_LOCKED = "is locked by another program that writes to it; end that program's transaction"
+_READ_ONLY = "cannot be written; give this user the right to write the file and its directory"
+_FULL = "cannot grow, the disk is full; make room, and publishing goes on by itself"
+_DAMAGED = "is damaged; `gapless store check` says where, `gapless store export` saves what can be read"
+_MISSING = "cannot be opened; its directory must exist and be writable for this user"
+
 _WORDS: dict[int, str] = {
-    sqlite3.SQLITE_BUSY: "is locked by another program that writes to it; end that program's transaction",
-    sqlite3.SQLITE_LOCKED: "is locked by another program that writes to it; end that program's transaction",
-    sqlite3.SQLITE_READONLY: "cannot be written; give this user the right to write the file and its directory",
-    sqlite3.SQLITE_FULL: "cannot grow, the disk is full; make room, and publishing goes on by itself",
-    sqlite3.SQLITE_CORRUPT: "is damaged; `gapless store check` says where, `gapless store export` saves what can be read",
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: "is no SQLite database; name another file",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened; its directory must exist and be writable for this user",
+    sqlite3.SQLITE_CANTOPEN: _MISSING,
     sqlite3.SQLITE_IOERR: "cannot be read or flushed; look at the disk, then start this process again",
 }
 """By primary result code of SQLite."""
@@ -60,9 +66,9 @@ def _of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
 
 def _of_system(path: Path, error: BaseException) -> StoreError:
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StoreError(f"{path} {_WORDS[sqlite3.SQLITE_READONLY]} ({error.strerror})")
+        return StoreError(f"{path} {_READ_ONLY} ({error.strerror})")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StoreError(f"{path} {_WORDS[sqlite3.SQLITE_FULL]} ({error.strerror})", lasting=False)
+        return StoreError(f"{path} {_FULL} ({error.strerror})", lasting=False)
     if isinstance(error, FileNotFoundError):
-        return StoreError(f"{path} {_WORDS[sqlite3.SQLITE_CANTOPEN]} ({error.strerror})")
+        return StoreError(f"{path} {_MISSING} ({error.strerror})")
     return StoreError(f"{path}: {str(error) or type(error).__name__}")
