@@ -33,6 +33,8 @@ class ChannelOptions:
     """Seconds a publication is kept."""
     idle_expiry: float = 30 * 86400.0
     """Seconds until a channel that nobody uses forgets its epoch; longer than `history_age`."""
+    search: bool = False
+    """Keep an index of the words, for `Hub.search`; needs `history`, and a store that can (SQLite)."""
     ring: int = 1024
     """Newest entries that this process keeps at hand for its own subscribers."""
     ring_bytes: int = 4 * MiB
@@ -90,6 +92,8 @@ class ChannelOptions:
             raise ConfigError(f"recovery is one of stream, cache, off, not {self.recovery!r}")
         if self.join_leave and not self.presence:
             raise ConfigError("join_leave needs presence: set presence=True as well")
+        if self.search and not self.history:
+            raise ConfigError("search needs history: set history=1000, or as many as are to be found")
         for name in ("publish", "history", "presence"):
             if getattr(self, f"outside_{name}") and not getattr(self, f"client_{name}"):
                 raise ConfigError(f"outside_{name} needs client_{name}: set client_{name}=True as well")

@@ -9,7 +9,7 @@ import pytest
 
 from gapless import Limits
 from gapless.brokers.memory import MemoryBroker, MemoryPresence
-from gapless.brokers.sqlite import SqliteBroker, SqlitePresence
+from gapless.brokers.sqlite import SqliteBroker
 
 from .harness import Harness
 
@@ -24,7 +24,7 @@ def memory(directory: Path) -> Harness:
 def sqlite(directory: Path) -> Harness:
     made = directory / f"store-{len(list(directory.glob('store-*.db')))}.db"
     broker = SqliteBroker(made, Limits())
-    return Harness(broker, SqlitePresence(broker))
+    return Harness(broker, broker.presence)
 
 
 MAKERS: dict[str, Callable[[Path], Harness]] = {"memory": memory, "sqlite": sqlite}

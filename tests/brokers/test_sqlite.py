@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gapless import BrokerError, ChannelOptions, Limits
-from gapless.brokers.sqlite import SqliteBroker, SqlitePresence, retention, trimming
+from gapless.brokers.sqlite import SqliteBroker, retention, trimming
 from gapless.brokers.sqlite.streams import SLACK
 from gapless.model import Member, Position
 
@@ -58,7 +58,7 @@ async def open_store(path: Path) -> AsyncIterator[Open]:
     async def make(**arguments: Any) -> Harness:
         limits = arguments.pop("limits", Limits())
         broker = SqliteBroker(arguments.pop("at", path), limits, **arguments)
-        harness = Harness(broker, SqlitePresence(broker))
+        harness = Harness(broker, broker.presence)
         opened.append(harness)
         await harness.start()
         return harness
@@ -135,7 +135,7 @@ class TestSurviving:
         for number in range(6):
             clock.now += 1
             await harness.publish("c", idempotency_key=str(number))
-        own(harness)._writer._journal.lagging.add("c")  # type: ignore[union-attr]  # so that it looks
+        own(harness).store._writer._journal.lagging.add("c")  # type: ignore[union-attr]  # so that it looks
         harness.broker.expire(clock.now)
         await settled(harness)
         assert rows(path, "SELECT key FROM keys ORDER BY key") == [("3",), ("4",), ("5",)]
@@ -240,14 +240,14 @@ class TestEpochs:
 def crash(harness: Harness) -> None:
     """What is left when the process is gone at once: locks and connections go, nothing is finished."""
     broker = own(harness)
-    writer = broker._writer
+    writer = broker.store._writer
     assert writer is not None
     writer._close = writer._journal._abandon  # type: ignore[method-assign]
     # The last connection that is closed moves the log into the database; a crash does not.
-    keep = sqlite3.connect(broker.address.path)
+    keep = sqlite3.connect(broker.store.address.path)
     keep.execute("SELECT count(*) FROM meta").fetchall()
     writer.stop()
-    broker._writer = None
+    broker.store._writer = None
     keep.close()
 
 
@@ -338,13 +338,13 @@ class TestPages:
             connection.execute("UPDATE streams SET top = 7")
 
         with pytest.raises(BrokerError, match="cannot be written"):
-            await own(harness).read(write)
+            await own(harness).store.read(write)
 
 
 class TestGroups:
     async def test_what_comes_together_is_committed_together(self, open_store: Open) -> None:
         harness = await open_store()
-        journal = own(harness)._writer._journal  # type: ignore[union-attr]
+        journal = own(harness).store._writer._journal  # type: ignore[union-attr]
         await harness.publish("c")
         before = journal.commits
         await asyncio.gather(*(harness.send(f"c{number % 7}") for number in range(200)))
@@ -363,7 +363,7 @@ class TestGroups:
 
     async def test_what_nobody_keeps_is_not_flushed(self, open_store: Open) -> None:
         harness = await open_store()
-        journal = own(harness)._writer._journal  # type: ignore[union-attr]
+        journal = own(harness).store._writer._journal  # type: ignore[union-attr]
         await harness.publish("c")
         assert journal._synchronous == "FULL"
         await harness.publish("c", options=NOT_KEPT)
@@ -408,7 +408,7 @@ class TestSeveralBrokers:
     async def test_a_lost_wake_up_is_made_up_for_by_the_clock(self, open_store: Open) -> None:
         one, other = await open_store(), await open_store()
         await other.broker.subscribe("c")
-        own(one)._wakeups.close()
+        own(one).store._wakeups.close()
         await one.publish("c", b"1")
         await other.sink.until(lambda: len(other.sink.of("c")) == 1)
 
@@ -463,7 +463,7 @@ class TestSeveralBrokers:
             asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(DEADLINE)
             return []
 
-        own(other).chore(stopped)
+        own(other).store.chore(stopped)
         await one.fill("c", 20)
         gate.set()
         await other.sink.until(lambda: other.sink.interruptions == 1)

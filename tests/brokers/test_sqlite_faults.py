@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from gapless import BrokerError, ConfigError, Limits
-from gapless.brokers.sqlite import SqliteBroker, SqlitePresence, address, place, schema, trouble
+from gapless.brokers.sqlite import SqliteBroker, address, place, schema, trouble
 
 from .harness import DEADLINE, Harness
 from .test_sqlite import own, rows, settled
@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 def store(path: Path, limits: Limits = IMPATIENT) -> Harness:
     broker = SqliteBroker(path, limits)
-    return Harness(broker, SqlitePresence(broker))
+    return Harness(broker, broker.presence)
 
 
 @pytest.fixture
@@ -271,12 +271,12 @@ class TestFull:
 
             return chore
 
-        own(harness).chore(bound(1))  # which means: as many as there are
+        own(harness).store.chore(bound(1))  # which means: as many as there are
         large = b'"' + b"x" * 100_000 + b'"'
         with pytest.raises(BrokerError, match="the disk is full"):
             await harness.publish("c", large)
         assert "the disk is full" in (own(harness).unready() or "")
-        own(harness).chore(bound(1_000_000))
+        own(harness).store.chore(bound(1_000_000))
         position = await harness.publish("c", large)
         assert position is not None
         assert position.offset == 2
@@ -286,7 +286,7 @@ class TestFull:
         def fail(_: Any) -> list[Any]:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        own(harness).chore(fail)
+        own(harness).store.chore(fail)
         await settled_after(harness, fail)
         await ready_again(harness)
 
@@ -385,7 +385,7 @@ async def test_what_takes_too_long_is_not_ready(harness: Harness) -> None:
         asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(DEADLINE)
         return []
 
-    own(harness).chore(hang)
+    own(harness).store.chore(hang)
     async with asyncio.timeout(DEADLINE):
         while "has not answered" not in (own(harness).unready() or ""):
             await asyncio.sleep(0.01)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gapless import ChannelOptions
-from gapless.brokers.sqlite import SqliteBroker, SqlitePresence
+from gapless.brokers.sqlite import SqliteBroker
 from gapless.model import History
 
 from .harness import Harness
@@ -68,7 +68,7 @@ def acknowledged(said: list[str]) -> dict[tuple[str, int], bytes]:
 async def what_is_there(path: Path, synchronous: str) -> tuple[History, History]:
     """The history, and the history after one more publication."""
     broker = SqliteBroker(path, synchronous=synchronous)  # type: ignore[arg-type]
-    harness = Harness(broker, SqlitePresence(broker))
+    harness = Harness(broker, broker.presence)
     await harness.start()
     try:
         before = await harness.history("c", OPTIONS)

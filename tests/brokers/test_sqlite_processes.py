@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gapless.brokers.sqlite import SqliteBroker, SqlitePresence
+from gapless.brokers.sqlite import SqliteBroker
 
 from .harness import DEADLINE, Harness
 from .test_sqlite_powercut import OPTIONS, WORKER, acknowledged
@@ -54,7 +54,7 @@ async def rest(process: Process) -> list[str]:
 @asynccontextmanager
 async def store(path: Path) -> AsyncIterator[Harness]:
     broker = SqliteBroker(path)
-    harness = Harness(broker, SqlitePresence(broker))
+    harness = Harness(broker, broker.presence)
     await harness.start()
     try:
         yield harness
@@ -153,9 +153,9 @@ async def test_a_killed_worker_s_socket_is_cleared_away(tmp_path: Path) -> None:
         await some(process, 1)
         process.send_signal(signal.SIGKILL)
         await rest(process)
-        directory = broker._wakeups._directory
+        directory = broker.store._wakeups._directory
         assert len(list(directory.iterdir())) == 2
-        broker._wakeups._scanned_at = float("-inf")
+        broker.store._wakeups._scanned_at = float("-inf")
         await harness.publish("c")
         async with asyncio.timeout(DEADLINE):
             while len(list(directory.iterdir())) != 1:

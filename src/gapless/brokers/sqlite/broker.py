@@ -1,33 +1,28 @@
-"""The broker over a store: hands publications to the writer, and passes on what the store says."""
+"""The broker over a store: hands publications to it, and passes on what it says."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import sqlite3
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 from ...errors import BrokerError
-from ...model import Draft, History, Position, Publication, Run
+from ...model import Draft, History, Matches, Position, Publication, Run
 from ...options import ChannelOptions, Limits
 from ..base import Settle, Sink
-from . import wakeups
 from .address import Address, Synchronous
 from .entries import Entry, Kind
 from .journal import Journal
-from .pages import Page, Readers, Request, read_page
+from .pages import Page, Request, read_page
+from .presence import SqlitePresence
 from .retention import Aging, Forgetting, Removing
-from .transaction import Transaction, Work
-from .trouble import StoreError, explain
-from .wakeups import Wakeups
-from .writer import Batch, Chore, Writer
-
-log = logging.getLogger("gapless")
+from .search import Indexer, Search, index_all
+from .store import Store
+from .transaction import Transaction
+from .writer import Batch
 
 RECENT_PAGES = 8
 """Pages kept while they are true, with what protocols made of them: a storm asks for the same ones."""
@@ -37,11 +32,6 @@ TURN = 128
 
 FORGET_SECONDS = 10.0
 """Between looks for streams that nobody uses."""
-
-SAFE_VERSION = (3, 51, 3)
-"""Before it, two writing connections could damage a database in WAL mode. Ours exclude each other."""
-
-T = TypeVar("T")
 
 
 class SqliteBroker:
@@ -62,15 +52,12 @@ class SqliteBroker:
         synchronous: Synchronous = "full",
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.address = Address(Path(path), synchronous)
-        self.limits = limits or Limits()
-        self.now = now
+        self.store = Store(Address(Path(path), synchronous), limits or Limits(), now, self._take)
+        self.presence = SqlitePresence(self.store)
+        self._indexer = Indexer(self.store)
         self.reads = 0
         self.shared_reads = 0
         self._sink: Sink | None = None
-        self._writer: Writer | None = None
-        self._readers: Readers | None = None
-        self._wakeups = Wakeups()
         self._subscribed: set[str] = set()
         self._read: set[str] = set()
         self._known: set[str] = set()
@@ -79,91 +66,27 @@ class SqliteBroker:
         self._delivering = False
         self._forgot_at = 0.0
 
-    # -- life
-
     async def start(self, sink: Sink) -> None:
         """Open the store. Raises BrokerError that says what is wrong with it."""
-        if self._writer is not None:
-            raise BrokerError(f"{self.address.path} is open already; one broker serves one hub")
-        loop = asyncio.get_running_loop()
-        opened: asyncio.Future[list[str]] = loop.create_future()
-        self._loop, self._sink = loop, sink
-        journal = Journal(self.address, self.limits, self.now)
-        writer = Writer(
-            journal,
-            opened=lambda found: _tell(loop, _settle, opened, found),
-            post=lambda batch: _tell(loop, self._take, batch),
-            committed=self._wakeups.wake,
-        )
-        writer.start()
-        self._writer = writer
-        try:
-            self._known = set(await asyncio.shield(opened))
-            await self._listen(writer)
-        except BaseException:
-            await self.close()
-            raise
-        if journal.epochs_ended:
-            log.warning(
-                "%s does not continue what was there before: clients are told to load anew", self.address.path
-            )
-        self._readers = Readers(self.address.path, self.limits.broker_seconds)
-        if self._wakeups.socket is not None:
-            loop.add_reader(self._wakeups.socket, self._woken)
-
-    async def _listen(self, writer: Writer) -> None:
-        """Open the socket that others wake this process by; without it, the timer does."""
-        found: asyncio.Future[Path | None] = self._loop.create_future()
-
-        def find(journal: Journal) -> list[Entry]:
-            directory = None
-            try:
-                directory = journal.wakeups(wakeups.usable, wakeups.make)
-            except (OSError, sqlite3.Error, StoreError) as error:
-                log.warning("workers are woken by the clock alone: %s", error)
-            _tell(self._loop, found.set_result, directory)
-            return []
-
-        writer.do(find)
-        directory = await found
-        if directory is not None:
-            self._wakeups.open(directory)
+        channels = await self.store.open()
+        self._sink = sink
+        self._known = set(channels)
 
     async def close(self) -> None:
-        """Write what was published, close the store, and give everything back."""
-        writer, self._writer = self._writer, None
-        readers, self._readers = self._readers, None
-        if self._wakeups.socket is not None:
-            self._loop.remove_reader(self._wakeups.socket)
-        if readers is not None:
-            await asyncio.to_thread(readers.close)
-        if writer is not None:
-            await asyncio.to_thread(writer.stop)
-            self._deliver_all(writer)
-            if writer.trouble is not None:
-                log.warning("the store was not closed cleanly: %s", writer.trouble)
-        self._wakeups.close()
+        """Write what was published, and close the store."""
+        await self.store.close()
+        while self._arrived:
+            batch = self._arrived.popleft()
+            self._deliver_some(batch, len(batch))
         self._sink = None
 
     def unready(self) -> str | None:
-        """Why nothing can be stored just now; None when it can."""
-        writer = self._writer
-        if writer is None:
-            return f"{self.address.path} is not open"
-        if writer.trouble is not None:
-            return str(writer.trouble)
-        since = writer.busy_since
-        if since is not None and time.monotonic() - since > self.limits.broker_seconds:
-            return f"{self.address.path} has not answered for {self.limits.broker_seconds:g} s"
-        return None
+        return self.store.unready()
 
     # -- publishing
 
     def publish(self, channel: str, draft: Draft, options: ChannelOptions, settle: Settle) -> None:
-        if self._writer is None:
-            settle.fail(BrokerError(f"{self.address.path} is not open"))
-            return
-        self._writer.put(Publishing(channel, draft, options), settle, len(draft.payload))
+        self.store.put(Publishing(channel, draft, options), settle, len(draft.payload))
 
     # -- reading
 
@@ -179,7 +102,7 @@ class SqliteBroker:
     ) -> History:
         if not options.history:
             return History([], Position(0, ""), 0)
-        age = None if options.history_age is None else self.now() - options.history_age
+        age = None if options.history_age is None else self.store.now() - options.history_age
         request = Request(channel, after, limit, max_bytes, reverse, age)
         key = request._replace(age=None)
         recent = self._recent.get(key)
@@ -190,10 +113,10 @@ class SqliteBroker:
         read = partial(read_page, request=request, is_known=is_known)
         self._read.add(channel)
         self.reads += 1
-        page = await self.read(read)
+        page = await self.store.read(read)
         if page is None:
-            await self.call(Beginning(channel, options))
-            page = await self.read(read)
+            await self.store.call(Beginning(channel, options))
+            page = await self.store.read(read)
         if page is None:
             raise BrokerError(f"the stream of {channel!r} was forgotten while it was read; read again")
         if page.publications is None and recent is not None:
@@ -208,8 +131,23 @@ class SqliteBroker:
             self._recent.popitem(last=False)
         return History(run, page.top, page.oldest)
 
+    async def search(
+        self,
+        channel: str,
+        options: ChannelOptions,
+        query: str,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        since: float | None = None,
+        until: float | None = None,
+        level: str | None = None,
+    ) -> Matches:
+        await index_all(self.store, channel, options)
+        return await self.store.read(Search(channel, query, before, limit, since, until, level).run)
+
     async def remove_history(self, channel: str) -> None:
-        await self.call(Removing(channel))
+        await self.store.call(Removing(channel))
 
     def known(self) -> list[str]:
         return list(self._known)
@@ -222,11 +160,6 @@ class SqliteBroker:
     async def unsubscribe(self, channel: str) -> None:
         self._subscribed.discard(channel)
 
-    def _woken(self) -> None:
-        self._wakeups.woken()
-        if self._writer is not None:
-            self._writer.look()
-
     def _take(self, batch: Batch) -> None:
         self._arrived.append(batch)
         if not self._delivering:
@@ -235,20 +168,14 @@ class SqliteBroker:
 
     def _deliver(self) -> None:
         """Deliver one batch or a part of it; the rest after the flush had a turn."""
-        batch = self._arrived[0]
-        taken = self._deliver_some(batch, TURN)
-        if self._writer is not None:
-            self._writer.delivered(taken)
-        if not len(batch):
-            self._arrived.popleft()
+        if self._arrived:
+            batch = self._arrived[0]
+            self.store.delivered(self._deliver_some(batch, TURN))
+            if not len(batch):
+                self._arrived.popleft()
         self._delivering = bool(self._arrived)
         if self._delivering:
-            self._loop.call_soon(self._deliver)
-
-    def _deliver_all(self, writer: Writer) -> None:
-        while self._arrived:
-            batch = self._arrived.popleft()
-            writer.delivered(self._deliver_some(batch, len(batch)))
+            asyncio.get_running_loop().call_soon(self._deliver)
 
     def _deliver_some(self, batch: Batch, at_most: int) -> int:
         """Pass on what there is to pass on, and answer then: whoever published has seen it notified."""
@@ -287,40 +214,15 @@ class SqliteBroker:
     # -- what happens by itself
 
     def expire(self, now: float) -> None:
-        keys = self.limits.idempotency_keys
-        self.chore(lambda journal: journal.tend(Aging(journal.lagging, keys), now))
+        keys = self.store.limits.idempotency_keys
+        self.store.chore(lambda journal: journal.tend(Aging(journal.lagging, keys), now))
+        self._indexer.begin()
         if abs(now - self._forgot_at) >= FORGET_SECONDS:
             self._forgot_at = now
             in_use = frozenset(self._subscribed | self._read)
             self._read.clear()
-            self.chore(lambda journal: journal.tend(Forgetting(in_use), now))
-            self.chore(_look_around)
-
-    # -- what presence and search use as well
-
-    async def call(self, work: Work[T]) -> T:
-        """Do it in the next transaction that writes. Raises BrokerError."""
-        if self._writer is None:
-            raise BrokerError(f"{self.address.path} is not open")
-        answer: _Awaited = _Awaited(self._loop.create_future())
-        self._writer.put(work, answer)
-        found: T = await answer.future
-        return found
-
-    async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Do it in a transaction that reads. Raises BrokerError."""
-        readers = self._readers
-        if readers is None:
-            raise BrokerError(f"{self.address.path} is not open")
-        try:
-            return await self._loop.run_in_executor(readers.threads, readers.read, function)
-        except (sqlite3.Error, OSError) as error:
-            raise explain(self.address.path, error) from error
-
-    def chore(self, chore: Chore) -> None:
-        """Have the writer do it between two groups."""
-        if self._writer is not None:
-            self._writer.do(chore)
+            self.store.chore(lambda journal: journal.tend(Forgetting(in_use), now))
+            self.store.chore(_look_around)
 
 
 class Publishing:
@@ -350,39 +252,6 @@ class Beginning:
 
     def apply(self, transaction: Transaction) -> None:
         transaction.stream(self._channel, self._options)
-
-
-class _Awaited:
-    """An answer that a coroutine waits for; it may have been cancelled meanwhile."""
-
-    __slots__ = ("future",)
-
-    def __init__(self, future: asyncio.Future[Any]) -> None:
-        self.future = future
-
-    def resolve(self, answer: Any) -> None:
-        if not self.future.done():
-            self.future.set_result(answer)
-
-    def fail(self, error: Exception) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
-def _tell(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:
-    try:
-        loop.call_soon_threadsafe(function, *arguments)
-    except RuntimeError:
-        pass  # the loop was closed: nobody is left who could be told
-
-
-def _settle(opened: asyncio.Future[list[str]], found: list[str] | StoreError) -> None:
-    if opened.done():
-        return
-    if isinstance(found, StoreError):
-        opened.set_exception(found)
-    else:
-        opened.set_result(found)
 
 
 def _look_around(journal: Journal) -> list[Entry]:

@@ -6,33 +6,33 @@ import sqlite3
 
 from ...model import Member
 from ..base import Sink
-from .broker import SqliteBroker
 from .entries import Kind
+from .store import Store
 from .transaction import Transaction
 
 
 class SqlitePresence:
     """The members of the channels of one store. A process that dies leaves its own to their lease."""
 
-    def __init__(self, broker: SqliteBroker) -> None:
-        self._broker = broker
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     async def start(self, sink: Sink) -> None:
         """Nothing to do: the broker, which is started with the same sink, passes on joins and leaves."""
 
     async def join(self, channel: str, member: Member, *, announce: bool) -> bool:
-        expires = self._broker.now() + self._broker.limits.presence_expiry
-        return await self._broker.call(Joining(channel, member, expires, announce))
+        expires = self._store.now() + self._store.limits.presence_expiry
+        return await self._store.call(Joining(channel, member, expires, announce))
 
     async def leave(self, channel: str, client: str, *, announce: bool) -> Member | None:
-        return await self._broker.call(Leaving(channel, client, announce))
+        return await self._store.call(Leaving(channel, client, announce))
 
     async def members(self, channel: str) -> dict[str, Member]:
         def read(connection: sqlite3.Connection) -> dict[str, Member]:
             query = "SELECT client, user, conn_info, chan_info FROM members WHERE channel = ?"
             return {row[0]: Member(*row) for row in connection.execute(query, (channel,))}
 
-        return await self._broker.read(read)
+        return await self._store.read(read)
 
     async def counts(self, channel: str) -> tuple[int, int]:
         def read(connection: sqlite3.Connection) -> tuple[int, int]:
@@ -40,10 +40,10 @@ class SqlitePresence:
             clients, users = connection.execute(query, (channel,)).fetchone()
             return clients, users
 
-        return await self._broker.read(read)
+        return await self._store.read(read)
 
     def expire(self, now: float) -> None:
-        self._broker.chore(lambda journal: journal.tend(Expiring(), now))
+        self._store.chore(lambda journal: journal.tend(Expiring(), now))
 
 
 class Joining:

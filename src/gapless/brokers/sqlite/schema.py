@@ -41,8 +41,9 @@ CREATE TABLE streams (
     version_epoch TEXT NOT NULL,
     history_age REAL,
     idle_expiry REAL NOT NULL,
-    search INTEGER NOT NULL
+    search INTEGER NOT NULL         -- 1: its publications go into the index
 );
+CREATE INDEX streams_to_index ON streams (channel) WHERE search = 1 AND indexed < top;
 
 CREATE TABLE publications (
     seq INTEGER PRIMARY KEY,

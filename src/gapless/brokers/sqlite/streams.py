@@ -88,6 +88,7 @@ class Stream:
         self.used_at = now
         self.history_age = options.history_age
         self.idle_expiry = options.idle_expiry
+        self.search = int(options.search)
 
     def append(self, size: int, history: int) -> int:
         """Take the next offset for a payload of so many bytes, and let go of what is too many."""
