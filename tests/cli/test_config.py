@@ -116,7 +116,10 @@ def test_the_environment_says_lists_with_commas_and_tables_as_json(monkeypatch: 
         ("origins = [1]", ["1: origins: input should be a valid string, not 1"]),
         (
             'store = "redis://:pw@h"',
-            ["1: there is no redis: store in this version, memory:// is the only one"],
+            [
+                "1: there is no broker for 'redis' URLs in this version; there are memory://, "
+                "sqlite:///relative.db, sqlite:////absolute.db"
+            ],
         ),
         ("limits = 3", ["1: [limits] is a table of options, not 3"]),
         ("channels = 3", ['1: channels is a table for each pattern, as [channels."orders:*"], not 3']),

@@ -28,7 +28,8 @@ def serve(
     ] = None,
     port: Annotated[int | None, typer.Option(show_default="8765", help="0 takes a free one.")] = None,
     store: Annotated[
-        str | None, typer.Option(show_default="memory://", help="Where histories are kept.")
+        str | None,
+        typer.Option(show_default="memory://", help="Where histories are kept: sqlite:///gapless.db."),
     ] = None,
     config: Annotated[
         Path | None,

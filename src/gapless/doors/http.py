@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..api import BadBody, call
 from ..auth.attempts import Attempts
+from ..brokers.base import MayFail
 from ..hub import Hub
 from ..options import Limits
 from ..protocol.strict import Malformed, parse
@@ -123,7 +124,7 @@ class ApiDoor:
 
 
 class Health:
-    """`/health`: the process lives. `/ready`: the hub takes publications."""
+    """`/health`: the process lives. `/ready`: the hub takes publications, and can store them."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -132,11 +133,17 @@ class Health:
         return Response(b'{"status":"ok"}', media_type="application/json")
 
     async def ready(self, request: HttpRequest) -> Response:
-        reason = self._hub.unready()
+        reason = self._hub.unready() or self._broker_trouble()
         if reason is None:
             return Response(b'{"status":"ready"}', media_type="application/json")
         body = orjson.dumps({"status": "not ready", "reason": reason})
         return Response(body, 503, media_type="application/json", headers={"retry-after": "5"})
+
+    def _broker_trouble(self) -> str | None:
+        broker = self._hub.node.broker
+        if not isinstance(broker, MayFail) or broker.unready() is None:
+            return None
+        return "nothing can be stored just now; the log says why"  # it holds paths, which are nobody's here
 
 
 class Page:

@@ -6,6 +6,7 @@ lone publisher waits for nobody, and many share what a flush costs.
 
 from __future__ import annotations
 
+import logging
 import queue
 import sqlite3
 import threading
@@ -18,6 +19,8 @@ from .entries import Entry
 from .journal import Journal
 from .transaction import Work
 from .trouble import StoreError, explain, is_of_the_file
+
+log = logging.getLogger("gapless")
 
 GROUP_WORKS = 256
 GROUP_BYTES = 4 * 1024 * 1024
@@ -198,7 +201,9 @@ class Writer:
         )
 
     def _note(self, error: Exception) -> StoreError:
-        self.trouble = explain(self._journal.address.path, error)
+        before, self.trouble = self.trouble, explain(self._journal.address.path, error)
+        if before is None or str(before) != str(self.trouble):
+            log.error("%s", self.trouble)
         return self.trouble
 
     def _attempt(self, chore: Chore) -> None:
