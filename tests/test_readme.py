@@ -11,8 +11,8 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from .doors.clients import DEADLINE
-from .doors.serving import serve
+from .support.serving import serve
+from .support.until import DEADLINE
 
 pytestmark = pytest.mark.anyio
 

@@ -29,6 +29,7 @@ from .model import Draft, Grant, Publication, Stats
 from .node.receipt import Receipt
 from .options import ChannelOptions, Limits, MiB
 from .protocol.encode import encode
+from .sessions.catchup import Catchup
 from .sessions.session import Session
 from .sessions.subscription import Subscription
 from .transports.writer import Writer, flows, log_lost
@@ -221,16 +222,11 @@ class _LoopHub(Hub):
     """The hub of one loop. Its ring is there from the start and stays."""
 
     def __init__(self, options: ChannelOptions, limits: Limits) -> None:
-        self._memory = MemoryBroker(limits)
-        super().__init__(self._memory, channels={CHANNEL: options}, limits=limits)
+        super().__init__(MemoryBroker(limits), channels={CHANNEL: options}, limits=limits)
 
     async def start(self) -> None:
         await super().start()
         await self.node.rings.join(CHANNEL)
-
-    def kept(self) -> list[Publication]:
-        """What is kept now, oldest first; the ring goes on right behind it."""
-        return self._memory.kept(CHANNEL)
 
 
 class _DropInSession(Session):
@@ -260,12 +256,14 @@ class _DropInSession(Session):
 
     async def begin_reading(self, history_frame: Callable[[list[Publication]], str | None]) -> None:
         subscription = self.subscriptions[CHANNEL] = Subscription(self, CHANNEL, _VIEW)
-        subscription.sit(await self.node.rings.join(CHANNEL))
-        # Nothing is awaited from the look at what is kept to standing right behind it.
-        frame = history_frame(self.hub.kept())
+        channel = await self.node.rings.join(CHANNEL)
+        subscription.sit(channel)
+        # Memory never waits: nothing is awaited from the look at what is kept to standing right behind it.
+        _, kept, _ = await Catchup(self.node, channel, subscription.cursor).begin(None, None)
+        frame = history_frame(kept)
         if frame is not None:
             self.outlet.push((frame,), len(frame))
-        subscription.cursor.stand_at_head(subscription.ring)
+        subscription.go_live()
 
     async def _send(self, frame: str) -> None:
         websocket = self.websocket()

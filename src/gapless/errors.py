@@ -9,10 +9,14 @@ GaplessError
 ├── Disconnect(code, reason)                ends the connection
 ├── BrokerError                             the backend failed; __cause__ is the driver's error
 ├── Overloaded(in_flight_bytes, max_bytes)  publish was called faster than the broker takes
-├── Missed(channel, first, last, reason)    publications are gone; raised to an in-process subscriber
+├── Missed(channel, first, last, reason, count)
+│                                           publications are gone; raised to an in-process subscriber
 ├── NotRunning                              the hub was not started, or not wired in
 ├── ConfigError                             an option that cannot be; names it and the fix
-└── Gap                                     internal: the ring must be repaired from history
+└── Gap(head, offset)                       internal: the ring must be repaired from history
+
+`LimitExceeded` carries what, limit and actual. Whoever talks to a hub elsewhere has errors of its
+own below GaplessError: `client.remote.Unreachable`, `Refused` and `NotTheHub`, `client.reader.NotPlain`.
 
 Codes and messages of ClientError, Unsubscribe and Disconnect are those of the Centrifuge
 client protocol, so that its SDKs know what to do with them.

@@ -277,7 +277,7 @@ class Hub:
     async def remove_history(self, channel: str) -> None:
         """Drop what a channel keeps; offset and epoch go on. Raises BrokerError."""
         self.node.registry.check(channel)
-        await self._running_node().broker.remove_history(channel)
+        await self._running_node().remove_history(channel)
 
     async def presence(self, channel: str) -> dict[str, Member]:
         """Who is subscribed, by client id; empty where presence is off."""

@@ -12,8 +12,9 @@ from gapless import ChannelOptions, Hub
 from gapless.api import BadBody, call
 from gapless.protocol.centrifuge.codecs import Codec
 
-from ..centrifuge.conftest import Clock
-from ..centrifuge.stage import stage, turns
+from ..support.centrifuge.stage import stage
+from ..support.clock import Clock
+from ..support.until import turns
 
 pytestmark = pytest.mark.anyio
 
@@ -159,7 +160,7 @@ async def test_disconnect_may_name_a_session_and_spare_others(codec: Codec) -> N
         third = await here.client("anna")
         how = {"code": 4000, "reason": "go"}
         await done(here.hub, "disconnect", user="anna", session="hush", disconnect=how)
-        assert second.outlet.closed_with == (4000, "go")
+        assert second.outlet.closing == (4000, "go")
         await done(here.hub, "disconnect", user="anna", whitelist=[third.id])
         assert (first.closed, third.closed) == (3503, None)
         await done(here.hub, "disconnect", session="hush")

@@ -11,6 +11,8 @@ from gapless import Limits
 from gapless.brokers.memory import MemoryBroker, MemoryPresence
 from gapless.brokers.sqlite import SqliteBroker
 
+from ..support.broker import FakeBroker
+from ..support.presence import FakePresence
 from .harness import Harness
 
 MakeBroker = Callable[[], Awaitable[Harness]]
@@ -21,13 +23,17 @@ def memory(directory: Path) -> Harness:
     return Harness(MemoryBroker(limits), MemoryPresence(limits))
 
 
+def fake(directory: Path) -> Harness:
+    """What the other tests stand on: it misbehaves only where it is told to."""
+    return Harness(FakeBroker(), FakePresence())
+
+
 def sqlite(directory: Path) -> Harness:
-    made = directory / f"store-{len(list(directory.glob('store-*.db')))}.db"
-    broker = SqliteBroker(made, Limits())
+    broker = SqliteBroker(directory / f"{len(list(directory.glob('*.db')))}.db", Limits())
     return Harness(broker, broker.presence)
 
 
-MAKERS: dict[str, Callable[[Path], Harness]] = {"memory": memory, "sqlite": sqlite}
+MAKERS: dict[str, Callable[[Path], Harness]] = {"fake": fake, "memory": memory, "sqlite": sqlite}
 
 
 @pytest.fixture(params=sorted(MAKERS))

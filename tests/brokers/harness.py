@@ -10,8 +10,7 @@ from gapless.brokers.base import Broker, PresenceStore
 from gapless.model import Draft, History, Member, Position, Publication
 from gapless.options import ChannelOptions
 
-DEADLINE = 10.0
-"""Seconds after which what was promised will not come."""
+from ..support.until import DEADLINE, until
 
 KEPT = ChannelOptions(history=100)
 NOT_KEPT = ChannelOptions()
@@ -25,35 +24,26 @@ class Recorder:
         self.members: list[tuple[str, str, str]] = []
         self.interruptions = 0
         self.at_once: Callable[[str, Publication], None] | None = None
-        self._changed = asyncio.Event()
 
     def publication(self, channel: str, publication: Publication) -> None:
         self.publications.append((channel, publication))
         if self.at_once is not None:
             self.at_once(channel, publication)
-        self._changed.set()
 
     def joined(self, channel: str, member: Member) -> None:
         self.members.append(("join", channel, member.client))
-        self._changed.set()
 
     def left(self, channel: str, member: Member) -> None:
         self.members.append(("leave", channel, member.client))
-        self._changed.set()
 
     def interrupted(self) -> None:
         self.interruptions += 1
-        self._changed.set()
 
     def of(self, channel: str) -> list[Publication]:
         return [publication for name, publication in self.publications if name == channel]
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something that was notified makes it true."""
-        async with asyncio.timeout(DEADLINE):
-            while not condition():
-                self._changed.clear()
-                await self._changed.wait()
+    until = staticmethod(until)
+    """Wait until something that was notified makes it true."""
 
 
 class Slip:

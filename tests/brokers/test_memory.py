@@ -8,19 +8,10 @@ from gapless import BrokerError, ChannelOptions, Limits
 from gapless.brokers.memory import PUBLICATION_OVERHEAD, STREAM_OVERHEAD, MemoryBroker, MemoryPresence
 from gapless.model import Member, Publication
 
+from ..support.clock import Clock
 from .harness import KEPT, NOT_KEPT, Harness
 
 pytestmark = pytest.mark.anyio
-
-
-class Clock:
-    """Time that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def memory(clock: Clock | None = None, **limits: float) -> Harness:

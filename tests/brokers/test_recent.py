@@ -8,19 +8,12 @@ from gapless import ChannelOptions, Limits, MemoryBroker
 from gapless.brokers.memory import RECENT_PAGES
 from gapless.model import Draft, Publication, Run, shown
 
+from ..support.clock import Clock
 from .harness import Slip
 
 pytestmark = pytest.mark.anyio
 
 KEPT = ChannelOptions(history=5, history_age=60.0)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def publish(broker: MemoryBroker, text: str, channel: str = "room") -> None:

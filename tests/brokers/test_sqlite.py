@@ -18,21 +18,13 @@ from gapless.brokers.sqlite import SqliteBroker, retention, trimming
 from gapless.brokers.sqlite.streams import SLACK
 from gapless.model import Member, Position
 
-from .harness import DEADLINE, NOT_KEPT, Harness
+from ..support.clock import Clock
+from ..support.until import DEADLINE
+from .harness import NOT_KEPT, Harness
 
 pytestmark = pytest.mark.anyio
 
 Open = Callable[..., Awaitable[Harness]]
-
-
-class Clock:
-    """Time that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1_700_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def own(harness: Harness) -> SqliteBroker:

@@ -20,7 +20,8 @@ import pytest
 from gapless import BrokerError, ConfigError, Limits
 from gapless.brokers.sqlite import SqliteBroker, address, place, schema, trouble
 
-from .harness import DEADLINE, Harness
+from ..support.until import DEADLINE, until
+from .harness import Harness
 from .test_sqlite import own, rows, settled
 from .test_sqlite_powercut import OPTIONS, WORKER, _can_trace, acknowledged
 
@@ -57,9 +58,7 @@ async def refusal(path: Path) -> str:
 
 
 async def ready_again(harness: Harness) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while own(harness).unready() is not None:
-            await asyncio.sleep(0.01)
+    await until(lambda: own(harness).unready() is None)
 
 
 class TestAddresses:
@@ -246,9 +245,7 @@ class TestReplaced:
 
     async def test_it_is_noticed_without_a_publication(self, harness: Harness, path: Path) -> None:
         path.rename(path.with_name("moved"))
-        async with asyncio.timeout(DEADLINE):
-            while own(harness).unready() is None:
-                await asyncio.sleep(0.01)
+        await until(lambda: own(harness).unready() is not None)
 
     async def test_by_a_process_that_comes_while_others_are_there(self, harness: Harness, path: Path) -> None:
         await harness.publish("c")
@@ -287,14 +284,8 @@ class TestFull:
             raise OSError(errno.ENOSPC, "No space left on device")
 
         own(harness).store.chore(fail)
-        await settled_after(harness, fail)
+        await until(lambda: "the disk is full" in (own(harness).unready() or ""))
         await ready_again(harness)
-
-
-async def settled_after(harness: Harness, _: Any) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while "the disk is full" not in (own(harness).unready() or ""):
-            await asyncio.sleep(0)
 
 
 class TestDamaged:
@@ -386,9 +377,7 @@ async def test_what_takes_too_long_is_not_ready(harness: Harness) -> None:
         return []
 
     own(harness).store.chore(hang)
-    async with asyncio.timeout(DEADLINE):
-        while "has not answered" not in (own(harness).unready() or ""):
-            await asyncio.sleep(0.01)
+    await until(lambda: "has not answered" in (own(harness).unready() or ""))
     gate.set()
     await settled(harness)
     await ready_again(harness)

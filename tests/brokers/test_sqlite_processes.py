@@ -16,7 +16,8 @@ import pytest
 
 from gapless.brokers.sqlite import SqliteBroker
 
-from .harness import DEADLINE, Harness
+from ..support.until import DEADLINE, until
+from .harness import Harness
 from .test_sqlite_powercut import OPTIONS, WORKER, acknowledged
 
 pytestmark = pytest.mark.anyio
@@ -157,6 +158,4 @@ async def test_a_killed_worker_s_socket_is_cleared_away(tmp_path: Path) -> None:
         assert len(list(directory.iterdir())) == 2
         broker.store._wakeups._scanned_at = float("-inf")
         await harness.publish("c")
-        async with asyncio.timeout(DEADLINE):
-            while len(list(directory.iterdir())) != 1:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(list(directory.iterdir())) == 1)

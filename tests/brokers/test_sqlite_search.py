@@ -18,8 +18,9 @@ from gapless.brokers.sqlite import SqliteBroker, search, words
 from gapless.brokers.sqlite.streams import SLACK
 from gapless.model import Matches
 
+from ..support.clock import Clock
 from .harness import Harness
-from .test_sqlite import Clock, own, rows, settled
+from .test_sqlite import own, rows, settled
 
 pytestmark = pytest.mark.anyio
 

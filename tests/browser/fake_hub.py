@@ -19,13 +19,13 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from ..support.until import DEADLINE
+
 STATIC = Path(__file__).parents[2] / "src" / "gapless" / "dashboard" / "static"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-DEADLINE = 10.0
-"""Seconds until something that should have happened counts as not happening."""
 HISTORY_FRAME = 500
 """Publications in one history frame."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from gapless.cli.app import run
 
-from .commands import serving
+from ..support.commands import serving
 
 _numbers = itertools.count(1)
 

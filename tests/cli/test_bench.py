@@ -13,7 +13,8 @@ import pytest
 from gapless.cli.bench.load import RECORD_BYTES, Load, Tally, Totals
 from gapless.cli.bench.opening import Door, NotIn, frame
 
-from .commands import DEADLINE, serving
+from ..support.commands import serving
+from ..support.until import DEADLINE
 from .conftest import Verb
 
 MARKER = b"@00c0ffee"

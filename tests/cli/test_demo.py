@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .commands import DEADLINE, started
+from ..support.commands import started
+from ..support.until import DEADLINE
 from .conftest import Verb
 
 

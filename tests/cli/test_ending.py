@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 
-from .commands import DEADLINE, environment
+from ..support.commands import environment
+from ..support.until import DEADLINE
 
 
 def test_without_the_server_extra_it_says_what_to_install() -> None:

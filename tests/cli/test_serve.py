@@ -15,7 +15,8 @@ from websockets.exceptions import ConnectionClosed
 
 from gapless.server import bounded_http
 
-from .commands import DEADLINE, serving, started
+from ..support.commands import serving, started
+from ..support.until import DEADLINE
 from .conftest import Verb
 
 TOKEN = "b3f6a2d94c0e1758a1907fd2"

@@ -18,7 +18,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from .commands import DEADLINE, gapless, serving
+from ..support.commands import gapless, serving
+from ..support.until import DEADLINE
 from .conftest import Verb
 
 SECRET = "8f2c1d9a4b7e6053f1a2c3d4e5b69788a0b1c2d3e4f5a6b7"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .commands import gapless, started
+from ..support.commands import gapless, started
 from .conftest import Verb
 
 

@@ -156,6 +156,68 @@ class TestAdmittingAPage:
         assert cursor.admit(page(cursor.offset + 1, top, top=top, oldest=oldest, epoch="e"))[1] is None
 
 
+class TestBeginning:
+    """The one place where a start's offset and epoch are set."""
+
+    @pytest.mark.parametrize(("history", "offset"), [(0, 9), (2, 7), (6, 3), (99, 3), (None, 3)])
+    def test_before_the_newest_so_many_of_those_that_are_kept(self, history: int | None, offset: int) -> None:
+        cursor = Cursor()
+        assert cursor.begin(History([], Position(9, EPOCH), 4), None, history) is None
+        assert (cursor.epoch, cursor.offset, cursor.state) == (EPOCH, offset, State.READING)
+
+    def test_behind_a_position_whatever_was_asked_for_beside_it(self) -> None:
+        cursor = Cursor()
+        assert cursor.begin(page(1, 9), Position(4, EPOCH), 2) is None
+        assert (cursor.epoch, cursor.offset) == (EPOCH, 4)
+
+    @pytest.mark.parametrize(
+        ("since", "lost"),
+        [
+            (Position(2, EPOCH), Lost(3, 5, Reason.TRIMMED, EPOCH)),
+            (Position(99, EPOCH), Lost(10, None, Reason.EPOCH, EPOCH)),
+            (Position(7, "another"), Lost(8, None, Reason.EPOCH, EPOCH)),
+        ],
+    )
+    def test_where_it_cannot_be_read_on_it_says_so_and_begins_with_the_oldest(
+        self, since: Position, lost: Lost
+    ) -> None:
+        cursor = Cursor()
+        assert cursor.begin(History([], Position(9, EPOCH), 6), since, None) == lost
+        assert (cursor.epoch, cursor.offset) == (EPOCH, 5)
+
+    def test_begun_again_with_a_page_that_knows_better_it_starts_anew(self) -> None:
+        cursor = Cursor()
+        cursor.begin(History([], Position(3, "older"), 1), Position(4, EPOCH), None)
+        assert cursor.begin(page(1, 9), Position(4, EPOCH), None) is None
+        assert (cursor.epoch, cursor.offset) == (EPOCH, 4)
+
+    def test_what_its_page_holds_is_admitted_then_and_nothing_is_lost_twice(self) -> None:
+        cursor = Cursor()
+        assert cursor.begin(page(6, 9, oldest=6), Position(2, EPOCH), None) is not None
+        fresh, lost = cursor.admit(page(6, 9, oldest=6))
+        assert ([p.offset for p in fresh], lost) == ([6, 7, 8, 9], None)
+
+    def test_what_found_no_place_is_read_again(self) -> None:
+        cursor = Cursor(EPOCH, 0)
+        cursor.admit(page(1, 9))
+        cursor.stop_at(4)
+        assert [p.offset for p in cursor.admit(page(5, 9))[0]] == [5, 6, 7, 8, 9]
+
+
+class TestWhatIsLost:
+    """Two losses, one right behind the other, are said as one, and nothing of either is left out."""
+
+    def test_of_one_life_from_the_first_to_the_last(self) -> None:
+        earlier = Lost(3, 5, Reason.TRIMMED, EPOCH, 1)
+        assert earlier.and_then(None) == earlier
+        assert earlier.and_then(Lost(6, 8, Reason.TRIMMED, EPOCH, 2)) == Lost(3, 8, Reason.TRIMMED, EPOCH, 3)
+
+    @pytest.mark.parametrize("reasons", [(Reason.TRIMMED, Reason.EPOCH), (Reason.EPOCH, Reason.TRIMMED)])
+    def test_over_two_lives_nobody_knows_how_much(self, reasons: tuple[Reason, Reason]) -> None:
+        earlier, later = Lost(3, 5, reasons[0], EPOCH), Lost(1, 2, reasons[1], "second")
+        assert earlier.and_then(later) == Lost(3, None, Reason.EPOCH, "second")
+
+
 class TestReentering:
     """After reading history, into the ring again; what had no offset meanwhile is counted."""
 

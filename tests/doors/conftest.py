@@ -8,7 +8,10 @@ from functools import partial
 
 import pytest
 
-from .serving import FAST_PATH, PLAIN_ASGI, Doors, doors
+from ..support.centrifuge.fixtures import clock, codec
+from ..support.serving import FAST_PATH, PLAIN_ASGI, Doors, doors
+
+__all__ = ["clock", "codec"]
 
 OpenDoors = Callable[..., AbstractAsyncContextManager[Doors]]
 

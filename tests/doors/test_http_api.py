@@ -13,8 +13,8 @@ import pytest
 
 from gapless import ChannelOptions, Grant, Hub, HubApp, Limits, Member
 
-from .clients import connected
-from .serving import Doors, doors
+from ..support.serving import Doors, doors
+from ..support.sockets import connected
 
 pytestmark = pytest.mark.anyio
 

@@ -11,9 +11,10 @@ from httpx import AsyncClient
 
 from gapless import ChannelOptions, Hub, HubApp, Limits
 
-from .clients import frozen, until
-from .events import Event, sse, streaming
-from .serving import doors, serve
+from ..support.events import Event, sse, streaming
+from ..support.serving import doors, serve
+from ..support.sockets import frozen
+from ..support.until import until
 
 pytestmark = pytest.mark.anyio
 

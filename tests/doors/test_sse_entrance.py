@@ -8,9 +8,9 @@ import pytest
 
 from gapless import ChannelOptions, Disconnect, Hub, Limits, PermissionDenied
 
-from .clients import until
-from .events import sse
-from .serving import doors
+from ..support.events import sse
+from ..support.serving import doors
+from ..support.until import until
 
 pytestmark = pytest.mark.anyio
 

@@ -15,8 +15,8 @@ from gapless import ChannelOptions, Limits
 from gapless.protocol.centrifuge.codecs import Codec
 from gapless.proxy.proxy import Endpoint, Proxies, Proxy
 
-from ..centrifuge.stage import Stage, stage
-from ..doors.serving import serve
+from ..support.centrifuge.stage import Stage, stage
+from ..support.serving import serve
 
 
 @dataclass(slots=True)

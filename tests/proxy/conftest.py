@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ..centrifuge.conftest import clock, codec
+from ..support.centrifuge.fixtures import clock, codec
 
 __all__ = ["clock", "codec"]

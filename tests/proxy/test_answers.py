@@ -12,7 +12,7 @@ from gapless.protocol.centrifuge.codecs import Codec
 from gapless.proxy.backend import ANSWER_BYTES
 from gapless.proxy.proxy import Endpoint, Proxies, StatusRule
 
-from ..centrifuge.stage import turns
+from ..support.until import turns
 from .back_end import Slow, back_end, proxied
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +52,7 @@ async def test_a_disconnect_closes(codec: Codec) -> None:
                 back.answers["/rpc"] = {"disconnect": said}
                 peer = await here.client()
                 await peer.tell("rpc", method="m")
-                assert peer.outlet.closed_with == wanted
+                assert peer.outlet.closing == wanted
 
 
 async def test_connect_may_refuse_both_ways(codec: Codec) -> None:
@@ -63,7 +63,7 @@ async def test_connect_may_refuse_both_ways(codec: Codec) -> None:
             back.answers["/connect"] = {"disconnect": {"code": 4500, "reason": "never"}}
             peer = here.peer()
             await peer.tell("connect")
-            assert peer.outlet.closed_with == (4500, "never")
+            assert peer.outlet.closing == (4500, "never")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ async def test_statuses_can_be_mapped(codec: Codec) -> None:
             assert await peer.ask("rpc", method="m") == INTERNAL
             back.answers["/rpc"] = (403, b"")
             await peer.tell("rpc", method="m")
-            assert peer.outlet.closed_with == (4403, "forbidden")
+            assert peer.outlet.closing == (4403, "forbidden")
 
 
 async def test_an_answer_that_never_ends_is_given_up_at_the_deadline(codec: Codec) -> None:

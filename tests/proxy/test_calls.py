@@ -12,9 +12,9 @@ from gapless import ChannelOptions
 from gapless.protocol.centrifuge.codecs import Codec
 from gapless.proxy.proxy import Proxies
 
-from ..centrifuge.conftest import Clock
-from ..centrifuge.stage import ticket_for, token_for, turns
-from ..doors.clients import until
+from ..support.centrifuge.stage import ticket_for, token_for
+from ..support.clock import Clock
+from ..support.until import turns, until
 from .back_end import back_end, proxied
 
 pytestmark = pytest.mark.anyio

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,10 +21,10 @@ from gapless.core.log import Ring
 from gapless.model import Draft, History
 from gapless.node.repair import Repair
 
-from .broker import FaultyBroker, Stream
-from .checker import Checker, Seen, Told
-from .clients import PlainClient
-from .world import World
+from ..support.broker import FakeBroker, Stream
+from ..support.checker import Checker, Seen, Told
+from ..support.clients import PlainClient
+from ..support.world import World
 
 CHANNEL = "a"
 
@@ -142,7 +143,7 @@ def deliver_before_it_is_stored(world: World, monkeypatch: pytest.MonkeyPatch) -
     store = world.broker.store
 
     def late(channel: str, stream: Stream, publication: Publication) -> None:
-        world.broker._notify(channel, publication)
+        world.broker.notify(channel, publication)
         world.loop.settle()
         store(channel, stream, publication)
 
@@ -167,12 +168,16 @@ def keep_the_epoch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ignore_the_key(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the idempotency is left: this broker has none, and the checker is told the keys."""
-    stored = world.checker.stored
+    """Nothing of the idempotency is left, and the checker is told the keys."""
+    publish, stored = world.broker.publish, world.checker.stored
+
+    def careless(channel: str, draft: Draft, options: ChannelOptions, settle: Settle) -> None:
+        publish(channel, replace(draft, idempotency_key=None), options, settle)
 
     def telling(channel: str, position: Position, payload: bytes, key: str | None = None) -> None:
         stored(channel, position, payload, "k" if payload == b'"once"' else None)
 
+    monkeypatch.setattr(world.broker, "publish", careless)
     monkeypatch.setattr(world.checker, "stored", telling)
 
 
@@ -466,7 +471,7 @@ class TestTheCheckerAlone:
 
 def test_the_broker_of_the_simulation_never_uses_an_offset_twice() -> None:
     checker = Checker()
-    broker = FaultyBroker(checker)
+    broker = FakeBroker(checker)
     stream = broker.stream("c")
     broker.store("c", stream, Publication(b"1", 1, stream.epoch))
     broker.restart_older("c", 1)

@@ -13,8 +13,8 @@ from gapless.core.cursor import Cursor
 from gapless.sessions.listener import Listener
 from gapless.sessions.session import Session
 
-from .conftest import MakeWorld
-from .world import World, joined, node_of
+from ..support.world import World, joined, node_of
+from ..support.worlds import MakeWorld
 
 
 class TestIsolation:

@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from gapless import ChannelOptions, Limits
 from gapless.options import OnGap
 
-from .clients import PlainClient
-from .world import World
+from ..support.clients import PlainClient
+from ..support.world import World
 
 EXAMPLES = int(os.environ.get("GAPLESS_EXAMPLES", "300"))
 """At night a hundred times as many."""

@@ -1,4 +1,7 @@
-"""What a backend promises: six verbs for publications, three for presence.
+"""What a backend promises: to number, store and notify publications, and to know who is present.
+
+The verbs of a broker are start, close, publish, history, remove_history, subscribe and unsubscribe;
+of a presence store start, join, leave, members and counts. Both also forget what is too old.
 
 A broker stores and notifies; it knows no clients. Its promises:
 

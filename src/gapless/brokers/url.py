@@ -9,7 +9,7 @@ from .memory import MemoryBroker, MemoryPresence
 
 MEMORY = "memory://"
 
-KNOWN = "memory://, sqlite:///relative.db, sqlite:////absolute.db"
+KNOWN = "memory:// and sqlite:///FILE"
 """What there is, as it is shown to whoever wrote something else."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..options import ChannelOptions
-from .cursor import Cursor, State
+from .cursor import Cursor
 from .log import Ring
 
 
@@ -73,11 +73,17 @@ class Channel:
 
     def mark_lagging(self, subscriber: Subscriber) -> None:
         """Its socket has no room; it reads on by itself when it drains."""
-        subscriber.cursor.state = State.LAGGING
+        subscriber.cursor.lag()
         self.lagging.setdefault(subscriber, False)
 
     def caught_up(self, subscriber: Subscriber) -> None:
-        subscriber.cursor.state = State.LIVE
+        """It has been written up to the head, as far as it goes."""
+        subscriber.cursor.caught_up()
+        self.lagging.pop(subscriber, None)
+
+    def fell_behind(self, subscriber: Subscriber) -> None:
+        """The ring moved past it; it reads history, and no publisher waits for it."""
+        subscriber.cursor.leave_ring()
         self.lagging.pop(subscriber, None)
 
     # -- pressure: what a publisher that awaits its receipt waits for

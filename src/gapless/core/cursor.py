@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from ..model import History, Publication
+from ..model import History, Position, Publication
 from .log import Ring
 
 
@@ -48,9 +48,21 @@ class Lost(NamedTuple):
     epoch: str
     missed: int = 0
 
+    def and_then(self, later: Lost | None) -> Lost:
+        """This and what was found to be lost right behind it, said at once."""
+        if later is None:
+            return self
+        missed = self.missed + later.missed
+        if Reason.EPOCH in (self.reason, later.reason):
+            return Lost(self.first, None, Reason.EPOCH, later.epoch, missed)
+        return Lost(self.first, later.last, later.reason, later.epoch, missed)
+
 
 class Cursor:
-    """A place in one channel's ring, or on the way to it."""
+    """A place in one channel's ring, or on the way to it.
+
+    Every move of `state` is made here.
+    """
 
     __slots__ = ("_unnumbered", "epoch", "index", "offset", "state")
 
@@ -61,6 +73,24 @@ class Cursor:
         self.epoch = epoch
         # Entries without an offset that came before `index`: how many are missed is a difference.
         self._unnumbered = 0
+
+    # -- the start
+
+    def begin(self, page: History, since: Position | None, history: int | None) -> Lost | None:
+        """Stand where a new subscriber starts, in a stream that stands as `page` says.
+
+        That is right behind `since`, and what cannot be read from there is returned; or, where no
+        position is named, before the newest `history` publications (None: all that are kept). The
+        page's own publications are not looked at: `admit` takes them. Begun again with a page that
+        knows better, it starts anew.
+        """
+        if since is not None:
+            self.offset, self.epoch = since
+            return self._reconcile(page)
+        kept, top = page.oldest - 1, page.top.offset
+        self.epoch = page.top.epoch
+        self.offset = kept if history is None else max(kept, top - history)
+        return None
 
     def come(self, ring: Ring) -> None:
         """Its interest begins at the head: what has no offset and came before is not its own."""
@@ -145,6 +175,20 @@ class Cursor:
     def _is_interrupted(self, ring: Ring, end: int) -> bool:
         return self.index <= ring.interrupted_at < end
 
+    def lag(self) -> None:
+        """Its socket has no room: it reads on when that drains."""
+        self.state = State.LAGGING
+
+    def caught_up(self) -> None:
+        """It has been written as far as its socket took it."""
+        self.state = State.LIVE
+
+    def close(self) -> None:
+        """It reads no more."""
+        self.state = State.CLOSED
+
+    # -- behind the ring
+
     def leave_ring(self) -> None:
         """The ring moved past: from here on pages come from history."""
         self.state = State.READING
@@ -165,6 +209,23 @@ class Cursor:
 
         Afterwards the cursor stands behind the page's last publication.
         """
+        lost = self._reconcile(page)
+        fresh = page.publications
+        if fresh and fresh[0].offset <= self.offset:
+            fresh = [publication for publication in fresh if publication.offset > self.offset]
+        if fresh and fresh[0].offset != self.offset + 1:
+            # The page was read for another place than the one we just moved to. Read again.
+            return [], lost
+        if fresh:
+            self.offset = fresh[-1].offset
+        return fresh, lost
+
+    def stop_at(self, offset: int) -> None:
+        """Of what was admitted only this much found its place; the rest is read again."""
+        self.offset = offset
+
+    def _reconcile(self, page: History) -> Lost | None:
+        """Stand where the page's stream can be read on from; what is lost by that."""
         lost: Lost | None = None
         top, oldest = page.top, page.oldest
         if not self.epoch and not self.offset:
@@ -179,12 +240,4 @@ class Cursor:
         elif oldest > self.offset + 1:
             lost = Lost(self.offset + 1, oldest - 1, Reason.TRIMMED, self.epoch)
             self.offset = oldest - 1
-        fresh = page.publications
-        if fresh and fresh[0].offset <= self.offset:
-            fresh = [publication for publication in fresh if publication.offset > self.offset]
-        if fresh and fresh[0].offset != self.offset + 1:
-            # The page was read for another place than the one we just moved to. Read again.
-            return [], lost
-        if fresh:
-            self.offset = fresh[-1].offset
-        return fresh, lost
+        return lost

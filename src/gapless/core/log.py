@@ -7,12 +7,12 @@ index, a number local to this process that never goes back; offsets belong to th
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from enum import Enum
 from typing import Any, NamedTuple, Protocol, Self
 
 from ..errors import Gap
-from ..model import Member, Publication
+from ..model import History, Member, Publication, Run
 from .window import Window
 
 ENTRY_OVERHEAD = 200
@@ -109,6 +109,7 @@ class Chunk(NamedTuple):
 
 _NOBODY: frozenset[str] = frozenset()
 _MAX_CHUNKS = 64
+_MAX_RUNS = 8
 
 
 class Budget:
@@ -126,13 +127,15 @@ class Ring:
 
     `first` and `head` are indexes: of the oldest entry kept, and of the next to come. `top` is
     the offset of the newest publication that has one, in `epoch`; entries with offsets are
-    without holes among themselves.
+    without holes among themselves. `oldest` is the oldest offset that history still kept when it
+    was last read; it may have given up more since.
     """
 
     __slots__ = (
         "_budget",
         "_chunks",
         "_entries",
+        "_runs",
         "bytes",
         "channel",
         "common",
@@ -141,6 +144,7 @@ class Ring:
         "interrupted_at",
         "max_bytes",
         "max_entries",
+        "oldest",
         "top",
         "unnumbered",
     )
@@ -151,6 +155,7 @@ class Ring:
         *,
         epoch: str = "",
         top: int = 0,
+        oldest: int = 1,
         max_entries: int = 1024,
         max_bytes: int = 4 * 1024 * 1024,
         budget: Budget | None = None,
@@ -158,6 +163,7 @@ class Ring:
         self.channel = channel
         self.epoch = epoch
         self.top = top
+        self.oldest = oldest
         self.head = 0
         self.bytes = 0
         self.unnumbered = 0
@@ -167,6 +173,7 @@ class Ring:
         self._budget = budget or Budget(max_bytes)
         self._entries: Window[Entry] = Window()
         self._chunks: dict[Hashable, Chunk] = {}
+        self._runs: dict[Hashable, Run[Publication]] = {}
         self.common: Chunk | None = None
         """A chunk up to the head that everybody with its view and beginning may have as it is."""
 
@@ -210,6 +217,8 @@ class Ring:
         self._charge(entry.cost)
         if self._chunks:
             self._forget_chunks()
+        if self._runs:
+            self._forget_runs()
         while len(self._entries) > self.max_entries or (
             self.bytes > self.max_bytes and len(self._entries) > 1
         ):
@@ -223,7 +232,13 @@ class Ring:
     def restart(self, epoch: str, top: int) -> None:
         """The stream began a new life. Everybody is behind by this, and finds another epoch."""
         self.epoch = epoch
+        self.oldest = 1
         self.skip_to(top)
+
+    def learn(self, page: History) -> None:
+        """History was read, and says how far back it reaches."""
+        if page.top.epoch == self.epoch and page.oldest > self.oldest:
+            self.oldest = page.oldest
 
     def interrupt(self) -> None:
         """Entries without an offset may have been lost here. Everybody is behind by this, and told."""
@@ -238,6 +253,7 @@ class Ring:
     def shrink(self, max_bytes: int) -> int:
         """Give up the oldest entries until at most `max_bytes` are held; returns how many went."""
         self._forget_chunks()
+        self._forget_runs()
         before = len(self._entries)
         while self._entries and self.bytes > max_bytes:
             self._evict()
@@ -337,6 +353,37 @@ class Ring:
         """As `chunk`, without what this client was excluded from, and shared with nobody."""
         return self._build(view, index, max_bytes, exclude=client)
 
+    def run(self, after: int, max_bytes: int | None, limit: int | None) -> Run[Publication] | None:
+        """The publications behind an offset, as a page of history would hold them; None: not from here.
+
+        At most `limit`, and of at most `max_bytes` of payload unless the first alone is larger.
+        Everybody who asks for the same until the next entry arrives gets the same object.
+        """
+        index = self.place(after)
+        if index is None:
+            return None
+        key = (after, max_bytes, limit)
+        run = self._runs.get(key)
+        if run is None:
+            run = Run(self._page(index, max_bytes, limit))
+            if len(self._runs) >= _MAX_RUNS:
+                self._forget_runs()
+            self._runs[key] = run
+            self._charge(_weight(run))
+        return run
+
+    def _page(self, index: int, max_bytes: int | None, limit: int | None) -> Iterator[Publication]:
+        size = count = 0
+        for entry in self.entries(index):
+            publication = entry.publication
+            if publication is None or not entry.offset:
+                continue
+            size += len(publication.payload)
+            if count == limit or (count and max_bytes is not None and size > max_bytes):
+                return
+            count += 1
+            yield publication
+
     def _build(self, view: View, index: int, max_bytes: int, exclude: str | None) -> Chunk:
         frames: list[Any] = []
         excluded: set[str] = set()
@@ -382,6 +429,16 @@ class Ring:
                 self._charge(-chunk.size)
         self._chunks.clear()
 
+    def _forget_runs(self) -> None:
+        for run in self._runs.values():
+            self._charge(-_weight(run))
+        self._runs.clear()
+
     def release(self) -> None:
         """Give everything back to the budget; the ring is not used again."""
         self.shrink(0)
+
+
+def _weight(run: Run[Publication]) -> int:
+    """What a run is charged: about as many bytes again, once a protocol has encoded it."""
+    return sum(len(publication.payload) for publication in run)

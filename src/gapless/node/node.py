@@ -16,7 +16,7 @@ from ..core.counters import Counters
 from ..hooks.registry import Hooks
 from ..options import Limits
 from .flush import Flush
-from .history import Pages
+from .history import POSITION, Pages
 from .intake import Intake
 from .members import Members
 from .registry import Registry
@@ -101,6 +101,17 @@ class Node:
         self.rings.end()
         self.pages.end()
         self.flush.end()
+
+    async def remove_history(self, channel: str) -> None:
+        """Have the broker forget what it keeps; nobody finds it in the ring either, who comes after.
+
+        Raises:
+            BrokerError: the broker did not answer, or refused.
+        """
+        await self.broker.remove_history(channel)
+        here = self.rings.find(channel)
+        if here is not None:
+            here.ring.learn(await self.pages.read(channel, POSITION))
 
     # -- what happens by itself
 

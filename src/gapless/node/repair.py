@@ -70,6 +70,7 @@ class Repair:
                 page = await self._pages.read(channel.name, POSITION)
             except BrokerError:
                 continue
+            channel.ring.learn(page)
             if page.top.epoch != channel.ring.epoch or page.top.offset > max(before, channel.ring.top):
                 self.begin(channel)
 
@@ -112,6 +113,7 @@ def _mend(channel: Channel, page: History) -> bool:
         for publication in page.publications:
             if publication.offset > ring.top:
                 ring.append(publication)
+    ring.learn(page)
     if ring.top < top and (ring.epoch, ring.top) != was:
         channel.stale = True
     return ring.first < ring.head != head

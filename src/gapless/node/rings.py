@@ -200,6 +200,7 @@ class Rings:
             name,
             epoch=page.top.epoch,
             top=page.top.offset,
+            oldest=page.oldest,
             max_entries=options.ring,
             max_bytes=options.ring_bytes,
             budget=self.budget,

@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Self
 
 from ..core.channel import Channel
-from ..core.cursor import Cursor, Lost, Reason, State
+from ..core.cursor import Cursor, Lost, State
 from ..errors import Missed
 from ..model import Position, Publication
-from ..node.history import POSITION, Range
 from ..node.node import Node
+from .catchup import Catchup
 
 PAGE_BYTES = 256 * 1024
 
@@ -45,7 +45,10 @@ class Listener:
         self._history = history
         self._on_gap = on_gap
         self._channel: Channel | None = None
+        self._catchup: Catchup | None = None
         self._ready: deque[Publication] = deque()
+        self._lost: Lost | None = None
+        """What could not be begun with; told to who iterates."""
         self._wake: asyncio.Future[None] | None = None
         self.position = since or Position(0, "")
 
@@ -71,7 +74,7 @@ class Listener:
 
     def end(self) -> None:
         """Leave the channel. What was taken from it already is still handed out."""
-        self.cursor.state = State.CLOSED
+        self.cursor.close()
         self._node.listeners.discard(self)
         if self._channel is not None:
             self._node.rings.leave(self._channel, self)
@@ -79,19 +82,14 @@ class Listener:
         self._wake_up()
 
     async def _place(self, channel: Channel) -> None:
-        cursor, ring = self.cursor, channel.ring
+        cursor = self.cursor
+        self._catchup = Catchup(self._node, channel, cursor, max_bytes=PAGE_BYTES)
         if not channel.options.history or (self._since is None and self._history == 0):
-            cursor.stand_at_head(ring)
-        elif self._since is not None:
-            cursor.come(ring)
-            cursor.offset, cursor.epoch = self._since
+            cursor.stand_at_head(channel.ring)
         else:
-            cursor.come(ring)
-            page = await self._node.pages.page(self._name, POSITION)
-            kept = page.oldest - 1
-            cursor.epoch = page.top.epoch
-            cursor.offset = kept if self._history is None else max(kept, page.top.offset - self._history)
-        self.position = Position(cursor.offset, cursor.epoch)
+            cursor.come(channel.ring)
+            _, self._lost = await self._catchup.place(self._since, self._history)
+        self.position = self._since or Position(cursor.offset, cursor.epoch)
 
     # -- the fan-out's side
 
@@ -117,12 +115,15 @@ class Listener:
             Missed: publications are gone, and no `on_gap` was given.
             BrokerError: the history could not be read; calling again tries again.
         """
+        if self._lost is not None:
+            lost, self._lost = self._lost, None
+            self._lose(lost)
         while not self._ready:
             channel = self._channel
             if channel is None:
                 raise StopAsyncIteration
             if self.cursor.state is State.READING:
-                await self._read(channel)
+                await self._read()
             elif self.cursor.index == channel.ring.head:
                 channel.caught_up(self)
                 self._wake = asyncio.get_running_loop().create_future()
@@ -144,8 +145,7 @@ class Listener:
         if channel.options.on_gap == "latest" and (behind or cursor.state is State.LAGGING):
             lost = cursor.jump(ring)
         elif behind and channel.options.history:
-            cursor.leave_ring()
-            channel.lagging.pop(self, None)
+            channel.fell_behind(self)
             return
         elif behind:
             lost = cursor.skip(ring)
@@ -156,22 +156,14 @@ class Listener:
             if entry.publication is not None:
                 self._ready.append(entry.publication)
 
-    async def _read(self, channel: Channel) -> None:
-        missed = self.cursor.reenter(channel.ring)
-        if missed is not None:
-            if missed:
-                self._lose(Lost(None, None, Reason.UNNUMBERED, self.cursor.epoch, missed))
+    async def _read(self) -> None:
+        """Take the next page of history, if the ring does not go on from here."""
+        assert self._catchup is not None  # noqa: S101 - made on entering, as is what can be behind
+        async for _, fresh, lost in self._catchup:
+            self._ready.extend(fresh)
+            if lost is not None:
+                self._lose(lost)
             return
-        page = await self._node.pages.page(self._name, Range(self.cursor.offset, max_bytes=PAGE_BYTES))
-        if self._channel is None:
-            return
-        fresh, lost = self.cursor.admit(page)
-        self._ready.extend(fresh)
-        if lost is not None:
-            self._lose(lost)
-        elif not fresh:
-            # We have all there is, and the ring does not: it missed a notification.
-            await self._node.repair.run(channel)
 
     def _lose(self, lost: Lost) -> None:
         self._node.counters.gaps += 1

@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core.cursor import Lost, Reason, State
+from ..core.channel import Channel
+from ..core.cursor import Lost
 from ..core.log import View
 from ..core.outbox import Outlet
 from ..errors import UNSUBSCRIBE_REASONS, BrokerError, ClientError, Disconnect, Internal, UnknownChannel
 from ..hooks.events import Client
 from ..model import Grant, History, Position, Publication, Run, ServerSubscription, shown
-from ..node.history import POSITION, Range
 from ..node.node import Node
 from ..options import Limits
 from ..protocol import plain
 from ..protocol.strict import parse
+from .catchup import Catchup
 from .session import Session
 from .subscription import Subscription
 from .views import BatchView, Framing, PlainView, shared_view
 
 HEAD_BYTES = 2 * 1024
 """What a history frame says before and after its items, at most."""
+
+PAGE_LIMIT = 2048
+"""Publications of one page; an empty one takes some 30 bytes of its frame."""
 
 
 class PlainSession(Session):
@@ -168,33 +172,37 @@ class Replay:
         self._subscription = subscription
         self._command = command
         self._cursor = subscription.cursor
-        self._interest = subscription.ring.head
-        """The index at which this subscriber came: what has no offset before it is not its own."""
+        self._cursor.come(subscription.ring)  # its own join, if it caused one, lies before that
 
     async def run(self) -> None:
         """Write the first frame; the others follow in a task of their own."""
+        channel = self._subscription.channel
+        if channel is not None and channel.options.history:
+            await self._begin(channel)
+        else:
+            await self._room()
+            nothing = History([], Position(0, ""), 0)
+            # A channel without history cannot recover anything: said to whoever asked for it.
+            recovered = None if self._command.since is None else False
+            self._write(nothing, b"", more=False, recovered=recovered, id=self._command.id)
+            self._subscription.go_live()
+
+    async def _begin(self, channel: Channel) -> None:
         session, command = self._session, self._command
-        if not self._has_history():
-            await session.until_room()
-            self._check_current()
-            self._write(
-                History([], Position(0, ""), 0), b"", more=False, recovered=_nothing(command), id=command.id
-            )
-            self._go_live()
-            return
-        page = await self._first_page()
-        await session.until_room()
-        self._check_current()
-        fresh, lost = self._cursor.admit(page)
-        while not fresh and self._cursor.offset < page.top.offset:
-            page = await self._page(self._cursor.offset)
-            await session.until_room()
-            self._check_current()
-            fresh, _ = self._cursor.admit(page)
+        # A frame holds offsets and brackets beside the payloads: what is read should mostly fit.
+        size = session.node.limits.history_frame_bytes * 3 // 4
+        catchup = Catchup(
+            session.node, channel, self._cursor, max_bytes=size, limit=PAGE_LIMIT, pause=self._room
+        )
+        page, fresh, lost = await catchup.begin(command.since, command.history)
+        catchup.goal = page.top.offset
+        while not fresh and self._cursor.offset < catchup.goal:
+            page, fresh, later = await anext(catchup)
+            if later is not None:
+                lost = later if lost is None else lost.and_then(later)
         recovered = None if command.since is None else lost is None
-        goal = page.top.offset
         items = self._fit(fresh)
-        more = self._cursor.offset < goal
+        more = self._cursor.offset < catchup.goal
         self._write(
             page,
             items,
@@ -206,31 +214,36 @@ class Replay:
         if lost is not None and recovered is False:
             session.node.counters.gaps += 1
         if more:
-            session.node.tasks.spawn(self._go_on(goal))
+            session.node.tasks.spawn(self._go_on(catchup))
         else:
-            self._go_live()
+            self._subscription.go_live()
 
-    async def _first_page(self) -> History:
-        command, cursor = self._command, self._cursor
-        if command.since is not None:
-            cursor.offset, cursor.epoch = command.since
-            return await self._page(command.since.offset)
-        if command.history is None:
-            page = await self._page(None)
-            cursor.epoch, cursor.offset = page.top.epoch, page.oldest - 1
-            return page
-        page = await self._session.node.pages.page(self._subscription.name, POSITION)
-        cursor.epoch = page.top.epoch
-        cursor.offset = max(page.oldest - 1, page.top.offset - command.history)
-        if cursor.offset == page.top.offset:
-            return page
-        return await self._page(cursor.offset)
+    async def _room(self) -> None:
+        """Wait until a frame can be written. Raises UnknownChannel when that has become of no use."""
+        await self._session.until_room()
+        if self._subscription.channel is None:
+            raise UnknownChannel("the subscription was given up meanwhile", code=103)
 
-    async def _page(self, after: int | None) -> History:
-        node = self._session.node
-        # A frame holds offsets and brackets beside the payloads: what is read should mostly fit.
-        size = node.limits.history_frame_bytes * 3 // 4
-        return await node.pages.page(self._subscription.name, Range(after, limit=2048, max_bytes=size))
+    async def _go_on(self, catchup: Catchup) -> None:
+        session, cursor = self._session, self._cursor
+        try:
+            async for page, fresh, lost in catchup:
+                if lost is not None:
+                    session.node.counters.gaps += 1
+                    if not session.tell_lost(self._subscription, lost):
+                        return
+                if fresh or cursor.offset >= catchup.goal:
+                    items = self._fit(fresh)
+                    more = cursor.offset < catchup.goal
+                    self._write(page, items, more=more)
+                    if not more:
+                        break
+        except BrokerError:
+            session.close(Disconnect(3004))
+        except (Disconnect, UnknownChannel):
+            return  # closed or given up meanwhile; there is nobody to write to
+        else:
+            self._subscription.go_live()
 
     def _fit(self, publications: list[Publication]) -> bytes:
         """As many of them as one frame holds, encoded; the cursor then stands behind the last of these."""
@@ -245,43 +258,11 @@ class Replay:
             item = plain.item(publication)
             room -= len(item) + 1
             if items and room < 0:
-                self._cursor.offset = publication.offset - 1
+                self._cursor.stop_at(publication.offset - 1)
                 return b",".join(items)
             items.append(item)
         encoded["plain"] = body = b",".join(items)  # they all fit, and do so for everybody
         return body
-
-    async def _go_on(self, goal: int) -> None:
-        session, cursor = self._session, self._cursor
-        try:
-            while cursor.offset < goal:
-                await session.until_room()
-                page = await self._page(cursor.offset)
-                await session.until_room()
-                if self._subscription.channel is None:
-                    return
-                fresh, lost = cursor.admit(page)
-                if lost is not None:
-                    session.node.counters.gaps += 1
-                    if not session.tell_lost(self._subscription, lost):
-                        return
-                    if lost.reason is Reason.EPOCH:
-                        goal = page.top.offset
-                if fresh or cursor.offset >= goal:
-                    items = self._fit(fresh)
-                    self._write(page, items, more=cursor.offset < goal)
-        except BrokerError:
-            session.close(Disconnect(3004))
-        except Disconnect:
-            return  # closed meanwhile; there is nobody to write to
-        else:
-            self._go_live()
-
-    def _go_live(self) -> None:
-        if self._cursor.state is State.LIVE:
-            self._subscription.write()
-        else:
-            self._subscription.go_live(self._interest)
 
     def _write(
         self,
@@ -305,16 +286,3 @@ class Replay:
                 id=id,
             )
         )
-
-    def _has_history(self) -> bool:
-        channel = self._subscription.channel
-        return channel is not None and channel.options.history > 0
-
-    def _check_current(self) -> None:
-        if self._subscription.channel is None:
-            raise UnknownChannel("the subscription was given up meanwhile", code=103)
-
-
-def _nothing(command: plain.Subscribe) -> bool | None:
-    """A channel without history cannot recover anything: said to whoever asked for it."""
-    return None if command.since is None else False

@@ -11,9 +11,9 @@ from ..core.outbox import Outlet
 from ..errors import UNSUBSCRIBE_REASONS, BrokerError, ClientError, Disconnect
 from ..hooks.events import Client
 from ..model import Grant, Position
-from ..node.history import POSITION
 from ..node.node import Node
 from ..protocol import plain, sse
+from .catchup import Catchup
 from .session import Session
 from .subscription import Subscription
 from .views import SseView
@@ -66,30 +66,27 @@ class SseSession(Session):
         """
         since = self._since.get(channel)
         subscription = await self.take_seat(channel, self.view_for(), since)
-        cursor, ring = subscription.cursor, subscription.ring
-        interest = ring.head
         try:
-            if subscription.channel is None or not subscription.channel.options.history:
-                cursor.stand_at_head(ring)
-                if since is not None and since.offset:
-                    self._announce(channel, Lost(None, None, Reason.INTERRUPTED, ""))
-                return
-            page = await self.node.pages.page(channel, POSITION)
-            if since is not None:
-                cursor.offset, cursor.epoch = since
-                _, lost = cursor.admit(page)
-                if lost is not None:
-                    self.node.counters.gaps += 1
-                    self._announce(channel, lost)
-            else:
-                kept, top = page.oldest - 1, page.top.offset
-                cursor.epoch = page.top.epoch
-                cursor.offset = kept if self._history is None else max(kept, top - self._history)
-            self._places[channel] = cursor
-            subscription.go_live(interest)
+            await self._begin(subscription, since)
         except BaseException:
             self.drop(subscription)
             raise
+
+    async def _begin(self, subscription: Subscription, since: Position | None) -> None:
+        name, cursor, ring = subscription.name, subscription.cursor, subscription.ring
+        cursor.come(ring)  # its own join, if it caused one, lies before that
+        channel = subscription.channel
+        if channel is None or not channel.options.history:
+            cursor.stand_at_head(ring)
+            if since is not None and since.offset:
+                self._announce(name, Lost(None, None, Reason.INTERRUPTED, ""))
+            return
+        _, lost = await Catchup(self.node, channel, cursor).place(since, self._history)
+        if lost is not None:
+            self.node.counters.gaps += 1
+            self._announce(name, lost)
+        self._places[name] = cursor
+        subscription.go_live()
 
     def _announce(self, channel: str, lost: Lost) -> None:
         data = plain.gap(channel, lost.first, lost.last, lost.reason.value, lost.epoch, lost.missed)

@@ -11,13 +11,13 @@ from typing import Any, Protocol
 
 from ..auth.permission import Admission
 from ..core.channel import Channel
-from ..core.cursor import Cursor, Lost, Reason, State
+from ..core.cursor import Cursor, Lost, State
 from ..core.log import Entry, View
 from ..core.outbox import Outlet
 from ..errors import BrokerError, Disconnect, PermissionDenied
 from ..model import Publication, Run
-from ..node.history import Range
 from ..node.node import Node
+from .catchup import Catchup
 
 
 class GivenUp(PermissionDenied):
@@ -87,7 +87,7 @@ class Subscription:
 
     def leave(self) -> None:
         """Give the seat and the hold on the channel back. Idempotent."""
-        self.cursor.state = State.CLOSED
+        self.cursor.close()
         if self.channel is not None:
             self.session.node.rings.leave(self.channel, self)
             self.channel = None
@@ -192,10 +192,9 @@ class Subscription:
         if channel.options.on_gap == "latest":
             self._jump()
         elif channel.options.history:
-            cursor.leave_ring()
+            channel.fell_behind(self)
             self.view = self.view.restarted
-            channel.lagging.pop(self, None)
-            self.session.node.tasks.spawn(self.read_on())
+            self.session.node.tasks.spawn(self._read_on(channel))
         else:
             self._lose(cursor.skip(ring))
 
@@ -205,77 +204,53 @@ class Subscription:
         counters.unnumbered_lost += lost.missed
         return self.session.tell_lost(self, lost)
 
-    def go_live(self, interest: int) -> None:
+    def go_live(self) -> None:
         """Enter the ring right behind the cursor's offset, or read on until that is possible.
 
-        `interest` is the index at which this subscriber came; nothing without an offset that lies
-        before it is its own.
+        Nothing without an offset that came before this subscriber did is its own.
         """
         channel = self.channel
         if channel is None:
             return  # the connection did not survive the reply
         self.told = True
         cursor, ring = self.cursor, self.ring
+        came = cursor.index
         if not channel.options.history:
-            cursor.stand_at(ring, interest)
+            cursor.stand_at(ring, came)
             self.write()
             return
-        if not cursor.place(ring, interest):
-            self.session.node.tasks.spawn(self.read_on())
+        if not cursor.place(ring, came):
+            self.session.node.tasks.spawn(self._read_on(channel))
             return
         # History holds only what has an offset. What came without one while it was being read
         # lies in the ring, between our coming and our place.
-        if interest < cursor.index:
-            missed = self._frames(entry for entry in ring.entries(interest, cursor.index) if not entry.offset)
+        if came < cursor.index:
+            missed = self._frames(entry for entry in ring.entries(came, cursor.index) if not entry.offset)
             if missed:
                 self.session.outlet.push(self.view.join(self.name, missed), sum(map(len, missed)))
         self.write()
 
-    async def read_on(self) -> None:
-        """Read pages of history until the cursor is in the ring, and write each as there is room.
+    async def _read_on(self, channel: Channel) -> None:
+        """Write pages of history, each as there is room, until the cursor is in the ring.
 
         What history no longer holds is announced.
         """
-        node, cursor = self.session.node, self.cursor
-        channel = self.channel
+        session = self.session
+        size = session.node.limits.history_frame_bytes
+        catchup = Catchup(session.node, channel, self.cursor, max_bytes=size, pause=session.until_room)
         try:
-            while channel is not None and self._is_reading():
-                await self.session.until_room()
-                if self._reenter():
-                    return
-                page = await node.pages.page(
-                    self.name, Range(cursor.offset, max_bytes=node.limits.history_frame_bytes)
-                )
-                await self.session.until_room()
-                if not self._is_reading():
-                    return  # it was unsubscribed meanwhile
-                fresh, lost = cursor.admit(page)
+            async for _, fresh, lost in catchup:
                 if lost is not None and not self._lose(lost):
                     return
-                if fresh:
-                    self._write_page(fresh)
-                elif lost is None:
-                    # We have all there is, and the ring does not: it missed a notification.
-                    await node.repair.run(channel)
+                self._write_page(fresh)
+            self.write()
         except BrokerError:
-            self.session.close(Disconnect(3004))
+            session.close(Disconnect(3004))
         except Disconnect:
             return  # the session closed; there is nobody to write to
         except Exception:
-            self.session.close(Disconnect(3004))
+            session.close(Disconnect(3004))
             raise
-
-    def _is_reading(self) -> bool:
-        return self.cursor.state is State.READING
-
-    def _reenter(self) -> bool:
-        missed = self.cursor.reenter(self.ring)
-        if missed is None:
-            return False
-        if missed:
-            self._lose(Lost(None, None, Reason.UNNUMBERED, self.cursor.epoch, missed))
-        self.write()
-        return True
 
     def _write_page(self, publications: list[Publication]) -> None:
         frames = self._frames(_entries(publications))

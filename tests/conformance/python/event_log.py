@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-DEADLINE = 15.0
+from ...support.until import DEADLINE
 
 
 class EventLog:
@@ -62,15 +62,3 @@ class EventLog:
         except TimeoutError:
             came = ", ".join(f"{name} {context}" for name, context in self.events[-20:])
             raise TimeoutError(f"waited {DEADLINE} s for: {what}; came: {came or 'nothing'}") from None
-
-
-async def eventually(what: str, ask: Callable[[], Awaitable[bool]]) -> None:
-    """Ask again and again until it is true; for what no event announces. Raises TimeoutError."""
-    try:
-        async with asyncio.timeout(DEADLINE):
-            while True:
-                if await ask():
-                    return
-                await asyncio.sleep(0.025)
-    except TimeoutError:
-        raise TimeoutError(f"waited {DEADLINE} s for: {what}") from None

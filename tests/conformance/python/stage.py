@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import centrifuge  # type: ignore[import-not-found]
 
+from ...support.until import until
 from ..backend import Backend
-from .event_log import EventLog, eventually
+from .event_log import EventLog
 
 VERSION = tuple(int(part) for part in version("centrifuge-python").split("."))
 
@@ -159,7 +160,7 @@ class Stage:
         async def ask() -> bool:
             return set((await self.backend.api("presence", channel=channel))["presence"]) == wanted
 
-        await eventually(f"the presence of {channel} to be {wanted}", ask)
+        await until(ask, f"the presence of {channel} to be {wanted}")
 
 
 Play = Callable[[Stage], Coroutine[Any, Any, None]]

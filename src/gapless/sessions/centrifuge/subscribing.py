@@ -27,13 +27,13 @@ from ...errors import (
     Unrecoverable,
 )
 from ...hooks.events import RefreshEvent, SubscriptionGrant
-from ...model import History, Position, Publication, ServerSubscription, shown
-from ...node.history import POSITION, Range
+from ...model import Position, Publication, ServerSubscription, shown
 from ...options import ChannelOptions, overridden
 from ...protocol.centrifuge import filters
 from ...protocol.centrifuge import messages as m
 from ...protocol.centrifuge.codecs import delta_forms
 from ...protocol.encode import encode
+from ..catchup import Catchup
 from ..session import Admit
 from ..subscription import GivenUp, Subscription
 from .view import CentrifugeView, shared_view
@@ -271,8 +271,7 @@ class Seating:
 
     def go_live(self, seat: Subscription) -> None:
         """The reply is queued: pushes may follow."""
-        # From when it took the seat, so that its own join is the first thing it hears.
-        seat.go_live(seat.cursor.index)
+        seat.go_live()
 
     async def _recover(self, seat: Subscription, request: m.Subscribe) -> m.SubscribeResult:
         """Where the seat stands, and what was missed. The cursor is set, but not in the ring yet.
@@ -296,9 +295,8 @@ class Seating:
                 position, publications, recovered = await self._missed(seat, request)
                 offset = request.offset if recovered else position.offset
             else:
-                page = await self._session.node.pages.page(seat.name, POSITION)
-                position, offset = page.top, page.top.offset
-                seat.cursor.epoch, seat.cursor.offset = position.epoch, position.offset
+                position, _ = await self._catchup(seat).place(None, history=0)
+                offset = position.offset
         if was_recovering and not recovered and request.flag & FLAG_REFUSE_UNRECOVERABLE:
             raise Unrecoverable
         delta = request.delta == "fossil" and options.delta
@@ -339,13 +337,11 @@ class Seating:
 
         Up to `Limits.recovery_bytes` go into the reply; the rest follows as pushes right behind.
         """
-        node, cursor = self._session.node, seat.cursor
-        cursor.offset, cursor.epoch = request.offset, request.epoch
-        page = await self._page(seat.name, request.offset, node.limits.recovery_bytes)
-        fresh, lost = cursor.admit(page)
+        catchup = self._catchup(seat, self._session.node.limits.recovery_bytes)
+        page, fresh, lost = await catchup.begin(request.position, None)
         if lost is None:
             return page.top, shown(fresh, self._session.client), True
-        cursor.epoch, cursor.offset = page.top.epoch, page.top.offset
+        seat.cursor.begin(page, None, history=0)
         return page.top, [], False
 
     async def _newest(
@@ -353,8 +349,7 @@ class Seating:
     ) -> tuple[Position, list[Publication], bool]:
         """Cache mode: the newest publication, unless the client has it."""
         look_back = FILTER_LOOK_BACK if request.tf is not None else 1
-        page = await self._session.node.pages.page(seat.name, Range(limit=look_back, reverse=True))
-        seat.cursor.epoch, seat.cursor.offset = page.top.epoch, page.top.offset
+        page = await self._catchup(seat).newest(look_back)
         if not wanted:
             return page.top, [], False
         tags = request.tf
@@ -364,8 +359,11 @@ class Seating:
         has_it = request.recover and request.position == found.position
         return page.top, [] if has_it else [found], True
 
-    async def _page(self, name: str, after: int, max_bytes: int) -> History:
-        return await self._session.node.pages.page(name, Range(after, max_bytes=max_bytes))
+    def _catchup(self, seat: Subscription, max_bytes: int | None = None) -> Catchup:
+        channel = seat.channel
+        if channel is None:
+            raise GivenUp
+        return Catchup(self._session.node, channel, seat.cursor, max_bytes=max_bytes)
 
     # -- time
 

@@ -1,0 +1,177 @@
+"""The page at `/`, what it is made of, and the sign-in in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+from fastapi import FastAPI
+from httpx import AsyncClient
+
+from gapless import ChannelOptions, Hub, HubApp
+from gapless.doors.http import STATIC
+
+from ..support.serving import doors, serve
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = "9f2c61d07be84a35c1d2"
+CHANNELS = {"logs": ChannelOptions(history=10)}
+
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+
+async def test_every_file_of_the_page_carries_its_headers() -> None:
+    async with doors(CHANNELS, open_api=True) as opened:
+        names = [f"/static/{path.relative_to(STATIC)}" for path in STATIC.rglob("*") if path.is_file()]
+        assert names
+        for name in ["/", "/client.js", *names]:
+            answer = await opened.http.get(name)
+            assert answer.status_code == 200, name
+            policy = dict(
+                part.strip().split(" ", 1) for part in answer.headers["content-security-policy"].split(";")
+            )
+            assert policy == POLICY
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+async def test_the_page_keeps_to_its_own_policy() -> None:
+    for path in STATIC.glob("*.html"):
+        text = path.read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>", text), "no script in the page itself"
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|https?://", text), path.name
+
+
+async def test_the_client_module_is_javascript() -> None:
+    async with doors(CHANNELS) as opened:
+        answer = await opened.http.get("/client.js")
+        assert answer.headers["content-type"].partition(";")[0] == "text/javascript"
+        assert "export" in answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../http.py",
+        "/static/..%2f..%2fhub.py",
+        "/static/%2e%2e/%2e%2e/hub.py",
+        "/static/....//hub.py",
+        "/static//etc/passwd",
+        "/static/%2fetc%2fpasswd",
+        "/static/..\\hub.py",
+        "/static/index.html%00.js",
+        "/static/",
+        "/static/nothing.js",
+        "/%2e%2e/%2e%2e/hub.py",
+    ],
+)
+async def test_nothing_but_its_files_is_served(path: str) -> None:
+    async with doors(CHANNELS, open_api=True) as opened:
+        # By hand: a client library would tidy the path first.
+        reader, writer = await asyncio.open_connection("127.0.0.1", opened.address.port)
+        writer.write(
+            f"GET {path} HTTP/1.1\r\nHost: {opened.address.host}\r\nConnection: close\r\n\r\n".encode()
+        )
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        assert answer.split()[1] in (b"404", b"400", b"405"), answer
+        assert b"import" not in answer
+        assert b"root:" not in answer
+
+
+async def test_health_and_readiness() -> None:
+    async with doors(CHANNELS, token=TOKEN) as opened:
+        assert (await opened.http.get("/health")).json() == {"status": "ok"}
+        assert (await opened.http.get("/ready")).json() == {"status": "ready"}
+        opened.hub.drain()
+        answer = await opened.http.get("/ready")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert answer.json() == {"status": "not ready", "reason": "the hub is shutting down"}
+        assert (await opened.http.get("/health")).status_code == 200
+
+
+# -- the sign-in
+
+
+async def test_who_signs_in_gets_the_page_and_a_cookie_that_scripts_cannot_read() -> None:
+    async with doors(CHANNELS, token=TOKEN) as opened:
+        before = await opened.http.get("/")
+        assert "signin.js" in before.text
+        answer = await opened.http.post("/signin", json={"token": TOKEN})
+        assert (answer.status_code, answer.headers["cache-control"]) == (204, "no-store")
+        cookie = answer.headers["set-cookie"]
+        assert TOKEN not in cookie
+        assert {"Path=/", "HttpOnly", "SameSite=Strict"} <= set(re.split("; ?", cookie))
+        assert "Secure" not in cookie, "over plain HTTP a browser would not keep it"
+        after = await opened.http.get("/", headers={"Sec-Fetch-Site": "none"})
+        assert "signin.js" not in after.text
+        assert after.text != before.text
+
+
+async def test_the_page_opens_also_where_browsers_send_no_fetch_metadata() -> None:
+    """They send it to localhost and over TLS only; the page itself holds nothing secret."""
+    async with doors(CHANNELS, token=TOKEN) as opened:
+        await opened.http.post("/signin", json={"token": TOKEN})
+        assert "signin.js" not in (await opened.http.get("/")).text
+
+
+async def test_a_mounted_hub_keeps_its_cookie_to_itself() -> None:
+    hub = Hub(channels=CHANNELS)
+    app = FastAPI(lifespan=hub.lifespan)
+    app.mount("/live", HubApp(hub, token=TOKEN))
+    async with serve(app) as address, AsyncClient(base_url=address.http(""), trust_env=False) as browser:
+        answer = await browser.post("/live/signin", json={"token": TOKEN})
+        assert "Path=/live/;" in answer.headers["set-cookie"]
+        own = {"Origin": address.http("")}
+        assert (await browser.post("/live/api/info", json={}, headers=own)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"token": TOKEN + "x"}, 401),
+        ({"token": ""}, 401),
+        ({"token": 1}, 400),
+        ({}, 400),
+        ([TOKEN], 400),
+        ({"token": TOKEN, "more": "x" * 5000}, 413),
+    ],
+)
+async def test_a_wrong_token_signs_nobody_in(body: object, status: int) -> None:
+    async with doors(CHANNELS, token=TOKEN) as opened:
+        answer = await opened.http.post("/signin", json=body)
+        assert answer.status_code == status
+        assert "set-cookie" not in answer.headers
+
+
+async def test_signing_in_is_for_the_servers_own_pages_and_json_only() -> None:
+    async with doors(CHANNELS, token=TOKEN) as opened:
+        foreign = {"Origin": "https://evil.example"}
+        assert (await opened.http.post("/signin", json={"token": TOKEN}, headers=foreign)).status_code == 403
+        assert (await opened.http.post("/signin", data={"token": TOKEN})).status_code == 415
+        assert (await opened.http.get("/signin")).status_code == 405
+    async with doors(CHANNELS) as opened:
+        assert (await opened.http.post("/signin", json={"token": TOKEN})).status_code == 404
+
+
+async def test_guessing_is_slowed_down() -> None:
+    async with doors(CHANNELS, token=TOKEN) as opened:
+        for _ in range(5):
+            assert (await opened.http.post("/signin", json={"token": "guess"})).status_code == 401
+        answer = await opened.http.post("/signin", json={"token": TOKEN})
+        assert answer.status_code == 429, "also the right one: who guesses must not learn which it is"
+        assert 1 <= int(answer.headers["retry-after"]) <= 13
+        assert "set-cookie" not in answer.headers

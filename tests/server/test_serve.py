@@ -1,0 +1,215 @@
+"""What `gapless serve` stands on: sockets, the bounded HTTP protocol, and an end that always comes."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from gapless.cli.serve import address, check_access, greeting
+from gapless.cli.terminal import Paint
+from gapless.config.settings import Settings
+from gapless.errors import ConfigError
+from gapless.server import bounded_http
+from gapless.server.bounded_http import BoundedHttpProtocol
+from gapless.server.listening import is_loopback, listen
+from gapless.server.serve import websocket_protocol
+
+from ..support.until import DEADLINE
+
+
+def test_all_addresses_of_a_host_get_the_same_free_port() -> None:
+    sockets = listen("localhost", 0)
+    try:
+        ports = {bound.getsockname()[1] for bound in sockets}
+        assert len(ports) == 1
+        with socket.create_connection(("127.0.0.1", ports.pop()), timeout=DEADLINE):
+            pass
+    finally:
+        for bound in sockets:
+            bound.close()
+
+
+def test_a_taken_port_is_refused_even_before_anybody_serves_there() -> None:
+    (first,) = listen("127.0.0.1", 0)
+    with first, pytest.raises(ConfigError, match="is taken"):
+        listen("127.0.0.1", first.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("127.0.0.1", True), ("127.1.2.3", True), ("localhost", True), ("0.0.0.0", False), ("192.0.2.1", False)],
+)
+def test_only_loopback_is_this_machine_only(host: str, local: bool) -> None:
+    assert is_loopback(host) is local
+
+
+def test_others_are_served_with_a_credential_or_on_demand_only() -> None:
+    with pytest.raises(ConfigError, match="--insecure"):
+        check_access(Settings(host="0.0.0.0"), local=False)
+    check_access(Settings(host="0.0.0.0", token="t"), local=False)
+    check_access(Settings(host="0.0.0.0", insecure=True), local=False)
+    check_access(Settings(), local=True)
+
+
+def test_the_address_is_one_that_a_browser_can_open() -> None:
+    assert address("0.0.0.0", 1) == "http://127.0.0.1:1"
+    assert address("::", 1) == "http://[::1]:1"
+    assert address("::1", 1) == "http://[::1]:1"
+    assert address("live.example.com", 1) == "http://live.example.com:1"
+
+
+def test_the_python_in_the_greeting_is_python() -> None:
+    for needs_token in (False, True):
+        lines = [line.strip() for line in greeting("http://x:1", needs_token, Paint())]
+        code = [line for line in lines if line.startswith(("import ", "httpx."))]
+        compile("\n".join(code), "greeting", "exec")
+        assert len(code) == 2
+
+
+def test_a_websocket_protocol_is_named_or_loaded() -> None:
+    assert websocket_protocol("wsproto") == "wsproto"
+    assert websocket_protocol("asyncio:Protocol") is asyncio.Protocol
+    for name in ("nonsense", "json:dumps", "json:nothing", "no.such.module:X"):
+        with pytest.raises(ConfigError):
+            websocket_protocol(name)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_connection_that_does_not_finish_its_head_is_closed(
+    monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(bounded_http, "HEAD_SECONDS", 0.02)
+    config = uvicorn.Config("gapless:HubApp", http=BoundedHttpProtocol, log_config=None)
+    config.load()
+    state = ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: BoundedHttpProtocol(config, state, {}), "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(said)
+        async with asyncio.timeout(DEADLINE):
+            assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+
+
+class Wire(asyncio.Transport):
+    """A transport that keeps what is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+
+@pytest.mark.anyio
+async def test_each_request_of_a_connection_is_bounded_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+        answered.set()
+
+    config = uvicorn.Config(app, http=BoundedHttpProtocol, log_config=None)
+    config.load()
+    wire, protocol = Wire(), BoundedHttpProtocol(config, ServerState(), {})
+    protocol.connection_made(wire)
+    for number in range(1, 6):
+        protocol.data_received(b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 7000 + b"\r\n")
+        protocol.data_received(b"\r\n")
+        async with asyncio.timeout(DEADLINE):
+            await answered.wait()
+        answered.clear()
+        assert wire.written.count(b"HTTP/1.1 204") == number
+    protocol.data_received(b"GET / HTTP/1.1\r\n")
+    for _ in range(6):
+        protocol.data_received(b"A: " + b"x" * 7000 + b"\r\n")
+    assert b"HTTP/1.1 431" in wire.written
+    assert wire.closed
+    protocol.connection_lost(None)
+
+
+STUBBORN = """
+    import asyncio, sys, time
+    from gapless.server import serve
+    from gapless.server.listening import listen
+
+    {bounds}
+
+    async def app(scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({{"type": "lifespan.startup.complete"}})
+            await receive()
+            {lifespan_end}
+            await send({{"type": "lifespan.shutdown.complete"}})
+        else:
+            print("open", flush=True)
+            await asyncio.sleep(3600)
+
+    sockets = listen("127.0.0.1", 0)
+    port = sockets[0].getsockname()[1]
+    def say(word):
+        print(word, flush=True)
+    serve.run(app, sockets, drain=lambda: say("drained"), message_bytes=1, started=lambda: say(port))
+"""
+
+
+@contextmanager
+def stubborn(bounds: str, lifespan_end: str = "pass") -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """A server whose application does not end when it should, and what it prints."""
+    code = textwrap.dedent(STUBBORN).format(bounds=bounds, lifespan_end=lifespan_end)
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout
+        finally:
+            process.kill()
+
+
+def test_an_application_that_blocks_its_own_end_is_ended_hard() -> None:
+    with stubborn("serve.LAST_RESORT_SECONDS = 0.2", "time.sleep(3600)") as (process, printed):
+        printed.readline()
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=DEADLINE)
+        assert process.returncode == 128 + signal.SIGTERM
+        assert said == "gapless: the shutdown did not come to its end and was cut short\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_does_not_wait_for_anybody(number: signal.Signals) -> None:
+    bounds = "serve.LAST_RESORT_SECONDS = serve.SHUTDOWN_SECONDS = serve.GRACE_SECONDS = 3600"
+    with (
+        stubborn(bounds) as (process, printed),
+        socket.create_connection(("127.0.0.1", int(printed.readline()))) as connection,
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert printed.readline() == "open\n"
+        process.send_signal(number)
+        assert printed.readline() == "drained\n"
+        process.send_signal(number)
+        assert process.wait(DEADLINE) == -number
