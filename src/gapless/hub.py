@@ -25,10 +25,12 @@ from .node.lifecycle import Lifecycle
 from .node.node import Node
 from .node.receipt import Receipt
 from .node.registry import Registry
+from .node.reports import Reports
 from .node.signals import Signals
 from .options import ChannelOptions, Limits
 from .protocol.encode import encode
 from .sessions.listener import Listener
+from .version import __version__
 
 
 class Hub:
@@ -66,6 +68,7 @@ class Hub:
             self.counters,
         )
         self._lifecycle = Lifecycle(self.node)
+        self._reports = Reports(broker, self.node.tasks, self._about)
         self._signals = Signals(self.drain_soon)
 
         self.on_connect = On(self.hooks, "connect")
@@ -113,7 +116,10 @@ class Hub:
             BrokerError: the broker cannot be reached.
             NotRunning: it runs on another event loop already.
         """
+        was_running = self.running
         await self._lifecycle.start()
+        if not was_running:
+            self._reports.begin()
 
     async def close(self) -> None:
         """Say goodbye to every client and stop. What was published is with the broker.
@@ -340,7 +346,38 @@ class Hub:
             counters=self.counters.snapshot(),
         )
 
+    async def nodes(self) -> list[dict[str, Any]]:
+        """How each process of this hub stands, this one first; others as of a few seconds ago.
+
+        Raises:
+            BrokerError: the broker failed.
+        """
+        return await self._reports.all()
+
+    def _about(self) -> dict[str, Any]:
+        stats = self.stats()
+        return {
+            "uid": self.uid,
+            "name": self.name,
+            "version": __version__,
+            "num_clients": stats.clients,
+            "num_users": stats.users,
+            "num_channels": stats.channels,
+            "num_subs": stats.subscriptions,
+            "uptime": int(stats.uptime_seconds),
+            "metrics": {"items": {name: float(n) for name, n in stats.counters.items()}},
+            "process": {"rss": _resident_bytes()},
+        }
+
     def _running_node(self) -> Node:
         if not self.running:
             raise NotRunning(NOT_STARTED)
         return self.node
+
+
+def _resident_bytes() -> int:
+    try:
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * 4096
+    except (OSError, ValueError, IndexError):
+        return 0  # not Linux; the field is optional

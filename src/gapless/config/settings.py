@@ -132,6 +132,7 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65_535)
     store: Annotated[str, AfterValidator(_store)] = "memory://"
+    workers: int = Field(default=1, ge=1, le=256)
     token: str | None = Field(default=None, repr=False)
     origins: Names = ()
     default_channels: Names = ()

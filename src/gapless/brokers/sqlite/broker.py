@@ -18,6 +18,7 @@ from .entries import Entry, Kind
 from .journal import Journal
 from .pages import Page, Request, read_page
 from .presence import SqlitePresence
+from .reports import Reporting, nodes
 from .retention import Aging, Forgetting, Removing
 from .search import Indexer, Search, index_all
 from .store import Store
@@ -145,6 +146,12 @@ class SqliteBroker:
     ) -> Matches:
         await index_all(self.store, channel, options)
         return await self.store.read(Search(channel, query, before, limit, since, until, level).run)
+
+    async def report(self, uid: str, about: bytes, seconds: float) -> None:
+        await self.store.call(Reporting(uid, about, self.store.now() + seconds))
+
+    async def nodes(self) -> dict[str, bytes]:
+        return await nodes(self.store)
 
     async def remove_history(self, channel: str) -> None:
         await self.store.call(Removing(channel))

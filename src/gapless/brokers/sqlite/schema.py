@@ -86,6 +86,8 @@ CREATE TABLE members (
     PRIMARY KEY (channel, client)
 ) WITHOUT ROWID;
 CREATE INDEX members_by_expiry ON members (expires);
+
+CREATE TABLE nodes (uid TEXT PRIMARY KEY, about BLOB NOT NULL, expires REAL NOT NULL) WITHOUT ROWID;
 """
 
 _MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}

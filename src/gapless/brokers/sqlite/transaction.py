@@ -149,6 +149,15 @@ class Transaction:
         self.entries.append(Entry(Kind.PUBLICATION, stream.channel, publication))
         return publication.position
 
+    def restore(self, stream: Stream, time: float, labels: str | None, payload: bytes) -> None:
+        """Keep what was published elsewhere at that time, under the next offset; nobody is told."""
+        before = stream.appended
+        offset = stream.append(len(payload), history=stream.top + 2)
+        self.sequence += 1
+        self._publications.append((self.sequence, stream.id, offset, before, time, labels, payload))
+        self.bytes += len(payload)
+        self.change(stream)
+
     def _pass_on(self, channel: str, draft: Draft) -> None:
         publication = _publication(draft, 0, "", self.now)
         self.entries.append(Entry(Kind.PUBLICATION, channel, publication))
