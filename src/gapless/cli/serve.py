@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -78,16 +79,21 @@ def serve(
 def _serve_with_workers(settings: Settings) -> None:
     """Watch over processes that do the serving: this very command, with sockets to inherit."""
     from ..brokers.url import MEMORY
+    from ..config.doors import doors
+    from ..hub import Hub
     from ..server.listening import is_loopback
-    from ..server.workers import Workers, shares
+    from ..server.workers import Port, Workers
 
     if settings.store.startswith(MEMORY):
         raise ConfigError(
             f"{settings.workers} workers need a store that they share: --store sqlite:///gapless.db"
         )
     check_access(settings, local=is_loopback(settings.host))
-    sockets = shares(settings.host, settings.port, settings.workers)
-    url = address(settings.host, sockets[0][0].getsockname()[1])
+    # Here as well, so that what is wrong is said once and not by each worker.
+    doors(settings, Hub(settings.store, channels=settings.channels, limits=settings.limits))
+    asyncio.run(_open_once(settings))
+    port = Port(settings.host, settings.port)
+    url = address(settings.host, port.number)
 
     def command(descriptors: Sequence[int]) -> list[str]:
         numbers = ",".join(map(str, descriptors))
@@ -95,7 +101,8 @@ def _serve_with_workers(settings: Settings) -> None:
 
     ended_by = Workers(
         command,
-        sockets,
+        port,
+        settings.workers,
         say=say,
         started=lambda: write(greeting(url, settings.token is not None, Paint())),
     ).run()
@@ -103,6 +110,14 @@ def _serve_with_workers(settings: Settings) -> None:
         raise KeyboardInterrupt
     signal.signal(ended_by, signal.SIG_DFL)
     os.kill(os.getpid(), ended_by)
+
+
+async def _open_once(settings: Settings) -> None:
+    """Make the store if need be. Raises BrokerError when it cannot be used."""
+    from ..hub import Hub
+
+    async with Hub(settings.store, limits=settings.limits):
+        pass
 
 
 def _serve(settings: Settings, inherit: str | None) -> None:

@@ -1,8 +1,8 @@
 """Several processes that serve one port: started together, started again when one ends, ended together.
 
-Each has a listening socket of its own where the system spreads connections over them (Linux), else
-they share one. The sockets belong to the process that watches over them, so what waits in the
-queue of one that ended is served by the one that takes its place.
+On Linux each has a listening socket of its own, over which the system spreads connections; when a
+process ends, its socket goes with it, and new connections come to the others at once. Elsewhere
+all share one socket.
 """
 
 from __future__ import annotations
@@ -28,25 +28,35 @@ SHORT_LIFE_SECONDS = 5.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
-def shares(host: str, port: int, count: int) -> list[list[socket.socket]]:
-    """The sockets for each of so many workers.
+class Port:
+    """The port that they share: taken from now on, and listened at by whoever gets sockets of it.
 
     Raises:
         ConfigError: no such host, the port is taken or not allowed.
     """
-    first = listen(host, port)
-    if sys.platform != "linux":
-        return [first] * count
-    # Sockets that may share a port would share it with another server as well, and nobody would
-    # be told. So the port was taken alone to begin with.
-    port = first[0].getsockname()[1]
-    for bound in first:
-        bound.close()
-    return [listen(host, port, shared=True) for _ in range(count)]
+
+    def __init__(self, host: str, port: int) -> None:
+        # Sockets that may share a port would share it with another server as well, and nobody
+        # would be told. So it is taken alone to begin with.
+        alone = listen(host, port)
+        self._host = host
+        self.number = int(alone[0].getsockname()[1])
+        self._kept = alone
+        self._spread = sys.platform == "linux"
+        if self._spread:
+            for bound in alone:
+                bound.close()
+            self._kept = listen(host, self.number, shared=True, backlog=None)  # nothing comes to these
+
+    def sockets(self) -> list[socket.socket]:
+        """What one worker listens at. Close them once it has inherited them."""
+        if self._spread:
+            return listen(self._host, self.number, shared=True)
+        return [bound.dup() for bound in self._kept]
 
 
 class Workers:
-    """Keeps one process for each share of the sockets. Runs in the main thread.
+    """Keeps so many processes on one port. Runs in the main thread.
 
     `command` gives the command line of a worker that inherits these descriptors. It ends when its
     stdin does: nobody is left behind, however this process ends. `say` tells the operator,
@@ -56,13 +66,15 @@ class Workers:
     def __init__(
         self,
         command: Callable[[Sequence[int]], Sequence[str]],
-        sockets: Sequence[Sequence[socket.socket]],
+        port: Port,
+        count: int,
         *,
         say: Callable[[str], None],
         started: Callable[[], None],
     ) -> None:
         self._command = command
-        self._sockets = sockets
+        self._port = port
+        self._count = count
         self._say = say
         self._when_started = started
         self._processes: dict[int, Process] = {}
@@ -90,11 +102,7 @@ class Workers:
             loop.add_signal_handler(number, end, number)
         keepers: list[asyncio.Task[None]] = []
         try:
-            # The first one alone: what is wrong with the configuration is said once.
-            first, *others = range(len(self._sockets))
-            processes = [await self._start(first)]
-            if processes[0] is not None:
-                processes += await asyncio.gather(*(self._start(at) for at in others))
+            processes = await asyncio.gather(*(self._start(at) for at in range(self._count)))
             if None not in processes:
                 keepers += (loop.create_task(self._keep(at, process)) for at, process in enumerate(processes))
                 self._when_started()
@@ -107,14 +115,19 @@ class Workers:
 
     async def _start(self, at: int) -> Process | None:
         """Start a worker and wait until it serves; None when it ended instead."""
-        descriptors = [bound.fileno() for bound in self._sockets[at]]
-        process = await asyncio.create_subprocess_exec(
-            *self._command(descriptors),
-            stdin=PIPE,
-            stdout=PIPE,
-            pass_fds=descriptors,
-            start_new_session=True,  # Ctrl-C is for this process, which then ends those
-        )
+        sockets = self._port.sockets()
+        descriptors = [bound.fileno() for bound in sockets]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command(descriptors),
+                stdin=PIPE,
+                stdout=PIPE,
+                pass_fds=descriptors,
+                start_new_session=True,  # Ctrl-C is for this process, which then ends those
+            )
+        finally:
+            for bound in sockets:
+                bound.close()
         self._processes[at] = process
         assert process.stdout is not None  # noqa: S101 - asked for above
         if await process.stdout.readline() == READY:
