@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConfigError
+from ..model import Member, Publication
 from ..options import Limits
 from .base import Broker, PresenceStore, SharesPresence
 from .memory import MemoryBroker, MemoryPresence
@@ -25,6 +26,25 @@ def broker_from(url: str, limits: Limits) -> Broker:
         address = parse(url)
         return SqliteBroker(address.path, limits, synchronous=address.synchronous)
     raise ConfigError(f"there is no broker for {scheme!r} URLs in this version; there are {KNOWN}")
+
+
+async def try_out(url: str, limits: Limits) -> None:
+    """Open it and close it again. Raises BrokerError: it cannot be used, with the fix."""
+    broker = broker_from(url, limits)
+    await broker.start(_Nobody())
+    await broker.close()
+
+
+class _Nobody:
+    """A sink that listens to nothing."""
+
+    def publication(self, channel: str, publication: Publication) -> None: ...
+
+    def joined(self, channel: str, member: Member) -> None: ...
+
+    def left(self, channel: str, member: Member) -> None: ...
+
+    def interrupted(self) -> None: ...
 
 
 def presence_of(broker: Broker, limits: Limits) -> PresenceStore:

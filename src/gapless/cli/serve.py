@@ -78,7 +78,7 @@ def serve(
 
 def _serve_with_workers(settings: Settings) -> None:
     """Watch over processes that do the serving: this very command, with sockets to inherit."""
-    from ..brokers.url import MEMORY
+    from ..brokers.url import MEMORY, try_out
     from ..config.doors import doors
     from ..hub import Hub
     from ..server.listening import is_loopback
@@ -91,7 +91,7 @@ def _serve_with_workers(settings: Settings) -> None:
     check_access(settings, local=is_loopback(settings.host))
     # Here as well, so that what is wrong is said once and not by each worker.
     doors(settings, Hub(settings.store, channels=settings.channels, limits=settings.limits))
-    asyncio.run(_open_once(settings))
+    asyncio.run(try_out(settings.store, settings.limits))
     port = Port(settings.host, settings.port)
     url = address(settings.host, port.number)
 
@@ -110,14 +110,6 @@ def _serve_with_workers(settings: Settings) -> None:
         raise KeyboardInterrupt
     signal.signal(ended_by, signal.SIG_DFL)
     os.kill(os.getpid(), ended_by)
-
-
-async def _open_once(settings: Settings) -> None:
-    """Make the store if need be. Raises BrokerError when it cannot be used."""
-    from ..hub import Hub
-
-    async with Hub(settings.store, limits=settings.limits):
-        pass
 
 
 def _serve(settings: Settings, inherit: str | None) -> None:
