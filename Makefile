@@ -17,8 +17,8 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: setup  ## the hub and a real worker beside it, on this checkout; STORE=sqlite:///demo.db keeps it
 	$(BIN)/gapless demo $(if $(STORE),--store $(STORE))
 
-test: setup  ## the whole suite, its files spread over the cores
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+test: setup  ## the whole suite, its files spread over the cores, and how much of the source it takes
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered
 
 lint: setup  ## format, lint and strict types over source, tests and benchmarks
 	$(BIN)/ruff format --check src tests bench

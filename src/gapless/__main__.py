@@ -18,6 +18,7 @@ _SERVER_EXTRA = {
 
 
 def main() -> None:
+    """Run the command line. Without the `server` extra it says how to install it, and exits with 2."""
     try:
         from .cli.app import run
 

@@ -248,10 +248,10 @@ class _DropInSession(Session):
         # Starlette keeps the server's `send` here; without it the writer's task does all the sending.
         eager = flows(getattr(websocket, "_send", None))
         self._writer = Writer(self._send, self._send_close, hub.limits, eager=eager)
-        self._writer.on_room = self.on_room
         self._writer.on_lost = self._lost
         client = Client(str(number))
         super().__init__(hub.node, self._writer, client=client.id, grant=Grant(operator=True), about=client)
+        self._writer.on_room = self.flow.on_room
         self.open()
 
     async def begin_reading(self, history_frame: Callable[[list[Publication]], str | None]) -> None:
@@ -262,7 +262,7 @@ class _DropInSession(Session):
         _, kept, _ = await Catchup(self.node, channel, subscription.cursor).begin(None, None)
         frame = history_frame(kept)
         if frame is not None:
-            self.outlet.push((frame,), len(frame))
+            self.flow.outlet.push((frame,), len(frame))
         subscription.go_live()
 
     async def _send(self, frame: str) -> None:
@@ -339,6 +339,9 @@ class _RawView(SteadyView):
 
     def join(self, channel: str, frames: list[Any]) -> tuple[str, ...]:
         return tuple(frames)
+
+    def concat(self, chunks: list[tuple[str, ...]]) -> tuple[str, ...]:
+        return tuple(frame for chunk in chunks for frame in chunk)
 
 
 _VIEW = _RawView()

@@ -328,6 +328,12 @@ class Limits:
     # A lost last notification is healed within 40 s. Centrifugo: position_check_delay 40 s.
     position_check: float = 20.0
     """Seconds between comparisons of the rings with the tops of their streams."""
+    # Finer than the shortest timeout anybody sets, and one turn a second at rest.
+    housekeeping: float = 1.0
+    """Seconds between looks at what goes by time: stalls, heartbeats, what expires."""
+    # About 20 MiB of names; as many channels as the memory broker keeps.
+    resolved_names: int = 100_000
+    """Channel names whose options are remembered; more: all are found anew, by their patterns."""
     # Half of a frame at 120 Hz: nobody sees the wait for the next turn.
     slice_seconds: float = 0.004
     """How long a flush holds the loop before it lets handshakes and pings go on."""
@@ -336,7 +342,7 @@ class Limits:
     """Seconds for which awaiting a receipt waits at most for subscribers that lag but move."""
 
     def __post_init__(self) -> None:
-        _check_numbers(self, at_least={"reads_at_once": 1})
+        _check_numbers(self, at_least={"reads_at_once": 1, "housekeeping": 0.01})
         if self.pong_timeout >= self.ping_interval:
             raise ConfigError(
                 f"pong_timeout ({self.pong_timeout} s) must be shorter than "
@@ -344,7 +350,7 @@ class Limits:
             )
 
 
-def _check_numbers(options: ChannelOptions | Limits, at_least: dict[str, int] | None = None) -> None:
+def _check_numbers(options: ChannelOptions | Limits, at_least: dict[str, float] | None = None) -> None:
     for option in fields(options):
         value = getattr(options, option.name)
         kinds = str(option.type)

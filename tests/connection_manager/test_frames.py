@@ -24,12 +24,6 @@ from .copied import client, message, served
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes by time is looked at more often than once a second."""
-    monkeypatch.setattr("gapless.node.node.CHECK_SECONDS", 0.1)
-
-
 # -- the frames
 
 
@@ -200,9 +194,8 @@ async def test_what_a_client_sends_or_not_leaves_no_zombie(
     assert not [record for record in caplog.records if record.name.startswith("gapless")]
 
 
-@pytest.mark.usefixtures("often")
 async def test_who_left_is_forgotten_without_a_broadcast_and_without_a_word_of_the_endpoint() -> None:
-    manager = ConnectionManager()
+    manager = ConnectionManager(limits=Limits(housekeeping=0.1))
     held: list[WebSocket] = []
     app = FastAPI()
 
@@ -263,9 +256,8 @@ async def test_an_exception_on_one_clients_path_is_logged_once_and_counted(
 # -- slow ones
 
 
-@pytest.mark.usefixtures("often")
 async def test_a_frozen_client_delays_nobody_and_is_detached_freed_and_counted() -> None:
-    manager = ConnectionManager(limits=Limits(stall_timeout=0.3))
+    manager = ConnectionManager(limits=Limits(stall_timeout=0.3, housekeeping=0.1))
     async with served(manager) as address, client(address) as healthy:
         with frozen(address.host, handshake(address.host, "/ws")):
             await until(lambda: len(manager.active) == 2)

@@ -79,6 +79,9 @@ class BytesView(SteadyView):
     def join(self, channel: str, frames: list[bytes]) -> bytes:
         return b",".join(frames)
 
+    def concat(self, chunks: list[bytes]) -> bytes:
+        return b",".join(chunks)
+
 
 class Reader:
     """A subscriber that only counts how often it was its turn."""

@@ -26,9 +26,3 @@ def ws_protocol(request: pytest.FixtureRequest) -> str:
 def open_doors(ws_protocol: str) -> OpenDoors:
     """`doors` with the WebSocket protocol under test."""
     return partial(doors, ws=ws_protocol)
-
-
-@pytest.fixture
-def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes by time is looked at more often than once a second."""
-    monkeypatch.setattr("gapless.node.node.CHECK_SECONDS", 0.1)

@@ -318,10 +318,9 @@ async def test_a_reader_that_stalls_past_what_is_kept_gets_a_gap_event() -> None
         assert gaps
 
 
-@pytest.mark.usefixtures("often")
 async def test_a_stream_that_is_not_read_is_cut_off_and_leaves_nothing() -> None:
     options = ChannelOptions(history=2000, history_bytes=None, ring=64)
-    async with doors({"logs": options}, limits=Limits(stall_timeout=0.3)) as opened:
+    async with doors({"logs": options}, limits=Limits(stall_timeout=0.3, housekeeping=0.1)) as opened:
         request = f"GET /sse?channel=logs HTTP/1.1\r\nHost: {opened.address.host}\r\n\r\n".encode()
         with frozen(opened.address.host, request):
             await until(lambda: opened.hub.stats().subscriptions == 1)
@@ -344,9 +343,8 @@ async def test_leaving_frees_everything() -> None:
         assert opened.hub.counters.connections == 20
 
 
-@pytest.mark.usefixtures("often")
 async def test_an_idle_stream_gets_a_comment_now_and_then() -> None:
-    async with doors({"logs": KEPT}, limits=Limits(heartbeat=0.1)) as opened:
+    async with doors({"logs": KEPT}, limits=Limits(heartbeat=0.1, housekeeping=0.1)) as opened:
         async with opened.http.stream("GET", "/sse?channel=logs") as response:
             seen = b""
             async for piece in response.aiter_raw():

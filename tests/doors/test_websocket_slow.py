@@ -187,10 +187,9 @@ async def test_a_history_larger_than_the_sockets_buffers_waits_for_its_reader(op
 # -- clients that never read again
 
 
-@pytest.mark.usefixtures("often")
 async def test_a_client_that_reads_nothing_is_cut_off_and_leaves_nothing(open_doors: OpenDoors) -> None:
     options = ChannelOptions(history=COUNT, history_bytes=None, ring=64)
-    limits = Limits(stall_timeout=0.3)
+    limits = Limits(stall_timeout=0.3, housekeeping=0.1)
     async with open_doors({"logs": options}, limits=limits) as doors:
         host = doors.address.host
         with frozen(host, handshake(host, "/ws?channel=logs")):
@@ -203,13 +202,12 @@ async def test_a_client_that_reads_nothing_is_cut_off_and_leaves_nothing(open_do
             await doors.settled()
 
 
-@pytest.mark.usefixtures("often")
 async def test_one_large_publication_that_nobody_takes_is_a_stall_too(
     open_doors: OpenDoors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The frame under way is all there is: nothing queues behind it that could tell."""
     monkeypatch.setattr("gapless.transports.writer.SLOWEST", 1e9)
-    limits = Limits(stall_timeout=0.3, server_payload_bytes=32_000_000)
+    limits = Limits(stall_timeout=0.3, housekeeping=0.1, server_payload_bytes=32_000_000)
     async with open_doors({"logs": ChannelOptions(ring_bytes=64_000_000)}, limits=limits) as doors:
         host = doors.address.host
         with frozen(host, handshake(host, "/ws?channel=logs")):
@@ -220,10 +218,9 @@ async def test_one_large_publication_that_nobody_takes_is_a_stall_too(
             await doors.settled()
 
 
-@pytest.mark.usefixtures("often")
 async def test_a_large_publication_that_is_taken_slowly_is_no_stall(open_doors: OpenDoors) -> None:
     """Several times the stall timeout goes by until all of it is there."""
-    limits = Limits(stall_timeout=0.3, server_payload_bytes=32_000_000)
+    limits = Limits(stall_timeout=0.3, housekeeping=0.1, server_payload_bytes=32_000_000)
     async with open_doors({"logs": ChannelOptions(ring_bytes=64_000_000)}, limits=limits) as doors:
         host = doors.address.host
         with frozen(host, handshake(host, "/ws?channel=logs")) as peer:

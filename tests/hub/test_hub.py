@@ -20,6 +20,7 @@ from gapless import (
     NotRunning,
     Position,
 )
+from gapless.core.fanout import SLICE
 from gapless.errors import BadRequest
 
 from ..core.making import Reader
@@ -173,11 +174,8 @@ class TestChannelNames:
         assert [hub.node.registry.options(name).history for name in ("a:x", "a:b:x", "other")] == [1, 2, 0]
         assert hub.node.registry.declared("other") is None
 
-    async def test_what_was_found_for_a_name_is_remembered_within_a_bound(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("gapless.node.registry._RESOLVED_MAX", 10)
-        hub = hub_with()
+    async def test_what_was_found_for_a_name_is_remembered_within_a_bound(self) -> None:
+        hub = hub_with(resolved_names=10)
         for number in range(100):
             hub.node.registry.declared(f"c{number}")
             assert len(hub.node.registry._resolved) <= 10
@@ -290,16 +288,13 @@ class TestLife:
             finally:
                 loop.end()
 
-    def test_closed_in_the_middle_of_a_flush_it_delivers_on_the_next_loop(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("gapless.core.fanout.SLICE", 1)
+    def test_closed_in_the_middle_of_a_flush_it_delivers_on_the_next_loop(self) -> None:
         hub, first, second = hub_with(slice_seconds=0.0), VirtualLoop(), VirtualLoop()
 
         async def leave_in_the_middle() -> None:
             await hub.start()
             channel = await hub.node.rings.join("c")
-            for _ in range(500):
+            for _ in range(50 * SLICE):
                 channel.add(Reader())
             hub.publish("c", 1)
             await asyncio.sleep(0)

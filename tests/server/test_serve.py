@@ -20,7 +20,6 @@ from gapless.cli.serve import address, check_access, greeting
 from gapless.cli.terminal import Paint
 from gapless.config.settings import Settings
 from gapless.errors import ConfigError
-from gapless.server import bounded_http
 from gapless.server.bounded_http import BoundedHttpProtocol
 from gapless.server.listening import is_loopback, listen
 from gapless.server.serve import websocket_protocol
@@ -87,15 +86,15 @@ def test_a_websocket_protocol_is_named_or_loaded() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n"])
-async def test_a_connection_that_does_not_finish_its_head_is_closed(
-    monkeypatch: pytest.MonkeyPatch, said: bytes
-) -> None:
-    monkeypatch.setattr(bounded_http, "HEAD_SECONDS", 0.02)
+async def test_a_connection_that_does_not_finish_its_head_is_closed(said: bytes) -> None:
+    class Impatient(BoundedHttpProtocol):
+        head_seconds = 0.02
+
     config = uvicorn.Config("gapless:HubApp", http=BoundedHttpProtocol, log_config=None)
     config.load()
     state = ServerState()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: BoundedHttpProtocol(config, state, {}), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: Impatient(config, state, {}), "127.0.0.1", 0)
     async with server:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         writer.write(said)
@@ -124,7 +123,7 @@ class Wire(asyncio.Transport):
 
 
 @pytest.mark.anyio
-async def test_each_request_of_a_connection_is_bounded_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_each_request_of_a_connection_is_bounded_for_itself() -> None:
     answered = asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -156,8 +155,6 @@ STUBBORN = """
     from gapless.server import serve
     from gapless.server.listening import listen
 
-    {bounds}
-
     async def app(scope, receive, send):
         if scope["type"] == "lifespan":
             await receive()
@@ -173,14 +170,15 @@ STUBBORN = """
     port = sockets[0].getsockname()[1]
     def say(word):
         print(word, flush=True)
-    serve.run(app, sockets, drain=lambda: say("drained"), message_bytes=1, started=lambda: say(port))
+    serve.run(app, sockets, drain=lambda: say("drained"), message_bytes=1, started=lambda: say(port),
+              deadlines=serve.Deadlines({deadlines}))
 """
 
 
 @contextmanager
-def stubborn(bounds: str, lifespan_end: str = "pass") -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+def stubborn(deadlines: str, lifespan_end: str = "pass") -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     """A server whose application does not end when it should, and what it prints."""
-    code = textwrap.dedent(STUBBORN).format(bounds=bounds, lifespan_end=lifespan_end)
+    code = textwrap.dedent(STUBBORN).format(deadlines=deadlines, lifespan_end=lifespan_end)
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -192,7 +190,7 @@ def stubborn(bounds: str, lifespan_end: str = "pass") -> Iterator[tuple[subproce
 
 
 def test_an_application_that_blocks_its_own_end_is_ended_hard() -> None:
-    with stubborn("serve.LAST_RESORT_SECONDS = 0.2", "time.sleep(3600)") as (process, printed):
+    with stubborn("last_resort=0.2", "time.sleep(3600)") as (process, printed):
         printed.readline()
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=DEADLINE)
@@ -202,9 +200,9 @@ def test_an_application_that_blocks_its_own_end_is_ended_hard() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_does_not_wait_for_anybody(number: signal.Signals) -> None:
-    bounds = "serve.LAST_RESORT_SECONDS = serve.SHUTDOWN_SECONDS = serve.GRACE_SECONDS = 3600"
+    deadlines = "last_resort=3600, shutdown=3600, grace=3600"
     with (
-        stubborn(bounds) as (process, printed),
+        stubborn(deadlines) as (process, printed),
         socket.create_connection(("127.0.0.1", int(printed.readline()))) as connection,
     ):
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -119,7 +119,7 @@ class PlainClient:
             batch=self._batch,
             pace=self._pace,
         )
-        socket.on_frame, socket.on_room, socket.on_gone = self._on_frame, session.on_room, self._gone
+        socket.on_frame, socket.on_room, socket.on_gone = self._on_frame, session.flow.on_room, self._gone
         session.open()
         self._hub.node.tasks.spawn(self._begin(session))
 

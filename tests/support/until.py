@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 
-DEADLINE = 20.0
+DEADLINE = 30.0
 """Seconds after which a test hangs. No test waits for this long when the code is right."""
 
 EAGER_TURNS = 50

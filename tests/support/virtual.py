@@ -73,6 +73,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Let virtual time pass, with all that happens in it."""
         self.run_until_complete(asyncio.sleep(seconds))
 
+    def elapse(self, seconds: float) -> None:
+        """Time passes while somebody holds the loop."""
+        self._jumping.now += seconds
+
     def end(self) -> None:
         """Cancel what is still there, and close."""
         left = asyncio.all_tasks(self)

@@ -20,6 +20,7 @@ class BadBody(ValueError):
 
 
 def field(said: Fields, name: str, kind: type, default: Any) -> Any:
+    """A field of the request, or its default. Raises BadBody when it is of another kind."""
     if name not in said:
         return default
     value = said[name].value
@@ -42,11 +43,13 @@ _KINDS = {
 
 
 def channel_of(hub: Hub, said: Fields) -> str:
+    """The channel that the request names. Raises BadRequest, LimitExceeded or UnknownChannel."""
     channel: str = field(said, "channel", str, "")
     return known(hub, channel)
 
 
 def known(hub: Hub, channel: str) -> str:
+    """The same name, if clients may know it. Raises BadRequest, LimitExceeded or UnknownChannel."""
     if not channel:
         raise BadRequest("channel is missing")
     hub.node.registry.check(channel)
@@ -56,6 +59,7 @@ def known(hub: Hub, channel: str) -> str:
 
 
 def position_of(said: Fields, name: str) -> Position | None:
+    """A position in the request, None without one. Raises BadBody when it is none."""
     since = field(said, name, dict, None)
     if since is None:
         return None

@@ -13,6 +13,7 @@ from .arguments import BadBody, Fields, channel_of, data_of, field, position_of
 
 
 async def disconnect(hub: Hub, said: Fields) -> dict[str, Any]:
+    """Close the connections of a user, a client or a session. Raises BadRequest or BadBody."""
     user = field(said, "user", str, "")
     client = field(said, "client", str, "")
     session = field(said, "session", str, "")

@@ -43,6 +43,7 @@ def _position(position: Position | None) -> dict[str, Any]:
 
 
 async def publish(hub: Hub, said: Fields) -> dict[str, Any]:
+    """Publish to one channel; answers with the position. Raises ClientError or BrokerError."""
     if not field(said, "channel", str, ""):
         raise BadRequest("channel is missing")
     draft = _draft(hub, said)
@@ -50,6 +51,7 @@ async def publish(hub: Hub, said: Fields) -> dict[str, Any]:
 
 
 async def broadcast(hub: Hub, said: Fields) -> dict[str, Any]:
+    """Publish the same to many channels, each with an answer of its own. Raises ClientError."""
     channels = field(said, "channels", list, [])
     if not channels:
         raise BadRequest("channels is missing or empty")

@@ -15,6 +15,7 @@ SEARCH_LIMIT = 1_000
 
 
 async def history(hub: Hub, said: Fields) -> dict[str, Any]:
+    """A page of what a channel keeps. Raises ClientError or BrokerError."""
     channel = channel_of(hub, said)
     limit = field(said, "limit", int, 0)
     since = position_of(said, "since")
@@ -34,6 +35,7 @@ async def history(hub: Hub, said: Fields) -> dict[str, Any]:
 
 
 async def search(hub: Hub, said: Fields) -> dict[str, Any]:
+    """What a channel keeps with certain words, the newest first. Raises ClientError or BrokerError."""
     channel = channel_of(hub, said)
     limit = field(said, "limit", int, 100)
     if not 1 <= limit <= SEARCH_LIMIT:
@@ -56,6 +58,7 @@ async def search(hub: Hub, said: Fields) -> dict[str, Any]:
 
 
 async def history_remove(hub: Hub, said: Fields) -> dict[str, Any]:
+    """Drop what a channel keeps. Raises ClientError or BrokerError."""
     channel = channel_of(hub, said)
     if not hub.node.registry.options(channel).history:
         raise NotAvailable("no history is kept in this channel")
@@ -64,12 +67,14 @@ async def history_remove(hub: Hub, said: Fields) -> dict[str, Any]:
 
 
 async def presence(hub: Hub, said: Fields) -> dict[str, Any]:
+    """Who is in a channel, by client id. Raises ClientError or BrokerError."""
     channel = _present(hub, said)
     members = await hub.presence(channel)
     return {"presence": {client: member_shape(member) for client, member in members.items()}}
 
 
 async def presence_stats(hub: Hub, said: Fields) -> dict[str, Any]:
+    """How many clients and users are in a channel. Raises ClientError or BrokerError."""
     clients, users = await hub.presence_stats(_present(hub, said))
     return {"num_clients": clients, "num_users": users}
 
@@ -82,10 +87,12 @@ def _present(hub: Hub, said: Fields) -> str:
 
 
 async def channels(hub: Hub, said: Fields) -> dict[str, Any]:
+    """Channels with subscribers, by wish those that match a pattern. Raises BadRequest."""
     matches = glob(field(said, "pattern", str, ""))
     found = hub.channels(all=field(said, "all", bool, False))
     return {"channels": {name: {"num_clients": n} for name, n in found.items() if matches(name)}}
 
 
 async def info(hub: Hub, said: Fields) -> dict[str, Any]:
+    """How things stand on every node. Raises BrokerError."""
     return {"nodes": await hub.nodes()}

@@ -14,12 +14,14 @@ REFUSALS = (ClientError, BrokerError, Overloaded)
 
 
 def error_shape(error: Exception) -> dict[str, Any]:
+    """An error as the server API answers it."""
     if isinstance(error, ClientError):
         return {"code": error.code, "message": error.message}
     return {"code": Internal.code, "message": Internal.message}
 
 
 def publication_shape(publication: Publication) -> dict[str, Any]:
+    """A publication as the server API answers it."""
     shown: dict[str, Any] = {"data": orjson.Fragment(publication.payload), "offset": publication.offset}
     if publication.tags:
         shown["tags"] = dict(publication.tags)
@@ -29,6 +31,7 @@ def publication_shape(publication: Publication) -> dict[str, Any]:
 
 
 def member_shape(member: Member) -> dict[str, Any]:
+    """A member as the server API answers it."""
     shown: dict[str, Any] = {"user": member.user, "client": member.client}
     if member.conn_info is not None:
         shown["conn_info"] = orjson.Fragment(member.conn_info)

@@ -102,6 +102,7 @@ class Claims:
             raise InvalidToken("wrong audience")
 
     def check_issuer(self, expected: Expected) -> None:
+        """`iss` is the expected one. Raises InvalidToken."""
         if expected is not None and not _is_expected(_text(self._claims.get("iss")), expected):
             raise InvalidToken("wrong issuer")
 

@@ -54,6 +54,7 @@ class Key:
 
     @property
     def algorithms(self) -> frozenset[str]:
+        """The names of the algorithms that this key may verify."""
         return frozenset(self._algorithms)
 
     def verify(self, algorithm: str, signed: bytes, signature: bytes) -> bool:
@@ -129,9 +130,11 @@ class StaticKeys:
 
     @property
     def algorithms(self) -> frozenset[str]:
+        """The names of all algorithms that its keys verify."""
         return self._algorithms
 
     async def find(self, key_id: str | None, now: float) -> Sequence[Key]:
+        """The keys that may have signed with this algorithm and key id."""
         return [
             key
             for key in self._keys

@@ -27,9 +27,11 @@ class Sink(Protocol):
     def publication(self, channel: str, publication: Publication) -> None:
         """A publication was stored in a subscribed channel."""
 
-    def joined(self, channel: str, member: Member) -> None: ...
+    def joined(self, channel: str, member: Member) -> None:
+        """Somebody joined a subscribed channel."""
 
-    def left(self, channel: str, member: Member) -> None: ...
+    def left(self, channel: str, member: Member) -> None:
+        """Somebody left a subscribed channel."""
 
     def interrupted(self) -> None:
         """Notifications may have been lost: every ring must be compared with its stream."""

@@ -32,6 +32,7 @@ class Verbs(TyperGroup):
     """Turns what ends a verb into an exit code and at most one line each on stderr."""
 
     def invoke(self, ctx: Any) -> Any:
+        """Run the verb; an error that we raise is one line on stderr."""
         try:
             return super().invoke(ctx)
         except GaplessError as error:

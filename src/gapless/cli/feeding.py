@@ -37,12 +37,14 @@ class Rows:
         return self._joiner is not None and self._joiner.holding
 
     def feed(self, lines: list[str]) -> list[Row]:
+        """The rows that these lines complete."""
         now = datetime.now().astimezone()
         if self._joiner is not None:
             return [row for line in lines for row in self._joiner.feed(line, now)]
         return [row for line in lines if line.strip() for row in parse_rows(line, now)]
 
     def flush(self) -> list[Row]:
+        """The row that was still waited with."""
         return [] if self._joiner is None else self._joiner.flush()
 
 

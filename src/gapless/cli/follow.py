@@ -70,6 +70,7 @@ class Source:
         return self._named(self._rows.flush()) if now - self._newest >= HOLD_SECONDS else []
 
     def end(self) -> list[Row]:
+        """What is left when nothing more is read."""
         return self._named(self._rows.flush())
 
     def _named(self, rows: list[Row]) -> list[Row]:

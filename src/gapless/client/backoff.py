@@ -23,6 +23,7 @@ class Backoff:
         self._attempt = 0
 
     def next(self) -> float:
+        """Seconds to wait before the next try: longer each time, with jitter."""
         delay = min(self._longest, self._first * 2.0 ** min(self._attempt, 32))
         self._attempt += 1
         return delay * (0.5 + self._random() / 2)

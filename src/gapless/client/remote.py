@@ -58,6 +58,7 @@ class Remote(NamedTuple):
 
     @property
     def headers(self) -> dict[str, str]:
+        """Those that carry the credential."""
         return {} if self.token is None else {"X-API-Key": self.token}
 
     @property
@@ -165,11 +166,13 @@ class Remote(NamedTuple):
         return Unreachable(f"{self.url}: {str(error) or type(error).__name__}")
 
     def no_entry(self) -> NotTheHub:
+        """The error for a hub that does not let us in."""
         if self.token is None:
             return NotTheHub(f"{self.url} wants a credential; give it as --token or GAPLESS_TOKEN")
         return NotTheHub(f"{self.url} does not accept this credential; check --token or GAPLESS_TOKEN")
 
     def not_a_hub(self, status: int) -> NotTheHub:
+        """The error for an answer that no hub gives."""
         where = "its address, with the path it is mounted at"
         return NotTheHub(f"{self.url} answers {status}, not as a hub; give {where}, as --url")
 

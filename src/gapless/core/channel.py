@@ -56,10 +56,12 @@ class Channel:
         self._order: tuple[Subscriber, ...] | None = ()
 
     def add(self, subscriber: Subscriber) -> None:
+        """From the next flush on, this one is served."""
         self.subscribers[subscriber] = None
         self._order = None
 
     def discard(self, subscriber: Subscriber) -> None:
+        """It is served no more. Idempotent."""
         if subscriber in self.subscribers:
             del self.subscribers[subscriber]
             self.lagging.pop(subscriber, None)

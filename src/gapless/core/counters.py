@@ -59,4 +59,5 @@ class Counters:
     """Exceptions of hooks that were not refusals."""
 
     def snapshot(self) -> dict[str, int]:
+        """The counts as they are now, by name."""
         return asdict(self)

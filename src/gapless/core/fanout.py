@@ -37,6 +37,7 @@ class Fanout:
 
     @property
     def idle(self) -> bool:
+        """Is there nothing to deliver?"""
         return not self._passes
 
     def mark(self, channel: Channel) -> None:

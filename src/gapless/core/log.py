@@ -52,7 +52,8 @@ class View(Protocol):
     """How a group of subscribers sees entries. Who shares the key shares the bytes."""
 
     @property
-    def key(self) -> Hashable: ...
+    def key(self) -> Hashable:
+        """Names the bytes that it makes: equal keys, equal bytes."""
 
     @property
     def fresh(self) -> bool:
@@ -74,6 +75,9 @@ class View(Protocol):
 
     def join(self, channel: str, frames: list[Any]) -> Any:
         """What the transport writes in one go, from one or more frames."""
+
+    def concat(self, chunks: list[Any]) -> Any:
+        """Several joins, of this channel or of others, as one."""
 
 
 class SteadyView:
@@ -179,6 +183,7 @@ class Ring:
 
     @property
     def first(self) -> int:
+        """The index of the oldest entry kept; the head when none is."""
         return self.head - len(self._entries)
 
     # -- feeding

@@ -75,6 +75,7 @@ class PatternMap(Generic[T]):
         )
 
     def find(self, channel: str) -> T | None:
+        """The options of the longest pattern that matches, None without one."""
         for pattern, value in self._patterns:
             if pattern.match(channel) is not None:
                 return value

@@ -28,6 +28,7 @@ class Presence:
         return len(self._users)
 
     def members(self) -> dict[str, Member]:
+        """Everybody, by client id."""
         return dict(self._members)
 
     def join(self, member: Member, expires: float) -> bool:

@@ -39,6 +39,7 @@ class Window(Generic[T]):
         return cast("list[T]", self._items[self._start + max(begin, 0) : self._start + max(end, 0)])
 
     def append(self, item: T) -> None:
+        """Add at the end."""
         self._items.append(item)
 
     def popleft(self) -> T:
@@ -53,5 +54,6 @@ class Window(Generic[T]):
         return item
 
     def clear(self) -> None:
+        """Give up all of them."""
         self._items.clear()
         self._start = 0

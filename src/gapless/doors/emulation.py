@@ -175,7 +175,7 @@ class StreamDoor:
             secret=new_secret(),
             node_id="" if kind.bare else hub.uid,
         )
-        writer.on_room = session.on_room
+        writer.on_room = session.flow.on_room
 
         def lost(error: Exception) -> None:
             log_lost(error, hub.counters)

@@ -90,7 +90,7 @@ class SseDoor:
             pace=query.pace,
             joins=query.joins,
         )
-        writer.on_room = session.on_room
+        writer.on_room = session.flow.on_room
 
         def lost(error: Exception) -> None:
             log_lost(error, hub.counters)

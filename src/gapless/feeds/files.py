@@ -109,6 +109,7 @@ class FollowedFile:
                 return []
 
     def close(self) -> None:
+        """Close the file, if one is open."""
         if self._descriptor is not None:
             os.close(self._descriptor)
         self._descriptor, self._place, self._seam = None, None, b""

@@ -63,10 +63,12 @@ class Hooks:
         )
 
     def add(self, event: str, pattern: str | None, function: Hook) -> None:
+        """Ask, or tell, `function` at this event, in what `pattern` matches. Raises ConfigError."""
         compiled = Pattern(pattern) if pattern is not None else None
         self._hooks.setdefault(event, []).append(_Registered(compiled, function))
 
     def has(self, event: str) -> bool:
+        """Is there any hook for this event?"""
         return event in self._hooks
 
     def guards(self, event: str, channel: str) -> bool:

@@ -156,6 +156,7 @@ class Intake:
     # -- the desk of receipts
 
     def settled(self, receipt: Receipt) -> None:
+        """Its bytes are in flight no more; counted by how it ended."""
         if receipt.in_flight:
             self._broker_bytes -= receipt.size
         if receipt.error is None:
@@ -164,10 +165,12 @@ class Intake:
             self._counters.publish_failed += 1
 
     def relieve(self, channel: str) -> Awaitable[None] | None:
+        """Something to wait for when the channel has readers that lag but move."""
         here = self._rings.find(channel) if self.loop is not None else None
         return self._flush.relief(here) if here is not None else None
 
     def unseen(self, error: Exception) -> None:
+        """Log and count a failure that nobody looked at."""
         self._counters.publish_unnoticed += 1
         log.error("a publication failed and nobody looked at its receipt: %s", error)
 

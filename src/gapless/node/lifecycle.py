@@ -28,17 +28,21 @@ class Lifecycle:
 
     @property
     def uptime_seconds(self) -> float:
+        """Since the last start; 0 while it does not run."""
         return time.monotonic() - self._started_at if self._intake.loop is not None else 0.0
 
     def is_stranded(self) -> bool:
+        """Was the loop that it ran on closed without closing it?"""
         return self._intake.loop is not None and self._intake.loop.is_closed()
 
     def unready(self) -> str | None:
+        """Why nothing can be taken just now; None when it can."""
         if self._intake.loop is None:
             return "the hub is not running"
         return "the hub is shutting down" if self._draining else None
 
     async def start(self) -> None:
+        """Start the node, or count one more use of it. Raises BrokerError or NotRunning."""
         loop = asyncio.get_running_loop()
         while (changing := self._changing) is not None and changing.get_loop() is loop:
             await asyncio.shield(changing)  # somebody else starts or closes it just now
@@ -55,6 +59,7 @@ class Lifecycle:
             self._draining = False
 
     async def close(self) -> None:
+        """Count one use less; after the last one drain, and stop the node."""
         self._uses -= 1
         if self._uses != 0 or self._intake.loop is None:
             return
@@ -76,11 +81,13 @@ class Lifecycle:
             changing.set_result(None)
 
     def drain(self) -> None:
+        """Close every session with 3001."""
         self._draining = True
         for session in self._node.roster:
             session.close(Disconnect(3001))
 
     def drain_soon(self) -> None:
+        """`drain` in the next turn of the loop, from any thread."""
         loop = self._intake.loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self.drain)

@@ -25,9 +25,6 @@ from .rings import Rings
 from .roster import Roster
 from .tasks import Tasks
 
-CHECK_SECONDS = 1.0
-"""Between looks at what goes by time: stalls, heartbeats, what expires."""
-
 CHECKS_AT_ONCE = 1000
 """Sessions looked at before the loop has a turn."""
 
@@ -119,7 +116,7 @@ class Node:
         clock = self.tasks.loop.time
         compared = refreshed = clock()
         while True:
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(self.limits.housekeeping)
             now = clock()
             for at, session in enumerate(self.roster, 1):
                 self._do("a session's check", session.check, now)

@@ -65,13 +65,16 @@ class Receipt:
 
     @property
     def done(self) -> bool:
+        """Has the broker answered?"""
         return self._done
 
     def resolve(self, position: Position | None) -> None:
+        """The broker has it; called once, on the loop's thread."""
         self._position = position
         self._finish()
 
     def fail(self, error: Exception) -> None:
+        """The broker does not have it, or may not; called once, on the loop's thread."""
         self._error = error
         self._finish()
 
@@ -87,6 +90,7 @@ class Receipt:
 
     @property
     def error(self) -> Exception | None:
+        """Why it failed; None while it has not."""
         return self._error
 
     def __await__(self) -> Generator[Any, Any, Position | None]:

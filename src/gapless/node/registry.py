@@ -8,9 +8,6 @@ from ..core.patterns import PatternMap
 from ..errors import BadRequest, LimitExceeded
 from ..options import ChannelOptions, Limits
 
-_RESOLVED_MAX = 100_000
-"""Channel names whose options are remembered; a cache, emptied when it is full."""
-
 _DEFAULT = ChannelOptions()
 
 
@@ -21,13 +18,14 @@ class Registry:
         self._patterns = PatternMap(dict(channels))
         self._limits = limits
         self._resolved: dict[str, ChannelOptions | None] = {}
+        self._good: set[str] = set()
 
     def declared(self, channel: str) -> ChannelOptions | None:
         """The options of a channel that clients may know, else None."""
         try:
             return self._resolved[channel]
         except KeyError:
-            if len(self._resolved) >= _RESOLVED_MAX:
+            if len(self._resolved) >= self._limits.resolved_names:
                 self._resolved.clear()
             options = self._resolved[channel] = self._patterns.find(channel)
             return options
@@ -43,7 +41,7 @@ class Registry:
             BadRequest: it is empty, or holds what cannot be shown (error 107).
             LimitExceeded: it is longer than `Limits.channel_bytes`.
         """
-        if channel in self._resolved:
+        if channel in self._good:
             return
         if not channel:
             raise BadRequest("a channel's name is empty")
@@ -52,3 +50,6 @@ class Registry:
         size = len(channel.encode("utf-8", "surrogatepass"))
         if size > self._limits.channel_bytes:
             raise LimitExceeded("bytes of a channel's name", self._limits.channel_bytes, size, code=107)
+        if len(self._good) >= self._limits.resolved_names:
+            self._good.clear()
+        self._good.add(channel)

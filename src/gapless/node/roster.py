@@ -13,23 +13,27 @@ class Connected(Protocol):
     """What the node knows of a session."""
 
     @property
-    def client(self) -> str: ...
+    def client(self) -> str:
+        """Its id."""
 
     @property
-    def user(self) -> str: ...
+    def user(self) -> str:
+        """The id of its user; empty for none."""
 
     @property
     def secret(self) -> str:
         """The session id that an emulated or unidirectional connection was told; empty for others."""
 
     @property
-    def closed(self) -> Disconnect | None: ...
+    def closed(self) -> Disconnect | None:
+        """How it ended; None while it goes on."""
 
     @property
     def channels(self) -> Iterable[str]:
         """Those that it is subscribed to, or about to be."""
 
-    def close(self, disconnect: Disconnect) -> None: ...
+    def close(self, disconnect: Disconnect) -> None:
+        """Say goodbye and end it."""
 
     def check(self, now: float) -> None:
         """Called about once a second with the loop's time; closes itself when it stalls."""

@@ -93,14 +93,17 @@ def gap(channel: str, first: int | None, last: int | None, reason: str, epoch: s
 
 
 def joined(channel: str, who: Member) -> bytes:
+    """Somebody joined."""
     return b'{"channel":%b,"join":%b}' % (_text(channel), member(who))
 
 
 def left(channel: str, who: Member) -> bytes:
+    """Somebody left."""
     return b'{"channel":%b,"leave":%b}' % (_text(channel), member(who))
 
 
 def published(channel: str, position: Position | None, id: Any) -> bytes:  # noqa: A002
+    """The reply to a publish command."""
     said: dict[str, Any] = {"type": "published", "channel": channel}
     if position is not None:
         said |= {"epoch": position.epoch, "offset": position.offset}
@@ -113,6 +116,7 @@ def unsubscribed(
     code: int | None = None,
     reason: str | None = None,
 ) -> bytes:
+    """The reply to an unsubscribe command, or word that the server did it."""
     said: dict[str, Any] = {"type": "unsubscribed", "channel": channel}
     if code is not None:
         said |= {"code": code, "reason": reason}
@@ -120,6 +124,7 @@ def unsubscribed(
 
 
 def error(code: int, message: str, id: Any = None, channel: str | None = None) -> bytes:  # noqa: A002
+    """A refused command, or a frame that was none."""
     said: dict[str, Any] = {"type": "error", "code": code, "message": message}
     if channel is not None:
         said["channel"] = channel
@@ -127,6 +132,7 @@ def error(code: int, message: str, id: Any = None, channel: str | None = None) -
 
 
 def pong(id: Any = None) -> bytes:  # noqa: A002
+    """The reply to a ping."""
     return PONG if id is None else _answer({"type": "pong"}, id)
 
 
@@ -141,6 +147,8 @@ def _answer(said: dict[str, Any], id: Any) -> bytes:  # noqa: A002
 
 @dataclass(frozen=True, slots=True)
 class Ping:
+    """`{"type":"ping"}`, or the bare word."""
+
     id: int | str | None = None
 
 
@@ -157,12 +165,16 @@ class Subscribe:
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribe:
+    """Leave a channel."""
+
     channel: str
     id: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Publish:
+    """Publish to a channel."""
+
     channel: str
     payload: bytes
     id: int | str | None = None

@@ -117,6 +117,7 @@ class Answer:
         return value
 
     def names(self, name: str) -> list[str]:
+        """A list of channel names in the answer, empty without one."""
         found: list[str] = self.get(name, list)
         if not all(isinstance(each, str) for each in found):
             raise self._broken(f"gave {name} that are no texts")
@@ -143,6 +144,7 @@ class Answer:
         return None if raw is None else orjson.Fragment(raw)
 
     def tags(self) -> dict[str, str] | None:
+        """Tags by name, or None."""
         found: dict[str, str] = self.get("tags", dict)
         if not all(isinstance(value, str) for value in found.values()):
             raise self._broken("gave tags that are no texts")
@@ -158,6 +160,7 @@ class Answer:
         return float(value) if value > 0 else None
 
     def override(self) -> Override:
+        """What it replaces of a channel's options."""
         try:
             return override_of(self._fields)
         except InvalidToken as error:
@@ -169,6 +172,7 @@ class Answer:
         return {channel: subs.within(channel).subscription() for channel in subs._fields}
 
     def subscription(self) -> ServerSubscription:
+        """One server-side subscription."""
         return ServerSubscription(
             self.json("info", "b64info"), self.json("data", "b64data"), self.override(), self.expiry()
         )
@@ -182,6 +186,7 @@ class Backend:
         self._complained: dict[str, float] = {}
 
     async def close(self) -> None:
+        """Close its connections."""
         await self._http.aclose()
 
     async def ask(

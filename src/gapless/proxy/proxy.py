@@ -57,6 +57,7 @@ class Proxy:
         self._hub: Hub
 
     async def close(self) -> None:
+        """Close the connections to the back end."""
         await self._backend.close()
 
     def install(self, hub: Hub) -> None:

@@ -19,8 +19,6 @@ HEADERS_BYTES = 32 * 1024
 """The whole head; longer: 431."""
 HEADERS = 100
 """Headers of one request; more: 431."""
-HEAD_SECONDS = 10.0
-"""From the connection, or the first byte of a later request, to the end of its head; later: closed."""
 
 _URI_TOO_LONG = (414, b"URI Too Long")
 _HEADERS_TOO_LARGE = (431, b"Request Header Fields Too Large")
@@ -32,6 +30,9 @@ class TooLarge(Exception):
 
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Answers 414 or 431 and closes where the head of a request is above a bound."""
+
+    head_seconds = 10.0
+    """From the connection, or the first byte of a later request, to the end of its head; later: closed."""
 
     _in_head = True
     _head_bytes = 0
@@ -92,7 +93,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _expect_head(self) -> None:
         self._in_head = True
         if self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+            self._deadline = self.loop.call_later(self.head_seconds, self.transport.close)
 
     def _head_complete(self) -> None:
         self._in_head = False

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -19,18 +20,27 @@ from .bounded_http import HEADERS_BYTES, BoundedHttpProtocol
 from .garbage import settle
 from .listening import BACKLOG
 
-GRACE_SECONDS = 1
-"""For connections that do not end by themselves once the hub is drained."""
-DRAIN_SECONDS = 0.3
-"""For the last words of sessions to be written before their sockets are closed."""
-SHUTDOWN_SECONDS = 1.5
-"""For everything after the drain, the application's own shutdown included."""
-LAST_RESORT_SECONDS = 3.0
-"""After a signal, for a process that code of others keeps from ending, such as a hook that never returns."""
 OPEN_FILES = 65_536
 """What the soft limit of open files is raised to, as far as the hard one allows."""
 
 Asgi = Callable[[Any, Any, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How long each step of an end may take, in seconds. All together: two, and a last resort."""
+
+    drain: float = 0.3
+    """For the last words of sessions to be written before their sockets are closed."""
+    grace: int = 1
+    """For connections that do not end by themselves once the hub is drained."""
+    shutdown: float = 1.5
+    """For everything after the drain, the application's own shutdown included."""
+    last_resort: float = 3.0
+    """After a signal, for a process that code of others keeps from ending: a hook that never returns."""
+
+
+DEADLINES = Deadlines()
 
 
 class Server(uvicorn.Server):
@@ -40,9 +50,14 @@ class Server(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, drain: Callable[[], None], started: Callable[[], None] = lambda: None
+        self,
+        config: uvicorn.Config,
+        drain: Callable[[], None],
+        started: Callable[[], None] = lambda: None,
+        deadlines: Deadlines = DEADLINES,
     ) -> None:
         super().__init__(config)
+        self._deadlines = deadlines
         self._drain = drain
         self._when_started = started
 
@@ -58,20 +73,20 @@ class Server(uvicorn.Server):
         # Before uvicorn's own goodbye (1012), which would say nothing of coming back.
         self._drain()
         if self.server_state.tasks:
-            await asyncio.wait(self.server_state.tasks, timeout=DRAIN_SECONDS)
+            await asyncio.wait(self.server_state.tasks, timeout=self._deadlines.drain)
         try:
-            async with asyncio.timeout(SHUTDOWN_SECONDS):
+            async with asyncio.timeout(self._deadlines.shutdown):
                 await super().shutdown(sockets)
         except TimeoutError:
             logging.getLogger(__name__).warning(
-                "the shutdown took longer than %s s and was cut short", SHUTDOWN_SECONDS
+                "the shutdown took longer than %s s and was cut short", self._deadlines.shutdown
             )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
             self.force_exit = True
         else:
-            last_resort = threading.Timer(LAST_RESORT_SECONDS, _end_hard, (sig,))
+            last_resort = threading.Timer(self._deadlines.last_resort, _end_hard, (sig,))
             last_resort.daemon = True
             last_resort.start()
         super().handle_exit(sig, frame)
@@ -85,12 +100,13 @@ def run(
     message_bytes: int,
     ws: str | type[asyncio.Protocol] = "websockets-sansio",
     started: Callable[[], None] = lambda: None,
+    deadlines: Deadlines = DEADLINES,
 ) -> None:
     """Serve until a signal asks for the end; must be called in the main thread.
 
     `drain` closes what the hub holds open; it is called in the event loop. `ws` is what
-    `websocket_protocol` gives. After Ctrl-C this raises KeyboardInterrupt; SIGTERM ends the process,
-    as it would without a handler.
+    `websocket_protocol` gives, `deadlines` how long each step of the end may take. After Ctrl-C this
+    raises KeyboardInterrupt; SIGTERM ends the process, as it would without a handler.
 
     Raises:
         GaplessError: the application could not start, a store that cannot be opened for example.
@@ -109,12 +125,12 @@ def run(
         access_log=False,
         server_header=False,
         h11_max_incomplete_event_size=HEADERS_BYTES,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=deadlines.grace,
         backlog=BACKLOG,
     )
     raise_open_files()
     try:
-        Server(config, drain, started).run(list(sockets))
+        Server(config, drain, started, deadlines).run(list(sockets))
     except SystemExit:  # uvicorn's answer to a start that failed
         if starting.error is not None:
             raise starting.error from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ..core.channel import Channel
 from ..core.cursor import Lost
@@ -106,9 +105,6 @@ class PlainSession(Session):
     def say(self, message: bytes) -> None:
         self.reply(self.framing.wrap(message))
 
-    def concat(self, chunks: list[Any]) -> Any:
-        return self.framing.concat(chunks)
-
     def view_for(self, joins: bool) -> View:
         return shared_view(BatchView if self.batch else PlainView, self.framing, joins=joins)
 
@@ -139,7 +135,7 @@ class PlainSession(Session):
     def write_history(self, message: bytes) -> None:
         """One history frame, right away: there is room, and it is not paced."""
         frame = self.framing.wrap(message)
-        self.outlet.push(self.framing.join([frame]), len(frame))
+        self.flow.outlet.push(self.framing.join([frame]), len(frame))
 
     # -- subscribing
 
@@ -220,7 +216,7 @@ class Replay:
 
     async def _room(self) -> None:
         """Wait until a frame can be written. Raises UnknownChannel when that has become of no use."""
-        await self._session.until_room()
+        await self._session.flow.until_room()
         if self._subscription.channel is None:
             raise UnknownChannel("the subscription was given up meanwhile", code=103)
 

@@ -5,7 +5,6 @@ What all doors share is here. What a door says on the wire is in its own session
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -40,6 +39,7 @@ from ..model import Draft, Grant, Member, Position, ServerSubscription
 from ..node.node import Node
 from ..options import ChannelOptions
 from ..protocol.encode import encode
+from .flow import Flow
 from .rates import Rates
 from .subscription import GivenUp, Subscription
 
@@ -61,19 +61,12 @@ class Session:
     __slots__ = (
         "__weakref__",
         "_loop",
-        "_moved",
-        "_moved_at",
         "_rates",
-        "_rest",
-        "_room_waiters",
         "about",
         "client",
-        "closed",
+        "flow",
         "grant",
         "node",
-        "outlet",
-        "pace",
-        "resting",
         "secret",
         "subscriptions",
     )
@@ -89,21 +82,14 @@ class Session:
         pace: float = 0.0,
     ) -> None:
         self.node = node
-        self.outlet = outlet
         self.client = client
         self.grant = grant
         self.about = about
         self.subscriptions: dict[str, Subscription] = {}
-        self.closed: Disconnect | None = None
-        self.resting = False
-        self.pace = pace
-        self._rest: asyncio.TimerHandle | None = None
+        self.flow = Flow(node, outlet, self.subscriptions, pace=pace)
         self.secret = ""
         """The session id that an emulated or unidirectional connection was told."""
-        self._room_waiters: list[asyncio.Future[None]] | None = None
-        self._moved = 0
-        self._loop = asyncio.get_running_loop()
-        self._moved_at = self._loop.time()
+        self._loop = node.tasks.loop
         self._rates: Rates | None = None
 
     @property
@@ -120,91 +106,18 @@ class Session:
         self.node.roster.add(self)
         self.node.counters.connections += 1
 
-    # -- room
-
     @property
-    def room(self) -> bool:
-        return self.outlet.room and not self.resting
-
-    @property
-    def crowded(self) -> bool:
-        return len(self.subscriptions) > 1
-
-    def push(self, chunk: Any, size: int) -> None:
-        """Write joined frames; only when there is room."""
-        self.node.counters.writes += 1
-        self.outlet.push(chunk, size)
-        if self.pace:
-            self.resting = True
-            self._rest = self._loop.call_later(self.pace, self._rested)
+    def closed(self) -> Disconnect | None:
+        """How it ended; None while it goes on."""
+        return self.flow.closed
 
     def reply(self, frame: Any) -> None:
         """Write one frame now or as soon as possible; a client that reads no replies is closed."""
-        if self.closed is None and not self.outlet.reply(frame):
+        if self.flow.closed is None and not self.flow.outlet.reply(frame):
             self.node.counters.slow_replies += 1
             self.close(Disconnect(3008))
 
-    def _rested(self) -> None:
-        self.resting = False
-        if self.outlet.room:
-            self.on_room()
-
-    def on_room(self) -> None:
-        """The socket has drained: history goes on first, then what lags."""
-        if self.closed is not None or not self.room:
-            return
-        while self._room_waiters:
-            waiter = self._room_waiters.pop(0)
-            if not waiter.done():
-                # One at a time: whoever wakes may write a page; what room is left then is looked
-                # at again right after it ran.
-                waiter.set_result(None)
-                self._loop.call_soon(self.on_room)
-                return
-        self.flush()
-
-    def flush(self) -> None:
-        """Deliver what the subscriptions have, in one write of at most `Limits.flush_bytes`."""
-        chunks: list[tuple[Any, int]] = []
-        size = 0
-        for subscription in list(self.subscriptions.values()):
-            if subscription.channel is None or not subscription.pending:
-                continue
-            if not self.room or size >= self.node.limits.flush_bytes:
-                subscription.channel.mark_lagging(subscription)
-                if self.room:
-                    # It has its turn in the next one: a socket that takes all this never drains.
-                    self.node.flush.mark(subscription.channel)
-                continue
-            chunk = subscription.next_chunk()
-            if chunk is not None:
-                chunks.append(chunk)
-                size += chunk[1]
-        if self.closed is not None:
-            return  # one of them ended the connection; nothing follows its last word
-        if len(chunks) == 1:
-            self.push(*chunks[0])
-        elif chunks:
-            self.push(self.concat([chunk for chunk, _ in chunks]), size)
-
-    async def until_room(self) -> None:
-        """Wait until a push can be written. Raises Disconnect when the session closes meanwhile."""
-        while not self.room:
-            if self.closed is not None:
-                raise self.closed
-            waiter: asyncio.Future[None] = self._loop.create_future()
-            if self._room_waiters is None:
-                self._room_waiters = []
-            self._room_waiters.append(waiter)
-            await waiter
-        if self.closed is not None:
-            raise self.closed
-
     # -- what a door says on its wire
-
-    def concat(self, chunks: list[Any]) -> Any:
-        """Joined frames of several channels, as one write."""
-        raise NotImplementedError
 
     def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
         raise NotImplementedError
@@ -378,12 +291,9 @@ class Session:
 
     def check(self, now: float) -> None:
         """Is there something to read that the client does not read? Called about once a second."""
-        moved = self.outlet.progressed
-        if moved != self._moved or not self.outlet.waiting:
-            self._moved, self._moved_at = moved, now
-        elif now - self._moved_at >= self.node.limits.stall_timeout:
+        if self.flow.is_stalled(now):
             self.node.counters.stalled += 1
-            if not self.outlet.abort():
+            if not self.flow.outlet.abort():
                 self.node.counters.stuck += 1
             self.end(Disconnect(3008, "stalled"))
 
@@ -392,21 +302,15 @@ class Session:
         if self.closed is None:
             self.end(disconnect)
             reason = disconnect.reason.encode("utf-8", "replace")[:REASON_BYTES]
-            self.outlet.close(disconnect.code, reason.decode("utf-8", "ignore"))
+            self.flow.outlet.close(disconnect.code, reason.decode("utf-8", "ignore"))
 
     def end(self, disconnect: Disconnect) -> None:
         """The connection is over: after this nothing is sent, kept or counted. Idempotent."""
         if self.closed is not None:
             return
-        self.closed = disconnect
-        if self._rest is not None:
-            self._rest.cancel()
+        self.flow.end(disconnect)
         for subscription in list(self.subscriptions.values()):
             self.drop(subscription)
-        for waiter in self._room_waiters or ():
-            if not waiter.done():
-                waiter.set_result(None)
-        self._room_waiters = None
         self.node.roster.discard(self)
         self._tell("disconnect", DisconnectEvent(self.about, disconnect.code, disconnect.reason))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ..core.cursor import Cursor, Lost, Reason
 from ..core.log import Entry, SteadyView, View
@@ -118,12 +117,9 @@ class SseSession(Session):
             data = plain.unsubscribed(name, None, code, reason or UNSUBSCRIBE_REASONS[2000])
             self.reply(sse.event(data, name="unsubscribed"))
 
-    def concat(self, chunks: list[Any]) -> list[bytes]:
-        return [body for chunk in chunks for body in chunk]
-
     def check(self, now: float) -> None:
         super().check(now)
-        if self.closed is None and not self.outlet.waiting:
+        if self.closed is None and not self.flow.outlet.waiting:
             if now - self._spoke_at >= self.node.limits.heartbeat:
                 self._spoke_at = now
                 self.reply(sse.COMMENT)
@@ -156,6 +152,9 @@ class _ManyView(SteadyView):
 
     def join(self, channel: str, frames: list[bytes]) -> list[bytes]:
         return self._shared.join(channel, frames)
+
+    def concat(self, chunks: list[list[bytes]]) -> list[bytes]:
+        return self._shared.concat(chunks)
 
 
 def _standing(position: Position) -> Cursor:

@@ -1,4 +1,4 @@
-"""One session's seat in one channel: it writes from its cursor to the head, as the socket takes it.
+"""One session's subscription to one channel: it writes from its cursor to the head, as there is room.
 
 `deliver` is the data path: no await, no task, no queue. Only behind the ring, where pages come
 from history, does a task read on, until the cursor is in the ring again.
@@ -13,11 +13,11 @@ from ..auth.permission import Admission
 from ..core.channel import Channel
 from ..core.cursor import Cursor, Lost, State
 from ..core.log import Entry, View
-from ..core.outbox import Outlet
 from ..errors import BrokerError, Disconnect, PermissionDenied
 from ..model import Publication, Run
 from ..node.node import Node
 from .catchup import Catchup
+from .flow import Flow
 
 
 class GivenUp(PermissionDenied):
@@ -26,29 +26,12 @@ class GivenUp(PermissionDenied):
     message = "the subscription was given up meanwhile"
 
 
-class Seatholder(Protocol):
+class Owner(Protocol):
     """What a subscription needs of its session."""
 
     node: Node
     client: str
-    resting: bool
-    outlet: Outlet
-    subscriptions: dict[str, Subscription]
-
-    @property
-    def room(self) -> bool: ...
-
-    @property
-    def crowded(self) -> bool:
-        """Has it more than one subscription?"""
-
-    def push(self, chunk: Any, size: int) -> None: ...
-
-    def flush(self) -> None:
-        """Deliver what all its subscriptions have, in as few writes as possible."""
-
-    async def until_room(self) -> None:
-        """Raises Disconnect when the session closes meanwhile."""
+    flow: Flow
 
     def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
         """Announce it. False: the subscription does not go on after this."""
@@ -62,10 +45,22 @@ class Subscription:
     Closed, it delivers nothing any more: nothing follows an unsubscribe reply.
     """
 
-    __slots__ = ("__weakref__", "admission", "channel", "cursor", "name", "ring", "session", "told", "view")
+    __slots__ = (
+        "__weakref__",
+        "admission",
+        "channel",
+        "cursor",
+        "flow",
+        "name",
+        "ring",
+        "session",
+        "told",
+        "view",
+    )
 
-    def __init__(self, session: Seatholder, name: str, view: View) -> None:
+    def __init__(self, session: Owner, name: str, view: View) -> None:
         self.session = session
+        self.flow = session.flow
         self.name = name
         self.view = view
         self.cursor = Cursor()
@@ -76,17 +71,17 @@ class Subscription:
 
     @property
     def resting(self) -> bool:
-        return self.session.resting
+        return self.flow.resting
 
     def sit(self, channel: Channel) -> None:
-        """Take the seat: from now on the fan-out calls `deliver`."""
+        """Be in the channel: from now on the fan-out calls `deliver`."""
         self.channel = channel
         self.ring = channel.ring
         self.cursor.come(channel.ring)
         channel.add(self)
 
     def leave(self) -> None:
-        """Give the seat and the hold on the channel back. Idempotent."""
+        """Give the hold on the channel back. Idempotent."""
         self.cursor.close()
         if self.channel is not None:
             self.session.node.rings.leave(self.channel, self)
@@ -95,49 +90,36 @@ class Subscription:
     # -- the data path
 
     def deliver(self) -> None:
-        session, cursor, common = self.session, self.cursor, self.ring.common
+        flow, cursor, common = self.flow, self.cursor, self.ring.common
         try:
             # What nearly every subscriber meets: it stands where the one before it stood, and gets
             # the same bytes. Written out here because a fan-out consists of nothing else; it was
-            # 1.2 µs a subscriber by way of `write`.
+            # 1.2 µs a subscriber by way of `flush`.
             if (
                 common is not None
                 and common.begin == cursor.index
                 and common.view is self.view
                 and cursor.state is State.LIVE
-                and len(session.subscriptions) == 1
-                and session.outlet.room
-                and not session.resting
+                and len(flow.readers) == 1
+                and flow.outlet.room
+                and not flow.resting
             ):
                 cursor.advance(common.end, common.last_offset, common.unnumbered)
-                session.push(common.data, common.size)
-            elif not session.crowded:
-                self.write()
-            elif not session.room:
-                self._lag()
+                flow.push(common.data, common.size)
             elif self.pending:
-                session.flush()
+                if flow.room:
+                    flow.flush()
+                else:
+                    self.lag()
         except Exception as error:
             # It must not reach the flush, which serves everybody else.
-            session.node.tasks.failed("a delivery", error)
-            session.close(Disconnect(3004))
+            self.session.node.tasks.failed("a delivery", error)
+            self.session.close(Disconnect(3004))
 
     @property
     def pending(self) -> bool:
         state = self.cursor.state
         return (state is State.LIVE or state is State.LAGGING) and self.cursor.index != self.ring.head
-
-    def write(self) -> None:
-        """Write what lies between the cursor and the head, if the socket has room."""
-        cursor, ring = self.cursor, self.ring
-        if cursor.index == ring.head or not (cursor.state is State.LIVE or cursor.state is State.LAGGING):
-            return
-        if not self.session.room:
-            self._lag()
-            return
-        chunk = self.next_chunk()
-        if chunk is not None:
-            self.session.push(*chunk)
 
     def next_chunk(self) -> tuple[Any, int] | None:
         """Advance the cursor; what is to be written for that, with its size. None: nothing, for now."""
@@ -169,12 +151,9 @@ class Subscription:
             channel.caught_up(self)
         return None if chunk.data is None else (chunk.data, chunk.size)
 
-    def _lag(self) -> None:
-        if (
-            self.cursor.state is State.LIVE
-            and self.channel is not None
-            and self.cursor.index != self.ring.head
-        ):
+    def lag(self) -> None:
+        """There is no room: it reads on when there is."""
+        if self.cursor.state is State.LIVE and self.channel is not None:
             self.channel.mark_lagging(self)
 
     # -- off the ring
@@ -217,7 +196,7 @@ class Subscription:
         came = cursor.index
         if not channel.options.history:
             cursor.stand_at(ring, came)
-            self.write()
+            self.flow.flush()
             return
         if not cursor.place(ring, came):
             self.session.node.tasks.spawn(self._read_on(channel))
@@ -227,8 +206,8 @@ class Subscription:
         if came < cursor.index:
             missed = self._frames(entry for entry in ring.entries(came, cursor.index) if not entry.offset)
             if missed:
-                self.session.outlet.push(self.view.join(self.name, missed), sum(map(len, missed)))
-        self.write()
+                self.flow.outlet.push(self.view.join(self.name, missed), sum(map(len, missed)))
+        self.flow.flush()
 
     async def _read_on(self, channel: Channel) -> None:
         """Write pages of history, each as there is room, until the cursor is in the ring.
@@ -237,13 +216,13 @@ class Subscription:
         """
         session = self.session
         size = session.node.limits.history_frame_bytes
-        catchup = Catchup(session.node, channel, self.cursor, max_bytes=size, pause=session.until_room)
+        catchup = Catchup(session.node, channel, self.cursor, max_bytes=size, pause=self.flow.until_room)
         try:
             async for _, fresh, lost in catchup:
                 if lost is not None and not self._lose(lost):
                     return
                 self._write_page(fresh)
-            self.write()
+            self.flow.flush()
         except BrokerError:
             session.close(Disconnect(3004))
         except Disconnect:
@@ -255,7 +234,7 @@ class Subscription:
     def _write_page(self, publications: list[Publication]) -> None:
         frames = self._frames(_entries(publications))
         if frames:
-            self.session.push(self.view.join(self.name, frames), sum(map(len, frames)))
+            self.flow.push(self.view.join(self.name, frames), sum(map(len, frames)))
 
     def _frames(self, entries: Iterable[Entry]) -> list[Any]:
         """What this subscriber is shown of entries that it does not read from the ring."""

@@ -65,6 +65,9 @@ class PlainView(SteadyView):
     def join(self, channel: str, frames: list[Any]) -> Any:
         return self._framing.join(frames)
 
+    def concat(self, chunks: list[Any]) -> Any:
+        return self._framing.concat(chunks)
+
 
 class BatchView(SteadyView):
     """Several publications become one frame; what is not a publication stays alone."""
@@ -94,6 +97,9 @@ class BatchView(SteadyView):
                 items.append(frame)
         self._put(channel, items, messages)
         return self._framing.join([self._framing.wrap(message) for message in messages])
+
+    def concat(self, chunks: list[Any]) -> Any:
+        return self._framing.concat(chunks)
 
     @staticmethod
     def _put(channel: str, items: list[bytes], messages: list[bytes]) -> None:
@@ -125,6 +131,9 @@ class SseView(SteadyView):
 
     def join(self, channel: str, frames: list[bytes]) -> list[bytes]:
         return stream_bodies(frames)
+
+    def concat(self, chunks: list[list[bytes]]) -> list[bytes]:
+        return [body for chunk in chunks for body in chunk]
 
 
 def _message(channel: str, entry: Entry) -> bytes:

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from ..core.outbox import Outlet
 from ..errors import Disconnect
 from ..hub import Hub
+from ..sessions.flow import Flow
 from ..sessions.views import Framing
 from .direct import EXTENSION, DirectConversation
 from .sizes import check_size
@@ -24,7 +25,8 @@ from .writer import CLOSE_SECONDS, Writer, flows, log_lost
 class Talk(Protocol):
     """The session's side of a conversation."""
 
-    closed: Disconnect | None
+    @property
+    def closed(self) -> Disconnect | None: ...
 
     def open(self) -> None: ...
 
@@ -34,7 +36,8 @@ class Talk(Protocol):
     async def handle(self, message: str | bytes) -> None:
         """One message of the client, in order. Raises Disconnect."""
 
-    def on_room(self) -> None: ...
+    @property
+    def flow(self) -> Flow: ...
 
     def close(self, disconnect: Disconnect) -> None: ...
 
@@ -92,7 +95,7 @@ class AsgiConversation:
         hub = self._hub
         writer = Writer(self._send_frame, self._send_close, hub.limits, eager=flows(self._send))
         talk = make(writer, BINARY if self._binary else TEXT)
-        writer.on_room = talk.on_room
+        writer.on_room = talk.flow.on_room
 
         def lost(error: Exception) -> None:
             log_lost(error, hub.counters)

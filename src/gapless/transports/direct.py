@@ -243,7 +243,7 @@ class DirectConversation:
     def _on_writable(self, writable: bool) -> None:
         self._outlet.room = writable and not self._outlet.closing
         if writable:
-            self._talk.on_room()
+            self._talk.flow.on_room()
 
     def _on_closed(self, code: int) -> None:
         self._outlet.closing = True

@@ -67,7 +67,7 @@ class Racer:
     def drain(self) -> None:
         self.outlet.room = True
         if self.session.closed is None:
-            self.session.on_room()
+            self.session.flow.on_room()
 
     # -- judging
 

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from gapless import Disconnect
+from gapless import ChannelOptions, Disconnect
+from gapless.auth.permission import Admission
 from gapless.core.channel import Channel
 from gapless.core.cursor import Cursor, Lost, State
 from gapless.core.log import Ring
 from gapless.model import History, Publication
-from gapless.node.members import Members
+from gapless.node.flush import Flush
 from gapless.protocol.centrifuge import messages as m
 from gapless.sessions.centrifuge.session import CentrifugeSession
 from gapless.sessions.centrifuge.subscribing import Seating
+from gapless.sessions.flow import Flow
 from gapless.sessions.session import Session
 from gapless.sessions.subscription import Subscription
 
+from ...support.presence import FakePresence
 from .races import Broken, play
 
 INTERLEAVINGS = int(os.environ.get("GAPLESS_INTERLEAVINGS", "20000"))
@@ -56,14 +60,16 @@ def live_before_the_reply(patch: pytest.MonkeyPatch) -> None:
 
 
 def awaits_before_the_reply(patch: pytest.MonkeyPatch) -> None:
-    take = Seating._take
+    async def slow(self: Seating, id: int, request: m.Subscribe) -> None:  # noqa: A002
+        async def admit(options: ChannelOptions) -> Admission:
+            return await self._admit(request, options)
 
-    async def slow(self: Seating, *args: Any, **how: Any) -> Any:
-        taken = await take(self, *args, **how)
+        seat, result = await self._take(request, admit)
         await asyncio.sleep(0)
-        return taken
+        self._session.answer(id, result)
+        self.go_live(seat)
 
-    patch.setattr(Seating, "_take", slow)
+    patch.setattr(Seating, "subscribe", slow)
 
 
 def keeps_the_seat_of_a_refused_subscribe(patch: pytest.MonkeyPatch) -> None:
@@ -91,13 +97,16 @@ def speaks_of_a_channel_before_its_reply(patch: pytest.MonkeyPatch) -> None:
 
 
 def answers_an_unsubscribe_before_it_leaves(patch: pytest.MonkeyPatch) -> None:
-    def hurry(self: CentrifugeSession, id: int, request: m.Unsubscribe) -> None:  # noqa: A002
-        self.answer(id, m.UnsubscribeResult())
-        seat = self.subscriptions.get(request.channel)
-        if seat is not None:
-            self._loop.call_soon(lambda: self._loop.call_soon(self.drop, seat))
+    drop = Session.drop
 
-    patch.setattr(CentrifugeSession, "_unsubscribe", hurry)
+    def late(self: Session, subscription: Subscription) -> None:
+        if subscription.told and self.closed is None:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(lambda: loop.call_soon(drop, self, subscription))
+        else:
+            drop(self, subscription)
+
+    patch.setattr(Session, "drop", late)
 
 
 def begins_at_the_head(patch: pytest.MonkeyPatch) -> None:
@@ -120,7 +129,7 @@ def takes_a_page_as_it_comes(patch: pytest.MonkeyPatch) -> None:
 
 def closes_without_leaving(patch: pytest.MonkeyPatch) -> None:
     def end(self: Session, disconnect: Disconnect) -> None:
-        self.closed = disconnect
+        self.flow.end(disconnect)
         self.node.roster.discard(self)
 
     patch.setattr(Session, "end", end)
@@ -137,20 +146,20 @@ def leaves_without_giving_back_its_hold(patch: pytest.MonkeyPatch) -> None:
 
 
 def stays_present(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Members, "_send_off", lambda self, name, client, announce: None)
+    async def forget(self: FakePresence, channel: str, client: str, *, announce: bool) -> None:
+        return None
+
+    patch.setattr(FakePresence, "leave", forget)
 
 
 def forgets_who_had_no_turn(patch: pytest.MonkeyPatch) -> None:
-    flush = Session.flush
+    mark = Flush.mark
 
-    def forget(self: Session) -> None:
-        mark, self.node.flush.mark = self.node.flush.mark, lambda channel: None  # type: ignore[method-assign]
-        try:
-            flush(self)
-        finally:
-            self.node.flush.mark = mark  # type: ignore[method-assign]
+    def forget(self: Flush, channel: Channel) -> None:
+        if sys._getframe(1).f_code is not Flow.flush.__code__:
+            mark(self, channel)
 
-    patch.setattr(Session, "flush", forget)
+    patch.setattr(Flush, "mark", forget)
 
 
 @pytest.mark.parametrize(

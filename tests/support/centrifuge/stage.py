@@ -163,7 +163,7 @@ class Peer:
 
     def drain(self) -> None:
         self.outlet.room = True
-        self.session.on_room()
+        self.session.flow.on_room()
 
     def leave(self) -> None:
         """Go without a word."""

@@ -152,6 +152,7 @@ class Load:
         return True
 
     def finish(self, published: int) -> None:
+        """Close every client, and wait until all are gone."""
         for tally in self._tallies:
             tally.finish(published)
 

@@ -132,6 +132,7 @@ def _outcome(order: Order) -> Outcome:
 
 
 def main(read: Callable[[], str] = sys.stdin.readline) -> None:
+    """Publish as the arguments say, and print how it went."""
     line = read()
     if line:  # else whoever wanted to give an order has ended
         os.write(sys.stdout.fileno(), orjson.dumps(asdict(_outcome(Order(**orjson.loads(line))))) + b"\n")

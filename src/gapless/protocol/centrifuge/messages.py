@@ -60,6 +60,7 @@ class Subscribe:
 
     @property
     def position(self) -> Position:
+        """Where the client says it was."""
         return Position(self.offset, self.epoch)
 
 

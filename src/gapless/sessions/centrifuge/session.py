@@ -189,9 +189,6 @@ class CentrifugeSession(Session):
     def say(self, message: bytes) -> None:
         self.reply(self.framing.wrap(message))
 
-    def concat(self, chunks: list[Any]) -> Any:
-        return self.framing.concat(chunks)
-
     # -- connecting
 
     async def connect(self, id: int, request: m.Connect) -> None:  # noqa: A002

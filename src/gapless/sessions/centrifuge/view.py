@@ -108,6 +108,9 @@ class CentrifugeView:
         groups.append(self._framing.wrap(self._codec.join(frames[begin:])))
         return self._framing.join(groups)
 
+    def concat(self, chunks: list[Any]) -> Any:
+        return self._framing.concat(chunks)
+
 
 @lru_cache(maxsize=256)
 def shared_view(

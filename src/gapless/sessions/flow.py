@@ -1,0 +1,159 @@
+"""The flow of one connection: what its outlet takes, and when.
+
+Room, pace and stall are decided here, for all that share the outlet. Nothing is queued: whoever has
+no room lags, and is asked again when there is some.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from ..core.channel import Channel
+from ..core.log import View
+from ..core.outbox import Outlet
+from ..errors import Disconnect
+from ..node.node import Node
+
+
+class Reader(Protocol):
+    """What shares an outlet with others of its kind: a subscription."""
+
+    view: View
+    channel: Channel | None
+
+    @property
+    def pending(self) -> bool:
+        """Has it something in its ring that it did not write yet?"""
+
+    def next_chunk(self) -> tuple[Any, int] | None:
+        """Move on; what is to be written for that, with its size. None: nothing, for now."""
+
+    def lag(self) -> None:
+        """There is no room for it now."""
+
+
+class Flow:
+    """What lies between the subscriptions of one connection, `readers`, and its outlet.
+
+    `pace` is how many seconds lie between two pushes, at least. `closed` says how it ended.
+    """
+
+    __slots__ = (
+        "_moved",
+        "_moved_at",
+        "_node",
+        "_rest",
+        "_waiters",
+        "closed",
+        "outlet",
+        "pace",
+        "readers",
+        "resting",
+    )
+
+    def __init__(self, node: Node, outlet: Outlet, readers: Mapping[str, Reader], *, pace: float) -> None:
+        self._node = node
+        self.outlet = outlet
+        self.readers = readers
+        self.pace = pace
+        self.resting = False
+        """Does it wait because its client asked for a slower pace?"""
+        self.closed: Disconnect | None = None
+        self._rest: asyncio.TimerHandle | None = None
+        self._waiters: list[asyncio.Future[None]] | None = None
+        self._moved = 0
+        self._moved_at = node.tasks.loop.time()
+
+    @property
+    def room(self) -> bool:
+        """May a push be written now?"""
+        return self.outlet.room and not self.resting
+
+    def push(self, chunk: Any, size: int) -> None:
+        """Write joined frames of so many bytes; only when there is room."""
+        self._node.counters.writes += 1
+        self.outlet.push(chunk, size)
+        if self.pace:
+            self.resting = True
+            self._rest = self._node.tasks.loop.call_later(self.pace, self._rested)
+
+    def flush(self) -> None:
+        """Write what the readers have, in one push of at most `Limits.flush_bytes`, if there is room."""
+        chunks: list[tuple[Any, int]] = []
+        size = 0
+        view: View | None = None
+        for reader in list(self.readers.values()):
+            if reader.channel is None or not reader.pending:
+                continue
+            if not self.room or size >= self._node.limits.flush_bytes:
+                reader.lag()
+                if self.room:
+                    # It has its turn in the next one: a socket that takes all this never drains.
+                    self._node.flush.mark(reader.channel)
+                continue
+            chunk = reader.next_chunk()
+            if chunk is not None:
+                chunks.append(chunk)
+                size += chunk[1]
+                view = reader.view
+        if self.closed is not None or view is None:
+            return  # one of them ended the connection, and nothing follows its last word; or there is none
+        if len(chunks) == 1:
+            self.push(*chunks[0])
+        else:
+            self.push(view.concat([chunk for chunk, _ in chunks]), size)
+
+    def on_room(self) -> None:
+        """The outlet has room again: history goes on first, then what lags."""
+        if self.closed is not None or not self.room:
+            return
+        while self._waiters:
+            waiter = self._waiters.pop(0)
+            if not waiter.done():
+                # One at a time: whoever wakes may write a page; what room is left then is looked
+                # at again right after it ran.
+                waiter.set_result(None)
+                self._node.tasks.loop.call_soon(self.on_room)
+                return
+        self.flush()
+
+    def _rested(self) -> None:
+        self.resting = False
+        if self.outlet.room:
+            self.on_room()
+
+    async def until_room(self) -> None:
+        """Wait until a push can be written. Raises Disconnect when the connection ends meanwhile."""
+        while not self.room:
+            if self.closed is not None:
+                raise self.closed
+            waiter: asyncio.Future[None] = self._node.tasks.loop.create_future()
+            if self._waiters is None:
+                self._waiters = []
+            self._waiters.append(waiter)
+            await waiter
+        if self.closed is not None:
+            raise self.closed
+
+    def is_stalled(self, now: float) -> bool:
+        """Did the client accept nothing for `Limits.stall_timeout`, although something waits for it?
+
+        To be asked about once a second, with the loop's time.
+        """
+        moved = self.outlet.progressed
+        if moved != self._moved or not self.outlet.waiting:
+            self._moved, self._moved_at = moved, now
+            return False
+        return now - self._moved_at >= self._node.limits.stall_timeout
+
+    def end(self, disconnect: Disconnect) -> None:
+        """Nothing is pushed after this, and whoever waits for room learns why."""
+        self.closed = disconnect
+        if self._rest is not None:
+            self._rest.cancel()
+        for waiter in self._waiters or ():
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters = None

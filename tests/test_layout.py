@@ -1,0 +1,152 @@
+"""Where tests are: beside each module that has behaviour, in the directory of its room."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+PACKAGE = HERE.parent / "src" / "gapless"
+
+ELSEWHERE: dict[str, str] = {
+    "__main__.py": "cli/test_ending.py",
+    "api/arguments.py": "api/test_api.py",
+    "api/glob.py": "api/test_api.py",
+    "api/publishing.py": "api/test_api.py",
+    "api/reading.py": "api/test_api.py",
+    "api/shapes.py": "api/test_api.py",
+    "auth/admission.py": "sessions/centrifuge/test_connect.py",
+    "auth/jws.py": "auth/test_tokens.py",
+    "auth/permission.py": "config/test_doors_permissions.py",
+    "auth/verifier.py": "auth/test_tokens.py",
+    "brokers/base.py": "brokers/test_contract.py",
+    "brokers/url.py": "hub/test_hub.py",
+    "cli/app.py": "cli/test_ending.py",
+    "cli/bench/command.py": "cli/test_bench.py",
+    "cli/bench/load.py": "cli/test_bench.py",
+    "cli/bench/opening.py": "cli/test_bench.py",
+    "cli/bench/source.py": "cli/test_bench.py",
+    "cli/channels.py": "cli/test_verbs.py",
+    "cli/check.py": "cli/test_verbs.py",
+    "cli/feeding.py": "cli/test_verbs.py",
+    "cli/follow.py": "cli/test_verbs.py",
+    "cli/pipe.py": "cli/test_verbs.py",
+    "cli/publish.py": "cli/test_verbs.py",
+    "cli/tail.py": "cli/test_verbs.py",
+    "cli/terminal.py": "cli/test_verbs.py",
+    "client/backoff.py": "client/test_publisher.py",
+    "config/channel.py": "config/test_doors.py",
+    "config/client.py": "config/test_doors.py",
+    "config/file.py": "config/test_settings.py",
+    "config/proxy.py": "config/test_doors.py",
+    "config/values.py": "config/test_settings.py",
+    "core/counters.py": "test_docs.py",
+    "demo/attributes.py": "demo/test_measure.py",
+    "demo/complexity.py": "demo/test_measure.py",
+    "demo/definitions.py": "demo/test_measure.py",
+    "demo/docstring.py": "demo/test_measure.py",
+    "demo/interface.py": "demo/test_measure.py",
+    "demo/layout.py": "demo/test_measure.py",
+    "demo/names.py": "demo/test_measure.py",
+    "demo/phrases.py": "demo/test_measure.py",
+    "demo/receivers.py": "demo/test_measure.py",
+    "demo/signature.py": "demo/test_measure.py",
+    "demo/surroundings.py": "demo/test_measure.py",
+    "demo/survey.py": "demo/test_measure.py",
+    "demo/totals.py": "demo/test_measure.py",
+    "doors/asgi.py": "doors/test_http_page.py",
+    "doors/guard.py": "doors/test_sse_entrance.py",
+    "doors/responses.py": "doors/test_http_api.py",
+    "errors.py": "test_docs.py",
+    "feeds/prefixes.py": "feeds/test_lines.py",
+    "hooks/decorators.py": "hooks/test_hooks.py",
+    "hooks/events.py": "hooks/test_hooks.py",
+    "hooks/registry.py": "hooks/test_hooks.py",
+    "model.py": "protocol/test_plain.py",
+    "node/connections.py": "api/test_connections.py",
+    "node/flush.py": "hub/test_hub.py",
+    "node/intake.py": "hub/test_threads.py",
+    "node/lifecycle.py": "hub/test_hub.py",
+    "node/node.py": "hub/test_hub.py",
+    "node/registry.py": "hub/test_hub.py",
+    "node/roster.py": "hub/test_hub.py",
+    "node/signals.py": "hub/test_hub.py",
+    "node/tasks.py": "hub/test_hub.py",
+    "protocol/centrifuge/codec.py": "protocol/centrifuge/test_schema.py",
+    "protocol/centrifuge/messages.py": "protocol/centrifuge/test_schema.py",
+    "protocol/encode.py": "protocol/centrifuge/test_json_codec_encode.py",
+    "proxy/backend.py": "proxy/test_answers.py",
+    "proxy/proxy.py": "proxy/test_calls.py",
+    "server/bounded_http.py": "server/test_serve.py",
+    "server/garbage.py": "server/test_serve.py",
+    "server/listening.py": "server/test_serve.py",
+    "sessions/centrifuge/session.py": "sessions/centrifuge/test_subscribing.py",
+    "sessions/centrifuge/view.py": "sessions/centrifuge/test_subscribing.py",
+    "sessions/plain.py": "doors/test_websocket_live.py",
+    "sessions/rates.py": "sessions/centrifuge/test_limits.py",
+    "sessions/session.py": "sessions/centrifuge/test_limits.py",
+    "sessions/sse.py": "doors/test_sse.py",
+    "sessions/subscription.py": "sessions/centrifuge/test_limits.py",
+    "sessions/views.py": "sessions/centrifuge/test_limits.py",
+    "transports/conversation.py": "transports/test_uvicorn.py",
+    "transports/direct.py": "transports/test_uvicorn.py",
+    "transports/inbox.py": "transports/test_uvicorn.py",
+    "transports/sizes.py": "transports/test_uvicorn.py",
+    "transports/sockets.py": "transports/test_uvicorn.py",
+    "transports/writer.py": "transports/test_uvicorn.py",
+}
+"""Modules without a test file beside them, each with the file that tests it instead. It may only shrink."""
+
+
+def has_behaviour(path: Path) -> bool:
+    """Does it define anything, and is it written by hand?"""
+    if path.name == "client_pb2.py":
+        return False
+    tree = ast.parse(path.read_text())
+    return any(isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) for node in ast.walk(tree))
+
+
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if has_behaviour(PACKAGE / path))
+
+
+def is_tested(module: Path) -> bool:
+    """`room/x.py` has `room/test_x.py`, `room/test_x_….py` or a directory `room/x/` with tests in it.
+
+    A package's own module, `room/__init__.py`, has any test of the room; so has a module at the top.
+    """
+    if module.name == "__init__.py":
+        return any((HERE / module.parent).glob("test_*.py"))
+    beside = HERE / module.parent
+    own = [beside / f"test_{module.stem}.py", *beside.glob(f"test_{module.stem}_*.py")]
+    return any(path.exists() for path in own) or any((beside / module.stem).glob("test_*.py"))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_a_module_has_its_tests_beside_it(module: Path) -> None:
+    assert is_tested(module) or str(module) in ELSEWHERE, f"write tests/{module.parent}/test_{module.stem}.py"
+
+
+def test_nothing_is_excused_that_needs_no_excuse() -> None:
+    """Nor one that is gone."""
+    assert [name for name in ELSEWHERE if is_tested(Path(name)) or not (PACKAGE / name).exists()] == []
+    assert all((HERE / stands).exists() for stands in ELSEWHERE.values())
+
+
+def test_every_room_of_the_tests_is_one_of_the_source_or_stands_for_all_of_it() -> None:
+    across = {"browser", "conformance", "properties", "simulation", "support"}
+    rooms = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()} | across
+    found = {path.name for path in HERE.iterdir() if path.is_dir() and not path.name.startswith(("_", "."))}
+    assert found <= rooms
+
+
+def test_the_figures_can_be_counted() -> None:
+    names = ("modules", "circles", "upward", "starts", "loops", "methods", "lines", "small")
+    tool = HERE.parent / "tools" / "figures.py"
+    said = subprocess.run(
+        [sys.executable, str(tool), *names], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert [line.split()[0] for line in said.stdout.splitlines()] == list(names)
