@@ -66,6 +66,24 @@ async def test_hubs_on_one_store_are_one(tmp_path: Path) -> None:
         assert set(other.channels(all=True)) >= {"logs", "room"} - {"room"}
 
 
+async def test_each_says_how_all_stand(tmp_path: Path) -> None:
+    async with Hub(store(tmp_path), name="one") as one, Hub(store(tmp_path), name="other") as other:
+        await other.publish("logs", 1)
+
+        async def all_are_there() -> bool:
+            return len(await one.nodes()) == 2
+
+        await until(all_are_there)
+        first, second = await one.nodes()
+        assert (first["uid"], first["name"], second["uid"], second["name"]) == (
+            one.uid,
+            "one",
+            other.uid,
+            "other",
+        )
+        assert (await result(other, "info"))["nodes"][0]["metrics"]["items"]["published"] == 1.0
+
+
 async def test_it_finds_what_was_acknowledged(tmp_path: Path) -> None:
     async with Hub(store(tmp_path), channels=CHANNELS) as hub:
         for text in ("disk full", "disk fine"):

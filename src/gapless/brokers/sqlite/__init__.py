@@ -7,5 +7,6 @@ reads on from the place it has reached: that is how a publication of one worker 
 
 from .broker import SqliteBroker
 from .presence import SqlitePresence
+from .tuning import Tuning
 
-__all__ = ["SqliteBroker", "SqlitePresence"]
+__all__ = ["SqliteBroker", "SqlitePresence", "Tuning"]

@@ -15,7 +15,7 @@ from ...options import ChannelOptions, Limits
 from ..base import Settle, Sink
 from .address import Address, Synchronous
 from .entries import Entry, Kind
-from .journal import Journal
+from .journal import DEFAULT, Journal
 from .pages import Page, Request, read_page
 from .presence import SqlitePresence
 from .reports import Reporting, nodes
@@ -23,6 +23,7 @@ from .retention import Aging, Forgetting, Removing
 from .search import Indexer, Search, index_all
 from .store import Store
 from .transaction import Transaction
+from .tuning import Tuning
 from .writer import Batch
 
 RECENT_PAGES = 8
@@ -52,8 +53,9 @@ class SqliteBroker:
         *,
         synchronous: Synchronous = "full",
         now: Callable[[], float] = time.time,
+        tuning: Tuning = DEFAULT,
     ) -> None:
-        self.store = Store(Address(Path(path), synchronous), limits or Limits(), now, self._take)
+        self.store = Store(Address(Path(path), synchronous), limits or Limits(), now, tuning, self._take)
         self.presence = SqlitePresence(self.store)
         self._indexer = Indexer(self.store)
         self.reads = 0
@@ -145,7 +147,8 @@ class SqliteBroker:
         level: str | None = None,
     ) -> Matches:
         await index_all(self.store, channel, options)
-        return await self.store.read(Search(channel, query, before, limit, since, until, level).run)
+        search = Search(channel, query, before, limit, since, until, level)
+        return await self.store.read(partial(search.run, tuning=self.store.tuning))
 
     async def report(self, uid: str, about: bytes, seconds: float) -> None:
         await self.store.call(Reporting(uid, about, self.store.now() + seconds))

@@ -22,17 +22,13 @@ from .life import Life, boot_id
 from .streams import Stream
 from .transaction import Tending, Transaction, Work
 from .trouble import StoreError
+from .tuning import Tuning
 from .turnstile import Turnstile
-
-CHECKPOINT_BYTES = 16 * 1024 * 1024
-"""About so much is written before it is moved from the write-ahead log into the database."""
 
 PAGES_PER_COMMIT = 5 * 4096
 """What a commit writes beside its payloads, roughly."""
 
-READ_ON_ENTRIES = 4_096
-READ_ON_BYTES = 32 * 1024 * 1024
-"""Further behind than these, a process reads nothing of what it missed: its rings are repaired."""
+DEFAULT = Tuning()
 
 STREAMS = 10_000
 """Streams remembered between transactions; a cache, emptied when it is full."""
@@ -41,8 +37,11 @@ STREAMS = 10_000
 class Journal:
     """A store, open for writing. Errors are those of sqlite3 and the system, and StoreError."""
 
-    def __init__(self, address: Address, limits: Limits, now: Callable[[], float]) -> None:
+    def __init__(
+        self, address: Address, limits: Limits, now: Callable[[], float], tuning: Tuning = DEFAULT
+    ) -> None:
         self.address = address
+        self.tuning = tuning
         self._limits = limits
         self._now = now
         self._turnstile = Turnstile(address.lock, limits.broker_seconds)
@@ -218,6 +217,7 @@ class Journal:
                     self._now(),
                     alone=self._alone,
                     idempotency_seconds=self._limits.idempotency_seconds,
+                    tuning=self.tuning,
                 )
                 yield transaction
                 transaction.finish()
@@ -239,7 +239,7 @@ class Journal:
         if len(self._streams) > STREAMS:
             self._streams.clear()
         self._written += PAGES_PER_COMMIT + 2 * transaction.bytes
-        if self._written >= CHECKPOINT_BYTES:
+        if self._written >= self.tuning.checkpoint_bytes:
             self._checkpoint("PASSIVE")
 
     def _passed_on(self, transaction: Transaction) -> list[Entry]:
@@ -299,7 +299,7 @@ class Journal:
         self._streams.clear()
         self._seen = sequence
         (noticed,) = database.execute("SELECT value FROM meta WHERE name = 'noticed'").fetchone()
-        if noticed > seen or sequence - seen > READ_ON_ENTRIES:
+        if noticed > seen or sequence - seen > self.tuning.read_on_entries:
             return self._interrupted()
         found: list[tuple[int, Entry]] = []
         size = 0
@@ -307,7 +307,7 @@ class Journal:
             entry = Entry(Kind.PUBLICATION, channel, publication(payload, offset, epoch, time, labels))
             found.append((seq, entry))
             size += len(payload)
-            if size > READ_ON_BYTES:
+            if size > self.tuning.read_on_bytes:
                 return self._interrupted()
         for seq, kind, channel, time, labels, payload in database.execute(_NOTICES, (seen,)):
             found.append((seq, _notice(Kind(kind), channel, time, labels, payload)))

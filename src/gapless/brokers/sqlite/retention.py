@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Set
 
 from .transaction import Transaction
-from .trimming import BITE, delete_dropped, keep_age
+from .trimming import delete_dropped, keep_age
 
 NOTICE_SECONDS = 30.0
 """How long a notice can be read. A process that was stopped for longer is told that it missed some."""
@@ -40,18 +40,20 @@ class Aging:
 
     def apply(self, transaction: Transaction) -> None:
         connection, now = transaction.connection, transaction.now
-        for (channel,) in connection.execute(f"{_TOO_OLD} LIMIT ?", (now, BITE)).fetchall():
+        for (channel,) in connection.execute(
+            f"{_TOO_OLD} LIMIT ?", (now, transaction.tuning.delete_rows)
+        ).fetchall():
             stream = transaction.find(channel)
             if stream is not None:
                 keep_age(connection, stream, now)
                 transaction.change(stream)
                 self._lagging.add(channel)
-        left = BITE
+        left = transaction.tuning.delete_rows
         for channel in list(self._lagging):
             stream = transaction.find(channel)
             if stream is not None and stream.lagging and left > 0:
                 left -= min(stream.lagging, left)
-                delete_dropped(connection, stream)
+                delete_dropped(connection, stream, transaction.tuning.delete_rows)
                 transaction.change(stream)
             if stream is None or not stream.lagging:
                 self._lagging.discard(channel)
@@ -93,7 +95,7 @@ class Forgetting:
 
     def apply(self, transaction: Transaction) -> None:
         now = transaction.now
-        left = BITE
+        left = transaction.tuning.delete_rows
         for (channel,) in transaction.connection.execute(_IDLE, (TOUCHED_AT, now)).fetchall():
             stream = transaction.find(channel)
             if stream is None:

@@ -90,12 +90,18 @@ CREATE INDEX members_by_expiry ON members (expires);
 CREATE TABLE nodes (uid TEXT PRIMARY KEY, about BLOB NOT NULL, expires REAL NOT NULL) WITHOUT ROWID;
 """
 
-_MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
 """What turns the tables of a version into those of the next, inside one transaction."""
 
 
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables in an empty file, or bring older ones up to date.
+def prepare(
+    connection: sqlite3.Connection,
+    path: Path,
+    *,
+    wanted: int = VERSION,
+    migrations: Mapping[int, Callable[[sqlite3.Connection], None]] = MIGRATIONS,
+) -> None:
+    """Create the tables in an empty file, or bring older ones up to the version that is wanted.
 
     Raises:
         StoreError: the file belongs to another program, or to a newer version of this one.
@@ -108,15 +114,15 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         return
     if found != APPLICATION_ID:
         raise StoreError(f"{path} is a database of another program; name another file")
-    if version > VERSION or version < 1:
+    if version > wanted or version < 1:
         raise StoreError(
-            f"{path} has tables of version {version}, and this Gapless knows up to {VERSION}; "
+            f"{path} has tables of version {version}, and this Gapless knows up to {wanted}; "
             "run the newer Gapless that wrote it, or export it there and import it here"
         )
-    while version < VERSION:
+    while version < wanted:
         with connection:
             connection.execute("BEGIN IMMEDIATE")
-            _MIGRATIONS[version](connection)
+            migrations[version](connection)
             version += 1
             connection.execute(f"PRAGMA user_version = {version}")
 

@@ -20,15 +20,7 @@ from .entries import Entry, publication
 from .journal import Journal
 from .store import Store
 from .transaction import Transaction
-
-BITE = 400
-"""Publications put into the index in one transaction: others wait for it."""
-
-PATIENCE = 5.0
-"""Seconds after which a search that has to look at too much is given up."""
-
-_STEPS = 10_000
-"""Of SQLite's machine between looks at the clock."""
+from .tuning import Tuning
 
 
 class Indexing:
@@ -43,7 +35,7 @@ class Indexing:
         for (channel,) in transaction.connection.execute(f"{_WANTING} LIMIT 4").fetchall():
             stream = transaction.find(channel)
             if stream is not None:
-                words.index(transaction.connection, stream, BITE)
+                words.index(transaction.connection, stream, transaction.tuning.index_rows)
                 transaction.change(stream)
 
 
@@ -86,7 +78,7 @@ class IndexingOne:
         if stream is None or (stream.indexed >= stream.top and stream.search):
             return 0
         stream = transaction.stream(self._channel, self._options)
-        words.index(transaction.connection, stream, BITE)
+        words.index(transaction.connection, stream, transaction.tuning.index_rows)
         return stream.top - stream.indexed
 
 
@@ -99,7 +91,7 @@ async def index_all(store: Store, channel: str, options: ChannelOptions) -> None
         return 0 if row is None else int(row[0])
 
     loop = asyncio.get_running_loop()
-    until = loop.time() + PATIENCE
+    until = loop.time() + store.tuning.search_seconds
     left = await store.read(missing)
     while left > 0:
         left = await store.call(IndexingOne(channel, options))
@@ -120,7 +112,7 @@ class Search(NamedTuple):
     until: float | None
     level: str | None
 
-    def run(self, connection: sqlite3.Connection) -> Matches:
+    def run(self, connection: sqlite3.Connection, tuning: Tuning) -> Matches:
         """Raises BrokerError when it has to look at too much."""
         row = connection.execute(
             "SELECT id, epoch, top, oldest FROM streams WHERE channel = ?", (self.channel,)
@@ -129,15 +121,16 @@ class Search(NamedTuple):
             return Matches([], Position(0, ""), False)
         stream, epoch, top, oldest = row
         query, values = self._statement(connection, stream, top, oldest)
-        until = time.monotonic() + PATIENCE
-        connection.set_progress_handler(lambda: time.monotonic() >= until, _STEPS)
+        until = time.monotonic() + tuning.search_seconds
+        connection.set_progress_handler(lambda: time.monotonic() >= until, tuning.search_steps)
         try:
             rows = connection.execute(query, values).fetchall()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                 raise
             raise BrokerError(
-                f"the search took longer than {PATIENCE:g} s: look for more words, or in a shorter time"
+                f"the search took longer than {tuning.search_seconds:g} s: "
+                "look for more words, or in a shorter time"
             ) from None
         finally:
             connection.set_progress_handler(None, 0)

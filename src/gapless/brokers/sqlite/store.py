@@ -19,6 +19,7 @@ from .journal import Journal
 from .pages import Readers
 from .transaction import Work
 from .trouble import StoreError, explain
+from .tuning import Tuning
 from .wakeups import Wakeups
 from .writer import Answer, Batch, Chore, Writer
 
@@ -35,11 +36,17 @@ class Store:
     """
 
     def __init__(
-        self, address: Address, limits: Limits, now: Callable[[], float], take: Callable[[Batch], None]
+        self,
+        address: Address,
+        limits: Limits,
+        now: Callable[[], float],
+        tuning: Tuning,
+        take: Callable[[Batch], None],
     ) -> None:
         self.address = address
         self.limits = limits
         self.now = now
+        self.tuning = tuning
         self._take = take
         self._writer: Writer | None = None
         self._readers: Readers | None = None
@@ -51,7 +58,7 @@ class Store:
             raise BrokerError(f"{self.address.path} is open already; one broker serves one hub")
         loop = self._loop = asyncio.get_running_loop()
         opened: asyncio.Future[list[str]] = loop.create_future()
-        journal = Journal(self.address, self.limits, self.now)
+        journal = Journal(self.address, self.limits, self.now, self.tuning)
         writer = self._writer = Writer(
             journal,
             opened=lambda found: _tell(loop, _settle, opened, found),

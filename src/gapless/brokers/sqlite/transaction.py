@@ -17,6 +17,7 @@ from ...options import ChannelOptions
 from . import trimming
 from .entries import Entry, Kind, labels_of, labels_of_member
 from .streams import SLACK, Stream
+from .tuning import Tuning
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -55,10 +56,12 @@ class Transaction:
         *,
         alone: bool,
         idempotency_seconds: float,
+        tuning: Tuning,
     ) -> None:
         self.connection = connection
         self.sequence = sequence
         self.now = now
+        self.tuning = tuning
         self.entries: list[Entry] = []
         self.bytes = 0
         self._alone = alone
@@ -198,7 +201,7 @@ class Transaction:
             trimming.keep_bytes(self.connection, stream, history_bytes)
         for stream in self._changed.values():
             if stream.lagging >= SLACK:
-                trimming.delete_dropped(self.connection, stream)
+                trimming.delete_dropped(self.connection, stream, self.tuning.delete_rows)
         if self._changed:
             execute_many(_UPDATE_STREAM, [_changing(stream) for stream in self._changed.values()])
         if self._notices:

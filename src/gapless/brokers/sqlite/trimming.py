@@ -11,9 +11,6 @@ import sqlite3
 from . import words
 from .streams import Stream
 
-BITE = 2_000
-"""Rows that one transaction deletes: others wait for it."""
-
 
 def keep_bytes(connection: sqlite3.Connection, stream: Stream, history_bytes: int) -> None:
     """Let go of the oldest until what is kept has no more payload bytes than these."""
@@ -41,7 +38,7 @@ def keep_age(connection: sqlite3.Connection, stream: Stream, now: float) -> None
         stream.drop_before(*row)
 
 
-def delete_dropped(connection: sqlite3.Connection, stream: Stream, at_most: int = BITE) -> None:
+def delete_dropped(connection: sqlite3.Connection, stream: Stream, at_most: int) -> None:
     """Delete rows that are no longer kept."""
     end = min(stream.oldest, stream.floor + at_most)
     words.unindex(connection, stream, end)

@@ -1,6 +1,6 @@
 """A process that publishes to a store and says what was acknowledged, for tests that end it hard.
 
-    sqlite_worker.py PATH NAME [--synchronous normal] [--at-once N] [--count N] [--checkpoint BYTES]
+    worker.py PATH NAME [--synchronous normal] [--at-once N] [--count N] [--checkpoint BYTES]
 
 It writes `ready`, then `ack OFFSET EPOCH PAYLOAD` or `error TEXT` a line, each in one write, and at
 the end `unready TEXT` if the store is.
@@ -14,7 +14,7 @@ import itertools
 import os
 
 from gapless import ChannelOptions, Limits
-from gapless.brokers.sqlite import SqliteBroker, journal
+from gapless.brokers.sqlite import SqliteBroker, Tuning
 from gapless.model import Draft, Member, Position, Publication
 
 CHANNEL = "c"
@@ -55,7 +55,12 @@ class Slip:
 
 
 async def main(arguments: argparse.Namespace) -> None:
-    broker = SqliteBroker(arguments.path, Limits(), synchronous=arguments.synchronous)
+    broker = SqliteBroker(
+        arguments.path,
+        Limits(),
+        synchronous=arguments.synchronous,
+        tuning=Tuning(checkpoint_bytes=arguments.checkpoint),
+    )
     await broker.start(Nobody())
     say("ready")
     numbers = iter(range(arguments.count)) if arguments.count else itertools.count()
@@ -79,7 +84,5 @@ if __name__ == "__main__":
     parser.add_argument("--synchronous", default="full")
     parser.add_argument("--at-once", type=int, default=32)
     parser.add_argument("--count", type=int, default=0)
-    parser.add_argument("--checkpoint", type=int, default=journal.CHECKPOINT_BYTES)
-    given = parser.parse_args()
-    journal.CHECKPOINT_BYTES = given.checkpoint
-    asyncio.run(main(given))
+    parser.add_argument("--checkpoint", type=int, default=Tuning().checkpoint_bytes)
+    asyncio.run(main(parser.parse_args()))

@@ -20,10 +20,10 @@ import pytest
 from gapless import BrokerError, ConfigError, Limits
 from gapless.brokers.sqlite import SqliteBroker, address, place, schema, trouble
 
-from ..support.until import DEADLINE, until
-from .harness import Harness
-from .test_sqlite import own, rows, settled
-from .test_sqlite_powercut import OPTIONS, WORKER, _can_trace, acknowledged
+from ...support.until import DEADLINE, until
+from ..harness import Harness
+from .test_broker import own, rows, settled
+from .test_powercut import OPTIONS, WORKER, _can_trace, acknowledged
 
 pytestmark = pytest.mark.anyio
 
@@ -117,38 +117,32 @@ class TestOpening:
         connection.close()
         assert f"tables of version {schema.VERSION + 1}" in await refusal(path)
 
-    async def test_older_tables_are_brought_up_to_date(
-        self, path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        await self.made(path)
+    def test_older_tables_are_brought_up_to_date(self, path: Path) -> None:
+        connection = sqlite3.connect(path, isolation_level=None)
+        schema.prepare(connection, path)
 
-        def migrate(connection: sqlite3.Connection) -> None:
-            connection.execute("ALTER TABLE streams ADD COLUMN colour TEXT")
+        def migrate(database: sqlite3.Connection) -> None:
+            database.execute("ALTER TABLE streams ADD COLUMN colour TEXT")
 
-        monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
-        monkeypatch.setattr(schema, "_MIGRATIONS", {schema.VERSION - 1: migrate})
-        opened = store(path)
-        await opened.start()
-        assert (await opened.history("c", OPTIONS)).top.offset == 1
-        await opened.broker.close()
-        assert rows(path, "SELECT colour FROM streams") == [(None,)]
-        assert rows(path, "PRAGMA user_version") == [(schema.VERSION,)]
+        migrations = {schema.VERSION: migrate}
+        schema.prepare(connection, path, wanted=schema.VERSION + 1, migrations=migrations)
+        assert connection.execute("SELECT colour FROM streams").fetchall() == []
+        assert connection.execute("PRAGMA user_version").fetchall() == [(schema.VERSION + 1,)]
+        connection.close()
 
-    async def test_a_migration_that_fails_changes_nothing(
-        self, path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        await self.made(path)
-        version = schema.VERSION
+    def test_a_migration_that_fails_changes_nothing(self, path: Path) -> None:
+        connection = sqlite3.connect(path, isolation_level=None)
+        schema.prepare(connection, path)
 
-        def migrate(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM publications")
-            connection.execute("SELECT nothing")
+        def migrate(database: sqlite3.Connection) -> None:
+            database.execute("DELETE FROM meta")
+            database.execute("SELECT nothing")
 
-        monkeypatch.setattr(schema, "VERSION", version + 1)
-        monkeypatch.setattr(schema, "_MIGRATIONS", {version: migrate})
-        await refusal(path)
-        assert rows(path, "SELECT count(*) FROM publications") == [(1,)]
-        assert rows(path, "PRAGMA user_version") == [(version,)]
+        with pytest.raises(sqlite3.OperationalError):
+            schema.prepare(connection, path, wanted=schema.VERSION + 1, migrations={schema.VERSION: migrate})
+        assert connection.execute("SELECT count(*) > 0 FROM meta").fetchall() == [(1,)]
+        assert connection.execute("PRAGMA user_version").fetchall() == [(schema.VERSION,)]
+        connection.close()
 
     async def test_a_network_file_system(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(place, "kind_of", lambda *_: "nfs4")

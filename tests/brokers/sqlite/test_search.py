@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from gapless import BrokerError, ChannelOptions, ConfigError, Limits
 from gapless.brokers.base import Searches
-from gapless.brokers.sqlite import SqliteBroker, search, words
+from gapless.brokers.sqlite import SqliteBroker, Tuning, words
 from gapless.brokers.sqlite.streams import SLACK
 from gapless.model import Matches
 
-from ..support.clock import Clock
-from .harness import Harness
-from .test_sqlite import own, rows, settled
+from ...support.clock import Clock
+from ..harness import Harness
+from .test_broker import own, rows, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -39,11 +39,16 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def harness(path: Path, clock: Clock) -> AsyncIterator[Harness]:
-    broker = SqliteBroker(path, Limits(), now=clock)
-    opened = Harness(broker, broker.presence)
-    await opened.start()
+    opened = await reopened(path, clock)
     yield opened
-    await broker.close()
+    await opened.broker.close()
+
+
+async def reopened(path: Path, clock: Clock, **tuning: Any) -> Harness:
+    broker = SqliteBroker(path, Limits(), now=clock, tuning=Tuning(**tuning))
+    harness = Harness(broker, broker.presence)
+    await harness.start()
+    return harness
 
 
 async def publish(
@@ -198,29 +203,31 @@ class TestTheIndex:
         await publish(harness, "early", "later", options=silent)
         assert await found(harness, "early") == [1]
 
-    async def test_a_bite_at_a_time(self, harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(search, "BITE", 3)
+    async def test_a_bite_at_a_time(self, path: Path, clock: Clock) -> None:
+        harness = await reopened(path, clock, index_rows=3)
         await publish(harness, *(f"word {number}" for number in range(10)))
         assert await found(harness, "word", limit=1) == [10]
         assert len(await found(harness, "word")) == 10
+        await harness.broker.close()
 
-    async def test_what_takes_too_long_is_given_up(
-        self, harness: Harness, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(search, "BITE", 3)
+    async def test_an_index_that_takes_too_long_goes_on_the_next_time(self, path: Path, clock: Clock) -> None:
+        harness = await reopened(path, clock, index_rows=3, search_seconds=0.0)
         await publish(harness, *(f"word {number}" for number in range(10)))
-        monkeypatch.setattr(search, "PATIENCE", 0.0)
         with pytest.raises(BrokerError, match="are not in the search index yet"):
             await found(harness, "word")
-        monkeypatch.undo()
+        await harness.broker.close()
+        harness = await reopened(path, clock)
         assert len(await found(harness, "word")) == 10
-        monkeypatch.setattr(search, "PATIENCE", -1.0)
-        monkeypatch.setattr(search, "_STEPS", 1)
+        await harness.broker.close()
+
+    async def test_a_search_that_takes_too_long_is_given_up(self, path: Path, clock: Clock) -> None:
+        harness = await reopened(path, clock, search_seconds=-1.0, search_steps=1, index_rows=100)
+        await publish(harness, *(f"word {number}" for number in range(10)))
         with pytest.raises(BrokerError, match="the search took longer"):
             await found(harness, "word")
-        monkeypatch.undo()
         assert own(harness).unready() is None
-        assert len(await found(harness, "word")) == 10
+        assert await harness.publish("logs", b"1", LOGS) is not None
+        await harness.broker.close()
 
 
 def test_searching_needs_something_that_is_kept() -> None:

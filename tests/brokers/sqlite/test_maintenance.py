@@ -13,7 +13,7 @@ from gapless.brokers.sqlite import SqliteBroker, maintenance
 from gapless.brokers.sqlite.address import Address
 from gapless.model import Member
 
-from .harness import Harness
+from ..harness import Harness
 
 pytestmark = pytest.mark.anyio
 

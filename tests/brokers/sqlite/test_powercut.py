@@ -15,12 +15,12 @@ from gapless import ChannelOptions
 from gapless.brokers.sqlite import SqliteBroker
 from gapless.model import History
 
-from .harness import Harness
+from ..harness import Harness
 from .powercut import Disk, Event, record
 
 pytestmark = pytest.mark.anyio
 
-WORKER = Path(__file__).with_name("sqlite_worker.py")
+WORKER = Path(__file__).with_name("worker.py")
 OPTIONS = ChannelOptions(history=1_000_000, history_bytes=None)
 POINTS = 100
 """Moments at which the power is cut, for each of the two ways of writing."""
