@@ -10,6 +10,7 @@ import gapless
 from gapless import errors
 
 NAMES = [
+    "Access",
     "BrokerError",
     "ChannelOptions",
     "Client",
@@ -24,6 +25,7 @@ NAMES = [
     "History",
     "Hub",
     "HubApp",
+    "Jwks",
     "LimitExceeded",
     "Limits",
     "Member",
@@ -38,7 +40,10 @@ NAMES = [
     "Receipt",
     "Replace",
     "Stats",
+    "StaticKeys",
     "SubscribeEvent",
+    "TokenRules",
+    "TokenVerifier",
     "__version__",
 ]
 

@@ -33,14 +33,7 @@ ROOMS: list[tuple[str, ...]] = [
     ("",),  # the package itself: the public names
 ]
 
-EXCEPTIONS: dict[tuple[str, str], str] = {
-    ("transports.conversation", "hub"): "the seam has not moved yet",
-    ("transports.direct", "hub"): "the seam has not moved yet",
-    ("transports.inbox", "hub"): "the seam has not moved yet",
-    ("sessions.centrifuge.subscribing", "sessions.centrifuge.session"): "the seam has not moved yet",
-    ("transports.direct", "transports.conversation"): "the seam has not moved yet",
-    ("transports.inbox", "transports.conversation"): "the seam has not moved yet",
-}
+EXCEPTIONS: dict[tuple[str, str], str] = {}
 """Arrows that may go upwards or sideways, by module and what it imports, each with its reason."""
 
 PURE = ("errors", "model", "options", "version", "core", "protocol")

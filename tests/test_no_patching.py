@@ -15,8 +15,6 @@ EXCEPTIONS: dict[str, frozenset[str]] = {
     "demo/test_checkout.py": frozenset({"MAX_FILES"}),
     "demo/test_source.py": frozenset({"MAX_SOURCE_BYTES"}),
     "demo/test_worker.py": frozenset({"MAX_FILES"}),
-    "doors/test_websocket_slow.py": frozenset({"CLOSE_SECONDS", "SLOWEST"}),
-    "transports/test_uvicorn.py": frozenset({"CLOSE_SECONDS", "_parsing"}),
 }
 """What is no option yet, by the file that patches it. It may only shrink."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import uvicorn
 
-from gapless.server.garbage import settle
+from gapless.server.serve import settle
 
 from .runtime import Options
 

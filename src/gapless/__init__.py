@@ -1,5 +1,9 @@
 """Gapless: a realtime hub. Every publication in order, without a gap and without a repeat."""
 
+from .auth.access import Access
+from .auth.jwks import Jwks
+from .auth.keys import StaticKeys
+from .auth.verifier import TokenRules, TokenVerifier
 from .brokers.memory import MemoryBroker
 from .connection_manager import ConnectionManager
 from .doors.asgi import HubApp
@@ -23,6 +27,7 @@ from .options import ChannelOptions, Limits
 from .version import __version__
 
 __all__ = [
+    "Access",
     "BrokerError",
     "ChannelOptions",
     "Client",
@@ -37,6 +42,7 @@ __all__ = [
     "History",
     "Hub",
     "HubApp",
+    "Jwks",
     "LimitExceeded",
     "Limits",
     "Member",
@@ -50,7 +56,10 @@ __all__ = [
     "PublishEvent",
     "Receipt",
     "Replace",
+    "StaticKeys",
     "Stats",
     "SubscribeEvent",
+    "TokenRules",
+    "TokenVerifier",
     "__version__",
 ]

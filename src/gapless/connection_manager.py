@@ -245,9 +245,7 @@ class _DropInSession(Session):
         self.key = id(websocket)
         self._on_end = on_end
         self.websocket = weakref.ref(websocket, _leaving(weakref.ref(self)))
-        # Starlette keeps the server's `send` here; without it the writer's task does all the sending.
-        eager = flows(getattr(websocket, "_send", None))
-        self._writer = Writer(self._send, self._send_close, hub.limits, eager=eager)
+        self._writer = Writer(self._send, self._send_close, hub.limits, eager=flows())
         self._writer.on_lost = self._lost
         client = Client(str(number))
         super().__init__(hub.node, self._writer, client=client.id, grant=Grant(operator=True), about=client)

@@ -328,21 +328,27 @@ class Limits:
     # A lost last notification is healed within 40 s. Centrifugo: position_check_delay 40 s.
     position_check: float = 20.0
     """Seconds between comparisons of the rings with the tops of their streams."""
+    # A client that goes has nothing else to do. websockets: close_timeout 10 s.
+    close_timeout: float = 5.0
+    """Seconds a client may take to answer a close frame, or to read what stands before it; then: cut off."""
+    # A quarter of a megabit a second. nginx: send_timeout, 60 s between two writes.
+    slowest_rate: int = 32 * KiB
+    """Bytes a second: a client that takes so many of a large frame is slow, and does not stall."""
     # Finer than the shortest timeout anybody sets, and one turn a second at rest.
     housekeeping: float = 1.0
     """Seconds between looks at what goes by time: stalls, heartbeats, what expires."""
     # About 20 MiB of names; as many channels as the memory broker keeps.
     resolved_names: int = 100_000
     """Channel names whose options are remembered; more: all are found anew, by their patterns."""
-    # Half of a frame at 120 Hz: nobody sees the wait for the next turn.
-    slice_seconds: float = 0.004
+    # Between two slices a publisher that awaits its receipts goes on, and the later writes hold more.
+    slice_seconds: float = 0.002
     """How long a flush holds the loop before it lets handshakes and pings go on."""
     # Longer than a garbage collection anywhere, shorter than a request's deadline.
     patience: float = 1.0
     """Seconds for which awaiting a receipt waits at most for subscribers that lag but move."""
 
     def __post_init__(self) -> None:
-        _check_numbers(self, at_least={"reads_at_once": 1, "housekeeping": 0.01})
+        _check_numbers(self, at_least={"reads_at_once": 1, "housekeeping": 0.01, "slowest_rate": 1})
         if self.pong_timeout >= self.ping_interval:
             raise ConfigError(
                 f"pong_timeout ({self.pong_timeout} s) must be shorter than "

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gapless import ConfigError
 from gapless.core.patterns import Pattern, PatternMap
@@ -49,12 +47,6 @@ class TestMatching:
     def test_named_parts_are_given_by_name(self) -> None:
         pattern = Pattern("{kind}:{id}:*")
         assert pattern.match("orders:7:eu:x") == {"kind": "orders", "id": "7"}
-
-    @given(st.text(min_size=1, max_size=20).filter(lambda text: not set(text) & set("*{}")))
-    @settings(max_examples=100, deadline=None)
-    def test_everything_else_stands_for_itself(self, text: str) -> None:
-        assert Pattern(text).match(text) == {}
-        assert Pattern(text).match(text + "x") is None
 
 
 class TestMistakes:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapless import Limits
-from gapless.doors.guard import QUERY_FIELDS, Refused, read_query
 from gapless.doors.query import BadQuery, Query
+from gapless.doors.request import QUERY_FIELDS, Refused, read_query
 from gapless.model import Position
 from gapless.protocol.plain import Subscribe
 

@@ -203,11 +203,10 @@ async def test_a_client_that_reads_nothing_is_cut_off_and_leaves_nothing(open_do
 
 
 async def test_one_large_publication_that_nobody_takes_is_a_stall_too(
-    open_doors: OpenDoors, monkeypatch: pytest.MonkeyPatch
+    open_doors: OpenDoors,
 ) -> None:
     """The frame under way is all there is: nothing queues behind it that could tell."""
-    monkeypatch.setattr("gapless.transports.writer.SLOWEST", 1e9)
-    limits = Limits(stall_timeout=0.3, housekeeping=0.1, server_payload_bytes=32_000_000)
+    limits = Limits(slowest_rate=10**9, stall_timeout=0.3, housekeeping=0.1, server_payload_bytes=32_000_000)
     async with open_doors({"logs": ChannelOptions(ring_bytes=64_000_000)}, limits=limits) as doors:
         host = doors.address.host
         with frozen(host, handshake(host, "/ws?channel=logs")):
@@ -258,13 +257,11 @@ async def test_replies_that_are_not_read_end_the_connection(open_doors: OpenDoor
 
 
 async def test_a_client_that_reads_nothing_cannot_outlive_its_own_close(
-    open_doors: OpenDoors, monkeypatch: pytest.MonkeyPatch
+    open_doors: OpenDoors,
 ) -> None:
     """A close frame cannot pass a socket that takes nothing; the connection ends without it."""
-    for module in ("writer", "conversation", "uvicorn"):
-        monkeypatch.setattr(f"gapless.transports.{module}.CLOSE_SECONDS", 0.1)
     options = ChannelOptions(history=COUNT, history_bytes=None, ring=64)
-    async with open_doors({"logs": options}) as doors:
+    async with open_doors({"logs": options}, limits=Limits(close_timeout=0.1)) as doors:
         host = doors.address.host
         with frozen(host, handshake(host, "/ws?channel=logs")):
             await until(lambda: doors.hub.stats().subscriptions == 1)

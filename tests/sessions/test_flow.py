@@ -128,6 +128,12 @@ class TestPace:
         loop.advance(1.0)
         assert outlet.frames == [b"1"]
 
+    def test_a_push_that_finds_the_connection_broken_waits_for_no_rest(self, node: Node) -> None:
+        flow, outlet = flow_of(node, pace=60.0)
+        outlet.on_frame = lambda frame: flow.end(Disconnect(3000))
+        flow.push([b"x"], 1)
+        assert not flow.resting
+
 
 class TestWaiting:
     def test_one_waits_at_a_time_and_history_goes_before_what_lags(
@@ -154,6 +160,32 @@ class TestWaiting:
         flow.on_room()
         assert outlet.frames == [b"live"]
         assert all(page.done() for page in pages)
+
+    def test_what_was_promised_to_one_is_not_taken_by_another(self, loop: VirtualLoop, node: Node) -> None:
+        """A channel that is delivered between the word that there is room and the turn of who heard it."""
+        hot = Reader(b"hot", b"hotter")
+        flow, outlet = flow_of(node, hot)
+        outlet.room = False
+        waiting = loop.create_task(flow.until_room())
+        loop.settle()
+        outlet.room = True
+        flow.on_room()
+        flow.flush()
+        assert (outlet.frames, hot.lagged, flow.room) == ([], 1, False)
+        loop.settle()
+        assert waiting.done()
+        assert outlet.frames == [b"hot"], "what it left of the room is the others'"
+
+    def test_a_promise_ends_with_who_had_it(self, loop: VirtualLoop, node: Node) -> None:
+        flow, outlet = flow_of(node)
+        outlet.room = False
+        waiting = loop.create_task(flow.until_room())
+        loop.settle()
+        outlet.room = True
+        flow.on_room()
+        waiting.cancel()
+        loop.settle()
+        assert flow.room
 
     def test_who_waits_when_it_ends_learns_why(self, loop: VirtualLoop, node: Node) -> None:
         flow, outlet = flow_of(node)

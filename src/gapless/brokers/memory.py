@@ -68,13 +68,15 @@ class _Stream:
 
     def trim(self, now: float) -> None:
         """Drop what size, bytes or age no longer allow, whichever bites first."""
-        kept, options = self.kept, self.options
-        while len(kept) > options.history:
+        kept, options, count = self.kept, self.options, len(self.kept)
+        while count > options.history:
             self._drop()
+            count -= 1
         if options.history_bytes is not None:
             bound = options.history_bytes + STREAM_OVERHEAD
-            while len(kept) > 1 and self.bytes - PUBLICATION_OVERHEAD * len(kept) > bound:
+            while count > 1 and self.bytes - PUBLICATION_OVERHEAD * count > bound:
                 self._drop()
+                count -= 1
         if options.history_age is not None:
             edge = now - options.history_age
             while kept and kept[0].time <= edge:

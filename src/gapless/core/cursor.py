@@ -108,7 +108,7 @@ class Cursor:
         index = ring.place(self.offset)
         if index is None:
             return False
-        self.index = ring.skip_unnumbered(index, not_before)
+        self.index = ring.skip_unnumbered(index, not_before) if index < not_before else index
         self._unnumbered = ring.unnumbered_before(self.index)
         self.state = State.LIVE
         return True

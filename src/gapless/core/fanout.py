@@ -47,7 +47,7 @@ class Fanout:
             self._passes.append(channel)
 
     def step(self) -> bool:
-        """Serve one slice of one channel; False when nothing was left to do."""
+        """Serve one slice of one channel, if one is dirty; is there more to do after that?"""
         if not self._passes:
             return False
         turn = self._passes.popleft()
@@ -62,4 +62,4 @@ class Fanout:
             self._passes.append(turn)
         else:
             turn.channel.swept = max(turn.channel.swept, turn.head)
-        return True
+        return bool(self._passes)

@@ -144,6 +144,7 @@ class Ring:
         "channel",
         "common",
         "epoch",
+        "first",
         "head",
         "interrupted_at",
         "max_bytes",
@@ -168,6 +169,7 @@ class Ring:
         self.epoch = epoch
         self.top = top
         self.oldest = oldest
+        self.first = 0
         self.head = 0
         self.bytes = 0
         self.unnumbered = 0
@@ -180,11 +182,6 @@ class Ring:
         self._runs: dict[Hashable, Run[Publication]] = {}
         self.common: Chunk | None = None
         """A chunk up to the head that everybody with its view and beginning may have as it is."""
-
-    @property
-    def first(self) -> int:
-        """The index of the oldest entry kept; the head when none is."""
-        return self.head - len(self._entries)
 
     # -- feeding
 
@@ -224,8 +221,8 @@ class Ring:
             self._forget_chunks()
         if self._runs:
             self._forget_runs()
-        while len(self._entries) > self.max_entries or (
-            self.bytes > self.max_bytes and len(self._entries) > 1
+        while (kept := self.head - self.first) > self.max_entries or (
+            self.bytes > self.max_bytes and kept > 1
         ):
             self._evict()
 
@@ -254,6 +251,7 @@ class Ring:
         # One index that no entry has: a cursor that stood at the head now lies before `first`.
         self.shrink(0)
         self.head += 1
+        self.first = self.head
 
     def shrink(self, max_bytes: int) -> int:
         """Give up the oldest entries until at most `max_bytes` are held; returns how many went."""
@@ -266,6 +264,7 @@ class Ring:
 
     def _evict(self) -> None:
         self._charge(-self._entries.popleft().cost)
+        self.first += 1
 
     def _charge(self, cost: int) -> None:
         self.bytes += cost
@@ -278,23 +277,31 @@ class Ring:
 
         None: it lies before the ring, or beyond its top; history must be read first.
         """
-        if offset == self.top:
-            at = len(self._entries)
-            while at and not self._entries[at - 1].offset:
-                at -= 1
-            return self.first + at
-        if offset > self.top:
-            return None
+        entries = self._entries
+        count = len(entries)
+        if offset >= self.top:
+            return None if offset > self.top else self.head - self._trailing(count)
+        # Offsets have no holes: without entries that have none, an offset's place is a difference.
+        at = count - (self.top - offset)
+        if offset and at > 0 and entries[at - 1].offset == offset:
+            return self.head - count + at
         oldest = self._oldest_numbered()
-        if oldest is None or offset < self._entries[oldest].offset - 1:
+        if oldest is None or offset < entries[oldest].offset - 1:
             return None
-        if offset == self._entries[oldest].offset - 1:
+        if offset == entries[oldest].offset - 1:
             return self.first
-        # Offsets have no holes, entries without one lie between: search from the guess upwards.
-        at = oldest + offset - self._entries[oldest].offset
-        while self._entries[at].offset != offset:
+        # Entries without an offset lie between: search from the guess upwards.
+        at = oldest + offset - entries[oldest].offset
+        while entries[at].offset != offset:
             at += 1
         return self.first + at + 1
+
+    def _trailing(self, count: int) -> int:
+        """How many of the newest entries have no offset."""
+        found = 0
+        while found < count and not self._entries[count - 1 - found].offset:
+            found += 1
+        return found
 
     def skip_unnumbered(self, index: int, end: int) -> int:
         """The first index from `index` on, and at most `end`, whose entry has an offset."""
@@ -305,6 +312,8 @@ class Ring:
 
     def unnumbered_before(self, index: int) -> int:
         """How many entries without an offset there ever were before an index that lies in the ring."""
+        if not self.unnumbered:
+            return 0
         return self.unnumbered - sum(not entry.offset for entry in self.entries(index))
 
     def _oldest_numbered(self) -> int | None:
@@ -370,7 +379,7 @@ class Ring:
         key = (after, max_bytes, limit)
         run = self._runs.get(key)
         if run is None:
-            run = Run(self._page(index, max_bytes, limit))
+            run = Run(list(self._page(index, max_bytes, limit)))
             if len(self._runs) >= _MAX_RUNS:
                 self._forget_runs()
             self._runs[key] = run

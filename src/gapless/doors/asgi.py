@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Unpack
 
-from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..auth.access import Access, AccessSettings
 from ..auth.admission import Reception
-from ..auth.verifier import TokenVerifier
 from ..hub import Hub
 from .centrifuge import CentrifugeDoor, UniDoor
-from .emulation import Emulated, EmulationDoor, Kind, StreamDoor
+from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
+from .entrance import HttpEntrance, WebSocketEntrance
 from .guard import Guard
 from .http import ApiDoor, Health, Page
 from .sse import SseDoor
 from .websocket import PlainDoor
-
-log = logging.getLogger("gapless")
 
 
 class HubApp:
@@ -27,57 +26,46 @@ class HubApp:
     Served as the root application it answers the ASGI lifespan and so starts and closes the hub.
     Mounted in another one it does not: pass `lifespan=hub.lifespan` there.
 
-    `token` is the credential of publishers and operators; without one the API answers 401, unless
-    `open_api` says that everybody may publish (for a hub that only this machine can reach).
-    `require_credential` keeps out clients that neither present it nor are let in by an
-    `on_connect` hook. `origins` may connect besides the server's own. `default_channels` are
-    those of a connection that names none.
-
-    For the Centrifuge doors, `tokens` verifies the JSON Web Tokens of clients. `anonymous` lets in
-    those without a token (default: where no tokens are verified), `insecure` lets everybody do
-    everything, and `personal_namespace` subscribes each user to a channel of its own: `#USER`, or
-    `NAMESPACE:#USER`.
+    `access` says who may come in. Its fields may also be given here one by one:
+    `HubApp(hub, token=…, origins=[…])`. `default_channels` are those of a connection to `/ws` or
+    `/sse` that names none.
 
     Raises:
         ConfigError: the token or an origin cannot be.
+        TypeError: both `access` and one of its fields.
     """
 
     def __init__(
         self,
         hub: Hub,
         *,
-        token: str | None = None,
-        origins: Sequence[str] = (),
+        access: Access | None = None,
         default_channels: Sequence[str] = (),
-        open_api: bool = False,
-        require_credential: bool = False,
-        tokens: TokenVerifier | None = None,
-        anonymous: bool | None = None,
-        insecure: bool = False,
-        personal_namespace: str | None = None,
+        **settings: Unpack[AccessSettings],
     ) -> None:
+        if access is not None and settings:
+            raise TypeError(f"give {', '.join(settings)} to Access(…), or leave out access")
         self.hub = hub
-        guard = Guard(
-            hub, token=token, origins=origins, open_api=open_api, require_credential=require_credential
-        )
-        channels = tuple(default_channels)
-        if anonymous is None:
-            anonymous = tokens is None and not require_credential
+        access = access or Access(**settings)
+        guard = Guard(hub, access)
         reception = Reception(
             hub.hooks,
-            tokens,
-            anonymous=anonymous,
-            insecure=insecure,
-            personal_namespace=personal_namespace,
+            access.tokens,
+            anonymous=access.lets_anonymous_in,
+            insecure=access.insecure,
+            personal_namespace=access.personal_namespace,
         )
+        channels = tuple(default_channels)
+        self._websockets: dict[str, ASGIApp] = {
+            "/ws": WebSocketEntrance(guard, PlainDoor(guard, channels).admit),
+            "/connection/websocket": WebSocketEntrance(guard, CentrifugeDoor(guard, reception).admit),
+            "/connection/uni_websocket": WebSocketEntrance(guard, UniDoor(guard, reception).admit),
+        }
         page = Page(guard)
         routes: list[BaseRoute] = [
-            WebSocketRoute("/ws", PlainDoor(guard, channels)),
-            WebSocketRoute("/connection/websocket", CentrifugeDoor(guard, reception)),
-            WebSocketRoute("/connection/uni_websocket", UniDoor(guard, reception)),
-            *_streams(guard, reception),
+            *_emulated(guard, reception),
             Route("/connection/init", page.warm_up, methods=["GET"]),
-            Route("/sse", SseDoor(guard, channels), methods=["GET"]),
+            Route("/sse", HttpEntrance(guard, SseDoor(guard, channels).admit), methods=["GET"]),
             Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
             Route("/health", Health(hub).health, methods=["GET"]),
             Route("/ready", Health(hub).ready, methods=["GET"]),
@@ -88,24 +76,29 @@ class HubApp:
         ]
         # A router and no application around it: its middleware would wrap the `send` of every
         # connection, and the doors answer their own errors.
-        self._app = Router(routes=routes, lifespan=hub.lifespan)
+        self._http = Router(routes=routes, lifespan=hub.lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
+        if scope["type"] == "websocket":
+            # Few paths and many clients: looked up, not compared with one pattern after the other.
+            door = self._websockets.get(_path_below(scope))
+            if door is not None:
+                await door(scope, receive, send)
+                return
+        await self._http(scope, receive, send)
 
 
-def _streams(guard: Guard, reception: Reception) -> list[BaseRoute]:
+def _path_below(scope: Scope) -> str:
+    """The path below where this application is mounted (ASGI: `path` begins with `root_path`)."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(root) else path
+
+
+def _emulated(guard: Guard, reception: Reception) -> Iterator[Route]:
     emulated = Emulated()
-    kinds = [
-        Kind("http_stream", events=False, bare=False),
-        Kind("sse", events=True, bare=False),
-        Kind("uni_http_stream", events=False, bare=True),
-        Kind("uni_sse", events=True, bare=True),
-    ]
-    routes: list[BaseRoute] = []
-    for kind in kinds:
-        methods = ["GET", "POST", "OPTIONS"] if kind.events else ["POST", "OPTIONS"]
+    for kind in KINDS:
         door = StreamDoor(guard, reception, emulated, kind)
-        routes.append(Route(f"/connection/{kind.transport}", door, methods=methods))
-    routes.append(Route("/emulation", EmulationDoor(guard, emulated), methods=["POST", "OPTIONS"]))
-    return routes
+        yield Route(f"/connection/{kind.transport}", HttpEntrance(guard, door.admit), methods=kind.methods)
+    commands = EmulationDoor(guard, emulated)
+    yield Route("/emulation", HttpEntrance(guard, commands.admit), methods=["POST", "OPTIONS"])

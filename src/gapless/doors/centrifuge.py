@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
 from ..auth.admission import Handshake, Reception
 from ..core.outbox import Outlet
@@ -15,33 +16,27 @@ from ..protocol.centrifuge import messages as m
 from ..protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 from ..sessions.centrifuge.session import CentrifugeSession
 from ..sessions.views import Framing
-from ..transports.conversation import converse
-from .guard import Guard, Refused, Request, new_client_id
-from .websocket import refuse
+from .entrance import Opening
+from .guard import Guard, new_client_id
+from .request import Refused, Request
 
 PROTOBUF_SUBPROTOCOL = "centrifuge-protobuf"
 JSON_SUBPROTOCOL = "centrifuge-json"
 
 
 class CentrifugeDoor:
-    """An ASGI endpoint."""
+    """Who comes in at `/connection/websocket`; the connect command then says who it is."""
 
     def __init__(self, guard: Guard, reception: Reception) -> None:
         self._guard = guard
         self._reception = reception
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def admit(self, scope: Scope, request: Request) -> Opening:
+        """Raises Refused."""
         hub = self._guard.hub
-        await receive()  # websocket.connect
-        try:
-            request = Request.of(scope)
-            handshake = handshake_of(self._guard, scope, request, "websocket")
-            codec, subprotocol = _codec(scope, request)
-        except Refused as refused:
-            hub.counters.refused_connections += 1
-            await refuse(scope, send, refused)
-            return
-        await send({"type": "websocket.accept", "subprotocol": subprotocol})
+        query = dict(request.query)
+        codec, subprotocol = _codec(scope.get("subprotocols", ()), query)
+        handshake = handshake_of(self._guard, scope, request, "websocket")
 
         def make(outlet: Outlet, framing: Framing) -> CentrifugeSession:
             return CentrifugeSession(
@@ -51,14 +46,14 @@ class CentrifugeDoor:
                 codec=codec,
                 reception=self._reception,
                 handshake=handshake,
-                app_ping=dict(request.query).get("cf_ws_frame_ping_pong") != "true",
+                app_ping=query.get("cf_ws_frame_ping_pong") != "true",
             )
 
-        await converse(hub, scope, receive, send, make, binary=not codec.text)
+        return Opening(make, binary=not codec.text, subprotocol=subprotocol)
 
 
 class UniDoor:
-    """`/connection/uni_websocket`: bare pushes to a client that only says who it is.
+    """Who comes in at `/connection/uni_websocket`: bare pushes to a client that only says who it is.
 
     Its connect request is the first text frame, or `?cf_connect=…`.
     """
@@ -67,18 +62,10 @@ class UniDoor:
         self._guard = guard
         self._reception = reception
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def admit(self, scope: Scope, request: Request) -> Opening:
+        """Raises Refused."""
         hub = self._guard.hub
-        await receive()  # websocket.connect
-        try:
-            request = Request.of(scope)
-            handshake = handshake_of(self._guard, scope, request, "uni_websocket")
-        except Refused as refused:
-            hub.counters.refused_connections += 1
-            await refuse(scope, send, refused)
-            return
-        await send({"type": "websocket.accept"})
-        first = dict(request.query).get("cf_connect")
+        handshake = handshake_of(self._guard, scope, request, "uni_websocket")
 
         def make(outlet: Outlet, framing: Framing) -> UniSession:
             return UniSession(
@@ -91,10 +78,10 @@ class UniDoor:
                 bare=True,
                 secret=new_secret(),
                 app_ping=False,
-                first=first,
+                first=handshake.query.get("cf_connect"),
             )
 
-        await converse(hub, scope, receive, send, make)
+        return Opening(make)
 
 
 class UniSession(CentrifugeSession):
@@ -152,10 +139,8 @@ def new_secret() -> str:
     return secrets.token_urlsafe(24)
 
 
-def _codec(scope: Scope, request: Request) -> tuple[Codec, str | None]:
+def _codec(offered: Sequence[str], query: Mapping[str, str]) -> tuple[Codec, str | None]:
     """Which encoding, and which of the offered subprotocols to echo. Raises Refused (400)."""
-    offered = scope.get("subprotocols", [])
-    query = dict(request.query)
     wants_protobuf = (
         PROTOBUF_SUBPROTOCOL in offered
         or query.get("format") == "protobuf"

@@ -8,96 +8,29 @@ import math
 import os
 import resource
 import time
-from collections.abc import Sequence
-from http.cookies import CookieError, SimpleCookie
-from typing import NamedTuple
-from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
-from ..auth.credential import Credential, Via
-from ..auth.origin import OriginPolicy
-from ..errors import ClientError, Disconnect, GaplessError
+from ..auth.access import Access
+from ..auth.credential import Via
+from ..errors import ClientError, Disconnect
 from ..hooks.events import Client, ConnectEvent, grant_from
 from ..hub import Hub
 from ..model import ANONYMOUS, Grant
+from .request import Refused, Request
 
 log = logging.getLogger("gapless")
 
 RESERVED_DESCRIPTORS = 200
 """Open files that connections leave to the broker, the database and /health."""
 
-QUERY_FIELDS = 1000
-"""Parameters of one query; more: 400."""
-
-
-class Refused(GaplessError):
-    """A request that does not get in: the status to answer with, and why."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        self.status = status
-        self.reason = reason
-        super().__init__(f"{status}: {reason}")
-
-
-class Request(NamedTuple):
-    """What a door needs of an ASGI scope, read once."""
-
-    headers: dict[str, str]
-    origins: tuple[str, ...]
-    query: list[tuple[str, str]]
-    address: str
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        """By name; none when the header cannot be read."""
-        try:
-            found = SimpleCookie(self.headers.get("cookie", ""))
-        except CookieError:
-            return {}
-        return {name: morsel.value for name, morsel in found.items()}
-
-    @classmethod
-    def of(cls, scope: Scope) -> Request:
-        """Raises Refused (400) when the query is not text."""
-        # ASGI names headers in lower case.
-        sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-        headers = dict(sent)
-        origins = tuple(value for name, value in sent if name == "origin") if "origin" in headers else ()
-        client = scope.get("client")
-        return cls(headers, origins, read_query(scope["query_string"]), client[0] if client else "")
-
-
-def read_query(query: bytes) -> list[tuple[str, str]]:
-    """Names and values in order. Raises Refused (400)."""
-    try:
-        text = query.decode("ascii")
-        if "%" not in text and "+" not in text and text.count("&") < QUERY_FIELDS:
-            # Nothing to decode: the same as below, in a fifth of the time.
-            split = (field.partition("=") for field in text.split("&") if field)
-            return [(name, value) for name, _, value in split]
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS)
-    except ValueError as error:
-        raise Refused(400, f"the query cannot be read: {error}") from None
-
 
 class Guard:
     """The rules of one HubApp: `admit` for connections of clients, `admit_operator` for the API."""
 
-    def __init__(
-        self,
-        hub: Hub,
-        *,
-        token: str | None,
-        origins: Sequence[str],
-        open_api: bool,
-        require_credential: bool,
-    ) -> None:
+    def __init__(self, hub: Hub, access: Access) -> None:
         self.hub = hub
-        self.credential = Credential(token) if token is not None else None
-        self.policy = OriginPolicy(origins)
-        self.open_api = open_api
-        self.require_credential = require_credential
+        self.access = access
         self._told = False
         self._known_room: float = 0
 
@@ -117,25 +50,26 @@ class Guard:
     def check_place(self, scope: Scope, request: Request) -> None:
         """The right origin, and the right host. Raises Refused (403)."""
         host = request.headers.get("host", "")
-        if not self.policy.allows(request.origins, host, scope.get("scheme", "http")):
+        if not self.access.policy.allows(request.origins, host, scope.get("scheme", "http")):
             raise Refused(403, "this origin is not allowed; add it with --origin or HubApp(origins=[…])")
-        if self.open_api and _is_loopback(scope) and not _is_literal(host):
+        if self.access.open_api and _is_loopback(scope) and not _is_literal(host):
             # Whoever's name resolves to 127.0.0.1 could be a page of anybody (DNS rebinding); an
             # open hub on loopback therefore answers to addresses and to localhost only.
             raise Refused(403, "an open hub on loopback answers to localhost and 127.0.0.1 only; set a token")
 
     def credential_of(self, scope: Scope, request: Request) -> bool:
         """Does the request carry the server's credential?"""
-        if self.credential is None:
+        credential = self.access.credential
+        if credential is None:
             return False
-        via = self.credential.present_in(scope["headers"], time.time())
+        via = credential.present_in(scope["headers"], time.time())
         # A cookie travels with whatever any page causes; without an origin it proves nothing.
         return via is Via.HEADER or (via is Via.COOKIE and bool(request.origins or _is_same_site(request)))
 
     def admit_operator(self, scope: Scope, request: Request) -> None:
         """For the API. Raises Refused: 403 for the place, 401 for the credential."""
         self.check_place(scope, request)
-        if not self.open_api and not self.credential_of(scope, request):
+        if not self.access.open_api and not self.credential_of(scope, request):
             raise Refused(401, "")
 
     def enter(self, scope: Scope, request: Request) -> bool:
@@ -163,7 +97,7 @@ class Guard:
         operator = self.enter(scope, request)
         client = Client(new_client_id(), "", transport, request.address)
         if operator or not self.hub.hooks.has("connect"):
-            if self.require_credential and not operator:
+            if self.access.require_credential and not operator:
                 raise Refused(401, "")
             grant = Grant(operator=True) if operator else ANONYMOUS
             return self._introduced(client, grant, request), grant

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from pathlib import Path
 
 import orjson
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -19,13 +16,9 @@ from ..api import BadBody, call
 from ..auth.attempts import Attempts
 from ..brokers.base import MayFail
 from ..hub import Hub
-from ..options import Limits
 from ..protocol.strict import Malformed, parse
-from .guard import Guard, Refused, Request
-
-log = logging.getLogger("gapless")
-
-JSON_TYPE = "application/json"
+from .guard import Guard
+from .request import JSON_TYPE, Refused, Request, read_body
 
 STATIC = Path(__file__).parent.parent / "dashboard" / "static"
 
@@ -42,47 +35,6 @@ PAGE_HEADERS = {
 
 # HTTP statuses of error codes, for clients that ask for them with X-Centrifugo-Error-Mode: transport.
 STATUSES = {100: 500, 102: 404, 104: 404, 107: 400, 108: 400, 112: 416, 113: 409}
-
-
-class BadRequestBody(Exception):
-    """A body that is not read further; carries the answer."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        self.status = status
-        self.reason = reason
-        super().__init__(reason)
-
-
-async def read_body(
-    request: HttpRequest, limits: Limits, *, max_bytes: int, kinds: tuple[str, ...] = (JSON_TYPE,)
-) -> bytes:
-    """The body of a POST that is declared as one of `kinds`, within `max_bytes` and `body_seconds`.
-
-    Raises:
-        BadRequestBody: 415, 413, 408, or 400 when the client left in the middle.
-    """
-    if content_type(request) not in kinds:
-        raise BadRequestBody(415, f"send Content-Type: {' or '.join(kinds)}")
-    too_large = BadRequestBody(413, f"the body is larger than {max_bytes} bytes")
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > max_bytes:
-        raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(limits.body_seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > max_bytes:
-                    raise too_large
-    except TimeoutError:
-        raise BadRequestBody(408, f"the body did not arrive within {limits.body_seconds} seconds") from None
-    except ClientDisconnect:
-        raise BadRequestBody(400, "the body ended too early") from None
-    return bytes(body)
-
-
-def content_type(request: HttpRequest) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _text(status: int, reason: str, **headers: str) -> Response:
@@ -109,8 +61,6 @@ class ApiDoor:
             answer = await call(hub, request.path_params["method"], body)
         except Refused as refused:
             return _text(refused.status, refused.reason)
-        except BadRequestBody as error:
-            return _text(error.status, error.reason)
         except BadBody as error:
             return _text(400, str(error))
         if answer is None:
@@ -119,8 +69,8 @@ class ApiDoor:
             said = orjson.loads(answer)
             if "error" in said:
                 status = STATUSES.get(said["error"]["code"], 500)
-                return Response(orjson.dumps(said["error"]), status, media_type="application/json")
-        return Response(answer, media_type="application/json")
+                return Response(orjson.dumps(said["error"]), status, media_type=JSON_TYPE)
+        return Response(answer, media_type=JSON_TYPE)
 
 
 class Health:
@@ -130,14 +80,14 @@ class Health:
         self._hub = hub
 
     async def health(self, request: HttpRequest) -> Response:
-        return Response(b'{"status":"ok"}', media_type="application/json")
+        return Response(b'{"status":"ok"}', media_type=JSON_TYPE)
 
     async def ready(self, request: HttpRequest) -> Response:
         reason = self._hub.unready() or self._broker_trouble()
         if reason is None:
-            return Response(b'{"status":"ready"}', media_type="application/json")
+            return Response(b'{"status":"ready"}', media_type=JSON_TYPE)
         body = orjson.dumps({"status": "not ready", "reason": reason})
-        return Response(body, 503, media_type="application/json", headers={"retry-after": "5"})
+        return Response(body, 503, media_type=JSON_TYPE, headers={"retry-after": "5"})
 
     def _broker_trouble(self) -> str | None:
         broker = self._hub.node.broker
@@ -166,23 +116,23 @@ class Page:
     def _is_inside(self, scope: Scope) -> bool:
         # The cookie alone is enough for the page, which holds nothing secret. What it then asks
         # for carries an origin; a visit to a page does not, and over plain HTTP no fetch metadata.
-        credential = self._guard.credential
+        credential = self._guard.access.credential
         return (
             credential is None
-            or self._guard.open_api
+            or self._guard.access.open_api
             or credential.present_in(scope["headers"], time.time()) is not None
         )
 
     async def warm_up(self, request: HttpRequest) -> Response:
         """`/connection/init`: for clients and load balancers that open the way first."""
-        return Response(b"{}", media_type="application/json")
+        return Response(b"{}", media_type=JSON_TYPE)
 
     async def client(self, request: HttpRequest) -> Response:
         return FileResponse(STATIC / "client.js", media_type="text/javascript", headers=PAGE_HEADERS)
 
     async def sign_in(self, request: HttpRequest) -> Response:
         """`{"token": …}` in, the cookie out."""
-        credential = self._guard.credential
+        credential = self._guard.access.credential
         if credential is None:
             return _text(404, "this hub has no sign-in")
         try:
@@ -191,8 +141,6 @@ class Page:
             said = parse(await read_body(request, self._guard.hub.limits, max_bytes=4096))
         except Refused as refused:
             return _text(refused.status, refused.reason)
-        except BadRequestBody as error:
-            return _text(error.status, error.reason)
         except Malformed:
             return _text(400, 'the body is {"token": "…"}')
         token = said.get("token") if isinstance(said, dict) else None

@@ -1,20 +1,19 @@
-"""`/sse` on any ASGI server: for EventSource, curl, and resumable streams."""
+"""`/sse`: for EventSource, curl, and resumable streams."""
 
 from __future__ import annotations
 
-import asyncio
+from starlette.requests import Request as HttpRequest
+from starlette.types import Receive, Send
 
-from starlette.types import Receive, Scope, Send
-
-from ..errors import BrokerError, ClientError, Disconnect
-from ..hooks.events import Client
-from ..model import Grant, Position
+from ..errors import BrokerError, ClientError
+from ..model import Position
 from ..protocol import sse
 from ..sessions.sse import SseSession
-from ..transports.writer import Writer, flows, log_lost
-from .guard import Guard, Refused, Request
+from ..transports.stream import HttpStream
+from .entrance import Headers, Respond
+from .guard import Guard
 from .query import BadQuery, Query
-from .responses import answer, cors, until_left
+from .request import Request, Unreadable
 
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -25,94 +24,63 @@ HEADERS = [
 
 
 class SseDoor:
-    """An ASGI endpoint for GET."""
+    """Who comes in at `/sse`, by GET. `default_channels` are those of a query without any."""
 
     def __init__(self, guard: Guard, default_channels: tuple[str, ...]) -> None:
         self._guard = guard
         self._default_channels = default_channels
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def admit(self, http: HttpRequest, request: Request) -> Respond:
+        """Raises Refused, Unreadable or Disconnect."""
         hub = self._guard.hub
+        client, grant = await self._guard.admit(http.scope, request, "sse")
+        query = self._query(request)
+        since = _resume(request, query)
+
+        async def respond(receive: Receive, send: Send, headers: Headers) -> None:
+            stream = HttpStream(hub.node, receive, send)
+            await stream.begin(HEADERS + headers)
+            if http.method == "HEAD":
+                await send({"type": "http.response.body"})
+                return
+            session = SseSession(
+                hub.node,
+                stream.writer,
+                client=client.id,
+                grant=grant,
+                about=client,
+                channels=query.channels,
+                since=since,
+                history=query.history,
+                pace=query.pace,
+                joins=query.joins,
+            )
+            await stream.run(session, _subscribe(session, query.channels))
+
+        return respond
+
+    def _query(self, request: Request) -> Query:
+        limits = self._guard.hub.limits
         try:
-            request = Request.of(scope)
-            client, grant = await self._guard.admit(scope, request, "sse")
-            query = Query.parse(request.query, hub.limits, default_channels=self._default_channels, sse=True)
+            query = Query.parse(request.query, limits, default_channels=self._default_channels, sse=True)
             if not query.channels:
                 raise BadQuery("channel: name at least one, as in /sse?channel=logs")
-        except Refused as refused:
-            hub.counters.refused_connections += 1
-            await answer(send, refused.status, refused.reason)
-            return
-        except Disconnect as refusal:
-            hub.counters.refused_connections += 1
-            # 204 tells EventSource not to come back (HTML, 9.2.3); anything else is an error for it too.
-            await answer(send, 503 if refusal.reconnect else 403, refusal.reason)
-            return
         except BadQuery as error:
-            hub.counters.bad_protocol += 1
-            await answer(send, 400, str(error))
+            raise Unreadable(400, str(error)) from None
+        return query
+
+
+async def _subscribe(session: SseSession, channels: tuple[str, ...]) -> None:
+    """Read all that may be read. Raises Disconnect."""
+    session.reply(sse.COMMENT)  # the headers go out at once, and onopen fires
+    for channel in channels:
+        if session.closed is not None:
             return
-        headers = HEADERS + cors(self._guard, request)
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        if scope["method"] == "HEAD":
-            await send({"type": "http.response.body"})
-            return
-        await self._stream(scope, receive, send, client, grant, request, query)
-
-    async def _stream(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        client: Client,
-        grant: Grant,
-        request: Request,
-        query: Query,
-    ) -> None:
-        hub = self._guard.hub
-
-        async def send_frame(body: bytes) -> None:
-            await send({"type": "http.response.body", "body": body, "more_body": True})
-
-        async def send_close(code: int, reason: str) -> None:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-        writer = Writer(send_frame, send_close, hub.limits, eager=flows(send))
-        session = SseSession(
-            hub.node,
-            writer,
-            client=client.id,
-            grant=grant,
-            about=client,
-            channels=query.channels,
-            since=_resume(request, query),
-            history=query.history,
-            pace=query.pace,
-            joins=query.joins,
-        )
-        writer.on_room = session.flow.on_room
-
-        def lost(error: Exception) -> None:
-            log_lost(error, hub.counters)
-            session.end(Disconnect(3000))
-
-        writer.on_lost = lost
-        session.open()
-        left = asyncio.ensure_future(until_left(receive))
         try:
-            session.reply(sse.COMMENT)  # the headers go out at once, and onopen fires
-            for channel in query.channels:
-                try:
-                    await session.subscribe(channel)
-                except (ClientError, BrokerError) as error:
-                    session.tell_refused(channel, error)
-            await asyncio.wait([left, writer.gone], return_when=asyncio.FIRST_COMPLETED)
-        except Disconnect as disconnect:
-            session.close(disconnect)
-        finally:
-            session.end(Disconnect(3000))
-            left.cancel()
-            await writer.finish()
+            await session.subscribe(channel)
+        except (ClientError, BrokerError) as error:
+            if session.closed is None:
+                session.tell_refused(channel, error)
 
 
 def _resume(request: Request, query: Query) -> dict[str, Position]:

@@ -40,13 +40,13 @@ class Receipt:
 
     __slots__ = (
         "_desk",
-        "_done",
-        "_error",
         "_event",
         "_future",
         "_position",
         "_seen",
         "channel",
+        "done",
+        "error",
         "in_flight",
         "size",
     )
@@ -56,17 +56,14 @@ class Receipt:
         self.size = size
         self.in_flight = False
         self._desk = desk
-        self._done = False
+        self.done = False
+        """Has the broker answered?"""
         self._seen = False
         self._position: Position | None = None
-        self._error: Exception | None = None
+        self.error: Exception | None = None
+        """Why it failed; None while it has not."""
         self._future: asyncio.Future[None] | None = None
         self._event: threading.Event | None = None
-
-    @property
-    def done(self) -> bool:
-        """Has the broker answered?"""
-        return self._done
 
     def resolve(self, position: Position | None) -> None:
         """The broker has it; called once, on the loop's thread."""
@@ -75,27 +72,22 @@ class Receipt:
 
     def fail(self, error: Exception) -> None:
         """The broker does not have it, or may not; called once, on the loop's thread."""
-        self._error = error
+        self.error = error
         self._finish()
 
     def _finish(self) -> None:
-        # `result` sets the event first and then looks at `_done`; we set `_done` first and then
+        # `result` sets the event first and then looks at `done`; we set `done` first and then
         # look at the event. In either order of the two threads one of them sees the other.
-        self._done = True
+        self.done = True
         if self._event is not None:
             self._event.set()
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
         self._desk.settled(self)
 
-    @property
-    def error(self) -> Exception | None:
-        """Why it failed; None while it has not."""
-        return self._error
-
     def __await__(self) -> Generator[Any, Any, Position | None]:
         yield  # a turn for the loop, whatever else happens
-        if not self._done:
+        if not self.done:
             if self._future is None:
                 self._future = asyncio.get_running_loop().create_future()
             yield from asyncio.shield(self._future).__await__()
@@ -112,23 +104,23 @@ class Receipt:
             BrokerError: it failed.
             RuntimeError: this is the hub's own thread, which would wait for itself.
         """
-        if not self._done:
+        if not self.done:
             if self._desk.is_here():
                 raise RuntimeError(
                     "receipt.result() in the hub's own thread waits for itself: await the receipt"
                 )
             with _EVENTS:
                 event = self._event = self._event or threading.Event()
-            if not self._done and not event.wait(timeout):
+            if not self.done and not event.wait(timeout):
                 raise TimeoutError(f"no answer of the broker within {timeout} seconds")
         return self._outcome()
 
     def _outcome(self) -> Position | None:
         self._seen = True
-        if self._error is not None:
-            raise self._error.with_traceback(None)
+        if self.error is not None:
+            raise self.error.with_traceback(None)
         return self._position
 
     def __del__(self) -> None:
-        if self._error is not None and not self._seen:
-            self._desk.unseen(self._error)
+        if self.error is not None and not self._seen:
+            self._desk.unseen(self.error)

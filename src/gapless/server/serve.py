@@ -1,8 +1,9 @@
-"""Runs uvicorn for one hub, and ends it within two seconds whatever is connected."""
+"""A process that serves one hub: ready for very many connections, and ended within two seconds."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -17,11 +18,15 @@ from uvicorn.importer import ImportFromStringError, import_from_string
 
 from ..errors import ConfigError, GaplessError
 from .bounded_http import HEADERS_BYTES, BoundedHttpProtocol
-from .garbage import settle
 from .listening import BACKLOG
 
 OPEN_FILES = 65_536
 """What the soft limit of open files is raised to, as far as the hard one allows."""
+GARBAGE_THRESHOLDS = (5_000, 5, 50)
+"""Instead of (700, 10, 10): ten thousand connections that come at once would otherwise be looked
+through again and again. Higher ones save nothing more, and let the middle generation grow until one
+look at it stops everything for tenths of a second. While 10,000 connect to plain uvicorn, collections
+take 0.3 s instead of 3.2, and the longest 7 ms instead of 680."""
 
 Asgi = Callable[[Any, Any, Any], Any]
 
@@ -194,6 +199,16 @@ def raise_open_files(wanted: int = OPEN_FILES) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
         except (OSError, ValueError):
             pass  # some systems allow less than they say; it works with fewer connections
+
+
+def settle() -> None:
+    """Call once the program is loaded: what is there now is never looked through for garbage again.
+
+    For a process of one's own only; it changes how the whole interpreter collects.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def _end_hard(number: int) -> None:

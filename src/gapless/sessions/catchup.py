@@ -79,7 +79,7 @@ class Catchup:
         """
         cursor = self._cursor
         run = self._run() if self._begins_in_ring(since, history) else None
-        if run is not None:
+        if run is not None and self._is_fresh(run):
             page = self._ring_page(run)
         else:
             page = await self._read(cursor.offset if since is None else since.offset)
@@ -91,32 +91,47 @@ class Catchup:
     async def place(self, since: Position | None, history: int | None) -> tuple[Position, Lost | None]:
         """Where the cursor begins, and nothing from there: the stream's position, and what is lost."""
         page = self._ring_page()
-        if not self._begins_in_ring(since, history):
+        if not (self._begins_in_ring(since, history) and self._is_there()):
             page = await self._position(since)
         return page.top, self._cursor.begin(page, since, history)
 
     async def newest(self, count: int) -> History:
         """The newest `count` publications, newest first; the cursor begins behind them."""
-        cursor, channel = self._cursor, self._channel
+        channel = self._channel
         run = self._run() if self._begins_in_ring(None, count) else None
-        if run is not None:
+        if run is not None and self._is_fresh(run):
             page = self._ring_page(run[::-1])
         else:
             page = await self._node.pages.page(channel.name, Range(limit=count, reverse=True))
             channel.ring.learn(page)
-        cursor.begin(page, None, 0)
+        self.at_top(page)
         return page
 
+    def at_top(self, page: History) -> None:
+        """Begin behind everything that the stream had when this page was read."""
+        self._cursor.begin(page, None, 0)
+
+    def at_head(self) -> None:
+        """Begin with whatever comes from now on; the cursor stands in the ring at once."""
+        self._cursor.stand_at_head(self._channel.ring)
+
     def _begins_in_ring(self, since: Position | None, history: int | None) -> bool:
-        """Does the ring know where it begins, and have what comes then? If so, the cursor stands there."""
-        cursor, ring = self._cursor, self._channel.ring
-        if cursor.begin(self._ring_page(), since, history) is not None:
-            return False  # or the ring is behind its stream: only the broker can tell
-        if ring.place(cursor.offset) is None:
-            return False
+        """Does the ring know where it begins? The cursor then stands there, or where it should."""
+        # Else the ring may be behind its stream: only the broker can tell what is lost.
+        return self._cursor.begin(self._ring_page(), since, history) is None
+
+    def _is_there(self) -> bool:
+        """Has the ring what comes behind the cursor?"""
+        ring, offset = self._channel.ring, self._cursor.offset
+        if self._channel.options.history_age is None:
+            return ring.place(offset) is not None
+        run = ring.run(offset, None, 1)
+        return run is not None and self._is_fresh(run)
+
+    def _is_fresh(self, run: Run[Publication]) -> bool:
+        """Is what the ring has no older than the channel's history may be?"""
         age = self._channel.options.history_age
-        first = ring.run(cursor.offset, None, 1) if age is not None else None
-        return not first or age is None or first[0].time > time.time() - age
+        return age is None or not run or run[0].time > time.time() - age
 
     def _ring_page(self, publications: list[Publication] | None = None) -> History:
         """A page as the ring knows its stream."""

@@ -44,6 +44,7 @@ class Flow:
         "_moved",
         "_moved_at",
         "_node",
+        "_promised",
         "_rest",
         "_waiters",
         "closed",
@@ -63,19 +64,23 @@ class Flow:
         self.closed: Disconnect | None = None
         self._rest: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] | None = None
+        self._promised: asyncio.Future[None] | None = None
+        """Who was told that there is room, and did not run yet: a channel that never rests must not
+        take it away, time after time, from somebody who reads history."""
         self._moved = 0
         self._moved_at = node.tasks.loop.time()
 
     @property
     def room(self) -> bool:
         """May a push be written now?"""
-        return self.outlet.room and not self.resting
+        return self.outlet.room and not self.resting and self._promised is None
 
     def push(self, chunk: Any, size: int) -> None:
         """Write joined frames of so many bytes; only when there is room."""
         self._node.counters.writes += 1
         self.outlet.push(chunk, size)
-        if self.pace:
+        # Pushing may have found the connection broken, and then nothing shall wait for its rest.
+        if self.pace and self.closed is None:
             self.resting = True
             self._rest = self._node.tasks.loop.call_later(self.pace, self._rested)
 
@@ -114,6 +119,7 @@ class Flow:
             if not waiter.done():
                 # One at a time: whoever wakes may write a page; what room is left then is looked
                 # at again right after it ran.
+                self._promised = waiter
                 waiter.set_result(None)
                 self._node.tasks.loop.call_soon(self.on_room)
                 return
@@ -133,7 +139,11 @@ class Flow:
             if self._waiters is None:
                 self._waiters = []
             self._waiters.append(waiter)
-            await waiter
+            try:
+                await waiter
+            finally:
+                if self._promised is waiter:
+                    self._promised = None
         if self.closed is not None:
             raise self.closed
 

@@ -85,7 +85,7 @@ class Listener:
         cursor = self.cursor
         self._catchup = Catchup(self._node, channel, cursor, max_bytes=PAGE_BYTES)
         if not channel.options.history or (self._since is None and self._history == 0):
-            cursor.stand_at_head(channel.ring)
+            self._catchup.at_head()
         else:
             cursor.come(channel.ring)
             _, self._lost = await self._catchup.place(self._since, self._history)

@@ -127,9 +127,9 @@ class PlainSession(Session):
             await self.subscribe(plain.Subscribe(channel, history=0, since=since))
 
     def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
-        seat = self.subscriptions.get(name)
-        if seat is not None:
-            self.drop(seat)
+        subscription = self.subscriptions.get(name)
+        if subscription is not None:
+            self.drop(subscription)
             self.say(plain.unsubscribed(name, None, code, reason or UNSUBSCRIBE_REASONS[2000]))
 
     def write_history(self, message: bytes) -> None:
@@ -146,7 +146,7 @@ class PlainSession(Session):
             ClientError: refused.
             BrokerError: the history could not be read.
         """
-        subscription = await self.take_seat(
+        subscription = await self.enter(
             command.channel, self.view_for(command.joins), command.since, counted=counted
         )
         try:

@@ -5,7 +5,7 @@ What all doors share is here. What a door says on the wire is in its own session
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -45,10 +45,6 @@ from .subscription import GivenUp, Subscription
 
 REASON_BYTES = 123
 """A close frame holds this much beside its code (RFC 6455, 5.5); a hook may have said more."""
-
-
-Admit = Callable[[ChannelOptions], Awaitable[Admission]]
-"""May it be in a channel with these options, and how? Raises ClientError or Disconnect."""
 
 
 class Session:
@@ -146,66 +142,74 @@ class Session:
 
     # -- commands that all doors share
 
-    async def take_seat(
-        self,
-        name: str,
-        view: View,
-        since: Position | None,
-        *,
-        admit: Admit | None = None,
-        counted: bool = True,
+    async def enter(
+        self, name: str, view: View, since: Position | None, *, counted: bool = True
     ) -> Subscription:
-        """Take a seat in a channel: authorised, joined and present, its cursor not yet placed.
-
-        `admit` decides instead of the options and hooks, after it was found that the channel can
-        be. `counted` charges the rate of subscriptions. After this nothing may be awaited between
-        placing the cursor and queueing the reply.
+        """Be in a channel, as options and hooks allow; the cursor is not placed yet (see `join`).
 
         Raises:
             ClientError: refused; nothing is left behind.
             Disconnect: refused for good.
             BrokerError: the broker did not answer.
         """
-        if counted:
-            self.spend("subscribe")
-        self.check_seat(name)
-        subscription = self.subscriptions[name] = Subscription(self, name, view)
+        subscription, options = self.reserve(name, view, counted=counted)
         try:
-            options = self.node.registry.declared(name)
-            if options is None:
-                raise UnknownChannel("unknown channel: no pattern of this hub matches it")
-            subscription.admission = admission = await (
-                admit(options) if admit is not None else self.admit(name, options, since)
-            )
-            channel = await self.node.rings.join(name)
-            if not self.is_current(subscription):
-                self.node.rings.leave(channel, None)
-                raise GivenUp
-            subscription.sit(channel)
-            if len(channel.subscribers) == 1:
-                self._tell("occupied", ChannelEvent(name), name)
-            if admission.options.presence:
-                await self.node.members.join(
-                    name,
-                    self.member(admission),
-                    announce=admission.options.join_leave,
-                    is_current=lambda: self.is_current(subscription),
-                )
+            await self.join(subscription, await self.admit(name, options, since))
         except BaseException:
             self.drop(subscription)
             raise
-        if not self.is_current(subscription):
-            raise GivenUp
         return subscription
 
-    def check_seat(self, name: str) -> None:
-        """Can this connection take a seat in a channel of this name? Raises ClientError."""
+    def reserve(self, name: str, view: View, *, counted: bool = True) -> tuple[Subscription, ChannelOptions]:
+        """Begin to subscribe: the name is taken. What follows is `join`, or else `drop`.
+
+        `counted` charges the rate of subscriptions. Raises ClientError.
+        """
+        if counted:
+            self.spend("subscribe")
+        self.check_free(name)
+        options = self.node.registry.declared(name)
+        if options is None:
+            raise UnknownChannel("unknown channel: no pattern of this hub matches it")
+        subscription = self.subscriptions[name] = Subscription(self, name, view)
+        return subscription, options
+
+    def check_free(self, name: str) -> None:
+        """Can this connection subscribe to a channel of this name? Raises ClientError."""
         self.node.registry.check(name)
         if name in self.subscriptions:
             raise AlreadySubscribed
         limit = self.node.limits.subscriptions
         if len(self.subscriptions) >= limit:
             raise LimitExceeded("subscriptions of this connection", limit, len(self.subscriptions) + 1)
+
+    async def join(self, subscription: Subscription, admission: Admission) -> None:
+        """Be in the channel, admitted so: joined and present, the cursor not placed yet.
+
+        After this nothing may be awaited between placing the cursor and queueing the reply.
+
+        Raises:
+            GivenUp: it was dropped meanwhile.
+            BrokerError: the broker did not answer.
+        """
+        name = subscription.name
+        subscription.admission = admission
+        channel = await self.node.rings.join(name)
+        if not self.is_current(subscription):
+            self.node.rings.leave(channel, None)
+            raise GivenUp
+        subscription.sit(channel)
+        if len(channel.subscribers) == 1:
+            self._tell("occupied", ChannelEvent(name), name)
+        if admission.options.presence:
+            await self.node.members.join(
+                name,
+                self.member(admission),
+                announce=admission.options.join_leave,
+                is_current=lambda: self.is_current(subscription),
+            )
+            if not self.is_current(subscription):
+                raise GivenUp
 
     def is_current(self, subscription: Subscription) -> bool:
         """Was it neither given up nor the connection closed? To be asked after every await."""
@@ -239,7 +243,7 @@ class Session:
             self._tell("vacated", ChannelEvent(name), name)
 
     def member(self, admission: Admission | None) -> Member:
-        """This connection as others see it, in a channel if it has a seat there."""
+        """This connection as others see it, in a channel if it is in one."""
         return Member(self.client, self.user, self.grant.info, admission.info if admission else None)
 
     async def publish(self, name: str, payload: bytes, data: Any) -> Position | None:

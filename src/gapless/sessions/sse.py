@@ -64,7 +64,7 @@ class SseSession(Session):
             BrokerError: the history could not be read.
         """
         since = self._since.get(channel)
-        subscription = await self.take_seat(channel, self.view_for(), since)
+        subscription = await self.enter(channel, self.view_for(), since)
         try:
             await self._begin(subscription, since)
         except BaseException:
@@ -75,12 +75,15 @@ class SseSession(Session):
         name, cursor, ring = subscription.name, subscription.cursor, subscription.ring
         cursor.come(ring)  # its own join, if it caused one, lies before that
         channel = subscription.channel
-        if channel is None or not channel.options.history:
-            cursor.stand_at_head(ring)
+        if channel is None:
+            return  # given up meanwhile
+        catchup = Catchup(self.node, channel, cursor)
+        if not channel.options.history:
+            catchup.at_head()
             if since is not None and since.offset:
                 self._announce(name, Lost(None, None, Reason.INTERRUPTED, ""))
             return
-        _, lost = await Catchup(self.node, channel, cursor).place(since, self._history)
+        _, lost = await catchup.place(since, self._history)
         if lost is not None:
             self.node.counters.gaps += 1
             self._announce(name, lost)
@@ -111,9 +114,9 @@ class SseSession(Session):
         self.reply(sse.event(plain.error(code, message, channel=channel), name="error"))
 
     def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
-        seat = self.subscriptions.get(name)
-        if seat is not None:
-            self.drop(seat)
+        subscription = self.subscriptions.get(name)
+        if subscription is not None:
+            self.drop(subscription)
             data = plain.unsubscribed(name, None, code, reason or UNSUBSCRIBE_REASONS[2000])
             self.reply(sse.event(data, name="unsubscribed"))
 

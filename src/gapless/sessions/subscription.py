@@ -207,7 +207,8 @@ class Subscription:
             missed = self._frames(entry for entry in ring.entries(came, cursor.index) if not entry.offset)
             if missed:
                 self.flow.outlet.push(self.view.join(self.name, missed), sum(map(len, missed)))
-        self.flow.flush()
+        if self.pending:
+            self.flow.flush()
 
     async def _read_on(self, channel: Channel) -> None:
         """Write pages of history, each as there is room, until the cursor is in the ring.

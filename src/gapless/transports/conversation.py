@@ -7,44 +7,18 @@ Over any ASGI server a reader and one writer task do it; where the server offers
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable
+from enum import Enum
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from ..core.outbox import Outlet
 from ..errors import Disconnect
-from ..hub import Hub
-from ..sessions.flow import Flow
-from ..sessions.views import Framing
+from ..node.node import Node
 from .direct import EXTENSION, DirectConversation
-from .sizes import check_size
-from .writer import CLOSE_SECONDS, Writer, flows, log_lost
-
-
-class Talk(Protocol):
-    """The session's side of a conversation."""
-
-    @property
-    def closed(self) -> Disconnect | None: ...
-
-    def open(self) -> None: ...
-
-    async def begin(self) -> None:
-        """What happens before the first message. Raises Disconnect."""
-
-    async def handle(self, message: str | bytes) -> None:
-        """One message of the client, in order. Raises Disconnect."""
-
-    @property
-    def flow(self) -> Flow: ...
-
-    def close(self, disconnect: Disconnect) -> None: ...
-
-    def end(self, disconnect: Disconnect) -> None: ...
-
-
-MakeTalk = Callable[[Outlet, Framing], Talk]
+from .inbox import check_size
+from .session import DuplexSession, MakeSession, attended
+from .writer import Writer, flows
 
 
 class AsgiFraming:
@@ -69,77 +43,70 @@ BINARY = AsgiFraming(text=False)
 
 
 async def converse(
-    hub: Hub, scope: Scope, receive: Receive, send: Send, make: MakeTalk, *, binary: bool = False
+    node: Node, scope: Scope, receive: Receive, send: Send, make: MakeSession, *, binary: bool = False
 ) -> None:
     """Run an accepted connection to its end, or hand it over to the server's own transport."""
     connection = scope.get("extensions", {}).get(EXTENSION)
-    if connection is not None:
-        await DirectConversation(hub, connection, binary=binary).run(make)
+    if connection is not None and connection.on_offer:
+        await DirectConversation(node, connection, binary=binary).run(make)
     else:
-        await AsgiConversation(hub, receive, send, binary=binary).run(make)
+        await AsgiConversation(node, receive, send, binary=binary).run(make)
+
+
+class Phase(Enum):
+    READING = "the ASGI call waits for messages, or handles one"
+    CUT_OFF = "the writer is done and the client did not leave by itself: reading was cancelled"
+    OVER = "nothing is read any more"
 
 
 class AsgiConversation:
     """Reads in the ASGI call, writes in a task of its own."""
 
-    def __init__(self, hub: Hub, receive: Receive, send: Send, *, binary: bool) -> None:
-        self._hub = hub
+    def __init__(self, node: Node, receive: Receive, send: Send, *, binary: bool) -> None:
+        self._node = node
         self._receive = receive
         self._send = send
         self._binary = binary
-        self._reading = True
-        self._detached = False
+        self._phase = Phase.READING
         self._timer: asyncio.TimerHandle | None = None
 
-    async def run(self, make: MakeTalk) -> None:
-        hub = self._hub
-        writer = Writer(self._send_frame, self._send_close, hub.limits, eager=flows(self._send))
-        talk = make(writer, BINARY if self._binary else TEXT)
-        writer.on_room = talk.flow.on_room
+    async def run(self, make: MakeSession) -> None:
+        writer = Writer(self._send_frame, self._send_close, self._node.limits, eager=flows())
+        session = make(writer, BINARY if self._binary else TEXT)
+        async with attended(session, writer, self._node.counters):
+            self._watch(writer)
+            try:
+                await session.begin()
+                session.end(Disconnect(await self._read(session)))
+            except asyncio.CancelledError:
+                if self._phase is not Phase.CUT_OFF:
+                    raise
+            finally:
+                self._phase = Phase.OVER
+                if self._timer is not None:
+                    self._timer.cancel()
 
-        def lost(error: Exception) -> None:
-            log_lost(error, hub.counters)
-            talk.end(Disconnect(3000))
-
-        writer.on_lost = lost
+    def _watch(self, writer: Writer) -> None:
+        """End the reading when the writer is done: the close went out, or the socket is stuck."""
         task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
+        assert task is not None  # noqa: S101 - a coroutine of asyncio is run by one
 
-        def stop_reading(_: asyncio.Future[None]) -> None:
-            # The writer is done: the close went out, or the socket is stuck. The client's answer
-            # to a close normally ends `receive`; one that never answers must not keep us.
-            if task is not None and self._reading:
-                delay = CLOSE_SECONDS if writer.closing is not None else 0.0
-                self._timer = loop.call_later(delay, self._detach, task)
+        def cut_off() -> None:
+            if self._phase is Phase.READING:
+                self._phase = Phase.CUT_OFF
+                task.cancel()
 
-        writer.gone.add_done_callback(stop_reading)
-        talk.open()
-        code = 3000
-        try:
-            await talk.begin()
-            code = await self._read(talk)
-        except Disconnect as disconnect:
-            talk.close(disconnect)
-        except asyncio.CancelledError:
-            if not self._detached:
-                raise
-        except Exception:
-            hub.counters.session_errors += 1
-            talk.close(Disconnect(3004))
-            raise
-        finally:
-            self._reading = False
-            talk.end(Disconnect(code))
-            if self._timer is not None:
-                self._timer.cancel()
-            await writer.finish()
+        def done(_: asyncio.Future[None]) -> None:
+            # The client's answer to a close normally ends `receive`; one that never answers must
+            # not keep us.
+            if self._phase is Phase.READING:
+                delay = self._node.limits.close_timeout if writer.closing is not None else 0.0
+                self._timer = asyncio.get_running_loop().call_later(delay, cut_off)
 
-    def _detach(self, task: asyncio.Task[Any]) -> None:
-        if self._reading:
-            self._detached = True
-            task.cancel()
+        writer.gone.add_done_callback(done)
 
-    async def _read(self, talk: Talk) -> int:
+    async def _read(self, session: DuplexSession) -> int:
+        """Handle what comes, until the client leaves; returns the code it left with. Raises Disconnect."""
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
@@ -147,9 +114,9 @@ class AsgiConversation:
             said = message.get("text")
             if said is None:
                 said = message["bytes"]
-            check_size(said, self._hub.limits.message_bytes)
-            if talk.closed is None:
-                await talk.handle(said)
+            check_size(said, self._node.limits.message_bytes)
+            if session.closed is None:
+                await session.handle(said)
 
     def _send_frame(self, frame: str | bytes) -> Awaitable[None]:
         return self._send({"type": "websocket.send", "bytes" if self._binary else "text": frame})

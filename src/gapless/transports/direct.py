@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from enum import Enum
+from typing import Protocol
 
 from ..errors import Disconnect
-from ..hub import Hub
-from .inbox import Inbox
-from .sizes import check_size
-
-if TYPE_CHECKING:
-    from .conversation import MakeTalk, Talk
+from ..node.node import Node
+from .inbox import Inbox, check_size
+from .session import DuplexSession, MakeSession
 
 EXTENSION = "gapless.connection"
 """The name under which a server offers a `Connection` in the ASGI scope's extensions."""
@@ -30,22 +27,31 @@ HELD_BYTES = 64 * 1024
 """Replies of one turn that are written at once, as soon as they are so many."""
 
 
+class Handler(Protocol):
+    """Who took a connection over: the server tells it what happens there."""
+
+    def on_message(self, message: str | bytes) -> None: ...
+
+    def on_writable(self, writable: bool) -> None:
+        """Whether the transport wants more."""
+
+    def on_closed(self, code: int) -> None:
+        """The end, with the close code; once, and nothing after it."""
+
+
 class Connection(Protocol):
     """What a server offers beside ASGI."""
 
     transport: asyncio.Transport
+    close_timeout: float
+    """Seconds that the client has after a close; whoever takes the connection over may set it."""
 
-    def detach(
-        self,
-        on_message: Callable[[str | bytes], None],
-        on_writable: Callable[[bool], None],
-        on_closed: Callable[[int], None],
-    ) -> None:
-        """Take over: the ASGI call may return, and the connection lives on.
+    @property
+    def on_offer(self) -> bool:
+        """May it be taken over? From the accept to the end of the turn in which that was."""
 
-        `on_message` gets each message, `on_writable` whether the transport wants more, and
-        `on_closed` the close code, once.
-        """
+    def hand_over(self, handler: Handler) -> None:
+        """The ASGI call may return now; the connection lives on, and the handler is told of it."""
 
     def uncork(self) -> bytes:
         """What is held back to go out with the first frame, once: whoever takes it writes it first."""
@@ -116,7 +122,7 @@ class DirectOutlet:
         self._written = 0
         self._held: list[bytes] | None = None
         self._held_bytes = 0
-        self._descriptor: int | None = None
+        self._descriptor = _plain_socket(connection.transport)
         self._socket = -1
         """To be written to; -1 while something has to go first, and where only the transport may write."""
         self.room = True
@@ -174,8 +180,6 @@ class DirectOutlet:
         held, self._held, self._held_bytes = self._held or (), None, 0
         first = self._connection.uncork() + b"".join(held)
         transport.write(first + data if first else data)
-        if self._descriptor is None:
-            self._descriptor = _plain_socket(transport)
         self._socket = self._descriptor
 
     @property
@@ -189,15 +193,18 @@ class DirectOutlet:
     def close(self, code: int, reason: str) -> None:
         if not self.closing:
             self._release()
-            self.closing = True
-            self.room = False
+            self.end()
             self._connection.close(code, reason)
 
     def abort(self) -> bool:
-        self.closing = True
-        self.room = False
+        self.end()
         self._connection.abort()
         return True
+
+    def end(self) -> None:
+        """Nothing is accepted any more."""
+        self.closing = True
+        self.room = False
 
 
 def _plain_socket(transport: asyncio.Transport) -> int:
@@ -208,61 +215,68 @@ def _plain_socket(transport: asyncio.Transport) -> int:
     return int(connected.fileno())
 
 
+class Phase(Enum):
+    OPEN = "what the client says is read"
+    CROWDED = "it says more than is handled: reading has stopped"
+    OVER = "the connection is closed"
+
+
 class DirectConversation:
     """One connection: its session, its outlet, and what the client says."""
 
-    __slots__ = ("_binary", "_connection", "_hub", "_inbox", "_outlet", "_paused", "_talk")
+    __slots__ = ("_binary", "_connection", "_inbox", "_node", "_outlet", "_phase", "_session")
 
-    def __init__(self, hub: Hub, connection: Connection, *, binary: bool) -> None:
-        self._hub = hub
+    def __init__(self, node: Node, connection: Connection, *, binary: bool) -> None:
+        self._node = node
         self._connection = connection
         self._binary = binary
-        self._outlet = DirectOutlet(connection, max_reply_bytes=hub.limits.reply_bytes)
-        self._talk: Talk
+        connection.close_timeout = node.limits.close_timeout
+        self._outlet = DirectOutlet(connection, max_reply_bytes=node.limits.reply_bytes)
+        self._session: DuplexSession
         self._inbox: Inbox
-        self._paused = False
+        self._phase = Phase.OPEN
 
-    async def run(self, make: MakeTalk) -> None:
+    async def run(self, make: MakeSession) -> None:
         """Begin, then let the ASGI call end while the connection goes on."""
-        self._talk = talk = make(self._outlet, BINARY if self._binary else TEXT)
-        self._inbox = Inbox(self._hub, talk, held=True, on_empty=self._on_empty)
-        self._connection.detach(self._on_message, self._on_writable, self._on_closed)
-        talk.open()
+        self._session = session = make(self._outlet, BINARY if self._binary else TEXT)
+        self._inbox = Inbox(self._node, session, self._on_empty)
+        self._connection.hand_over(self)
+        session.open()
         try:
-            await talk.begin()
+            await session.begin()
         except Disconnect as disconnect:
-            talk.close(disconnect)
+            session.close(disconnect)
         except Exception:
-            self._hub.counters.session_errors += 1
-            talk.close(Disconnect(3004))
+            self._node.counters.session_errors += 1
+            session.close(Disconnect(3004))
             raise
         self._inbox.release()
 
     # -- the server's callbacks
 
-    def _on_writable(self, writable: bool) -> None:
+    def on_writable(self, writable: bool) -> None:
         self._outlet.room = writable and not self._outlet.closing
         if writable:
-            self._talk.flow.on_room()
+            self._session.flow.on_room()
 
-    def _on_closed(self, code: int) -> None:
-        self._outlet.closing = True
-        self._outlet.room = False
+    def on_closed(self, code: int) -> None:
+        self._phase = Phase.OVER
+        self._outlet.end()
         self._inbox.forsake()
-        self._talk.end(Disconnect(code, "connection closed"))
+        self._session.end(Disconnect(code, "connection closed"))
 
-    def _on_message(self, message: str | bytes) -> None:
+    def on_message(self, message: str | bytes) -> None:
         try:
-            check_size(message, self._hub.limits.message_bytes)
+            check_size(message, self._node.limits.message_bytes)
         except Disconnect as disconnect:
-            self._talk.close(disconnect)
+            self._session.close(disconnect)
             return
         self._inbox.put(message)
-        if len(self._inbox) >= WAITING_MESSAGES and not self._paused:
-            self._paused = True
+        if self._phase is Phase.OPEN and len(self._inbox) >= WAITING_MESSAGES:
+            self._phase = Phase.CROWDED
             self._connection.pause_reading(True)
 
     def _on_empty(self) -> None:
-        if self._paused:
-            self._paused = False
+        if self._phase is Phase.CROWDED:
+            self._phase = Phase.OPEN
             self._connection.pause_reading(False)

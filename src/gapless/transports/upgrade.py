@@ -40,6 +40,9 @@ _SHORT = {
 _MASKED = 0x80
 _LONGEST = 125
 
+SHORT_HEAD = 6
+"""Bytes before the payload of a short frame: opcode, length and mask."""
+
 
 class Upgrade(NamedTuple):
     """A request that may be answered with 101."""
@@ -123,10 +126,10 @@ def read_short(data: bytes) -> Frame | None:
 
     Text, binary, ping and pong; a close, a fragment and everything else is None.
     """
-    if len(data) < 6:
+    if len(data) < SHORT_HEAD:
         return None
     opcode = _SHORT.get(data[0])
     size = data[1] ^ _MASKED
-    if opcode is None or size > _LONGEST or len(data) != size + 6:
+    if opcode is None or size > _LONGEST or len(data) != size + SHORT_HEAD:
         return None
-    return Frame(opcode, apply_mask(data[6:], data[2:6]))
+    return Frame(opcode, apply_mask(data[SHORT_HEAD:], data[2:SHORT_HEAD]))

@@ -7,11 +7,12 @@ not move can only be detached, because ASGI has no abort.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from enum import Enum
 from typing import Any, cast
 
+from ..core.counters import Counters
 from ..core.outbox import Outbox
 from ..options import Limits
 
@@ -19,12 +20,20 @@ log = logging.getLogger("gapless")
 
 SendFrame = Callable[[Any], Awaitable[None]]
 
-CLOSE_SECONDS = 5.0
-"""How long a client may take to answer a close frame."""
 
-SLOWEST = 32 * 1024
-"""Bytes a second. A server tells of a frame when all of it was taken; a client that takes so many a
-second is slow, and does not stall."""
+class Phase(Enum):
+    IDLE = "nothing is under way; the task, if there is one, is about to look for more"
+    SENDING = "a frame is under way"
+    SAID_GOODBYE = "the close was sent"
+    GONE = "nothing is sent any more"
+
+
+_MOVES = {
+    Phase.IDLE: {Phase.SENDING, Phase.SAID_GOODBYE, Phase.GONE},
+    Phase.SENDING: {Phase.IDLE, Phase.GONE},
+    Phase.SAID_GOODBYE: {Phase.GONE},
+    Phase.GONE: set[Phase](),
+}
 
 
 class Writer(Outbox):
@@ -37,14 +46,14 @@ class Writer(Outbox):
 
     __slots__ = (
         "_before",
-        "_closed",
         "_deadline",
         "_due",
         "_eager",
+        "_limits",
         "_loop",
+        "_phase",
         "_send_close",
         "_send_frame",
-        "_sending",
         "_task",
         "_unfinished",
         "gone",
@@ -61,23 +70,25 @@ class Writer(Outbox):
         eager: bool = False,
     ) -> None:
         super().__init__(self._wake_up, max_bytes=limits.reply_bytes, max_frames=limits.reply_frames)
+        self._limits = limits
         self._send_frame = send_frame
         self._send_close = send_close
         self._eager = eager
-        self._sending = False
+        self._phase = Phase.IDLE
         self._before = 0
         self._due = 0.0
         self._unfinished: Unfinished | None = None
         self._task: asyncio.Task[None] | None = None
-        self._closed = False
         self._deadline: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self.gone: asyncio.Future[None] = self._loop.create_future()
         self.on_room: Callable[[], None] = _nothing
         self.on_lost: Callable[[Exception], None] = _ignore
 
+    # -- the session's side
+
     def push(self, chunk: Sequence[Any], size: int) -> None:
-        if not self._eager or self._busy or self._frames or self.closing is not None:
+        if not self._eager or self._phase is not Phase.IDLE or self._frames or self.closing is not None:
             super().push(chunk, size)
             return
         send_frame = self._send_frame
@@ -89,102 +100,29 @@ class Writer(Outbox):
             except StopIteration:
                 self.progressed += 1
             except Exception as error:
-                self._broken(error)
+                self._give_up()
+                self.on_lost(error)
                 return
             else:
                 # The socket is full. The task waits for this frame, and sends the rest.
                 self._before = len(chunk[at - 1]) if at else self._before
-                self._expect(len(frame))
                 self._unfinished = Unfinished(sending, step)
+                self._begin(len(frame))
                 super().push(chunk[at + 1 :], size)
                 return
         self._before = len(chunk[-1])
 
-    def _expect(self, size: int) -> None:
-        """A frame is under way. Servers wait with one for what is left of the one before it."""
-        self._due = self._loop.time() + (self._before + size) / SLOWEST
-        self._before = size
-
-    def _broken(self, error: Exception) -> None:
-        self._give_up()
-        self.on_lost(error)
-
-    def _give_up(self) -> None:
-        """Nothing more is sent."""
-        self.clear()
-        self.room = False
-        if self._task is not None:
-            self._task.cancel()
-        else:
-            self._end()
-
-    def _wake_up(self) -> None:
-        if self._task is None and not self.gone.done():
-            self._task = self._loop.create_task(self._run())
-            self._task.add_done_callback(self._ran)
-
-    async def _run(self) -> None:
-        """Send what is there, and what comes meanwhile."""
-        while (sending := self._next()) is not None:
-            self._sending = True
-            await sending
-            self._sending = False
-            if self.sent():
-                self.on_room()
-        if self.closing is not None:
-            await self._send_close(*self.closing)
-            self._closed = True
-
-    def _ran(self, task: asyncio.Task[None]) -> None:
-        self._task = None
-        self._sending = False
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, Exception):
-            self.on_lost(error)
-        if task.cancelled() or error is not None or self._closed:
-            self._end()
-        elif self._unfinished is not None or super().waiting:
-            self._wake_up()  # it came after the task's last look
-
-    def _end(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self.clear()
-        self.room = False
-        if not self.gone.done():
-            self.gone.set_result(None)
-
-    def _next(self) -> Awaitable[None] | None:
-        unfinished, self._unfinished = self._unfinished, None
-        if unfinished is not None:
-            return unfinished
-        frame = self.take()
-        if frame is None:
-            return None
-        self._expect(len(frame))
-        return self._send_frame(frame)
-
-    @property
-    def _busy(self) -> bool:
-        return self._sending or self._unfinished is not None
-
     @property
     def waiting(self) -> bool:
         """As in `Outlet`; a frame under way counts when even a slow client would have taken it."""
-        if self._busy:
+        if self._phase is Phase.SENDING:
             return self._loop.time() >= self._due
-        return super().waiting
-
-    def clear(self) -> None:
-        super().clear()
-        unfinished, self._unfinished = self._unfinished, None
-        if unfinished is not None:
-            unfinished.close()
+        return self._phase is not Phase.GONE and super().waiting
 
     def close(self, code: int, reason: str) -> None:
         if self.closing is None:
             # A close cannot pass a socket that takes nothing: what does not go out in time never will.
-            self._deadline = self._loop.call_later(CLOSE_SECONDS, self._give_up)
+            self._deadline = self._loop.call_later(self._limits.close_timeout, self._give_up)
         super().close(code, reason)
 
     def abort(self) -> bool:
@@ -195,9 +133,79 @@ class Writer(Outbox):
     async def finish(self) -> None:
         """Let a close go out, for a while; then end, whatever is under way."""
         if self.closing is not None and not self.gone.done():
-            await asyncio.wait([self.gone], timeout=CLOSE_SECONDS)
+            await asyncio.wait([self.gone], timeout=self._limits.close_timeout)
         self._give_up()
         await self.gone
+
+    # -- the task
+
+    def _wake_up(self) -> None:
+        if self._task is None and self._phase is not Phase.GONE:
+            self._task = self._loop.create_task(self._run())
+            self._task.add_done_callback(self._ran)
+
+    async def _run(self) -> None:
+        """Send what is there, and what comes meanwhile."""
+        while (sending := self._next()) is not None:
+            await sending
+            self._move(Phase.IDLE)
+            if self.sent():
+                self.on_room()
+        if self.closing is not None:
+            await self._send_close(*self.closing)
+            self._move(Phase.SAID_GOODBYE)
+
+    def _next(self) -> Awaitable[None] | None:
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is not None:
+            return unfinished
+        frame = self.take()
+        if frame is None:
+            return None
+        self._begin(len(frame))
+        return self._send_frame(frame)
+
+    def _begin(self, size: int) -> None:
+        """A frame is under way. Servers wait with one for what is left of the one before it."""
+        self._due = self._loop.time() + (self._before + size) / self._limits.slowest_rate
+        self._before = size
+        self._move(Phase.SENDING)
+
+    def _ran(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self.on_lost(error)
+        if task.cancelled() or error is not None or self._phase is Phase.SAID_GOODBYE:
+            self._end()
+        elif self._unfinished is not None or self._frames or self.closing is not None:
+            self._wake_up()  # it came after the task's last look
+
+    def _give_up(self) -> None:
+        """Nothing more is sent."""
+        self.clear()
+        self.room = False
+        if self._task is None or not self._task.cancel():
+            self._end()  # there is no task, or it has ended in this turn
+
+    def _end(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.clear()
+        self.room = False
+        if self._phase is not Phase.GONE:
+            self._move(Phase.GONE)
+            self.gone.set_result(None)
+
+    def _move(self, phase: Phase) -> None:
+        assert phase in _MOVES[self._phase], f"from {self._phase} to {phase}"  # noqa: S101
+        self._phase = phase
+
+    def clear(self) -> None:
+        super().clear()
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is not None:
+            unfinished.close()
 
 
 class Unfinished:
@@ -229,16 +237,18 @@ class Unfinished:
         self._coroutine.close()
 
 
-def flows(send: Any) -> bool:
-    """Is this `send` known to wait for nothing but the socket, so that it may be begun anywhere?
+def flows() -> bool:
+    """Does the server that called this application wait for nothing but the socket when it sends?
 
-    It is for uvicorn's, also behind the wrappers that Starlette puts around it. Other servers
-    may use what belongs to the task they are called in; there the writer's own task sends.
+    Then a `send` may be begun anywhere, and finished in another task. It is so for uvicorn, which
+    runs the task that this is asked in. Other servers may use what belongs to the task they are
+    called in, and so may a middleware that runs the application in a task of its own; there the
+    writer's own task sends.
     """
-    while inspect.isfunction(send) and send.__closure__ is not None and "send" in send.__code__.co_freevars:
-        send = send.__closure__[send.__code__.co_freevars.index("send")].cell_contents
-    server = type(getattr(send, "__self__", None)).__module__
-    return server.startswith("uvicorn.") or server == f"{__package__}.uvicorn"
+    task = asyncio.current_task()
+    frame = getattr(task.get_coro(), "cr_frame", None) if task is not None else None
+    runs = "" if frame is None else str(frame.f_globals.get("__name__"))
+    return runs.startswith(("uvicorn.", f"{__package__}."))
 
 
 def _nothing() -> None:
@@ -249,7 +259,7 @@ def _ignore(error: Exception) -> None:
     return None
 
 
-def log_lost(error: Exception, counters: Any) -> None:
+def log_lost(error: Exception, counters: Counters) -> None:
     """A send failed. That a client left is everyday; anything else is logged once and counted."""
     if not isinstance(error, OSError) and not _says_closed(error):
         counters.session_errors += 1

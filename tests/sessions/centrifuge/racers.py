@@ -40,7 +40,8 @@ class Racer:
         )
         self.session.open()
         self._broker = broker
-        self._inbox = Inbox(hub, self.session)
+        self._inbox = Inbox(hub.node, self.session)
+        self._inbox.release()
         self._asked: dict[int, dict[str, Any]] = {}
         self._answered = 0
         self._unusable = False

@@ -1,7 +1,6 @@
 """A connection that speaks the Centrifuge client protocol, from connect to close.
 
-Subscribing and recovering is in `centrifuge_seat`, who the client is in `reception`, what it asks
-beside that in `centrifuge_commands`. Codes and orders are those of the protocol, version 2.
+Codes and orders are those of the protocol, version 2.
 """
 
 from __future__ import annotations
@@ -13,10 +12,8 @@ from enum import Enum
 from typing import Any
 
 from ...auth.admission import Handshake, Reception
-from ...core.cursor import Lost, Reason
 from ...core.outbox import Outlet
 from ...errors import (
-    UNSUBSCRIBE_REASONS,
     BadRequest,
     BrokerError,
     ClientError,
@@ -26,16 +23,15 @@ from ...errors import (
     TokenExpired,
 )
 from ...hooks.events import RefreshEvent
-from ...model import ANONYMOUS, Grant, Position, ServerSubscription
+from ...model import Grant, Position, ServerSubscription
 from ...node.node import Node
 from ...protocol.centrifuge import messages as m
 from ...protocol.centrifuge.codecs import Codec
 from ...version import __version__
-from ..session import Session
 from ..subscription import Subscription
 from ..views import Framing
-from . import commands
-from .subscribing import Seating
+from . import commands, subscribing
+from .peer import Peer
 
 MAX_TTL = 365 * 86400
 
@@ -53,11 +49,11 @@ class Phase(Enum):
     """The connect command was answered with an error: nothing is listened to, until it leaves."""
 
 
-class CentrifugeSession(Session):
+class CentrifugeSession(Peer):
     """One client of `/connection/…`.
 
-    `bare` is the unidirectional form: pushes only, and no pongs. `secret` is the session id that
-    emulated and unidirectional connections are told, `node_id` where it lives.
+    `secret` is the session id that emulated and unidirectional connections are told, `node_id` where
+    it lives.
     """
 
     __slots__ = (
@@ -70,11 +66,6 @@ class CentrifugeSession(Session):
         "_pings",
         "_pong_due",
         "_refreshing",
-        "_seating",
-        "bare",
-        "codec",
-        "framing",
-        "reception",
     )
 
     def __init__(
@@ -93,16 +84,11 @@ class CentrifugeSession(Session):
     ) -> None:
         if codec.name != handshake.client.protocol:
             handshake = replace(handshake, client=replace(handshake.client, protocol=codec.name))
-        client = handshake.client
-        super().__init__(node, outlet, client=client.id, grant=ANONYMOUS, about=client)
-        self.codec = codec
-        self.framing = framing
-        self.bare = bare
+        about = handshake.client
+        super().__init__(node, outlet, framing, codec=codec, reception=reception, about=about, bare=bare)
         self.secret = secret
-        self.reception = reception
         self._handshake = handshake
         self._node_id = node_id
-        self._seating = Seating(self)
         self._phase = Phase.NEW
         self._opened_at = self._loop.time()
         self._pings = app_ping
@@ -119,7 +105,7 @@ class CentrifugeSession(Session):
     async def handle(self, message: str | bytes) -> None:
         """One frame of the client. Raises Disconnect."""
         for command in self.codec.decode(message, self.node.limits):
-            if self.closed is not None or self._phase is Phase.UNUSABLE:
+            if self.flow.closed is not None or self._phase is Phase.UNUSABLE:
                 return
             await self.throttle()
             await self.obey(command)
@@ -149,23 +135,15 @@ class CentrifugeSession(Session):
             case m.Connect():
                 await self.connect(id, request)
             case m.Subscribe():
-                await self._seating.subscribe(id, request)
+                await subscribing.subscribe(self, id, request)
             case m.Unsubscribe():
-                self._unsubscribe(id, request)
+                subscribing.unsubscribe(self, id, request)
             case m.Refresh():
                 self.answer(id, await self._refresh(request))
             case m.SubRefresh():
-                self.answer(id, await self._seating.refresh(request))
+                self.answer(id, await subscribing.refresh(self, request))
             case _:
                 self.answer(id, await commands.result_of(self, request))
-
-    def _unsubscribe(self, id: int, request: m.Unsubscribe) -> None:  # noqa: A002
-        if not request.channel:
-            raise Disconnect(3501, "bad request: a channel is missing")
-        seat = self.subscriptions.get(request.channel)
-        if seat is not None:
-            self.drop(seat)
-        self.answer(id, m.UnsubscribeResult())
 
     def _refuse(self, command: m.Command, error: ClientError) -> None:
         """Raises Disconnect when that happens too often."""
@@ -175,19 +153,6 @@ class CentrifugeSession(Session):
             if not isinstance(command.request, m.Send):  # which has no reply
                 self.answer(command.id, error)
             self.count_error(error)
-
-    # -- out
-
-    def answer(self, id: int, outcome: m.Result | ClientError) -> None:  # noqa: A002 - the wire's word
-        self.say(self.codec.encode_reply(m.Reply(id, outcome)))
-
-    def announce(self, push: m.Push) -> None:
-        """A push that is not an entry of a channel."""
-        encode = self.codec.encode_bare_push if self.bare else self.codec.encode_push
-        self.say(encode(push))
-
-    def say(self, message: bytes) -> None:
-        self.reply(self.framing.wrap(message))
 
     # -- connecting
 
@@ -216,7 +181,7 @@ class CentrifugeSession(Session):
         limits = self.node.limits
         if len(admitted.subs) > limits.subscriptions:
             raise Disconnect(3505)
-        seats = await self._seating.subscribe_all(admitted, request.subs, wishes=self.bare)
+        joined = await subscribing.subscribe_all(self, admitted, request.subs)
         expires, ttl = self._ttl(grant.expires_at)
         result = m.ConnectResult(
             client=self.client,
@@ -224,7 +189,7 @@ class CentrifugeSession(Session):
             expires=expires,
             ttl=ttl,
             data=grant.data or b"",
-            subs={name: result for name, (_, result) in seats.items()},
+            subs={name: result for name, (_, result) in joined.items()},
             ping=max(1, round(limits.ping_interval)) if self._pings else 0,
             pong=self._pings and not self.bare,
             session=self.secret,
@@ -237,8 +202,8 @@ class CentrifugeSession(Session):
             self.answer(id, result)
         # The first ping comes at a random moment, so that clients that came together do not stay so.
         self._next_ping = self._loop.time() + limits.ping_interval * random.uniform(0.5, 1.0)
-        for seat, _ in seats.values():
-            self._seating.go_live(seat)
+        for subscription, _ in joined.values():
+            subscription.go_live()
 
     def _check_user(self, user: str) -> None:
         limit = self.node.limits.user_connections
@@ -259,7 +224,7 @@ class CentrifugeSession(Session):
             admitted = await self.reception.refreshed(request.token, self.user, time.time())
         except (TokenExpired, Expired):
             raise Disconnect(3005) from None
-        ours = {name for name, seat in self.subscriptions.items() if _from_token(seat)}
+        ours = {name for name, one in self.subscriptions.items() if _from_token(one)}
         if set(admitted.subs) != ours:
             raise Disconnect(3010)
         grant = admitted.grant
@@ -280,15 +245,7 @@ class CentrifugeSession(Session):
         self, channel: str, server: ServerSubscription, since: Position | None
     ) -> None:
         if self._phase is Phase.OPEN:  # else there is no connection yet that anybody was told of
-            await self._seating.subscribe_from_server(channel, server, since)
-
-    def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
-        seat = self.subscriptions.get(name)
-        if seat is None:
-            return
-        self.drop(seat)
-        if seat.told:
-            self.announce(m.UnsubscribePush(name, code, reason or UNSUBSCRIBE_REASONS.get(code, "server")))
+            await subscribing.subscribe_from_server(self, channel, server, since)
 
     def refresh_from_server(self, expires_at: float | None, info: bytes | None = None) -> None:
         if self._phase is not Phase.OPEN:
@@ -296,20 +253,6 @@ class CentrifugeSession(Session):
         super().refresh_from_server(expires_at, info)
         ttl = 0 if expires_at is None else min(MAX_TTL, max(1, int(expires_at - time.time())))
         self.announce(m.RefreshPush(expires=expires_at is not None, ttl=ttl))
-
-    def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
-        """What cannot be delivered is insufficient state: the client comes back and recovers."""
-        channel, admission = subscription.channel, subscription.admission
-        if lost.reason is Reason.LATEST or lost.first is None:
-            return True  # conflation is what was asked for; without offsets there is no state to lose
-        if channel is not None and channel.options.on_gap == "disconnect":
-            self.node.counters.slow_disconnects += 1
-            self.close(Disconnect(3008))
-        elif admission is not None and admission.server_side:
-            self.close(Disconnect(3010))
-        else:
-            self.unsubscribe_from_server(subscription.name, 2500)
-        return False
 
     # -- time
 
@@ -353,7 +296,7 @@ class CentrifugeSession(Session):
             elif not self._refreshing:
                 self._refreshing = True
                 self.node.tasks.spawn(self._ask_to_refresh())
-        self._seating.check_expiry(now)
+        subscribing.check_expiry(self, now)
 
     async def _ask_to_refresh(self) -> None:
         answer: Any = None
@@ -374,5 +317,5 @@ class CentrifugeSession(Session):
             self.close(Disconnect(3005))
 
 
-def _from_token(seat: Subscription) -> bool:
-    return seat.admission is not None and seat.admission.from_token
+def _from_token(subscription: Subscription) -> bool:
+    return subscription.admission is not None and subscription.admission.from_token

@@ -1,0 +1,66 @@
+"""Who may come in through the doors of a hub: the settings, as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from .credential import Credential
+from .origin import OriginPolicy
+from .verifier import TokenVerifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who may come in, and who may do what there.
+
+    Raises:
+        ConfigError: the token or an origin cannot be.
+    """
+
+    token: str | None = field(default=None, repr=False)
+    """The credential of publishers and operators. Without one the API answers 401."""
+    open_api: bool = False
+    """Everybody may publish by the API: for a hub that only this machine can reach."""
+    origins: Sequence[str] = ()
+    """Pages of these may connect, besides those of the server's own origin."""
+    require_credential: bool = False
+    """Keeps clients out that neither present the credential nor are let in by an `on_connect` hook."""
+    tokens: TokenVerifier | None = None
+    """Verifies the JSON Web Tokens of clients, on the Centrifuge doors."""
+    anonymous: bool | None = None
+    """Lets in those without a token, on the Centrifuge doors. None: where no tokens are verified, and
+    no credential is required."""
+    insecure: bool = False
+    """Lets everybody do everything, on the Centrifuge doors."""
+    personal_namespace: str | None = None
+    """Subscribes each user to a channel of its own: `NAMESPACE:#USER`, or `#USER` with an empty one."""
+
+    credential: Credential | None = field(init=False, repr=False, compare=False)
+    policy: OriginPolicy = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        credential = Credential(self.token) if self.token is not None else None
+        object.__setattr__(self, "credential", credential)
+        object.__setattr__(self, "policy", OriginPolicy(self.origins))
+
+    @property
+    def lets_anonymous_in(self) -> bool:
+        """`anonymous`, or what it is where nothing was said."""
+        if self.anonymous is not None:
+            return self.anonymous
+        return self.tokens is None and not self.require_credential
+
+
+class AccessSettings(TypedDict, total=False):
+    """The fields of `Access` by name, where they are given one by one."""
+
+    token: str | None
+    open_api: bool
+    origins: Sequence[str]
+    require_credential: bool
+    tokens: TokenVerifier | None
+    anonymous: bool | None
+    insecure: bool
+    personal_namespace: str | None

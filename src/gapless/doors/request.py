@@ -1,0 +1,112 @@
+"""What a request is: its scope read once, its body within bounds, and what cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+from http.cookies import CookieError, SimpleCookie
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.types import Scope
+
+from ..errors import GaplessError
+from ..options import Limits
+
+JSON_TYPE = "application/json"
+
+QUERY_FIELDS = 1000
+"""Parameters of one query; more: 400."""
+
+
+class Refused(GaplessError):
+    """A request that does not get in: the status to answer with, and why."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(f"{status}: {reason}")
+
+
+class Unreadable(Refused):
+    """A request that is refused for what it is, whoever sent it."""
+
+
+class Request(NamedTuple):
+    """What a door needs of an ASGI scope, read once."""
+
+    headers: dict[str, str]
+    origins: tuple[str, ...]
+    query: list[tuple[str, str]]
+    address: str
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """By name; none when the header cannot be read."""
+        sent = self.headers.get("cookie")
+        if sent is None:
+            return {}
+        try:
+            found = SimpleCookie(sent)
+        except CookieError:
+            return {}
+        return {name: morsel.value for name, morsel in found.items()}
+
+    @classmethod
+    def of(cls, scope: Scope) -> Request:
+        """Raises Refused (400) when the query is not text."""
+        # ASGI names headers in lower case.
+        sent = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        headers = dict(sent)
+        origins = tuple(value for name, value in sent if name == "origin") if "origin" in headers else ()
+        client = scope.get("client")
+        return cls(headers, origins, read_query(scope["query_string"]), client[0] if client else "")
+
+
+def read_query(query: bytes) -> list[tuple[str, str]]:
+    """Names and values in order. Raises Refused (400)."""
+    if not query:
+        return []
+    try:
+        text = query.decode("ascii")
+        if "%" not in text and "+" not in text and text.count("&") < QUERY_FIELDS:
+            # Nothing to decode: the same as below, in a fifth of the time.
+            split = (field.partition("=") for field in text.split("&") if field)
+            return [(name, value) for name, _, value in split]
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS)
+    except ValueError as error:
+        raise Refused(400, f"the query cannot be read: {error}") from None
+
+
+async def read_body(
+    request: HttpRequest, limits: Limits, *, max_bytes: int, kinds: tuple[str, ...] = (JSON_TYPE,)
+) -> bytes:
+    """The body of a POST that is declared as one of `kinds`, within `max_bytes` and `body_seconds`.
+
+    Raises:
+        Unreadable: 415, 413, 408, or 400 when the client left in the middle.
+    """
+    if content_type(request) not in kinds:
+        raise Unreadable(415, f"send Content-Type: {' or '.join(kinds)}")
+    too_large = Unreadable(413, f"the body is larger than {max_bytes} bytes")
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise too_large
+    except TimeoutError:
+        raise Unreadable(408, f"the body did not arrive within {limits.body_seconds} seconds") from None
+    except ClientDisconnect:
+        raise Unreadable(400, "the body ended too early") from None
+    return bytes(body)
+
+
+def content_type(request: HttpRequest) -> str:
+    """What the body is said to be, in lower case and without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,0 +1,53 @@
+"""Pings of a server, and the clients that do not answer them (RFC 6455, 5.5.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+
+class Keepalive:
+    """One ping every `interval` seconds; `lost` is called when an answer takes longer than `timeout`.
+
+    With no timeout nobody waits for the answers. `ping` sends one with a payload.
+    """
+
+    __slots__ = ("_interval", "_loop", "_lost", "_payload", "_ping", "_sent_at", "_timeout", "_timer")
+
+    def __init__(
+        self, interval: float, timeout: float | None, ping: Callable[[bytes], None], lost: Callable[[], None]
+    ) -> None:
+        self._interval = interval
+        self._timeout = timeout
+        self._ping = ping
+        self._lost = lost
+        self._loop = asyncio.get_running_loop()
+        self._payload = b""
+        self._sent_at = 0.0
+        self._timer = self._loop.call_later(interval, self.send)
+
+    def send(self) -> None:
+        """The next ping, now."""
+        self._timer.cancel()
+        self._payload = os.urandom(4)
+        self._sent_at = self._loop.time()
+        if self._timeout is None:
+            self._timer = self._loop.call_later(self._interval, self.send)
+        else:
+            self._timer = self._loop.call_later(self._timeout, self._lost)
+        self._ping(self._payload)
+
+    def on_pong(self, payload: bytes) -> None:
+        """The client's. One that answers nothing, or an older ping, is none."""
+        if not self._payload or payload != self._payload:
+            return
+        self._payload = b""
+        if self._timeout is not None:
+            self._timer.cancel()
+            # So that pings are `interval` apart, whatever their answers took.
+            passed = self._loop.time() - self._sent_at
+            self._timer = self._loop.call_later(max(0.0, self._interval - passed), self.send)
+
+    def stop(self) -> None:
+        self._timer.cancel()

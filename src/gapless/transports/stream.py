@@ -1,0 +1,88 @@
+"""One HTTP response that goes on as long as its session: the way down for those without a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from starlette.types import Receive, Send
+
+from ..errors import Disconnect
+from ..node.node import Node
+from ..protocol import sse
+from ..sessions.views import stream_bodies
+from .session import AnySession, attended
+from .writer import Writer, flows
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class StreamFraming:
+    """Messages as parts of a response body. `wrap` is what one message looks like in it."""
+
+    def __init__(self, name: str, wrap: Callable[[bytes], bytes]) -> None:
+        self.name = name
+        self._wrap = wrap
+
+    def wrap(self, message: bytes) -> bytes:
+        return self._wrap(message)
+
+    def join(self, frames: list[bytes]) -> list[bytes]:
+        return stream_bodies(frames)
+
+    def concat(self, chunks: list[Any]) -> list[bytes]:
+        return [body for chunk in chunks for body in chunk]
+
+
+LINES = StreamFraming("lines", lambda message: message + b"\n")
+BYTES = StreamFraming("bytes", lambda message: message)
+EVENTS = StreamFraming("events", sse.event)
+
+
+class HttpStream:
+    """A response under way, and the `writer` that a session needs. Begin it before the session.
+
+    `farewell` is the last part of the body, for the code and reason that the session closes with.
+    """
+
+    def __init__(
+        self, node: Node, receive: Receive, send: Send, farewell: Callable[[int, str], bytes] | None = None
+    ) -> None:
+        self._node = node
+        self._receive = receive
+        self._send = send
+        self._farewell = farewell
+        self.writer = Writer(self._send_part, self._send_close, node.limits, eager=flows())
+
+    async def begin(self, headers: Headers, first: bytes = b"") -> None:
+        """Send the head, and the body's first part."""
+        await self._send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+        if first:
+            await self._send_part(first)
+
+    async def run(self, session: AnySession, opening: Awaitable[None]) -> None:
+        """Until the client has left or the session is closed. `opening` is what the session does first."""
+        async with attended(session, self.writer, self._node.counters):
+            left = asyncio.ensure_future(until_left(self._receive))
+            # At once, also while the opening waits for a hook or a broker.
+            left.add_done_callback(lambda _: session.end(Disconnect(3000)))
+            try:
+                await opening
+                await asyncio.wait([left, self.writer.gone], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                left.cancel()
+
+    async def _send_part(self, body: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _send_close(self, code: int, reason: str) -> None:
+        if self._farewell is not None:
+            await self._send_part(self._farewell(code, reason))
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def until_left(receive: Receive) -> None:
+    """Return when the client is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

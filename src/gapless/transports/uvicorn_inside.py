@@ -1,0 +1,193 @@
+"""What the fast path needs of uvicorn beyond its documentation, all of it, and whether it is there.
+
+uvicorn documents that `--ws` takes a class, and nothing about that class. A version that was not
+tried may have changed what is used here, so it is served on plain ASGI: slower, and right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from weakref import WeakKeyDictionary
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+TESTED = ((0, 54), (0, 55))
+"""Versions from the first on, before the second. `pyproject.toml` says the same."""
+
+SEND_BUFFER_BYTES = 64 * 1024
+"""SO_SNDBUF. Left alone, Linux lets one stalled client hold 4 MiB of kernel memory."""
+
+
+class ServerProtocol(Protocol):
+    """A WebSocket protocol of a server: what uvicorn calls on it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None: ...
+    def data_received(self, data: bytes) -> None: ...
+    def eof_received(self) -> bool | None: ...
+    def pause_writing(self) -> None: ...
+    def resume_writing(self) -> None: ...
+    def connection_lost(self, exc: Exception | None) -> None: ...
+    def shutdown(self) -> None: ...
+
+
+def why_not() -> str | None:
+    """Why there is no fast path with the uvicorn that is installed; None when there is one."""
+    low, high = TESTED
+    if not low <= _numbers(uvicorn.__version__) < high:
+        return (
+            f"uvicorn {uvicorn.__version__} was not tested with it; {_text(low)} to below {_text(high)} was"
+        )
+    try:
+        _try_out()
+    except Exception as error:  # whatever it is that another inside does
+        return f"uvicorn {uvicorn.__version__} is not as it was: {error}"
+    return None
+
+
+def _try_out() -> None:
+    """Touch everything that is used. Raises when something is missing."""
+    config = uvicorn.Config(_nothing, log_config=None, lifespan="off")
+    config.load()
+    settings_of(config)
+    state = uvicorn.server.ServerState()
+    _ = state.connections, state.tasks, state.default_headers
+    if not hasattr(plain_class(), "shutdown"):
+        raise AttributeError("its WebSocket protocol has no shutdown")
+
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+def plain_class() -> type[Any]:
+    """uvicorn's own WebSocket protocol: sans-I/O where it has that, else the one it would choose."""
+    try:
+        from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+        return WebSocketsSansIOProtocol
+    except ImportError:
+        from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
+
+        if not isinstance(AutoWebSocketsProtocol, type):
+            raise ImportError("no WebSocket library is installed: pip install websockets") from None
+        return AutoWebSocketsProtocol
+
+
+def plain_protocol(
+    config: Config, state: ServerState, app_state: dict[str, Any], *, app: Any = None
+) -> ServerProtocol:
+    """uvicorn's own protocol for one connection, without compression; it calls `app`, if given."""
+    config = copy.copy(config)
+    config.ws_per_message_deflate = False
+    if app is not None:
+        config.loaded_app = app
+    made: ServerProtocol = plain_class()(config=config, server_state=state, app_state=app_state)
+    return made
+
+
+class Settings(NamedTuple):
+    """What a configuration says that the fast path must know."""
+
+    app: Any
+    root_path: str
+    asgi: dict[str, str]
+    max_bytes: int
+    ping_interval: float | None
+    ping_timeout: float | None
+
+
+_known: WeakKeyDictionary[Config, Settings] = WeakKeyDictionary()
+"""Weak: an application, and the hub within it, may go when its server does."""
+
+
+def settings_of(config: Config) -> Settings:
+    """Those of one server: the same for all its connections."""
+    found = _known.get(config)
+    if found is None:
+        found = _known[config] = _read(config)
+    return found
+
+
+def _read(config: Config) -> Settings:
+    if not config.loaded:
+        config.load()
+    return Settings(
+        config.loaded_app,
+        config.root_path,
+        {"version": config.asgi_version, "spec_version": "2.4"},
+        config.ws_max_size,
+        config.ws_ping_interval or None,
+        config.ws_ping_timeout,
+    )
+
+
+def part_from_http(transport: asyncio.Transport) -> None:
+    """Let go of the HTTP protocol that read the handshake.
+
+    It and its parser know each other, and after an upgrade nobody parts them: a hundred objects of
+    every connection would wait for the garbage collector.
+    """
+    before: Any = transport.get_protocol()
+    if hasattr(before, "parser"):
+        before.parser = None
+
+
+# -- the socket
+
+
+class Addresses(NamedTuple):
+    """As ASGI scopes have them; None where there is none to know."""
+
+    server: tuple[str, int | None] | None
+    client: tuple[str, int] | None
+
+
+def prepare(transport: asyncio.Transport) -> Addresses:
+    """Bound the send buffer, send without delay, and read the addresses."""
+    connected = transport.get_extra_info("socket")
+    if connected is None or connected.fileno() < 0:
+        return _addresses(transport.get_extra_info("sockname"), transport.get_extra_info("peername"))
+    with _borrowed(connected.fileno()) as lent:
+        try:
+            lent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            # asyncio leaves Nagle on where the listening socket does not name its protocol.
+            lent.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            pass  # a Unix socket does not know the option; nothing depends on it
+        try:
+            peer = lent.getpeername()
+        except OSError:
+            peer = None  # it has left already
+        return _addresses(lent.getsockname(), peer)
+
+
+def _addresses(own: Any, peer: Any) -> Addresses:
+    """A Unix socket has a path instead of host and port, and its peer has none."""
+    server = (str(own[0]), int(own[1])) if isinstance(own, tuple) else (own, None) if own else None
+    return Addresses(server, (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None)
+
+
+@contextmanager
+def _borrowed(descriptor: int) -> Iterator[socket.socket]:
+    """The transport's socket as a real one. uvloop's stand-in makes one for every single call."""
+    lent = socket.socket(fileno=descriptor)
+    try:
+        yield lent
+    finally:
+        lent.detach()
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def _text(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

@@ -1,0 +1,33 @@
+"""What holds of `core/patterns`, whatever is put in."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gapless.core.patterns import Pattern
+
+
+class TestMatching:
+    @pytest.mark.parametrize(
+        ("pattern", "channel"),
+        [
+            ("logs", "logs"),
+            ("*", "anything"),
+            ("*", ""),
+            ("orders:*", "orders:7"),
+            ("orders:*", "orders:"),
+            ("orders:*", "orders:eu:7"),
+            ("*:logs", "app:logs"),
+            ("a*c", "abbbc"),
+            ("a.b", "a.b"),
+            ("a+b[0]", "a+b[0]"),
+            ("*", "two\nlines"),
+        ],
+    )
+    @given(st.text(min_size=1, max_size=20).filter(lambda text: not set(text) & set("*{}")))
+    @settings(max_examples=100, deadline=None)
+    def test_everything_else_stands_for_itself(self, text: str) -> None:
+        assert Pattern(text).match(text) == {}
+        assert Pattern(text).match(text + "x") is None

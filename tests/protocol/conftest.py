@@ -1,8 +1,0 @@
-"""Property tests here have no deadline: how busy the machine is says nothing about the code."""
-
-from __future__ import annotations
-
-from hypothesis import settings
-
-settings.register_profile("protocol", deadline=None)
-settings.load_profile("protocol")

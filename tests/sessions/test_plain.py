@@ -1,0 +1,52 @@
+"""A session of the plain protocol: the first history frame says all that is lost before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gapless import ChannelOptions
+from gapless.model import History
+
+from ..support.world import World
+
+OPTIONS = {"c": ChannelOptions(history=20, ring=4)}
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World(OPTIONS)
+    yield world
+    world.close()
+
+
+def test_what_is_lost_while_the_first_page_is_read_again_is_said_with_it(world: World) -> None:
+    """The broker's first page brings nothing; before the second one, history gives up five more."""
+    client = world.plain("client", "c", history=None)
+    for _ in range(2):
+        world.publish("c")
+    world.connect(client)
+    world.loop.settle()
+    client.drop()
+    world.loop.advance(10)
+    for _ in range(7):
+        world.publish("c")
+    real, pages = world.broker.page, list[History]()
+
+    def page(channel: str, after: int | None, limit: int | None, *how: Any) -> History:
+        found = real(channel, after, limit, *how)
+        if limit != 0:
+            if not pages:
+                found = found._replace(publications=[])
+                world.broker.trim("c", 5)
+            pages.append(found)
+        return found
+
+    world.broker.page = page  # type: ignore[method-assign, assignment]
+    world.connect(client)
+    world.loop.settle()
+    assert len(pages) == 2
+    world.check()
+    world.reaches("client", "c")
