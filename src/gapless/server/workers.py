@@ -49,9 +49,10 @@ class Port:
             self._kept = listen(host, self.number, shared=True, backlog=None)  # nothing comes to these
 
     def sockets(self) -> list[socket.socket]:
-        """What one worker listens at. Close them once it has inherited them."""
+        """What one worker listens at once it serves. Close them when it has inherited them."""
         if self._spread:
-            return listen(self._host, self.number, shared=True)
+            # Not before: what came meanwhile would wait for it, though others could serve it.
+            return listen(self._host, self.number, shared=True, backlog=None)
         return [bound.dup() for bound in self._kept]
 
 
