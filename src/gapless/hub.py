@@ -10,15 +10,14 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from .brokers.base import Broker, PresenceStore
-from .brokers.memory import MemoryPresence
-from .brokers.url import broker_from
+from .brokers.base import Broker, PresenceStore, Searches
+from .brokers.url import broker_from, presence_of
 from .core.counters import Counters
 from .core.cursor import Lost
-from .errors import LimitExceeded, NotRunning
+from .errors import LimitExceeded, NotAvailable, NotRunning
 from .hooks.decorators import On, OnName
 from .hooks.registry import Hooks
-from .model import Draft, History, Member, Position, Stats
+from .model import Draft, History, Matches, Member, Position, Stats
 from .node.connections import Connections
 from .node.history import Range
 from .node.intake import NOT_STARTED
@@ -26,18 +25,20 @@ from .node.lifecycle import Lifecycle
 from .node.node import Node
 from .node.receipt import Receipt
 from .node.registry import Registry
+from .node.reports import Reports
 from .node.signals import Signals
 from .options import ChannelOptions, Limits
 from .protocol.encode import encode
 from .sessions.listener import Listener
+from .version import __version__
 
 
 class Hub:
     """A realtime hub. Making one opens nothing; it runs between `start` and `close`, on one loop.
 
-    `broker` is a URL (`memory://`) or a broker. `channels` declares which channels clients may
-    subscribe to, by pattern: the longest that matches gives a channel its options. Channels that
-    match none are the application's own.
+    `broker` is a URL (`memory://`, `sqlite:///app.db`) or a broker. `channels` declares which
+    channels clients may subscribe to, by pattern: the longest that matches gives a channel its
+    options. Channels that match none are the application's own.
 
     Raises:
         ConfigError: an option that cannot be.
@@ -57,15 +58,17 @@ class Hub:
         self.hooks = Hooks(self.counters)
         self.uid = str(uuid.uuid4())
         self.name = name or f"{socket.gethostname()}_{os.getpid()}"
+        broker = broker_from(broker, self.limits) if isinstance(broker, str) else broker
         self.node = Node(
-            broker_from(broker, self.limits) if isinstance(broker, str) else broker,
-            presence or MemoryPresence(self.limits),
+            broker,
+            presence or presence_of(broker, self.limits),
             Registry(channels or {}, self.limits),
             self.hooks,
             self.limits,
             self.counters,
         )
         self._lifecycle = Lifecycle(self.node)
+        self._reports = Reports(broker, self.node.tasks, self._about)
         self._signals = Signals(self.drain_soon)
 
         self.on_connect = On(self.hooks, "connect")
@@ -113,7 +116,10 @@ class Hub:
             BrokerError: the broker cannot be reached.
             NotRunning: it runs on another event loop already.
         """
+        was_running = self.running
         await self._lifecycle.start()
+        if not was_running:
+            self._reports.begin()
 
     async def close(self) -> None:
         """Say goodbye to every client and stop. What was published is with the broker.
@@ -242,6 +248,38 @@ class Hub:
         after = None if since is None else since.offset
         return await self._running_node().pages.read(channel, Range(after, limit, reverse=reverse))
 
+    async def search(
+        self,
+        channel: str,
+        query: str,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        since: float | None = None,
+        until: float | None = None,
+        level: str | None = None,
+    ) -> Matches:
+        """Find publications by their words: the newest first, and those below the offset `before`.
+
+        Every word must be there, in any order; `"in quotes"` they stand together, and `word*`
+        begins a word. `since` and `until` are Unix seconds, `level` is that of a log record.
+        What was acknowledged is found.
+
+        Raises:
+            NotAvailable: the channel's options do not say `search=True`, or the broker cannot.
+            BrokerError: the broker failed, or would have to look at too much.
+        """
+        node = self._running_node()
+        node.registry.check(channel)
+        options = node.registry.options(channel)
+        if not options.search:
+            raise NotAvailable("search is off in this channel: ChannelOptions(history=…, search=True)")
+        if not isinstance(node.broker, Searches):
+            raise NotAvailable("search needs a store that can: sqlite:///app.db")
+        return await node.broker.search(
+            channel, options, query, before=before, limit=limit, since=since, until=until, level=level
+        )
+
     async def remove_history(self, channel: str) -> None:
         """Drop what a channel keeps; offset and epoch go on. Raises BrokerError."""
         self.node.registry.check(channel)
@@ -308,7 +346,38 @@ class Hub:
             counters=self.counters.snapshot(),
         )
 
+    async def nodes(self) -> list[dict[str, Any]]:
+        """How each process of this hub stands, this one first; others as of a few seconds ago.
+
+        Raises:
+            BrokerError: the broker failed.
+        """
+        return await self._reports.all()
+
+    def _about(self) -> dict[str, Any]:
+        stats = self.stats()
+        return {
+            "uid": self.uid,
+            "name": self.name,
+            "version": __version__,
+            "num_clients": stats.clients,
+            "num_users": stats.users,
+            "num_channels": stats.channels,
+            "num_subs": stats.subscriptions,
+            "uptime": int(stats.uptime_seconds),
+            "metrics": {"items": {name: float(n) for name, n in stats.counters.items()}},
+            "process": {"rss": _resident_bytes()},
+        }
+
     def _running_node(self) -> Node:
         if not self.running:
             raise NotRunning(NOT_STARTED)
         return self.node
+
+
+def _resident_bytes() -> int:
+    try:
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * 4096
+    except (OSError, ValueError, IndexError):
+        return 0  # not Linux; the field is optional

@@ -9,6 +9,7 @@ import pytest
 
 from gapless import Limits
 from gapless.brokers.memory import MemoryBroker, MemoryPresence
+from gapless.brokers.sqlite import SqliteBroker
 
 from ..support.broker import FakeBroker
 from ..support.presence import FakePresence
@@ -27,7 +28,12 @@ def fake(directory: Path) -> Harness:
     return Harness(FakeBroker(), FakePresence())
 
 
-MAKERS: dict[str, Callable[[Path], Harness]] = {"fake": fake, "memory": memory}
+def sqlite(directory: Path) -> Harness:
+    broker = SqliteBroker(directory / f"{len(list(directory.glob('*.db')))}.db", Limits())
+    return Harness(broker, broker.presence)
+
+
+MAKERS: dict[str, Callable[[Path], Harness]] = {"fake": fake, "memory": memory, "sqlite": sqlite}
 
 
 @pytest.fixture(params=sorted(MAKERS))

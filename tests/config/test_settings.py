@@ -116,7 +116,9 @@ def test_the_environment_says_lists_with_commas_and_tables_as_json(monkeypatch: 
         ("origins = [1]", ["1: origins: input should be a valid string, not 1"]),
         (
             'store = "redis://:pw@h"',
-            ["1: there is no redis: store in this version, memory:// is the only one"],
+            [
+                "1: there is no broker for 'redis' URLs in this version; there are memory:// and sqlite:///FILE"
+            ],
         ),
         ("limits = 3", ["1: [limits] is a table of options, not 3"]),
         ("channels = 3", ['1: channels is a table for each pattern, as [channels."orders:*"], not 3']),
@@ -185,7 +187,7 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
         ("GAPLESS_CHANNELS", "{", "GAPLESS_CHANNELS: in the environment this has to be JSON"),
         ("GAPLESS_CHANNELS", '{"a": {"histry": 1}}', "[channels.\"a\"] has no option 'histry'; did you mean"),
         ("GAPLESS_LIMITS__TAGS", "many", "[limits]: tags is int, not 'many'"),
-        ("GAPLESS_STORE", "sqlite:///x", "there is no sqlite: store"),
+        ("GAPLESS_STORE", "sqlite://x", "sqlite:///relative.db"),
     ],
 )
 def test_a_mistake_in_the_environment_names_the_variable_or_the_table(

@@ -6,10 +6,12 @@ from typing import Any
 
 from ..errors import BadRequest, NotAvailable, Unrecoverable
 from ..hub import Hub
-from ..version import __version__
 from .arguments import Fields, channel_of, field, position_of
 from .glob import glob
 from .shapes import member_shape, publication_shape
+
+SEARCH_LIMIT = 1_000
+"""Publications in one answer of a search; the rest are found `before` the last."""
 
 
 async def history(hub: Hub, said: Fields) -> dict[str, Any]:
@@ -29,6 +31,29 @@ async def history(hub: Hub, said: Fields) -> dict[str, Any]:
         "publications": [publication_shape(publication) for publication in page.publications],
         "epoch": page.top.epoch,
         "offset": page.top.offset,
+    }
+
+
+async def search(hub: Hub, said: Fields) -> dict[str, Any]:
+    """What a channel keeps with certain words, the newest first. Raises ClientError or BrokerError."""
+    channel = channel_of(hub, said)
+    limit = field(said, "limit", int, 100)
+    if not 1 <= limit <= SEARCH_LIMIT:
+        raise BadRequest(f"limit is 1 to {SEARCH_LIMIT}")
+    matches = await hub.search(
+        channel,
+        field(said, "query", str, ""),
+        before=field(said, "before", int, None),
+        limit=limit,
+        since=field(said, "since", float, None),
+        until=field(said, "until", float, None),
+        level=field(said, "level", str, None),
+    )
+    return {
+        "publications": [{**publication_shape(found), "time": found.time} for found in matches.publications],
+        "epoch": matches.top.epoch,
+        "offset": matches.top.offset,
+        "more": matches.more,
     }
 
 
@@ -69,26 +94,5 @@ async def channels(hub: Hub, said: Fields) -> dict[str, Any]:
 
 
 async def info(hub: Hub, said: Fields) -> dict[str, Any]:
-    """How things stand on this node."""
-    stats = hub.stats()
-    node = {
-        "uid": hub.uid,
-        "name": hub.name,
-        "version": __version__,
-        "num_clients": stats.clients,
-        "num_users": stats.users,
-        "num_channels": stats.channels,
-        "num_subs": stats.subscriptions,
-        "uptime": int(stats.uptime_seconds),
-        "metrics": {"items": {name: float(n) for name, n in stats.counters.items()}},
-        "process": {"rss": _resident_bytes()},
-    }
-    return {"nodes": [node]}
-
-
-def _resident_bytes() -> int:
-    try:
-        with open("/proc/self/statm") as statm:
-            return int(statm.read().split()[1]) * 4096
-    except (OSError, ValueError, IndexError):
-        return 0  # not Linux; the field is optional
+    """How things stand on every node. Raises BrokerError."""
+    return {"nodes": await hub.nodes()}

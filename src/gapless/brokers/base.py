@@ -15,9 +15,9 @@ A broker stores and notifies; it knows no clients. Its promises:
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from ..model import Draft, History, Member, Position, Publication
+from ..model import Draft, History, Matches, Member, Position, Publication
 from ..options import ChannelOptions
 
 
@@ -115,3 +115,59 @@ class PresenceStore(Protocol):
 
     def expire(self, now: float) -> None:
         """Remove and announce who was not refreshed in time. Called about once a second."""
+
+
+# -- what only some brokers can do
+
+
+@runtime_checkable
+class SharesPresence(Protocol):
+    """A broker with a presence store that its processes share."""
+
+    presence: PresenceStore
+
+
+@runtime_checkable
+class MayFail(Protocol):
+    """A broker that knows when it cannot store anything."""
+
+    def unready(self) -> str | None:
+        """Why nothing can be stored just now, naming the fix; None when it can."""
+
+
+@runtime_checkable
+class KnowsNodes(Protocol):
+    """A broker by which the processes of a hub tell each other how they stand."""
+
+    async def report(self, uid: str, about: bytes, seconds: float) -> None:
+        """Keep what the process `uid` says of itself for so many seconds. Raises BrokerError."""
+
+    async def nodes(self) -> dict[str, bytes]:
+        """What all processes say of themselves, by their uid. Raises BrokerError."""
+
+
+@runtime_checkable
+class Searches(Protocol):
+    """A broker that finds publications by their words, in channels with `ChannelOptions.search`."""
+
+    async def search(
+        self,
+        channel: str,
+        options: ChannelOptions,
+        query: str,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        since: float | None = None,
+        until: float | None = None,
+        level: str | None = None,
+    ) -> Matches:
+        """Newest first, those below the offset `before`, and among them all that was acknowledged.
+
+        Every word of `query` must be there; `"in quotes"` must stand together, `word*` begins a
+        word, and an empty query finds everything. `since` and `until` are Unix seconds, the first
+        included; `level` is compared with the record's `level`, in either case of letters.
+
+        Raises:
+            BrokerError: the store failed, or would have to look at too much.
+        """

@@ -1,16 +1,52 @@
-"""The broker that a URL names."""
+"""The broker that a URL names, and what it brings along."""
 
 from __future__ import annotations
 
 from ..errors import ConfigError
+from ..model import Member, Publication
 from ..options import Limits
-from .base import Broker
-from .memory import MemoryBroker
+from .base import Broker, PresenceStore, SharesPresence
+from .memory import MemoryBroker, MemoryPresence
+
+MEMORY = "memory://"
+
+KNOWN = "memory:// and sqlite:///FILE"
+"""What there is, as it is shown to whoever wrote something else."""
 
 
 def broker_from(url: str, limits: Limits) -> Broker:
     """Raises ConfigError: no broker goes by this name."""
-    if url in ("memory://", "memory:"):
+    scheme = url.partition(":")[0]  # the rest may hold a password
+    if url in (MEMORY, "memory:"):
         return MemoryBroker(limits)
-    scheme = url.partition(":")[0]
-    raise ConfigError(f"there is no broker for {scheme!r} URLs in this version; use memory://")
+    if scheme == "sqlite":
+        from .sqlite import SqliteBroker  # some builds of Python have no sqlite3
+        from .sqlite.address import parse
+
+        address = parse(url)
+        return SqliteBroker(address.path, limits, synchronous=address.synchronous)
+    raise ConfigError(f"there is no broker for {scheme!r} URLs in this version; there are {KNOWN}")
+
+
+async def try_out(url: str, limits: Limits) -> None:
+    """Open it and close it again. Raises BrokerError: it cannot be used, with the fix."""
+    broker = broker_from(url, limits)
+    await broker.start(_Nobody())
+    await broker.close()
+
+
+class _Nobody:
+    """A sink that listens to nothing."""
+
+    def publication(self, channel: str, publication: Publication) -> None: ...
+
+    def joined(self, channel: str, member: Member) -> None: ...
+
+    def left(self, channel: str, member: Member) -> None: ...
+
+    def interrupted(self) -> None: ...
+
+
+def presence_of(broker: Broker, limits: Limits) -> PresenceStore:
+    """The presence that the broker's processes share; else that of this process."""
+    return broker.presence if isinstance(broker, SharesPresence) else MemoryPresence(limits)

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from ..auth.namespaces import personal_channel
+from ..brokers.url import broker_from
 from ..core.patterns import Pattern, PatternMap
 from ..errors import ConfigError
 from ..options import ChannelOptions, Limits, MiB
@@ -116,9 +117,7 @@ def _names(value: object) -> object:
 
 
 def _store(url: str) -> str:
-    if url != "memory://":
-        kind = url.partition(":")[0]  # the rest may hold a password
-        raise ConfigError(f"there is no {kind}: store in this version, memory:// is the only one")
+    broker_from(url, Limits())  # which opens nothing, and says what is wrong with the URL
     return url
 
 
@@ -133,6 +132,7 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65_535)
     store: Annotated[str, AfterValidator(_store)] = "memory://"
+    workers: int = Field(default=1, ge=1, le=256)
     token: str | None = Field(default=None, repr=False)
     origins: Names = ()
     default_channels: Names = ()
