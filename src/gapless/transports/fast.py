@@ -96,6 +96,7 @@ class FastProtocol(asyncio.Protocol):
         "_settings",
         "_upgrade",
         "_way",
+        "_ways",
         "close_timeout",
         "transport",
     )
@@ -133,7 +134,8 @@ class FastProtocol(asyncio.Protocol):
         self._keepalive: Keepalive | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._plain: ServerProtocol | None = None
-        self._way: asyncio.Future[_Way] | None = None
+        self._way: _Way | None = None
+        self._ways: list[asyncio.Future[_Way]] | None = None
 
     # -- what the event loop calls
 
@@ -283,25 +285,40 @@ class FastProtocol(asyncio.Protocol):
     # -- without the fast path
 
     def _go_plain(self) -> asyncio.Future[_Way]:
-        """Let uvicorn's own protocol read the handshake again, and the application go on with it."""
-        if self._way is None:
-            told, accepted, call = self._phase is not Phase.CALLED, self._accepted, self._call
-            way: asyncio.Future[_Way] = self._loop.create_future()
-            self._way = way
+        """Let uvicorn's own protocol read the handshake again, and the application go on with it.
 
-            async def resumed(scope: Message, receive: _Receive, send: _Send) -> None:
-                """To uvicorn an application like any other."""
-                if told:
-                    await receive()  # websocket.connect
-                if accepted is not None:
-                    with contextlib.suppress(OSError):  # the client left; the next one says so
-                        await send(accepted)
-                way.set_result(_Way(receive, send))
-                if call is not None:
-                    await call
+        A future of its own for each who asks: a send that was begun outside a task waits for one,
+        and a future serves one such at a time.
+        """
+        way: asyncio.Future[_Way] = self._loop.create_future()
+        if self._way is not None:
+            way.set_result(self._way)
+            return way
+        if self._ways is None:
+            self._ways = []
+            self._resume()
+        self._ways.append(way)
+        return way
 
-            self._become_plain(self._head, resumed)
-        return self._way
+    def _resume(self) -> None:
+        told, accepted, call = self._phase is not Phase.CALLED, self._accepted, self._call
+
+        async def resumed(scope: Message, receive: _Receive, send: _Send) -> None:
+            """To uvicorn an application like any other."""
+            if told:
+                await receive()  # websocket.connect
+            if accepted is not None:
+                with contextlib.suppress(OSError):  # the client left; the next one says so
+                    await send(accepted)
+            self._way = _Way(receive, send)
+            for way in self._ways or ():
+                if not way.done():
+                    way.set_result(self._way)
+            self._ways = None
+            if call is not None:
+                await call
+
+        self._become_plain(self._head, resumed)
 
     def _become_plain(self, head: bytes, app: Any) -> None:
         self._phase = Phase.PLAIN
