@@ -112,9 +112,11 @@ async def test_who_comes_in_the_middle_misses_and_repeats_nothing(host: str, kin
     middle = 0
     for guest in guests:
         numbers = [number for text in guest.texts() for number in _numbers(kind, text)]
+        guest.transport.close()
+        if not numbers:
+            continue  # it left before there was a message: what was kept for it was of somebody else
         assert numbers == list(range(numbers[0], numbers[-1] + 1))
         middle += numbers[0] > 0 or numbers[-1] < MESSAGES - 1
-        guest.transport.close()
     assert middle > GUESTS // 2, "it was about those who come in the middle"
 
 
