@@ -63,7 +63,19 @@ def verdicts(sheet: Sheet) -> list[Verdict]:
                 found.append(Verdict(hub, bar, bar.value(find, hub)))
             except NotMeasured:
                 continue  # not in this run
+    for name, bar in MANAGER_BARS:
+        try:
+            found.append(Verdict(name, bar, bar.value(find, name)))
+        except NotMeasured:
+            continue
     return found
+
+
+def _broadcasts(clients: int, bound: float) -> Bar:
+    """A class that holds connections, beside the one that is copied, under plain uvicorn."""
+    key = f"broadcasts.{clients}"
+    label = f"broadcasts to {clients:,}: over the copied class"
+    return Bar(label, bound, True, lambda find, peer: find(key, peer) / find(key, peers.COPIED.name))
 
 
 def _growth(find: Find, peer: str) -> float:
@@ -156,5 +168,23 @@ BARS = (
         1.5,
         False,
         lambda find, hub: find("bad.latency.50.p99", hub) / find("bad.p99.without", hub),
+    ),
+)
+
+MANAGER_BARS = (
+    *((peers.DROP_IN.name, _broadcasts(clients, 1)) for clients in (1, 20, 100, 1_000)),
+    *((peers.DROP_IN_FAST.name, _broadcasts(clients, 1.5)) for clients in (1, 20, 100, 1_000)),
+    *((peers.MIDDLEWARE.name, _broadcasts(clients, 0.9)) for clients in (1, 100)),
+    *(
+        (
+            peer.name,
+            Bar(
+                "broadcasts beside a frozen client: worst ms",
+                100,
+                False,
+                lambda find, peer: find("broadcasts.frozen", peer),
+            ),
+        )
+        for peer in (peers.MIDDLEWARE, peers.DROP_IN, peers.DROP_IN_FAST)
     ),
 )

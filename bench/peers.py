@@ -18,6 +18,10 @@ HUB_CENTRIFUGE = Peer(
 )
 HUB_BATCH = Peer("hub_batch", "Gapless, batch=1", "hub", {"query": "&batch=1"})
 NAIVE = Peer("naive", "naive class", "naive", {})
+COPIED = Peer("copied", "copied class", "manager", {"manager": "copied"})
+MIDDLEWARE = Peer("middleware", "copied class, NeverWait", "manager", {"manager": "middleware"})
+DROP_IN = Peer("drop_in", "drop-in", "manager", {"manager": "drop_in"})
+DROP_IN_FAST = Peer("drop_in_fast", "drop-in, fast path", "manager", {"manager": "drop_in", "ws": FAST_PATH})
 WEBSOCKETS = Peer("websockets", "websockets.broadcast", "websockets_broadcast", {})
 SOCKETIO = Peer("socketio", "python-socketio", "socketio", {})
 AIOHTTP = Peer("aiohttp", "aiohttp", "aiohttp", {})
@@ -33,6 +37,10 @@ ALL = (
     HUB_CENTRIFUGE,
     HUB_BATCH,
     NAIVE,
+    COPIED,
+    MIDDLEWARE,
+    DROP_IN,
+    DROP_IN_FAST,
     WEBSOCKETS,
     SOCKETIO,
     AIOHTTP,
@@ -42,6 +50,9 @@ ALL = (
     BARE,
     BARE_10,
 )
+
+MANAGERS = (COPIED, MIDDLEWARE, DROP_IN, DROP_IN_FAST)
+"""Classes that hold connections for somebody's endpoint, side by side."""
 
 _PACKAGES = {WEBSOCKETS.name: "websockets", SOCKETIO.name: "python-socketio", AIOHTTP.name: "aiohttp"}
 

@@ -15,6 +15,11 @@ from .sheet import Row, Sheet
 MISSED = 100
 """Publications that each client missed before the reconnect storm."""
 
+BROADCAST_SIZES = (1, 20, 100, 1_000)
+
+FROZEN_FILL = 400
+"""Broadcasts of 16 KiB, more than the kernel keeps for a client that reads nothing."""
+
 _FIRST = 100  # clients connected before memory is first read: what the server needs once is then there
 _WARM_UP = 0.3
 _SEND_BUFFER = 65_536
@@ -240,6 +245,25 @@ def in_process(context: Context) -> None:
                 context.add(row, flow.publications_per_second)
 
 
+def broadcasts(context: Context) -> None:
+    """Awaited broadcasts per second to more and more clients, and what a frozen one does to the others."""
+    seconds = context.scale.seconds / 4
+    with context.start() as run:
+        for clients in BROADCAST_SIZES:
+            run.connect(clients - run.load.clients)
+            run.flow(_WARM_UP)
+            flow = context.checked(run.flow(seconds), f"broadcasts to {_count(clients)}")
+            row = Row(f"broadcasts.{clients}", 9, _clients(clients), "broadcasts/s")
+            context.add(row, flow.publications_per_second)
+    with context.start() as run:
+        run.connect(BROADCAST_SIZES[1])
+        run.connect_bad(1, 0)
+        run.flow(seconds, size=16_384, most=FROZEN_FILL)
+        latency, _ = run.paced(100, 4 * seconds)
+        label = f"{_clients(BROADCAST_SIZES[1])} beside one that is frozen, worst"
+        context.add(Row("broadcasts.frozen", 9, label, "ms", "less"), latency.worst)
+
+
 def _count(number: int) -> str:
     return f"{number:,}"
 
@@ -274,5 +298,6 @@ SCENARIOS = (
     Scenario("channels", channels, (*_HUBS, peers.SOCKETIO, peers.CENTRIFUGO)),
     Scenario("connections", connections, (*_SERVERS, *_ACCEPTORS, peers.BARE)),
     Scenario("bad_clients", bad_clients, _SERVERS[:-1]),
+    Scenario("broadcasts", broadcasts, peers.MANAGERS),
     Scenario("in_process", in_process, (peers.HUB,)),
 )

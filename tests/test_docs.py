@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib
 import importlib.util
 import re
@@ -19,6 +20,7 @@ import typer
 from gapless.cli.app import app
 
 ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "gapless"
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 REFERENCE = ROOT / "tools" / "reference.py"
@@ -159,6 +161,62 @@ def test_every_field_says_what_it_means(module: str, name: str) -> None:
     fields = reference().attributes(module, name)
     assert len(fields) > 10
     assert [field for field, _, _, said in fields if not said] == []
+
+
+# -- docstrings
+
+
+FOREIGN = {
+    *vars(asyncio.Protocol),
+    *vars(asyncio.BaseProtocol),
+    *(
+        "on_message_begin",
+        "on_url",
+        "on_header",
+        "on_headers_complete",
+        "send_400_response",
+    ),  # of uvicorn's parser
+}
+"""What other libraries call, and document."""
+
+
+def documented() -> Iterator[tuple[str, bool]]:
+    """Each public function and class of the source, and whether it says what it is.
+
+    What a class has under a name that is documented in another one says the same there: a door, a
+    codec or a broker does not repeat what is promised of all of them.
+    """
+    trees = {
+        str(path.relative_to(SOURCE)): ast.parse(path.read_text())
+        for path in sorted(SOURCE.rglob("*.py"))
+        if "client_pb2" not in path.name
+    }
+    promised = {
+        part.name
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for part in node.body
+        if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(part)
+    } | FOREIGN
+    for name, tree in trees.items():
+        for node in tree.body:
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                continue
+            if not node.name.startswith("_"):
+                yield f"{name}: {node.name}", ast.get_docstring(node) is not None
+            if node.name.startswith("_") or isinstance(node, ast.FunctionDef):
+                continue
+            for part in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)) and part.name[0] != "_":
+                    said = ast.get_docstring(part) is not None or part.name in promised
+                    yield f"{name}: {node.name}.{part.name}", said
+
+
+def test_whatever_is_public_says_what_it_is() -> None:
+    found = dict(documented())
+    assert len(found) > 1000
+    assert [name for name, said in found.items() if not said] == []
 
 
 # -- what no file may hold

@@ -11,13 +11,16 @@ from gapless import errors
 
 NAMES = [
     "Access",
+    "BadRequest",
     "BrokerError",
+    "ChannelEvent",
     "ChannelOptions",
     "Client",
     "ClientError",
     "ConfigError",
     "ConnectEvent",
     "ConnectionManager",
+    "Connections",
     "Disconnect",
     "DisconnectEvent",
     "GaplessError",
@@ -25,25 +28,38 @@ NAMES = [
     "History",
     "Hub",
     "HubApp",
+    "IsolationCounters",
     "Jwks",
     "LimitExceeded",
     "Limits",
+    "Listener",
+    "Lost",
     "Member",
     "MemoryBroker",
+    "MessageEvent",
     "Missed",
+    "NeverWait",
     "NotRunning",
     "Overloaded",
+    "Override",
     "PermissionDenied",
     "Position",
     "Publication",
     "PublishEvent",
     "Receipt",
+    "RefreshEvent",
     "Replace",
-    "Stats",
+    "Rooms",
+    "RpcEvent",
+    "ServerSubscription",
     "StaticKeys",
+    "Stats",
     "SubscribeEvent",
+    "SubscriptionGrant",
     "TokenRules",
     "TokenVerifier",
+    "UnsubscribeEvent",
+    "Welcome",
     "__version__",
 ]
 
@@ -80,3 +96,35 @@ def test_every_error_can_be_caught_as_one() -> None:
 
 def test_the_version_is_a_version() -> None:
     assert all(part.isdigit() for part in gapless.__version__.split(".")[:2])
+
+
+def test_whatever_a_hook_is_told_or_may_answer_is_among_them() -> None:
+    from gapless.hooks import events
+
+    values = {
+        name
+        for name, value in vars(events).items()
+        if inspect.isclass(value) and value.__module__ == events.__name__
+    }
+    assert values <= set(NAMES)
+
+
+def public_functions() -> list[tuple[str, object]]:
+    """Functions and constructors of the public names, with those of their own class."""
+    found: list[tuple[str, object]] = []
+    for name in NAMES:
+        value = getattr(gapless, name)
+        if inspect.isclass(value):
+            found += [
+                (f"{name}.{inner}", method)
+                for inner, method in vars(value).items()
+                if inspect.isfunction(method)
+                and (inner == "__init__" or not inner.startswith("_"))
+                and not hasattr(value, "__dataclass_fields__")
+            ]
+    return found
+
+
+def test_no_public_function_takes_more_than_six_arguments() -> None:
+    counts = {name: len(inspect.signature(function).parameters) - 1 for name, function in public_functions()}  # type: ignore[arg-type]
+    assert {name: count for name, count in counts.items() if count > 6} == {}

@@ -39,6 +39,8 @@ class Options:
     """uvicorn's WebSocket implementation."""
     history: int = 0
     """Publications the hub keeps per channel."""
+    manager: str = "copied"
+    """Which class holds the connections: `copied`, `drop_in`, or `middleware` for a copied one behind it."""
     door: str = "plain"
     """By which the hub's clients come in: `plain` or `centrifuge`."""
     query: str = ""

@@ -6,8 +6,10 @@ from .auth.keys import StaticKeys
 from .auth.verifier import TokenRules, TokenVerifier
 from .brokers.memory import MemoryBroker
 from .connection_manager import ConnectionManager
+from .core.cursor import Lost
 from .doors.asgi import HubApp
 from .errors import (
+    BadRequest,
     BrokerError,
     ClientError,
     ConfigError,
@@ -19,22 +21,44 @@ from .errors import (
     Overloaded,
     PermissionDenied,
 )
-from .hooks.events import Client, ConnectEvent, DisconnectEvent, PublishEvent, Replace, SubscribeEvent
+from .hooks.events import (
+    ChannelEvent,
+    Client,
+    ConnectEvent,
+    DisconnectEvent,
+    MessageEvent,
+    PublishEvent,
+    RefreshEvent,
+    Replace,
+    RpcEvent,
+    SubscribeEvent,
+    SubscriptionGrant,
+    UnsubscribeEvent,
+    Welcome,
+)
 from .hub import Hub
-from .model import Grant, History, Member, Position, Publication, Stats
+from .isolation.bounds import IsolationCounters
+from .isolation.never_wait import NeverWait
+from .model import Grant, History, Member, Override, Position, Publication, ServerSubscription, Stats
+from .node.connections import Connections
 from .node.receipt import Receipt
 from .options import ChannelOptions, Limits
+from .rooms import Rooms
+from .sessions.listener import Listener
 from .version import __version__
 
 __all__ = [
     "Access",
+    "BadRequest",
     "BrokerError",
+    "ChannelEvent",
     "ChannelOptions",
     "Client",
     "ClientError",
     "ConfigError",
     "ConnectEvent",
     "ConnectionManager",
+    "Connections",
     "Disconnect",
     "DisconnectEvent",
     "GaplessError",
@@ -42,24 +66,37 @@ __all__ = [
     "History",
     "Hub",
     "HubApp",
+    "IsolationCounters",
     "Jwks",
     "LimitExceeded",
     "Limits",
+    "Listener",
+    "Lost",
     "Member",
     "MemoryBroker",
+    "MessageEvent",
     "Missed",
+    "NeverWait",
     "NotRunning",
     "Overloaded",
+    "Override",
     "PermissionDenied",
     "Position",
     "Publication",
     "PublishEvent",
     "Receipt",
+    "RefreshEvent",
     "Replace",
+    "Rooms",
+    "RpcEvent",
+    "ServerSubscription",
     "StaticKeys",
     "Stats",
     "SubscribeEvent",
+    "SubscriptionGrant",
     "TokenRules",
     "TokenVerifier",
+    "UnsubscribeEvent",
+    "Welcome",
     "__version__",
 ]

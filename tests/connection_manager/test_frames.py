@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI, WebSocket
-from starlette.websockets import WebSocketDisconnect
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from gapless import ConnectionManager, LimitExceeded, Limits
-from gapless.transports.writer import Writer
+from gapless.isolation.sender import Sender
 
 from ..support.serving import serve
-from ..support.sockets import Client, frozen, handshake, listen
+from ..support.sockets import Client, drain, frozen, handshake, listen, masked
 from ..support.until import DEADLINE, until
 from .copied import client, message, served
 
@@ -215,11 +215,9 @@ async def test_who_left_is_forgotten_without_a_broadcast_and_without_a_word_of_t
         await until(lambda: manager.stats().clients == 0)
 
 
-class _Broken(WebSocket):
-    """A WebSocket whose every send fails, as a bug in somebody's middleware would have it."""
-
-    async def send_text(self, data: str) -> None:
-        raise ZeroDivisionError("a bug")
+async def _broken(message: Any) -> None:
+    """A `send` that fails, as a bug in somebody's middleware would have it."""
+    raise ZeroDivisionError("a bug")
 
 
 async def test_an_exception_on_one_clients_path_is_logged_once_and_counted(
@@ -230,7 +228,9 @@ async def test_an_exception_on_one_clients_path_is_logged_once_and_counted(
 
     @app.websocket("/broken")
     async def broken(websocket: WebSocket) -> None:
-        bug = _Broken(websocket.scope, websocket.receive, websocket.send)
+        await websocket.accept()
+        bug = WebSocket(websocket.scope, websocket.receive, _broken)
+        bug.client_state = bug.application_state = WebSocketState.CONNECTED
         await manager.connect(bug)
         await websocket.receive()
         await websocket.receive()
@@ -256,10 +256,10 @@ async def test_an_exception_on_one_clients_path_is_logged_once_and_counted(
 # -- slow ones
 
 
-async def test_a_frozen_client_delays_nobody_and_is_detached_freed_and_counted() -> None:
-    manager = ConnectionManager(limits=Limits(stall_timeout=0.3, housekeeping=0.1))
+async def test_a_frozen_client_delays_nobody_and_is_closed_with_3008_when_it_thaws() -> None:
+    manager = ConnectionManager(limits=Limits(stall_timeout=3))
     async with served(manager) as address, client(address) as healthy:
-        with frozen(address.host, handshake(address.host, "/ws")):
+        with frozen(address.host, handshake(address.host, "/ws")) as peer:
             await until(lambda: len(manager.active) == 2)
             reading = asyncio.create_task(_read(healthy, 1000))
             for n in range(1000):
@@ -267,22 +267,29 @@ async def test_a_frozen_client_delays_nobody_and_is_detached_freed_and_counted()
             assert [entry["data"][0] for entry in await reading] == list(range(1000))
             assert manager.stats().counters["stalled"] == 0, "nobody waited for that"
             await until(lambda: manager.stats().counters["stalled"] == 1)
-            assert manager.stats().counters["stuck"] == 1
-            await until(lambda: len(manager.active) == 1)
+            assert len(manager.active) == 1
             assert manager.stats().clients == manager.stats().subscriptions == 1
-            # Its endpoint goes on waiting for it. What it might have read is freed.
-            await until(lambda: not _writers_with_something_left())
+            assert not _senders_with_something_left(), "what it might have read is freed"
+            assert address.server.busy == 2, "its endpoint is there until it can be told"
+            seen = await drain(peer, lambda tail: CLOSED_SLOW in tail)
+            assert seen.endswith(CLOSED_SLOW)
+            peer.sendall(masked(8, (3008).to_bytes(2)))
+            await until(lambda: address.server.busy == 1)
+            assert await asyncio.to_thread(peer.recv, 1) == b"", "the server has let go of its socket"
             await manager.broadcast(message("app:stats", [1000, ""]))
             assert (await healthy.next())["data"][0] == 1000
+            assert manager.stats().counters["stuck"] == 0
+
+
+CLOSED_SLOW = b"\x88\x06" + (3008).to_bytes(2) + b"slow"
 
 
 async def _read(one: Client, count: int) -> list[Any]:
     return [await one.next() for _ in range(count)]
 
 
-def _writers_with_something_left() -> list[Any]:
-    gc.collect()
-    return [found for found in gc.get_objects() if type(found) is Writer and found.waiting]
+def _senders_with_something_left() -> list[Any]:
+    return [found for found in gc.get_objects() if type(found) is Sender and found.queued_bytes]
 
 
 async def test_a_client_that_falls_behind_what_is_kept_is_closed_with_3008() -> None:

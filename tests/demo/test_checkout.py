@@ -21,7 +21,7 @@ Git = Callable[..., None]
 CODE = "def f(): pass\n"
 
 
-def test_in_a_git_checkout_the_tracked_python_files_are_found_and_no_others(plant: Plant, git: Git) -> None:
+def test_in_a_git_checkout_the_tracked_source_files_are_found_and_no_others(plant: Plant, git: Git) -> None:
     root = plant({"b.py": CODE, "a/c.py": CODE, "new.py": CODE, "read.me": "", "page.pyx": ""})
     git(root, "init")
     git(root, "add", "b.py", "a", "read.me", "page.pyx")
@@ -53,7 +53,7 @@ def test_without_git_the_directory_is_walked(plant: Plant, monkeypatch: pytest.M
     assert (found.files, found.tracked) == (("a/c.py", "b.py"), False)
 
 
-def test_where_git_tracks_no_python_the_directory_is_walked(plant: Plant, git: Git) -> None:
+def test_where_git_tracks_no_source_the_directory_is_walked(plant: Plant, git: Git) -> None:
     root = plant({"vendor/lib/x.py": CODE, ".gitignore": "vendor/\n"})
     git(root, "init")
     git(root, "add", ".")
@@ -147,15 +147,15 @@ def test_a_file_is_no_checkout(plant: Plant) -> None:
         find_checkout(plant({"a.py": CODE}) / "a.py")
 
 
-def test_a_directory_without_python_is_named_with_the_fix(plant: Plant) -> None:
-    with pytest.raises(ConfigError, match=r"shop holds no Python file: name a directory"):
+def test_a_directory_without_source_is_named_with_the_fix(plant: Plant) -> None:
+    with pytest.raises(ConfigError, match=r"shop holds no source file: name a directory with any of \*\.py"):
         find_checkout(plant({"read.me": ""}))
 
 
 def test_where_nothing_can_be_read_the_error_says_why(plant: Plant) -> None:
     root = plant({"read.me": ""})
     (root / "a.py").symlink_to("/dev/null")
-    with pytest.raises(ConfigError, match=r"no Python file; a\.py: a symbolic link: name"):
+    with pytest.raises(ConfigError, match=r"no source file; a\.py: a symbolic link: name"):
         find_checkout(root)
 
 

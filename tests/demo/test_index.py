@@ -34,7 +34,7 @@ def entry(survey: Survey, qualified: str) -> Entry:
 
 def uses(survey: Survey, qualified: str) -> list[str]:
     """Who uses a definition: `file:line where usage [member]`."""
-    links = survey.index().uses_of(entry(survey, qualified))
+    links = survey.index.uses_of(entry(survey, qualified))
     return [_told(link) for link in links]
 
 
@@ -44,7 +44,7 @@ def _told(link: Link) -> str:
 
 
 def outside(survey: Survey, qualified: str) -> list[tuple[str, bool]]:
-    return [(each.name, each.standard) for each in survey.index().outside(entry(survey, qualified))]
+    return [(each.name, each.standard) for each in survey.index.outside(entry(survey, qualified))]
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def f(ring: "Ring"): ...
 """,
         }
     )
-    links = found.index().uses_of(entry(found, "ring.Ring"))
+    links = found.index.uses_of(entry(found, "ring.Ring"))
     assert [(link.where, link.typing_only) for link in links] == [("make", False), ("f", True)]
 
 
@@ -288,7 +288,7 @@ def test_a_variable_of_another_module_is_neither_a_definition_nor_foreign(survey
         }
     )
     assert outside(found, "b.f") == []
-    assert found.index().used_by(entry(found, "b.f")) == []
+    assert found.index.used_by(entry(found, "b.f")) == []
 
 
 def test_relations_of_classes_go_both_ways_and_over_files(survey: ReadSurvey) -> None:
@@ -299,7 +299,7 @@ def test_relations_of_classes_go_both_ways_and_over_files(survey: ReadSurvey) ->
             "shop/leaf.py": "from shop import Base\nclass Leaf(Base):\n    class Inner(Base): ...\n",
         }
     )
-    index = found.index()
+    index = found.index
     names = [each.qualified for each in index.ancestors(entry(found, "shop.leaf.Leaf"))]
     assert names == ["shop.base.Base", "shop.base.Root"]
     assert [each.qualified for each in index.subclasses(entry(found, "shop.base.Base"))] == ["shop.leaf.Leaf"]
@@ -314,7 +314,7 @@ def test_circles_of_imports_and_of_bases_come_to_an_end(survey: ReadSurvey) -> N
             "b.py": "from a import x, B\nfrom a import *\nclass A(B): ...\n",
         }
     )
-    index: Index = found.index()
+    index: Index = found.index
     assert [each.qualified for each in index.ancestors(entry(found, "a.B"))] == ["b.A"]
     assert uses(found, "a.B") == ["a.py:4 f annotation", "b.py:3 A base"]
 

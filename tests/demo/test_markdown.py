@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -40,6 +40,7 @@ HARMFUL = {
 }
 
 
+@settings(deadline=None)
 @given(LIVELY)
 def test_a_code_span_is_one_code_span_with_the_text_in_it(text: str) -> None:
     [span] = [token for token in tokens(f"see {code(text)}!") if token.type == "code_inline"]
@@ -52,6 +53,7 @@ def test_control_characters_in_a_code_span_are_shown() -> None:
     assert code("") == "` `"
 
 
+@settings(deadline=None)
 @given(LIVELY)
 def test_a_fence_holds_its_text_to_the_last_character(text: str) -> None:
     found = [token for token in MARKDOWN.parse(fenced(text, "text")) if token.type == "fence"]
@@ -59,6 +61,7 @@ def test_a_fence_holds_its_text_to_the_last_character(text: str) -> None:
     assert len(MARKDOWN.parse(fenced(text, "text"))) == 1
 
 
+@settings(deadline=None)
 @given(LIVELY)
 def test_prose_has_no_markup_but_code_and_stress(text: str) -> None:
     allowed = {"inline", "text", "paragraph_open", "paragraph_close", "code_inline", "softbreak", "hardbreak"}
@@ -66,12 +69,14 @@ def test_prose_has_no_markup_but_code_and_stress(text: str) -> None:
     assert kinds("x " + escaped(text.replace("\n", " "))) <= allowed
 
 
+@settings(deadline=None)
 @given(LIVELY)
 def test_a_line_of_prose_begins_no_block(text: str) -> None:
     line = text.replace("\n", " ").replace("\t", " ").strip()
     assert kinds(line_of(line)) & (HARMFUL | {"fence", "bullet_list_open", "ordered_list_open"}) == set()
 
 
+@settings(deadline=None)  # a loaded machine is no failure
 @given(LIVELY, LIVELY, LIVELY)
 def test_no_docstring_gets_out_of_its_section(first: str, second: str, third: str) -> None:
     text = f"{first}\n\n- {second}\n  {third}\n\nArgs:\n    x: {first}\n{second}\n\n:param y: {third}\n"
@@ -155,6 +160,20 @@ Raises:
         "```text\nRaises:\n    see below\n```",
         "- `x`: the x\n  on two lines\n- raises `Gone`: late\n- returns: a thing\n- meta `private`",
         "```pycon\n>>> 1 + 1\n2\n```",
+    ]
+
+
+def test_fenced_code_and_headings_of_markdown_stay_what_they_are() -> None:
+    blocks = docstring_blocks(
+        "One.\n\n# Examples\n\nSo:\n```rust,ignore\nlet x = 1;\n\n# hidden\n```\nTwo.\n\n~~~\nopen"
+    )
+    assert blocks == [
+        "One.",
+        "**Examples**",
+        "So:",
+        "```rust\nlet x = 1;\n\n# hidden\n```",
+        "Two.",
+        "```text\nopen\n```",
     ]
 
 

@@ -8,15 +8,14 @@ import textwrap
 import pytest
 from radon.complexity import cc_rank, cc_visit
 
-from gapless.demo.complexity import rank
-from gapless.demo.definitions import Class, Condition, Function, Module
-from gapless.demo.measure import measure
-from gapless.demo.signature import rendered
-from gapless.demo.source import parse_source
+from gapless.demo.definitions import Class, Condition, Function
+from gapless.demo.language import Module, rendered
+from gapless.demo.phrases import rank
+from gapless.demo.python import Python
 
 
 def module_of(code: str, file: str = "src/shop/orders.py", name: str = "shop.orders") -> Module:
-    return measure(parse_source(file, textwrap.dedent(code).encode()), name)
+    return Python().read(file, textwrap.dedent(code).encode(), name)
 
 
 def function_of(code: str) -> Function:
@@ -297,8 +296,8 @@ def radon_says(code: str) -> dict[tuple[str, int], int]:
     return {(block.name, block.lineno): block.complexity for block in cc_visit(code)}
 
 
-def measured(module: Module) -> dict[tuple[str, int], int]:
-    found = {}
+def measured(module: Module) -> dict[tuple[str, int], float]:
+    found: dict[tuple[str, int], float] = {}
     for definition in module.definitions:
         methods = definition.methods if isinstance(definition, Class) else ()
         for each in (definition, *methods):

@@ -1,4 +1,4 @@
-"""How one file becomes lines and a tree, and what cannot."""
+"""How a file becomes lines and a tree, and what cannot."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gapless.demo import source
-from gapless.demo.source import UnreadableSource, encodable, parse_source, read_source
+from gapless.demo.python.source import parse_source
+from gapless.demo.source import UnreadableSource, encodable, read_bytes
 
 Plant = Callable[..., Path]
 
@@ -40,11 +41,7 @@ def test_lines_are_decoded_as_the_file_says_and_end_as_python_ends_them(
 def test_a_form_feed_or_a_unicode_separator_does_not_end_a_line() -> None:
     parsed = parse_source("a.py", "x = 1\n\x0c\ny = '\u2028\x85\x1c'\ndef f(): pass\n".encode())
     [*_, function] = parsed.tree.body
-    assert parsed.excerpt(function.lineno, function.lineno) == "def f(): pass"
-
-
-def test_an_excerpt_holds_its_first_and_its_last_line() -> None:
-    assert parse_source("a.py", b"a\nb\nc\nd\n").excerpt(2, 3) == "b\nc"
+    assert parsed.lines[function.lineno - 1] == "def f(): pass"
 
 
 @pytest.mark.parametrize(
@@ -80,15 +77,15 @@ def test_what_a_compiler_would_warn_of_is_no_error_here() -> None:
 
 def test_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
     with pytest.raises(UnreadableSource, match="No such file or directory"):
-        read_source(tmp_path, "a.py")
+        read_bytes(tmp_path, "a.py")
 
 
 def test_a_file_may_have_so_many_bytes_and_none_more(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     root = plant({"fits.py": "x = 1\n", "large.py": "x = 12\n"})
     monkeypatch.setattr(source, "MAX_SOURCE_BYTES", 6)
-    assert read_source(root, "fits.py").lines == ("x = 1",)
+    assert read_bytes(root, "fits.py") == b"x = 1\n"
     with pytest.raises(UnreadableSource, match="larger than 6 bytes"):
-        read_source(root, "large.py")
+        read_bytes(root, "large.py")
 
 
 def test_a_literal_with_half_a_surrogate_pair_can_still_be_sent() -> None:

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 import threading
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from radon.complexity import cc_rank, cc_visit
+from radon.complexity import cc_visit
 
 import gapless
 from gapless.demo.checkout import find_checkout
-from gapless.demo.source import UnreadableSource, read_source
 from gapless.demo.worker import EVENTS, STATS, Worker
 
 PACKAGE = Path(gapless.__file__).parent
-SECTIONS = ["Source", "Responsibility", "Public interface", "Collaborators", "How it fits"]
+CHECKER = Path(__file__).parents[2] / "tools" / "check_pages.py"
+
+
+@cache
+def checker() -> ModuleType:
+    """The script that checks pages, as a module."""
+    spec = importlib.util.spec_from_file_location("check_pages", CHECKER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +48,11 @@ def published() -> list[tuple[str, Any]]:
 
 @pytest.fixture(scope="module")
 def documented(published: list[tuple[str, Any]]) -> list[Any]:
-    return [data["data"] for channel, data in published if channel == EVENTS and data["type"] == "documented"]
+    return [
+        data["data"]
+        for channel, data in published
+        if channel == EVENTS and data["type"] == "documentation_committed"
+    ]
 
 
 @cache
@@ -41,93 +60,103 @@ def root() -> Path:
     return find_checkout(PACKAGE).root
 
 
-@cache
-def lines_of(file: str) -> tuple[str, ...]:
-    return read_source(root(), file).lines
-
-
-def split(page: str) -> tuple[str, str, dict[str, str]]:
-    """The header, the source, and the other sections by title, whatever headings are quoted in fences."""
-    header, _, rest = page.partition("\n## Source\n\n")
-    sections: dict[str, list[str]] = {"Source": []}
-    fence, title = "", "Source"
-    for line in rest.split("\n"):
-        ticks = re.match(r" *(`{3,})", line)
-        if ticks is not None and fence in ("", line.strip()):
-            fence = "" if fence else ticks[1]
-        if not fence and line.startswith("## "):
-            title = line.removeprefix("## ")
-            sections[title] = []
-        else:
-            sections[title].append(line)
-    source = "\n".join(sections.pop("Source")).strip("\n").split("\n")
-    assert source[0].strip("`") == "python"
-    assert source[-1] == source[0].removesuffix("python")
-    return header, "\n".join(source[1:-1]), {name: "\n".join(text).strip() for name, text in sections.items()}
-
-
 def test_there_are_pages_about_this_package(documented: list[Any]) -> None:
     found = {each["qualified"]: each for each in documented}
-    assert found["gapless.errors.GaplessError"]["kind"] == "class"
+    assert found["gapless.errors.GaplessError"]["doc_type"] == "class_doc"
+    assert found["gapless.errors"]["doc_type"] == "module_doc"
     assert found["gapless.errors.GaplessError"]["repo"] == find_checkout(PACKAGE).name
+    assert {each["language"] for each in documented} == {"python", "javascript"}
     assert len(found) > 50
 
 
-def test_every_page_has_its_header_and_all_sections_and_none_is_empty(documented: list[Any]) -> None:
-    for each in documented:
-        header, _, sections = split(each["page"])
-        title = f"# {each['kind'].capitalize()} `{each['name']}`"
-        origin = f"- **Repository:** {each['repo']}\n- **File:** `{each['file']}`\n- **Language:** Python\n"
-        assert header.startswith(f"{title}\n\n- **Type:** "), each["qualified"]
-        assert origin in header, each["qualified"]
-        assert list(sections) == SECTIONS[1:], each["qualified"]
-        assert all(sections.values()), each["qualified"]
+def test_every_page_has_its_form_and_shows_exactly_the_lines_of_its_file(documented: list[Any]) -> None:
+    wrong = {
+        each["qualified"]: found
+        for each in documented
+        if (found := checker().problems(each["page"], each, root()))
+    }
+    assert wrong == {}
 
 
-def test_every_page_shows_exactly_the_lines_of_its_file(documented: list[Any]) -> None:
-    for each in documented:
-        header, source, _ = split(each["page"])
-        span = re.search(r"\*\*Lines:\*\* (\d+)(?:–(\d+))? \((\d+) lines?\)", header)
-        assert span is not None
-        first, last = int(span[1]), int(span[2] or span[1])
-        assert source.split("\n") == list(lines_of(each["file"])[first - 1 : last]), each["qualified"]
-        assert (first <= each["line"], last, int(span[3])) == (True, each["end_line"], last - first + 1)
+FAULTS: dict[str, tuple[Callable[[str], str], str]] = {
+    "a line is missing": (
+        lambda page: page.replace('    """Everything', "    Everything", 1),
+        "its source is not lines",
+    ),
+    "the span is off": (
+        lambda page: re.sub(r"Lines:\*\* \d+-", "Lines:** 2-", page),
+        "its source is not lines",
+    ),
+    "a header is missing": (
+        lambda page: re.sub(r"\*\*Language:.*\n", "", page),
+        "does not begin like a page",
+    ),
+    "another file": (
+        lambda page: re.sub(r"File:\*\* .*", "File:** setup.py", page),
+        "its header is about setup.py",
+    ),
+    "a section is missing": (
+        lambda page: page.replace("**Design Patterns Used**", ""),
+        "its sections are not",
+    ),
+    "a section is empty": (
+        lambda page: page.replace("None that the code shows.", ""),
+        "its sections are not",
+    ),
+    "no date": (lambda page: page.replace("*Generated by", "*Made by"), "does not end like a page"),
+    "no such line": (
+        lambda page: re.sub(r"(, lines? )\d+", r"\g<1>99999", page, count=1),
+        "has no line 99999",
+    ),
+}
 
 
-def test_every_complexity_is_what_radon_says_of_the_file(documented: list[Any]) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+def test_the_checker_finds_what_is_wrong(documented: list[Any], fault: str) -> None:
+    damage, said = FAULTS[fault]
+    [each] = [each for each in documented if each["qualified"] == "gapless.errors.GaplessError"]
+    damaged = damage(each["page"])
+    assert damaged != each["page"]
+    assert [found for found in checker().problems(damaged, each, root()) if said in found]
+
+
+def test_the_checker_finds_a_caller_that_does_not_call(documented: list[Any]) -> None:
+    [each] = [each for each in documented if each["qualified"] == "gapless.demo.markdown.fenced"]
+    damaged = re.sub(r"(in `src/gapless/demo/page.py`, lines? )\d+", r"\g<1>1", each["page"])
+    assert damaged != each["page"]
+    assert checker().problems(damaged, each, root()) == [
+        "line 1 of src/gapless/demo/page.py does not name fenced"
+    ]
+
+
+def test_the_checker_documents_a_checkout_and_says_what_it_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.py").write_text("def f(): ...\n")
+    assert checker().main([str(tmp_path), "--save", str(tmp_path / "pages")]) == 0
+    assert "2 pages, 0 problems\n" in capsys.readouterr().out
+    assert len(list((tmp_path / "pages").iterdir())) == 2
+
+
+def test_every_complexity_of_python_is_what_radon_says_of_the_file(documented: list[Any]) -> None:
+    python = [
+        each for each in documented if each["language"] == "python" and each["doc_type"] != "module_doc"
+    ]
     said: dict[tuple[str, str, int], int] = {}
-    for file in {each["file"] for each in documented}:
-        for block in cc_visit("\n".join(lines_of(file))):
+    for file in {each["file"] for each in python}:
+        for block in cc_visit("\n".join(checker().lines_of(root() / file))):
             said[file, block.name, block.lineno] = block.complexity
-    for each in documented:
-        complexity = said[each["file"], each["name"], each["line"]]
+    for each in python:
+        complexity = said[each["file"], each["target"], each["line"]]
         assert each["complexity"] == complexity, each["qualified"]
-        assert f"\n- **Complexity:** {complexity}, rank {cc_rank(complexity)}" in each["page"]
-
-
-USER = re.compile(r" in `([^`]+)`, line (\d+): (?:constructed|called|raised|caught)$", re.MULTILINE)
-
-
-def test_every_user_that_is_named_names_it_at_that_line(documented: list[Any]) -> None:
-    checked = 0
-    for each in documented:
-        for file, line in USER.findall(split(each["page"])[2]["How it fits"]):
-            renamed = any(f"{each['name']} as " in found for found in lines_of(file))
-            assert renamed or each["name"] in lines_of(file)[int(line) - 1], (each["qualified"], file, line)
-            checked += 1
-    assert checked > 20
+        assert f"\n**Complexity:** {complexity}.0\n" in each["page"]
 
 
 def test_the_totals_add_up(published: list[tuple[str, Any]], documented: list[Any]) -> None:
     [*_, totals] = [data for channel, data in published if channel == STATS]
     checkout = find_checkout(PACKAGE)
-    readable = []
-    for file in checkout.files:
-        try:
-            readable.append(read_source(checkout.root, file))
-        except UnreadableSource:
-            continue
-    assert totals["files"] == len(checkout.files)
-    assert totals["lines"] == sum(len(source.lines) for source in readable)
+    assert totals["files"] == totals["files_total"] == len(checkout.files)
+    assert totals["errors"] == 0
+    assert totals["lines"] == sum(len(checker().lines_of(checkout.root / file)) for file in checkout.files)
     assert totals["documented"] == len(documented) == sum(totals["by_rank"].values())
-    assert totals["errors"] == len(checkout.files) - len(readable)
+    assert sum(totals["by_doc_type"].values()) == sum(totals["by_language"].values()) == len(documented)

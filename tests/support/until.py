@@ -16,8 +16,12 @@ PAUSE = 0.005
 """Seconds between two looks."""
 
 
-async def until(condition: Callable[[], object | Awaitable[object]], what: str = "") -> None:
+async def until(
+    condition: Callable[[], object | Awaitable[object]], what: str = "", *, pause: float | None = None
+) -> None:
     """Returns when the condition, which may be a coroutine function, holds.
+
+    `pause` lies between two looks of a condition that holds the loop up itself.
 
     Raises:
         TimeoutError: it never did; the message says what was waited for.
@@ -30,7 +34,7 @@ async def until(condition: Callable[[], object | Awaitable[object]], what: str =
                 if await holds if inspect.isawaitable(holds) else holds:
                     return
                 looks += 1
-                await asyncio.sleep(0 if looks < EAGER_TURNS else PAUSE)
+                await asyncio.sleep(pause or (0 if looks < EAGER_TURNS else PAUSE))
     except TimeoutError as late:
         raise TimeoutError(f"waited {DEADLINE} s for {what or condition}") from late
 

@@ -24,7 +24,7 @@ from .feeding import feed
 from .terminal import Paint, write
 
 PORT = 8765
-START_SECONDS = 15.0
+START_SECONDS = 30.0
 """For the server to come up, on a slow machine."""
 END_SECONDS = 4.0
 """For the server to go; it needs less than two, and never more than three."""

@@ -26,6 +26,8 @@ GAP = 4
 
 
 class Format(StrEnum):
+    """How publications are printed."""
+
     PRETTY = "pretty"
     JSON = "json"
     RAW = "raw"

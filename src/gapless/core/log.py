@@ -20,6 +20,8 @@ ENTRY_OVERHEAD = 200
 
 
 class Kind(Enum):
+    """What an entry is."""
+
     PUBLICATION = "publication"
     JOIN = "join"
     LEAVE = "leave"

@@ -103,6 +103,7 @@ class Outbox:
 
     @property
     def unread_bytes(self) -> int:
+        """Bytes of the replies that wait."""
         return self._reply_bytes
 
     def take(self) -> Any | None:

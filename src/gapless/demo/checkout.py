@@ -1,4 +1,4 @@
-"""A checkout: which Python files it holds, and what it is called."""
+"""A checkout: which source files it holds, and what it is called."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ConfigError
-from .signature import clipped
+from .language import clipped
+from .languages import SUFFIXES, language_named, language_of
 
 MAX_FILES = 20_000
-"""Python files of one checkout that are read; the rest is counted and left out."""
+"""Source files of one checkout that are read; the rest is counted and left out."""
 
 MAX_NAME = 100
 """Characters of a repository's name; a longer one ends in an ellipsis."""
@@ -36,7 +37,7 @@ class Skipped(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """The Python files below one directory.
+    """The source files below one directory.
 
     `files` are sorted, relative to `root` and separated by `/`. They were regular files when
     they were listed: no symbolic links, no pipes.
@@ -53,14 +54,14 @@ class Checkout:
 
 
 def find_checkout(path: Path) -> Checkout:
-    """List the Python files that git tracks below `path`, or all that are there.
+    """List the source files that git tracks below `path`, or all that are there.
 
     A directory inside a git checkout stands for that part of it: file names stay relative to
-    the checkout's root. Where git is missing, fails, or tracks no Python, the directory is walked,
+    the checkout's root. Where git is missing, fails, or tracks no source, the directory is walked,
     without hidden directories, virtual environments and `node_modules`.
 
     Raises:
-        ConfigError: there is no such directory, or no Python in it.
+        ConfigError: there is no such directory, or no source in it.
     """
     try:
         top = path.resolve(strict=True)
@@ -73,13 +74,14 @@ def find_checkout(path: Path) -> Checkout:
     found = _tracked(top) or _walked(top)
     if not found.files:
         reasons = "".join(f"; {file}: {reason}" for file, reason in found.skipped[:3])
-        raise ConfigError(f"{path} holds no Python file{reasons}: name a directory with *.py files in it")
+        known = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
+        raise ConfigError(f"{path} holds no source file{reasons}: name a directory with any of {known} in it")
     return found
 
 
 def _tracked(top: Path) -> Checkout | None:
     shown = _git(top, "rev-parse", "--show-toplevel")
-    listed = _git(top, "ls-files", "-z", "--full-name", "--", "*.py")
+    listed = _git(top, "ls-files", "-z", "--full-name", "--", *(f"*{suffix}" for suffix in SUFFIXES))
     if not shown or not listed:
         return None
     root = Path(os.fsdecode(shown.removesuffix(b"\n"))).resolve()
@@ -144,7 +146,7 @@ def _walk(top: Path, skipped: list[Skipped]) -> Iterator[str]:
     for directory, inner, names in os.walk(top, onerror=unreadable):
         inner[:] = sorted(name for name in inner if _may_hold_source(directory, name))
         for name in names:
-            if name.endswith(".py"):
+            if name.endswith(SUFFIXES):
                 yield Path(directory, name).relative_to(top).as_posix()
 
 
@@ -157,8 +159,9 @@ def _may_hold_source(directory: str, name: str) -> bool:
 def _regular(root: Path, names: list[str], skipped: list[Skipped]) -> tuple[list[str], list[Skipped]]:
     """Keep what can be opened without leaving the checkout or waiting for a writer."""
     files = []
+    real: dict[Path, bool] = {}
     for name in names:
-        reason = _unfit(root, name)
+        reason = _unfit(root, name, real)
         if reason is None:
             files.append(name)
         elif reason:
@@ -166,14 +169,23 @@ def _regular(root: Path, names: list[str], skipped: list[Skipped]) -> tuple[list
     return files, skipped
 
 
-def _unfit(root: Path, name: str) -> str | None:
-    """Why a file is not read; empty when it is merely tracked and not there."""
+def _unfit(root: Path, name: str, real: dict[Path, bool]) -> str | None:
+    """Why a file is not read; empty when it is merely tracked and not there.
+
+    `real` remembers which directories are what they are called, and not reached through a link.
+    """
     if _utf8(name) != name:
         return "its name is not UTF-8"
+    if language_of(name) is None:
+        return f"no grammar for {language_named(name)}"
+    if ".min." in name.rpartition("/")[2]:
+        return "minified"
     path = root / name
     try:
         mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode) or path.resolve() != path:
+        if path.parent not in real:
+            real[path.parent] = path.parent.resolve() == path.parent
+        if stat.S_ISLNK(mode) or not real[path.parent]:
             return "a symbolic link"
     except FileNotFoundError:
         return ""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterator
 
 from .markdown import code, escaped, fenced, line_of, listed
 
 _MARKED = re.compile(r"\s|[-+>#=|.:@~*]|[0-9]+[.)]\s|\[")
+_FENCE = re.compile(r"[ ]{0,3}(`{3,}|~{3,})([^`]*)$")
+_HEADING = re.compile(r"#{1,6} (\w[^\n#]*)")
 _ITEM = re.compile(r"([-*+•])\s+(\S.*)")
 _FIELDS = {
     "Args",
@@ -33,8 +36,14 @@ def docstring_blocks(text: str) -> list[str]:
     """
     blocks: list[str] = []
     verbatim: list[str] = []
-    for block in re.split(r"\n(?:[ \t]*\n)+", text.strip("\n")):
-        rendered = _field_section(block) or _field_list(block) or _paragraph(block)
+    for block in _blocks(text):
+        rendered = (
+            _code(block)
+            or _heading(block)
+            or _field_section(block)
+            or _field_list(block)
+            or _paragraph(block)
+        )
         if rendered is None:
             verbatim.append(block)
             continue
@@ -42,6 +51,43 @@ def docstring_blocks(text: str) -> list[str]:
         verbatim = []
         blocks.append(rendered)
     return blocks + _verbatim(verbatim)
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """What blank lines separate; a fenced block is one, whatever stands in it."""
+    lines: list[str] = []
+    fence = ""
+    for line in text.strip("\n").split("\n"):
+        marks = _FENCE.match(line)
+        ends = bool(fence) and line.strip() == fence
+        if lines and ((not fence and marks) or (not fence and not line.strip())):
+            yield "\n".join(lines)
+            lines = []
+        if fence or line.strip():
+            lines.append(line)
+        if ends:
+            yield "\n".join(lines)
+            lines, fence = [], ""
+        elif not fence and marks:
+            fence = marks[1]
+    if lines:
+        yield "\n".join(lines)
+
+
+def _code(block: str) -> str | None:
+    """A fenced block as one."""
+    first, _, rest = block.partition("\n")
+    marks = _FENCE.match(first)
+    if marks is None:
+        return None
+    inner = rest.removesuffix(marks[1]).rstrip() if rest.rstrip().endswith(marks[1]) else rest
+    return fenced(textwrap.dedent(inner), re.sub(r"\W.*", "", marks[2]) or "text")
+
+
+def _heading(block: str) -> str | None:
+    """`# Examples` as a bold line: it must not be a heading of the page."""
+    found = _HEADING.fullmatch(block)
+    return f"**{escaped(found[1].replace('*', ''))}**" if found else None
 
 
 def summary(docstring: str | None, most: int = 240) -> str:

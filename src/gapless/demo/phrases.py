@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 
-from .definitions import Class, Definition, Function
+from .definitions import Class, Definition, Function, Whole
 from .index import Entry, Index
 from .markdown import code
 
@@ -25,14 +25,28 @@ _INHERITED = ("enum", "typed dict")
 """What a subclass is because its base is."""
 
 
-def kind(definition: Function | Class) -> str:
-    """`class` or `function`, whatever more there is to say."""
+_BORDERS = (5, 10, 20, 30, 40)
+
+
+def kind(definition: Function | Class | Whole) -> str:
+    """`class`, `function` or `module`, whatever more there is to say."""
+    if isinstance(definition, Whole):
+        return "module"
     return "class" if isinstance(definition, Class) else "function"
+
+
+def rank(complexity: float) -> str:
+    """A (simple) to F (untestable), with radon's borders: 5, 10, 20, 30, 40."""
+    return "ABCDEF"[sum(complexity > border for border in _BORDERS)]
 
 
 def type_of(entry: Entry, index: Index) -> str:
     """The kind in full: `async function`, `dataclass`, `exception`."""
     definition = entry.definition
+    if definition.sort:
+        return definition.sort
+    if isinstance(definition, Whole):
+        return "module"
     if isinstance(definition, Function):
         return _function_type(definition)
     above = [each.definition for each in index.ancestors(entry)]
@@ -77,6 +91,7 @@ def _derives_from_exception(definition: Definition) -> bool:
 
 
 def with_article(noun: str) -> str:
+    """The noun behind its article."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
@@ -90,10 +105,6 @@ def place(entry: Entry) -> str:
     return code(f"{entry.module.file}:{entry.definition.line}")
 
 
-def is_public(name: str) -> bool:
-    return not name.startswith("_")
-
-
 def is_special(name: str) -> bool:
     """Is it one of Python's own names, `__len__`?"""
     return name.startswith("__") and name.endswith("__") and len(name) > 4
@@ -103,8 +114,8 @@ def is_test(file: str) -> bool:
     """Does the path say that it is a test, or serves tests?"""
     *directories, name = file.split("/")
     return (
-        not {"test", "tests"}.isdisjoint(directories)
+        not {"test", "tests", "__tests__"}.isdisjoint(directories)
         or name == "conftest.py"
         or name.startswith("test_")
-        or name.endswith("_test.py")
+        or name.rpartition(".")[0].endswith(("_test", ".test", ".spec"))
     )

@@ -1,14 +1,14 @@
-"""The sections *Collaborators* and *How it fits*: what a definition uses, and what uses it."""
+"""The section *How it Fits in the Architecture*: where it stands, what it uses, what uses it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .definitions import Class, Function, Usage
+from .definitions import Class, Function, Usage, Whole
 from .docstring import summary
-from .index import Entry, Index, Link, Outside
+from .index import Entry, Index, Key, Link, Outside
 from .markdown import code, codes, listed, phrase
-from .phrases import counted, is_public, is_test, kind, place, type_of, with_article
+from .phrases import counted, is_test, kind, place, type_of, with_article
 
 _USED: dict[Usage, str] = {
     "base": "base class",
@@ -18,11 +18,22 @@ _USED: dict[Usage, str] = {
     "except": "caught",
     "annotation": "in annotations",
     "name": "mentioned",
+    "import": "imported",
 }
 """In the order in which they are listed; a call of a class constructs."""
 
 
-def collaborators(entry: Entry, index: Index) -> list[str]:
+def how_it_fits(entry: Entry, index: Index) -> list[str]:
+    """The blocks of the section; never empty."""
+    return [
+        *_standing(entry),
+        *_relations(entry, index),
+        *_collaborators(entry, index),
+        *_users(entry, index),
+    ]
+
+
+def _collaborators(entry: Entry, index: Index) -> list[str]:
     """What the code names, by where it comes from; never empty."""
     inside = index.used_by(entry)
     outside = index.outside(entry)
@@ -30,31 +41,31 @@ def collaborators(entry: Entry, index: Index) -> list[str]:
     other = [each for each in outside if not each.standard]
     blocks = []
     if inside:
-        blocks += ["**In this repository**", listed(_inside(entry, inside, index), "definitions")]
+        blocks += [
+            "It works together with these of the repository:",
+            listed(_inside(entry, inside, index), "definitions"),
+        ]
     if standard:
-        blocks.append(f"**Standard library:** {codes(_names(standard))}.")
+        blocks.append(f"From the standard library it uses {codes(_names(standard))}.")
     if other:
-        blocks.append(f"**Other packages:** {codes(_names(other))}.")
+        blocks.append(f"From other packages it uses {codes(_names(other))}.")
     definition = entry.definition
     if isinstance(definition, Function) and definition.inner:
         blocks.append(f"Inside itself it defines {codes(definition.inner)}.")
-    return blocks or ["It names nothing beyond itself, its own module's variables and Python's builtins."]
-
-
-def how_it_fits(entry: Entry, index: Index) -> list[str]:
-    """Where it stands, what is derived from it and who uses it; never empty."""
-    return [*_standing(entry, index), *_relations(entry, index), *_users(entry, index)]
+    return blocks or [
+        "It names nothing beyond itself, its own module's variables and what the language has built in."
+    ]
 
 
 def _inside(entry: Entry, links: Sequence[Link], index: Index) -> list[str]:
-    grouped: dict[tuple[str, int], list[Link]] = {}
+    grouped: dict[Key, list[Link]] = {}
     for link in links:
         grouped.setdefault(link.used.key, []).append(link)
     items = []
     for group in grouped.values():
         used = group[0].used
         said = summary(used.definition.docstring, 120)
-        about = f"{code(used.definition.name)} ({type_of(used, index)}, {place(used)})"
+        about = f"{code(used.name)} ({type_of(used, index)}, {place(used)})"
         items.append(f"{about}: {_ways(entry, group)}.{f' “{said}”' if said else ''}")
     return items
 
@@ -83,6 +94,8 @@ def _verb(link: Link) -> str:
 
 def _within(entry: Entry, where: str) -> str:
     """The method of a class's own; empty for a function and for the body of the class."""
+    if isinstance(entry.definition, Function):
+        return ""
     return where.removeprefix(entry.definition.name).removeprefix(".")
 
 
@@ -90,8 +103,10 @@ def _names(outside: Iterable[Outside]) -> list[str]:
     return sorted({each.name for each in outside})
 
 
-def _standing(entry: Entry, index: Index) -> list[str]:
+def _standing(entry: Entry) -> list[str]:
     definition, module = entry.definition, entry.module
+    if isinstance(definition, Whole):
+        return [f"It is the file {code(module.file)}, {counted(len(module.lines), 'line')} long."]
     others = len(module.definitions) - 1
     company = (
         f"together with {counted(others, 'other definition')}" if others else "the only definition there"
@@ -102,9 +117,11 @@ def _standing(entry: Entry, index: Index) -> list[str]:
     conditions = definition.conditions
     blocks = [text, *(f"It is defined only {each.word} {code(each.code)}." for each in conditions)]
     if definition.decorators:
-        blocks.append(f"It is decorated with {codes(['@' + each for each in definition.decorators])}.")
+        blocks.append(f"It is decorated with {codes(_as_written(definition.decorators))}.")
     twins = [
-        each.line for each in module.definitions if each.name == definition.name and each is not definition
+        each.line
+        for each in module.definitions
+        if Entry(module, each).name == entry.name and each is not definition
     ]
     if twins:
         lines = phrase([str(line) for line in twins])
@@ -112,6 +129,10 @@ def _standing(entry: Entry, index: Index) -> list[str]:
             f"The same file defines this name again in {'line' if len(twins) == 1 else 'lines'} {lines}."
         )
     return blocks
+
+
+def _as_written(decorators: Iterable[str]) -> list[str]:
+    return [each if each.startswith("#") else f"@{each}" for each in decorators]
 
 
 def _relations(entry: Entry, index: Index) -> list[str]:
@@ -139,9 +160,9 @@ def _users(entry: Entry, index: Index) -> list[str]:
     others = [link for link in links if not is_test(link.module.file)]
     blocks = []
     if others:
-        blocks += ["**Used by**", listed(_by_user(others), "users")]
+        blocks += ["It is used by:", listed(_by_user(others), "users")]
     if tests:
-        blocks += ["**Used by tests and their helpers**", listed(_by_user(tests), "users")]
+        blocks += ["Tests and their helpers use it:", listed(_by_user(tests), "users")]
     if blocks:
         return blocks
     return [_unused(entry)]
@@ -153,8 +174,10 @@ def _unused(entry: Entry) -> str:
         return f"Nothing names it: it is {with_article(what)} that a test runner finds by its name."
     if definition.decorators and what == "function":
         return "Nothing else in this repository names it; its decorators may hand it on."
-    public = is_public(definition.name)
-    return f"Nothing else in this repository names it{'; its users, if any, are outside' if public else ''}."
+    if isinstance(definition, Whole):
+        return "Nothing else in this repository imports it by its name."
+    outside = "; its users, if any, are outside" if definition.public else ""
+    return f"Nothing else in this repository names it{outside}."
 
 
 def _by_user(links: Sequence[Link]) -> list[str]:
@@ -165,7 +188,7 @@ def _by_user(links: Sequence[Link]) -> list[str]:
     items = []
     for (file, where), group in grouped.items():
         lines = list(dict.fromkeys(str(link.line) for link in group))
-        user = code(where) if where else "the module itself"
+        user = code(group[0].user_name) if where else "the module itself"
         shown = ", ".join(lines[:8]) + (f" and {len(lines) - 8} more" if len(lines) > 8 else "")
         items.append(
             f"{user} in {code(file)}, {'line' if len(lines) == 1 else 'lines'} {shown}: {_verbs(group)}"

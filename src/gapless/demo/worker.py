@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ..errors import ConfigError
+from ..options import KiB
 from .checkout import Checkout, find_checkout
-from .complexity import rank
-from .definitions import Class, Function, Module
+from .definitions import Class, Whole
 from .index import Entry, Index
+from .language import Module
 from .page import render
-from .phrases import counted, kind
+from .phrases import counted, kind, rank
 from .survey import Survey
 from .totals import Totals
 
@@ -24,8 +25,11 @@ STATS = "codeworm:stats"
 HIGH_COMPLEXITY = 20
 """Above this, radon's rank D and worse, a warning goes to the log."""
 
-FILES_PER_REPORT = 50
-"""How many files are read between two lines about it."""
+SOON_BYTES = 64 * KiB
+"""Source that is read at once for one page. A page that needs more waits until everything has been read."""
+
+AHEAD_BYTES = 128 * KiB
+"""Source that is read after each page, a tenth of a second's work, until there is no more."""
 
 
 def utc_now() -> datetime:
@@ -34,15 +38,16 @@ def utc_now() -> datetime:
 
 
 class Worker:
-    """Reads a checkout and publishes a Markdown page about every function and class in it.
+    """Reads a checkout and publishes a Markdown page about every class, function and module in it.
 
-    * `codeworm:logs`: `{"time", "level", "logger", "message", "fields"?}`
-    * `codeworm:events`: `{"type", "time", "data"}` with the types `cycle_starting`, `analyzing`,
-      `documented` (its data carry the finished `page`) and `next_cycle`
-    * `codeworm:stats`: the running totals, after every file and page
+    * `codeworm:logs`: `{"event", "timestamp", "level", "component"}`, and further fields beside them
+    * `codeworm:events`: `{"type", "timestamp", "data"}` with the types `cycle_starting`, `analyzing`,
+      `generating`, `documentation_committed` (its data carry the finished `page`), `next_cycle` and `error`
+    * `codeworm:stats`: `{"timestamp"}` and the running totals, after every page and every file without one
 
-    Times are ISO 8601 in UTC. The same checkout and the same clock give the same publications
-    in the same order.
+    It documents while it reads: a page comes as soon as all files that mention what it is about have
+    been read. Times are ISO 8601 in UTC. The same checkout and the same clock give the same
+    publications in the same order.
 
     Args:
         path: the checkout, or a directory in it.
@@ -82,7 +87,7 @@ class Worker:
         """Work until all cycles are done or `stop` is set; then return at once, from any wait.
 
         Raises:
-            ConfigError: the first cycle finds no such directory, or no Python in it. In a later
+            ConfigError: the first cycle finds no such directory, or no source in it. In a later
                 cycle that is an error in the log, and the next cycle looks again.
         """
         if stop.is_set():
@@ -101,7 +106,7 @@ class Worker:
             except ConfigError as error:
                 if totals.cycle == 1:
                     raise
-                self._log("error", "checkout", str(error))
+                self._fail(str(error), "checkout")
             else:
                 yield from self._cycle(checkout, totals)
             if totals.cycle == self._cycles:
@@ -110,48 +115,51 @@ class Worker:
             yield self._pause
 
     def _cycle(self, checkout: Checkout, totals: Totals) -> Iterator[float]:
+        totals.begin(checkout.name, len(checkout.files))
         self._announce(checkout, totals.cycle)
         survey = Survey(checkout)
-        for number, file in enumerate(survey.read(), 1):
-            if number % FILES_PER_REPORT == 0:
-                self._log("debug", "survey", f"read {number} of {len(checkout.files)} files", file=file)
-            yield 0.0
-        index = survey.index()
-        of = sum(len(module.definitions) for module in survey.modules.values())
-        self._log("info", "survey", f"{checkout.name}: {counted(of, 'definition')} to document", pages=of)
+        put_off: list[Entry] = []
         for file in checkout.files:
-            module = survey.modules.get(file)
+            module = survey.module(file)
             totals.count_file(module)
             if module is None:
                 reason = survey.unreadable[file]
-                self._log("error", "source", f"cannot read {file}: {reason}", file=file, reason=reason)
+                self._fail(f"cannot read {file}: {reason}", "source", file=file, reason=reason)
                 yield self._told(totals)
                 continue
             self._report(module)
-            if not module.definitions:
+            if survey.complete and put_off:
+                yield from self._pages(put_off, survey.index, totals)
+                put_off = []
+            entries = _entries(module)
+            if not entries:
                 yield self._told(totals)
-            for definition in module.definitions:
-                self._document(Entry(module, definition), index, checkout.name, totals, of)
-                yield self._told(totals)
+            for entry in entries:
+                if not survey.prepare(entry, SOON_BYTES):
+                    put_off.append(entry)
+                    continue
+                yield from self._pages([entry], survey.index, totals)
+                yield from (0.0 for _ in survey.read(AHEAD_BYTES))
+        yield from (0.0 for _ in survey.read())
+        yield from self._pages(put_off, survey.index, totals)
         done = f"{counted(totals.documented, 'page')}, {counted(totals.errors, 'error')}"
         self._log("info", "worker", f"cycle {totals.cycle} done: {done}", **totals.data())
 
     def _announce(self, checkout: Checkout, cycle: int) -> None:
         files = len(checkout.files)
-        self._event("cycle_starting", cycle=cycle, repo=checkout.name, files=files)
+        self._event("cycle_starting", cycle_num=cycle, repo=checkout.name, files=files)
         how = "tracked by git" if checkout.tracked else "in the directory"
-        text = f"cycle {cycle}: {checkout.name}, {counted(files, 'Python file')} {how}"
+        text = f"cycle {cycle}: {checkout.name}, {counted(files, 'source file')} {how}"
         self._log("info", "checkout", text, repo=checkout.name, files=files)
         for skipped in checkout.skipped:
-            text = f"not reading {skipped.file}: {skipped.reason}"
-            self._log("debug", "checkout", text, file=skipped.file, reason=skipped.reason)
+            self._log("debug", "checkout", "skipped", file=skipped.file, reason=skipped.reason)
         if checkout.left_out:
             text = f"{checkout.left_out} files are beyond the first {files} and left out"
             self._log("warning", "checkout", text, left_out=checkout.left_out)
 
     def _announce_next(self, cycle: int) -> None:
         begins = self._now() + timedelta(seconds=self._pause)
-        self._event("next_cycle", cycle=cycle, in_seconds=self._pause, time=_iso(begins))
+        self._event("next_cycle", cycle_num=cycle, in_seconds=self._pause, time=_iso(begins))
         self._log("info", "worker", f"cycle {cycle} begins in {self._pause:g} s", in_seconds=self._pause)
 
     def _report(self, module: Module) -> None:
@@ -165,56 +173,79 @@ class Worker:
         )
         for failure in module.failures:
             text = f"cannot measure {failure.name} in {module.file}, line {failure.line}: {failure.reason}"
-            self._log("error", "measure", text, file=module.file, line=failure.line, reason=failure.reason)
+            self._fail(text, "measure", file=module.file, line=failure.line, reason=failure.reason)
 
-    def _document(self, entry: Entry, index: Index, repo: str, totals: Totals, of: int) -> None:
-        definition, file = entry.definition, entry.module.file
-        what, name = kind(definition), definition.name
-        place = {"repo": repo, "file": file, "line": definition.line, "kind": what}
-        number = totals.documented + 1
-        self._event("analyzing", cycle=totals.cycle, target=name, index=number, of=of, **place)
-        page = render(entry, index, repo)
-        totals.count_page(definition)
-        measured = {"complexity": definition.complexity, "rank": rank(definition.complexity)}
+    def _pages(self, entries: list[Entry], index: Index, totals: Totals) -> Iterator[float]:
+        for entry in entries:
+            self._document(entry, index, totals)
+            yield self._told(totals)
+
+    def _document(self, entry: Entry, index: Index, totals: Totals) -> None:
+        definition, module = entry.definition, entry.module
+        what = kind(definition)
+        place = {
+            "target": entry.name,
+            "doc_type": f"{what}_doc",
+            "repo": totals.repository,
+            "language": module.language.name.lower(),
+            "file": module.file,
+            "line": definition.line,
+        }
+        self._event("analyzing", cycle_num=totals.cycle, **place)
+        self._event("generating", cycle_num=totals.cycle, **place)
+        page = render(entry, index, totals.repository, self._now().astimezone(UTC))
+        totals.count_page(entry)
+        measured = {"complexity": round(definition.complexity, 1), "rank": rank(definition.complexity)}
         self._event(
-            "documented",
-            cycle=totals.cycle,
-            name=name,
+            "documentation_committed",
+            cycle_num=totals.cycle,
             qualified=entry.qualified,
             end_line=definition.end,
-            index=number,
-            of=of,
+            index=totals.documented,
             page=page,
             **place,
             **measured,
         )
-        self._log("info", "page", f"documented {what} {name}", characters=len(page), **place, **measured)
-        self._warn_of_complexity(definition, file)
+        self._log(
+            "info", "page", f"documented {what} {entry.name}", characters=len(page), **place, **measured
+        )
+        self._warn_of_complexity(entry)
 
-    def _warn_of_complexity(self, definition: Function | Class, file: str) -> None:
+    def _warn_of_complexity(self, entry: Entry) -> None:
+        definition, file = entry.definition, entry.module.file
+        if isinstance(definition, Whole):
+            return
         parts = definition.methods if isinstance(definition, Class) else (definition,)
         for part in parts:
             if part.complexity > HIGH_COMPLEXITY:
-                owner = f"{definition.name}." if part is not definition else ""
-                text = (
-                    f"{owner}{part.name} has a complexity of {part.complexity}, rank {rank(part.complexity)}"
-                )
+                name = entry.name if part is definition else f"{definition.name}.{part.name}"
+                text = f"{name} has a complexity of {part.complexity:.3g}, rank {rank(part.complexity)}"
                 self._log("warning", "measure", text, file=file, line=part.line, complexity=part.complexity)
 
     def _told(self, totals: Totals) -> float:
         """Publish the totals; what follows waits for so many seconds."""
-        self._publish(STATS, {"time": self._time(), **totals.data()})
+        self._publish(STATS, {"timestamp": self._time(), **totals.data()})
         return self._interval
 
-    def _log(self, level: str, logger: str, message: str, **fields: object) -> None:
-        line = {"time": self._time(), "level": level, "logger": f"codeworm.{logger}", "message": message}
-        self._publish(LOGS, {**line, "fields": fields} if fields else line)
+    def _fail(self, text: str, component: str, **fields: object) -> None:
+        self._event("error", message=text, **fields)
+        self._log("error", component, text, **fields)
+
+    def _log(self, level: str, component: str, event: str, **fields: object) -> None:
+        line = {"event": event, "timestamp": self._time(), "level": level, "component": component}
+        self._publish(LOGS, line | fields)
 
     def _event(self, event: str, **data: object) -> None:
-        self._publish(EVENTS, {"type": event, "time": self._time(), "data": data})
+        self._publish(EVENTS, {"type": event, "timestamp": self._time(), "data": data})
 
     def _time(self) -> str:
         return _iso(self._now())
+
+
+def _entries(module: Module) -> list[Entry]:
+    """What there is to document in a file: the module, and then its definitions in their order."""
+    whole = [Entry(module, module.whole)] if module.whole is not None else []
+    return [*whole, *(Entry(module, definition) for definition in module.definitions)]
 
 
 def _iso(moment: datetime) -> str:

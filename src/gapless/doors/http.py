@@ -80,9 +80,11 @@ class Health:
         self._hub = hub
 
     async def health(self, request: HttpRequest) -> Response:
+        """`/health`: 200 as long as the process answers at all."""
         return Response(b'{"status":"ok"}', media_type=JSON_TYPE)
 
     async def ready(self, request: HttpRequest) -> Response:
+        """`/ready`: 200, or 503 with the reason why nothing is taken just now."""
         reason = self._hub.unready() or self._broker_trouble()
         if reason is None:
             return Response(b'{"status":"ready"}', media_type=JSON_TYPE)
@@ -105,6 +107,7 @@ class Page:
         self.assets = _Assets(directory=STATIC)
 
     async def index(self, request: HttpRequest) -> Response:
+        """The page at `/`, or the form to sign in."""
         try:
             seen = Request.of(request.scope)
             self._guard.check_place(request.scope, seen)

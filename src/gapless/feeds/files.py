@@ -38,6 +38,8 @@ class Seen(NamedTuple):
 
 
 class Step(Enum):
+    """What one look at a file brought."""
+
     WAIT = auto()  # nothing there, or nothing new
     OPEN = auto()  # a file appeared
     READ = auto()  # the open file has grown

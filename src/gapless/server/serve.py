@@ -67,6 +67,7 @@ class Server(uvicorn.Server):
         self._when_started = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the sockets, and say that it is so."""
         await super().startup(sockets)
         if self.started:
             settle()
@@ -88,6 +89,7 @@ class Server(uvicorn.Server):
             )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal: the first drains, a later one waits for nobody."""
         if self.should_exit:
             self.force_exit = True
         else:

@@ -103,9 +103,11 @@ class PlainSession(Session):
     # -- out
 
     def say(self, message: bytes) -> None:
+        """One message, in a frame of its own."""
         self.reply(self.framing.wrap(message))
 
     def view_for(self, joins: bool) -> View:
+        """How this client sees entries; with joins and leaves by wish."""
         return shared_view(BatchView if self.batch else PlainView, self.framing, joins=joins)
 
     def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
@@ -157,6 +159,7 @@ class PlainSession(Session):
 
 
 def decode(text: str, limits: Limits) -> plain.Command:
+    """One frame as a command. Raises BadCommand."""
     return plain.decode(text, depth=limits.json_depth, members=limits.json_members, digits=limits.json_digits)
 
 

@@ -52,6 +52,7 @@ class SseSession(Session):
         self._spoke_at = self._loop.time()
 
     def view_for(self) -> View:
+        """How this client sees entries."""
         if len(self._places) == 1:
             return SseView(joins=self._joins, with_id=True)
         return _ManyView(self._places, joins=self._joins)

@@ -54,6 +54,8 @@ async def converse(
 
 
 class Phase(Enum):
+    """How far a conversation is."""
+
     READING = "the ASGI call waits for messages, or handles one"
     CUT_OFF = "the writer is done and the client did not leave by itself: reading was cancelled"
     OVER = "nothing is read any more"

@@ -30,7 +30,8 @@ HELD_BYTES = 64 * 1024
 class Handler(Protocol):
     """Who took a connection over: the server tells it what happens there."""
 
-    def on_message(self, message: str | bytes) -> None: ...
+    def on_message(self, message: str | bytes) -> None:
+        """One message of the client."""
 
     def on_writable(self, writable: bool) -> None:
         """Whether the transport wants more."""
@@ -62,7 +63,8 @@ class Connection(Protocol):
     def abort(self) -> None:
         """Cut the connection off without a word."""
 
-    def pause_reading(self, paused: bool) -> None: ...
+    def pause_reading(self, paused: bool) -> None:
+        """Take no messages for now."""
 
 
 class DirectFraming:
@@ -216,6 +218,8 @@ def _plain_socket(transport: asyncio.Transport) -> int:
 
 
 class Phase(Enum):
+    """How far a connection is."""
+
     OPEN = "what the client says is read"
     CROWDED = "it says more than is handled: reading has stopped"
     OVER = "the connection is closed"

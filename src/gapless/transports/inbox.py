@@ -11,6 +11,8 @@ from .session import DuplexSession
 
 
 class Phase(Enum):
+    """How far the messages of a client are read."""
+
     HELD = "messages wait: the beginning is not over"
     IDLE = "there is none"
     BUSY = "a task handles what is there, and ends with it"

@@ -50,4 +50,5 @@ class Keepalive:
             self._timer = self._loop.call_later(max(0.0, self._interval - passed), self.send)
 
     def stop(self) -> None:
+        """No ping any more. Idempotent."""
         self._timer.cancel()

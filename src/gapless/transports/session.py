@@ -27,7 +27,8 @@ class AnySession(Protocol):
     def closed(self) -> Disconnect | None: ...
 
     @property
-    def flow(self) -> Drain: ...
+    def flow(self) -> Drain:
+        """What is told when the socket has drained."""
 
     def open(self) -> None:
         """It is there: counted from here on."""

@@ -22,6 +22,8 @@ SendFrame = Callable[[Any], Awaitable[None]]
 
 
 class Phase(Enum):
+    """How far a writer is."""
+
     IDLE = "nothing is under way; the task, if there is one, is about to look for more"
     SENDING = "a frame is under way"
     SAID_GOODBYE = "the close was sent"

@@ -30,11 +30,15 @@ SETTLE_SECONDS = 10.0
 
 
 class Entrance(StrEnum):
+    """Which door the clients come through."""
+
     WS = "ws"
     CENTRIFUGE = "centrifuge"
 
 
 class Output(StrEnum):
+    """How the result is printed."""
+
     TABLE = "table"
     JSON = "json"
 

@@ -15,7 +15,7 @@ const LAST_TIME = 8.64e15; // what a Date can hold, in milliseconds
 const MESSAGE = ["message", "msg", "event", "text"];
 const TIME = ["time", "timestamp", "ts", "@timestamp", "asctime"];
 const LEVEL = ["level", "levelname", "severity", "log_level", "lvl"];
-const LOGGER = ["logger", "logger_name", "name"];
+const LOGGER = ["component", "logger", "logger_name", "name"];
 const TYPE = ["type", "event_type"];
 const HEADLINE = ["title", "name", "target", "message", "text", "repo"];
 

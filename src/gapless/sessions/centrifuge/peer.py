@@ -55,6 +55,7 @@ class Peer(Session):
         self.say(encode(push))
 
     def say(self, message: bytes) -> None:
+        """One message, in a frame of its own."""
         self.reply(self.framing.wrap(message))
 
     def view(

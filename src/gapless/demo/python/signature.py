@@ -5,13 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from .definitions import Signature
-
-MAX_TEXT = 160
-"""Characters of one annotation, default or decorator; longer ones end in an ellipsis."""
-
-WIDTH = 88
-"""A signature that is wider puts each parameter on a line of its own."""
+from ..definitions import Signature
+from ..language import clipped
 
 
 def signature_of(node: ast.FunctionDef | ast.AsyncFunctionDef, *, without_first: bool) -> Signature:
@@ -34,21 +29,6 @@ def code_of(node: ast.expr | ast.pattern | None) -> str | None:
         return None if node is None else clipped(ast.unparse(node))
     except (RecursionError, ValueError):
         return "…"
-
-
-def clipped(text: str, most: int = MAX_TEXT) -> str:
-    """The text, or its beginning and an ellipsis."""
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def rendered(name: str, signature: Signature) -> str:
-    """`name(parameters) -> returns`, over several lines where one would be too wide."""
-    arrow = "" if signature.returns is None else f" -> {signature.returns}"
-    line = f"{name}({', '.join(signature.parameters)}){arrow}"
-    if len(line) <= WIDTH or not signature.parameters:
-        return line
-    inner = "".join(f"    {parameter},\n" for parameter in signature.parameters)
-    return f"{name}(\n{inner}){arrow}"
 
 
 def _parameters(of: ast.arguments) -> Iterator[str]:

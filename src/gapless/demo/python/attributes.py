@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from .definitions import Attribute
+from ..definitions import Attribute
+from ..language import clipped
+from ..source import encodable
 from .names import FunctionNode, outside_scopes
 from .receivers import arguments, own_name
-from .signature import clipped, code_of
-from .source import encodable
+from .signature import code_of
 
 MAX_VALUE = 60
 """Characters of what a method assigns to an attribute."""
@@ -21,11 +22,19 @@ def attributes(body: list[ast.stmt]) -> Iterable[Attribute]:
         following = body[at + 1] if at + 1 < len(body) else None
         match statement:
             case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
-                yield Attribute(name, code_of(annotation), code_of(value), _said(following), statement.lineno)
+                said = _said(following)
+                yield Attribute(
+                    name, code_of(annotation), code_of(value), said, statement.lineno, _is_public(name)
+                )
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
                     if isinstance(target, ast.Name):
-                        yield Attribute(target.id, None, code_of(value), _said(following), statement.lineno)
+                        said, public = _said(following), _is_public(target.id)
+                        yield Attribute(target.id, None, code_of(value), said, statement.lineno, public)
+
+
+def _is_public(name: str) -> bool:
+    return not name.startswith("_")
 
 
 def _said(statement: ast.stmt | None) -> str | None:
@@ -53,5 +62,5 @@ def instance_attributes(methods: Iterable[FunctionNode]) -> list[Attribute]:
                 case _:
                     continue
             value = None if annotation else clipped(code_of(node.value) or "", MAX_VALUE) or None
-            found.setdefault(name, Attribute(name, annotation, value, None, node.lineno))
+            found.setdefault(name, Attribute(name, annotation, value, None, node.lineno, _is_public(name)))
     return list(found.values())

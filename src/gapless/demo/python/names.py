@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from .definitions import Reference, Usage
+from ..definitions import Reference, Usage
 
 _BUILTINS = frozenset(dir(builtins))
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -186,6 +186,20 @@ def imports(nodes: Iterable[ast.AST], module: str, *, is_package: bool) -> dict[
             for alias in node.names:
                 if alias.name != "*":
                     found.setdefault(alias.asname or alias.name, f"{origin}.{alias.name}")
+    return found
+
+
+def import_references(nodes: Iterable[ast.AST], module: str, *, is_package: bool) -> list[Reference]:
+    """The import statements as references to what they name."""
+    found = []
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found += [Reference(alias.name, "import", node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = absolute(node, module, is_package=is_package)
+            names = [alias.name for alias in node.names if alias.name != "*"]
+            found += [Reference(f"{origin}.{name}", "import", node.lineno) for name in names]
+            found += [] if names else [Reference(origin, "import", node.lineno)]
     return found
 
 

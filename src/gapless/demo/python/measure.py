@@ -5,24 +5,34 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import replace
+from statistics import fmean
 
+from ..definitions import Class, Failure, Function, Role, Usage, Whole
+from ..language import MAX_NAME, Language, Module, clipped
+from ..source import encodable
 from .attributes import attributes, instance_attributes
-from .complexity import complexity_of
-from .definitions import Class, Failure, Function, Module, Role, Usage
+from .complexity import complexity_of, complexity_of_code
 from .layout import Group, decorator_names, groups
-from .names import FunctionNode, Names, bound, dotted, imports, outside_scopes, star_imports
+from .names import (
+    FunctionNode,
+    Names,
+    bound,
+    dotted,
+    import_references,
+    imports,
+    outside_scopes,
+    star_imports,
+)
+from .patterns import of_class, of_function
 from .receivers import arguments, attribute_types, own_name, variable_types
-from .signature import clipped, code_of, signature_of
-from .source import Source, encodable
-
-MAX_NAME = 200
-"""Characters of a name; a longer one makes no title."""
+from .signature import code_of, signature_of
+from .source import Source
 
 _Nodes = list[tuple[ast.AST, Usage]]
 
 
-def measure(source: Source, name: str) -> Module:
-    """Measure every definition of a file that is imported as `name`.
+def measure(source: Source, name: str, language: Language) -> Module:
+    """Measure the file that is imported as `name`, and every definition in it.
 
     A definition that cannot be measured is one of `failures`, and the others are there all the same.
     """
@@ -37,18 +47,44 @@ def measure(source: Source, name: str) -> Module:
     )
     names = replace(names, types=variable_types(top, names))
     reader = _Reader(source)
-    definitions = [reader.definition(group, names) for group in reader.groups(body)]
+    read = [reader.definition(group, names) for group in reader.groups(body)]
+    definitions = tuple(found for found in read if found is not None)
+    imported_by = import_references(top, name, is_package=is_package)
+    references = (*imported_by, *names.references([(each, "name") for each in body], deep=False))
     return Module(
+        language=language,
         file=source.file,
         name=name,
         lines=source.lines,
-        docstring=_docstring(source.tree),
+        whole=_whole(source, name, definitions) if body else None,
         names=names.globals,
         stars=star_imports(top, name, is_package=is_package),
         exports=_exports(top),
-        definitions=tuple(found for found in definitions if found is not None),
-        references=tuple(names.references([(each, "name") for each in body], deep=False)),
+        definitions=definitions,
+        references=references,
         failures=tuple(reader.failures),
+    )
+
+
+def _whole(source: Source, name: str, definitions: tuple[Function | Class, ...]) -> Whole:
+    try:
+        mean = (
+            fmean(each.complexity for each in definitions) if definitions else complexity_of_code(source.tree)
+        )
+    except RecursionError:
+        mean = 1  # one expression, too deep for a visitor
+    return Whole(
+        name=name,
+        start=1,
+        line=1,
+        end=len(source.lines),
+        docstring=_docstring(source.tree),
+        comment=None,
+        decorators=(),
+        conditions=(),
+        complexity=mean,
+        references=(),
+        public=not any(part.startswith("_") and part != "__main__" for part in name.split(".")),
     )
 
 
@@ -83,6 +119,7 @@ class _Reader:
         is_method = role not in ("function", "staticmethod")
         own_scope = list(outside_scopes(node.body))
         inside = _inside(node, replace(names, own=(local, names.own[1])))
+        signature = signature_of(node, without_first=is_method)
         completing = [*group.overloads, *group.accessors]
         references = [
             *names.references(_outside(node)),
@@ -103,10 +140,16 @@ class _Reader:
             comment=self._comment(group.start),
             decorators=_decorators(node),
             conditions=group.conditions,
-            complexity=complexity_of(node).value,
+            complexity=complexity_of(node),
             references=tuple(sorted(references, key=lambda reference: reference.line)),
+            public=_is_public(node.name),
+            patterns=of_function(node, inside),
             role=role,
-            signature=signature_of(node, without_first=is_method),
+            keyword="async def" if isinstance(node, ast.AsyncFunctionDef) else "def",
+            signature=signature,
+            parameters=tuple(
+                name for each in signature.parameters if (name := _name_of(each)) not in ("*", "/")
+            ),
             overloads=tuple(signature_of(each, without_first=is_method) for each in group.overloads),
             is_async=isinstance(node, ast.AsyncFunctionDef),
             is_generator=any(isinstance(each, ast.Yield | ast.YieldFrom) for each in own_scope),
@@ -115,6 +158,7 @@ class _Reader:
             ),
             raises=_raises(own_scope, inside),
             inner=tuple(each.name for each in own_scope if isinstance(each, FunctionNode | ast.ClassDef)),
+            returned=tuple(each.lineno for each in own_scope if isinstance(each, ast.Return) and each.value),
         )
 
     def _class(self, node: ast.ClassDef, group: Group, names: Names, qualified: str) -> Class:
@@ -123,7 +167,7 @@ class _Reader:
         roles = {method: _role(method) for method, _ in methods}
         ordinary = [method for method, _ in methods if roles[method] in ("method", "property")]
         inside = replace(names, own=("", qualified), own_types=attribute_types(node, ordinary, names))
-        complexity = complexity_of(node)
+        measured = tuple(self._function(method, each, inside, roles[method]) for method, each in methods)
         keywords = [f"{each.arg}={code_of(each.value)}" for each in node.keywords if each.arg]
         return Class(
             name=node.name,
@@ -134,18 +178,28 @@ class _Reader:
             comment=self._comment(group.start),
             decorators=_decorators(node),
             conditions=group.conditions,
-            complexity=complexity.value,
+            complexity=complexity_of(node),
             references=tuple(names.references(_class_level(node), deep=False)),
+            public=_is_public(node.name),
+            patterns=of_class(node, ordinary),
             bases=(*(code_of(base) or "" for base in node.bases), *keywords),
             attributes=tuple(attributes(node.body)),
             instance_attributes=tuple(instance_attributes(method for method, _ in methods)),
-            methods=tuple(self._function(method, each, inside, roles[method]) for method, each in methods),
+            methods=measured,
+            constructor=next(
+                (
+                    each
+                    for name in ("__init__", "__new__")
+                    for each in reversed(measured)
+                    if each.name == name
+                ),
+                None,
+            ),
             classes=tuple(
                 self._class(each.node, each, names, f"{qualified}.{each.node.name}")
                 for each in found
                 if isinstance(each.node, ast.ClassDef)
             ),
-            total_complexity=complexity.total,
         )
 
     def _comment(self, start: int) -> str | None:
@@ -220,6 +274,14 @@ def _exports(top: list[ast.AST]) -> frozenset[str]:
             ):
                 listed.update(str(item.value) for item in items if isinstance(item, ast.Constant))
     return frozenset(listed)
+
+
+def _name_of(parameter: str) -> str:
+    return parameter.partition(":")[0].partition("=")[0].strip()
+
+
+def _is_public(name: str) -> bool:
+    return not name.startswith("_")
 
 
 def _end(node: FunctionNode | ast.ClassDef) -> int:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .definitions import Condition
+from ..definitions import Condition
 from .names import FunctionNode, dotted
 from .signature import code_of
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import PurePosixPath
-
-from .checkout import Checkout
+from pathlib import Path, PurePosixPath
 
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 
@@ -19,19 +17,19 @@ class ModuleNames:
     A directory without `__init__.py` is a namespace package, or a place that scripts start from.
     """
 
-    def __init__(self, checkout: Checkout) -> None:
-        self._root = checkout.root
-        self._files = frozenset(checkout.files)
+    def __init__(self, root: Path, files: tuple[str, ...]) -> None:
+        self._root = root
+        self._files = frozenset(files)
         self._projects: dict[str, bool] = {}
         self._prefix = self._packages_above()
         self._by_name: dict[str, str] = {}
-        for file in checkout.files:
+        for file in files:
             self._by_name.setdefault(".".join(self._parts(file)), file)
         self._tops = frozenset(name.partition(".")[0] for name in self._by_name)
 
-    def holds(self, top: str) -> bool:
-        """Is this the first part of any of the checkout's module names?"""
-        return top in self._tops
+    def holds(self, target: str) -> bool:
+        """Does it begin like any of the checkout's module names?"""
+        return target.partition(".")[0] in self._tops
 
     def name(self, file: str) -> str:
         """`src/shop/orders.py` → `shop.orders`; `src/shop/__init__.py` → `shop`."""
@@ -40,7 +38,7 @@ class ModuleNames:
         start = next((at for at in range(len(parts) - 1, 0, -1) if not parts[at - 1].isidentifier()), 0)
         return ".".join(parts[start:])
 
-    def find(self, name: str, importer: str) -> str | None:
+    def find(self, name: str, importer: str) -> tuple[str, ...]:
         """The file that `import name` means in the file `importer`, if it is in this checkout.
 
         A directory without `__init__.py` above the importer may be where its import path begins,
@@ -51,8 +49,9 @@ class ModuleNames:
             for directory in self._roots_above(importer):
                 for candidate in (f"{directory}{path}.py", f"{directory}{path}/__init__.py"):
                     if candidate in self._files and candidate != importer:
-                        return candidate
-        return self._by_name.get(name)
+                        return (candidate,)
+        known = self._by_name.get(name)
+        return () if known is None else (known,)
 
     def _parts(self, file: str) -> list[str]:
         path = PurePosixPath(file)

@@ -1,0 +1,1 @@
+"""An audience: WebSockets of somebody else's endpoints, and what they are told."""
