@@ -68,10 +68,12 @@ def publication(payload: bytes, offset: int, epoch: str, time: float, labels: st
 
 
 def labels_of_member(member: Member) -> str:
+    """A member as it stands in a notice."""
     return orjson.dumps(_written(member)).decode()
 
 
 def member_of(labels: str) -> Member:
+    """The member that a notice is about."""
     return _read(orjson.loads(labels))
 
 
