@@ -68,12 +68,12 @@ def publication(payload: bytes, offset: int, epoch: str, time: float, labels: st
 
 
 def labels_of_member(member: Member) -> str:
-    """A member as it stands in a notice."""
+    """A member as it is stored beside a publication: JSON text."""
     return orjson.dumps(_written(member)).decode()
 
 
 def member_of(labels: str) -> Member:
-    """The member that a notice is about."""
+    """The member that `labels_of_member` wrote."""
     return _read(orjson.loads(labels))
 
 

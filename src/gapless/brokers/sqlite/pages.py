@@ -55,7 +55,7 @@ class Readers:
 
     @property
     def threads(self) -> ThreadPoolExecutor:
-        """Where `read` is to be called."""
+        """Where reading waits for the disk."""
         return self._threads
 
     def read(self, function: Callable[[sqlite3.Connection], T]) -> T:

@@ -109,7 +109,7 @@ class Stream:
         self.dropped = max(self.dropped, dropped)
 
     def drop_all(self) -> None:
-        """Keep nothing of what there is; the next publication is kept again."""
+        """Keep nothing any more; offset and epoch go on."""
         self.oldest = self.top + 1
         self.dropped = self.appended
 
