@@ -255,13 +255,14 @@ class Hub:
         *,
         before: int | None = None,
         limit: int = 100,
-        during: tuple[float | None, float | None] = (None, None),
+        since: float | None = None,
+        until: float | None = None,
         level: str | None = None,
     ) -> Matches:
         """Find publications by their words: the newest first, and those below the offset `before`.
 
         Every word must be there, in any order; `"in quotes"` they stand together, and `word*`
-        begins a word. `during` is from and before when, in Unix seconds; `level` that of a log record.
+        begins a word. `since` and `until` are Unix seconds, `level` is that of a log record.
         What was acknowledged is found.
 
         Raises:
@@ -276,7 +277,7 @@ class Hub:
         if not isinstance(node.broker, Searches):
             raise NotAvailable("search needs a store that can: sqlite:///app.db")
         return await node.broker.search(
-            channel, options, query, before=before, limit=limit, since=during[0], until=during[1], level=level
+            channel, options, query, before=before, limit=limit, since=since, until=until, level=level
         )
 
     async def remove_history(self, channel: str) -> None:

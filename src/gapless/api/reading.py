@@ -45,7 +45,8 @@ async def search(hub: Hub, said: Fields) -> dict[str, Any]:
         field(said, "query", str, ""),
         before=field(said, "before", int, None),
         limit=limit,
-        during=(field(said, "since", float, None), field(said, "until", float, None)),
+        since=field(said, "since", float, None),
+        until=field(said, "until", float, None),
         level=field(said, "level", str, None),
     )
     return {
