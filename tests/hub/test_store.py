@@ -14,7 +14,7 @@ from gapless import ChannelOptions, ConfigError, Hub, HubApp, Member, Position
 from gapless.brokers.sqlite import SqliteBroker
 from gapless.errors import NotAvailable
 
-from ..api.test_api import error, result
+from ..api.test_api import answer, error, result
 from ..support.until import DEADLINE, until
 
 pytestmark = pytest.mark.anyio
@@ -111,6 +111,33 @@ async def test_so_does_the_api(tmp_path: Path) -> None:
         assert (await error(hub, "search", channel="room", query="x"))[0] == 108
         assert (await error(hub, "search", channel="logs", limit=0))[0] == 107
         assert (await result(hub, "search", channel="logs", before=2))["publications"][0]["offset"] == 1
+
+
+async def test_publications_of_a_batch_are_stored_together_and_in_order(tmp_path: Path) -> None:
+    async with Hub(store(tmp_path), channels=CHANNELS) as hub:
+        commands: list[Any] = [{"publish": {"channel": "logs", "data": n}} for n in range(150)]
+        commands.insert(40, {"history": {"channel": "logs"}})
+        replies = (await answer(hub, "batch", commands=commands))["replies"]
+        assert replies.pop(40)["history"]["offset"] == 40
+        assert [reply["publish"]["offset"] for reply in replies] == list(range(1, 151))
+        page = await hub.history("logs")
+        assert [publication.data for publication in page.publications] == list(range(50, 150))
+        broker = hub.node.broker
+        assert isinstance(broker, SqliteBroker)
+        assert 1 < await commits(broker) < 100
+
+
+async def commits(broker: SqliteBroker) -> int:
+    """How many transactions it has written."""
+    found: list[int] = []
+
+    def look(journal: Any) -> list[Any]:
+        found.append(journal.commits)
+        return []
+
+    broker.store.chore(look)
+    await until(lambda: found)
+    return found[0]
 
 
 async def test_it_is_not_ready_while_nothing_can_be_stored(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -26,6 +26,9 @@ from .shapes import REFUSALS, error_shape
 __all__ = ["METHODS", "BadBody", "call"]
 
 log = logging.getLogger("gapless")
+
+PUBLISHED_TOGETHER = 100
+"""Publications of a batch that are under way at the same time; then the flush has its turn."""
 
 Method = Callable[[Hub, Fields], Awaitable[dict[str, Any]]]
 
@@ -64,8 +67,30 @@ async def batch(hub: Hub, said: Fields) -> dict[str, Any]:
     if field(said, "parallel", bool, False):
         replies = await asyncio.gather(*(_one(hub, item) for item in items))
     else:
-        replies = [await _one(hub, item) for item in items]
+        replies = [reply for run in _runs(items) for reply in await _together(hub, run)]
     return {"replies": list(replies)}
+
+
+def _runs(items: Iterable[Raw]) -> Iterator[list[Raw]]:
+    """Commands that follow each other, and may be under way at the same time without losing their order."""
+    run: list[Raw] = []
+    for item in items:
+        named = item.value if isinstance(item.value, dict) else {}
+        if run and (len(run) >= PUBLISHED_TOGETHER or not named.keys() <= {"publish"}):
+            yield run
+            run = []
+        run.append(item)
+        if not named.keys() <= {"publish"}:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+async def _together(hub: Hub, run: list[Raw]) -> list[dict[str, Any]]:
+    # Tasks begin in their order, and a publication is handed to the broker before its first wait:
+    # what is committed to a store is committed together.
+    return await asyncio.gather(*(_one(hub, item) for item in run))
 
 
 async def _one(hub: Hub, item: Raw) -> dict[str, Any]:
