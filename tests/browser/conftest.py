@@ -51,6 +51,7 @@ def hub(listening: FakeHub) -> FakeHub:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1100, "height": 700}, timezone_id="Europe/Berlin")
+    context.set_default_timeout(10_000)
     yield context
     context.close()
 

@@ -4,10 +4,10 @@ import { parseTime, readTime } from "../core/time.js";
 import { readLevel } from "./levels.js";
 import { exceptionOf, fieldsOf, isPlain, valueAt } from "./shape.js";
 
-const LOGGER = new Set(["logger", "type", "n"]);
+const LOGGER = new Set(["logger", "type"]);
 const CHANNEL = new Set(["ch", "channel"]);
 const SOURCE = new Set(["src", "source"]);
-const MESSAGE = new Set(["message", "msg", "m"]);
+const MESSAGE = new Set(["message", "msg"]);
 
 /**
  * @param {import("./query.js").Node} node

@@ -14,6 +14,13 @@ export class Names {
     return this.#names.length;
   }
 
+  /** Are there rows of more than one? */
+  get isMany() {
+    let found = 0;
+    for (let id = 0; id < this.counts.length && found < 2; id += 1) if (this.counts[id] > 0) found += 1;
+    return found > 1;
+  }
+
   /** @param {string} name */
   id(name) {
     const known = this.#ids.get(name);

@@ -6,6 +6,7 @@ import { parse } from "../core/json.js";
 import { ERROR, LEVELS } from "./levels.js";
 import { Names } from "./names.js";
 import { dataOf } from "./shape.js";
+import { woven } from "./weave.js";
 
 export const SEGMENT = 4_096; // rows
 const ROW_BYTES = 60; // columns and headers of strings
@@ -75,7 +76,7 @@ export class Store {
     return this.segments.length ? this.segments[0].start : this.#next;
   }
 
-  /** `added(segment, from)`: it holds rows from this index on that are new; `removed(segment)`. */
+  /** `added(segment, from)`: it holds rows from this index on that are new; `removed(segment)`; `rewoven(toKey)`: keys changed. */
   listen(listener) {
     this.#listeners.push(listener);
   }
@@ -118,6 +119,23 @@ export class Store {
       for (const { added } of this.#listeners) added?.(segment, 0);
     }
     return start;
+  }
+
+  /** Put rows among others by their times, as far as these go. */
+  weave(rows) {
+    const others = new Store();
+    others.#shareNames(this);
+    for (const row of rows) others.append(row);
+    const result = woven(this.segments, others.segments);
+    if (!result) {
+      others.clear();
+      return void rows.forEach((row) => this.append(row));
+    }
+    this.size += rows.length;
+    this.bytes += others.bytes;
+    this.segments = result.segments;
+    this.#next = Math.max(result.toKey(this.#next), this.segments.at(-1).end);
+    for (const { rewoven } of this.#listeners) rewoven?.(result.toKey);
   }
 
   /** Let the oldest go until the limits hold. @returns {number} how many rows went */
@@ -218,6 +236,13 @@ export class Store {
     if (shape.level >= ERROR) segment.errors += 1;
     const wide = segment.flags[index] & FLAG.WIDE ? 2 : 1;
     this.#count(segment, index, 1, shape.message.length * wide + shape.rest.length + ROW_BYTES);
+  }
+
+  /** Rows that are made here will be those of another store: they are counted there at once. */
+  #shareNames(owner) {
+    for (const name of ["loggers", "sources", "channels", "levels"]) this[name] = owner[name];
+    this.#streams = owner.#streams;
+    this.#streamIds = owner.#streamIds;
   }
 
   #count(segment, index, sign, bytes) {

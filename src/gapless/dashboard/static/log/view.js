@@ -18,6 +18,8 @@ export class View {
   /** Share of the rows that the matcher has seen, 1 when it is done. */
   progress = 1;
   generation = 0;
+  /** Changes with everything but rows and marks at the end. */
+  shape = 0;
   onChange = () => {};
   #store;
   #matches = new Map(); // segment → indices, ascending; only with a matcher
@@ -36,7 +38,11 @@ export class View {
     this.#store = store;
     this.#schedule = schedule;
     this.#now = now;
-    store.listen({ added: (segment, from) => this.#added(segment, from), removed: (segment) => this.#removed(segment) });
+    store.listen({
+      added: (segment, from) => this.#added(segment, from),
+      removed: (segment) => this.#removed(segment),
+      rewoven: (toKey) => this.#rewoven(toKey),
+    });
   }
 
   /** Rows and marks. */
@@ -66,7 +72,7 @@ export class View {
     let at = this.marks.length;
     while (at > 0 && this.marks[at - 1].before > mark.before) at -= 1;
     this.marks.splice(at, 0, mark);
-    this.#change();
+    this.#change(mark.before >= this.#store.nextKey);
   }
 
   removeMark(mark) {
@@ -122,13 +128,18 @@ export class View {
 
   #added(segment, from) {
     if (this.matcher && !this.#todo.includes(segment)) this.#match(segment, from);
-    this.#change();
+    this.#change(segment === this.#store.segments.at(-1));
   }
 
   #removed(segment) {
     this.#matches.delete(segment);
     this.#todo = this.#todo.filter((other) => other !== segment);
     this.#change();
+  }
+
+  #rewoven(toKey) {
+    for (const mark of this.marks) if (Number.isFinite(mark.before)) mark.before = toKey(mark.before);
+    this.set(this.matcher);
   }
 
   #match(segment, from) {
@@ -151,7 +162,9 @@ export class View {
     if (this.#todo.length > 0) this.#schedule(() => this.#work(generation));
   }
 
-  #change() {
+  /** @param {boolean} [atEnd] nothing that was there is in another place */
+  #change(atEnd = false) {
+    if (!atEnd) this.shape += 1;
     this.#prefix = null;
     this.onChange();
   }
