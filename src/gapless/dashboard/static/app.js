@@ -146,7 +146,7 @@ function storedPositions() {
   }
 }
 
-const app = new App();
+export const app = new App();
 listen();
 app.channels.start();
 app.open();

@@ -96,7 +96,7 @@ export class Board {
   /** Keep the tiles that stay, in their order. */
   #arrange(configs) {
     const keys = configs.map((config) => JSON.stringify(config));
-    for (const [key, { element }] of this.#tiles) if (!keys.includes(key)) (element.remove(), this.#tiles.delete(key));
+    for (const [key, entry] of this.#tiles) if (!keys.includes(key)) this.#drop(key, entry);
     configs.forEach((config, at) => {
       if (!this.#tiles.has(keys[at])) this.#tiles.set(keys[at], this.#make(config));
       const { element } = this.#tiles.get(keys[at]);
@@ -104,8 +104,14 @@ export class Board {
     });
   }
 
+  #drop(key, { element, panel, config }) {
+    panel?.feed.turnOff(config.channel);
+    element.remove();
+    this.#tiles.delete(key);
+  }
+
   #make(config) {
-    if (config.tile === "log") return { config, tile: null, element: this.#log(config) };
+    if (config.tile === "log") return this.#log(config);
     const tile = toTile(config);
     if (!tile) return { config, tile: null, element: make("article", { className: "tile" }, `There is no tile named ${config.tile}.`) };
     const entry = { config, tile, element: tile.element, matches: config.where ? toTest(config.where) : null };
@@ -122,7 +128,7 @@ export class Board {
     if (config.query) panel.setQuery(config.query);
     panel.onChange = () => panel.paintNewer();
     panel.feed.turnOn(config.channel);
-    return element;
+    return { config, tile: null, element, panel };
   }
 
   #tick() {
