@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - what runs in the page is wider than what runs here
 """The page's budget: what following, filtering, finding and holding many rows cost in a real Chromium.
 
     python -m bench.dashboard [--quick]
@@ -28,7 +29,12 @@ from gapless import ChannelOptions, Hub, HubApp
 SLICE_SECONDS = 0.02
 KEPT = 1_200_000
 CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--enable-precise-memory-info"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--enable-precise-memory-info",
+]
 
 RECORD = """() => {
   const frames = [], tasks = [], lags = [];
@@ -135,7 +141,9 @@ async def serve(port: int) -> None:
     """Publish what the lines of stdin ask for: a rate, and for how many seconds."""
     hub = Hub(channels={"logs": ChannelOptions(history=KEPT, history_bytes=1024**3)})
     app = HubApp(hub, open_api=True)
-    config = uvicorn.Config(app, port=port, ws="gapless.transports.uvicorn:WebSocketProtocol", log_config=None)
+    config = uvicorn.Config(
+        app, port=port, ws="gapless.transports.uvicorn:WebSocketProtocol", log_config=None
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     number = 0
@@ -148,8 +156,8 @@ async def serve(port: int) -> None:
         began, target = time.perf_counter(), number + int(rate * seconds)
         while number < target:
             due = min(target, number + max(1, int(rate * SLICE_SECONDS)))
-            for number in range(number, due):
-                hub.publish("logs", record(number))
+            for each in range(number, due):
+                hub.publish("logs", record(each))
             number = due
             left = began + (number - target + rate * seconds) / rate - time.perf_counter()
             await asyncio.sleep(max(0, left))
@@ -212,7 +220,10 @@ def measure(quick: bool) -> list[Gate]:
         stdout.readline()
         page.goto(base)
         page.wait_for_selector(".row")
-        page.evaluate("async (base) => { window.bench = (await import(base + 'static/app.js')).app; bench.base = base; }", base)
+        page.evaluate(
+            "async (base) => { window.bench = (await import(base + 'static/app.js')).app; bench.base = base; }",
+            base,
+        )
         page.evaluate("bench.live.box.setFilter('/request \\\\d+ was/ level>=debug')")
         heap = page.context.new_cdp_session(page)
 
@@ -225,16 +236,32 @@ def measure(quick: bool) -> list[Gate]:
             page.wait_for_timeout(300)
             seen = page.evaluate("bench.stop()")
             spent = cpu_seconds(os.getpid()) - spent
-            page.wait_for_function("([before, sent]) => bench.live.panel.feed.received >= before + sent", arg=[before, sent])
-            gates.append(Gate(f"{name}: frames a second", seen["fps"], gate["fps"], at_least=True, unit="fps"))
+            page.wait_for_function(
+                "([before, sent]) => bench.live.panel.feed.received >= before + sent", arg=[before, sent]
+            )
+            gates.append(
+                Gate(f"{name}: frames a second", seen["fps"], gate["fps"], at_least=True, unit="fps")
+            )
             gates.append(Gate(f"{name}: frame, 95 of 100", seen["p95"], gate["p95"]))
             gates.append(Gate(f"{name}: frame, 99 of 100", seen["p99"], gate["p99"]))
             gates.append(Gate(f"{name}: longest task", seen["longest"], gate["task"]))
             gates.append(Gate(f"{name}: from publish to paint, 95 of 100", seen["lag"], gate["lag"]))
-            print(f"     {name}: cpu of server and browser {100 * spent / seconds:.0f} % of a core", flush=True)
+            print(
+                f"     {name}: cpu of server and browser {100 * spent / seconds:.0f} % of a core", flush=True
+            )
 
-        follow("5,000 rows/s", 5_000, 8 if quick else 30, {"fps": 57, "p95": 18, "p99": 34, "task": 100, "lag": 100})
-        follow("20,000 rows/s", 20_000, 5 if quick else 10, {"fps": 55, "p95": 18, "p99": 50, "task": 100, "lag": 250})
+        follow(
+            "5,000 rows/s",
+            5_000,
+            8 if quick else 30,
+            {"fps": 57, "p95": 18, "p99": 34, "task": 100, "lag": 100},
+        )
+        follow(
+            "20,000 rows/s",
+            20_000,
+            5 if quick else 10,
+            {"fps": 55, "p95": 18, "p99": 50, "task": 100, "lag": 250},
+        )
         complete = page.evaluate("bench.completeness.kind === 'whole'")
         gates.append(Gate("every row received, none twice", float(complete), 1, at_least=True, unit=""))
         page.evaluate("bench.live.box.setFilter('')")
@@ -250,7 +277,9 @@ def measure(quick: bool) -> list[Gate]:
         page.evaluate("bench.live.box.setFilter('')")
         rows = 400_000 if quick else 1_000_000
         page.evaluate(FILL, rows)
-        gates.append(Gate(f"find over {rows:,} rows", page.evaluate(FIND, "part7 99"), 1_500 * rows / 1_000_000))
+        gates.append(
+            Gate(f"find over {rows:,} rows", page.evaluate(FIND, "part7 99"), 1_500 * rows / 1_000_000)
+        )
         heap.send("HeapProfiler.collectGarbage")
         used = page.evaluate("performance.memory.usedJSHeapSize") / 2**20
         gates.append(Gate(f"heap with {rows:,} rows", used, 320 * rows / 1_000_000, unit="MiB"))

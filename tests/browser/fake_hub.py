@@ -24,7 +24,7 @@ from ..support.until import DEADLINE
 STATIC = Path(__file__).parents[2] / "src" / "gapless" / "dashboard" / "static"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
 HISTORY_FRAME = 500
 """Publications in one history frame."""
@@ -185,6 +185,9 @@ class FakeHub:
 
     async def _call(self, request: Request) -> Response:
         method = request.path_params["method"]
+        if method == "session":
+            role = "operator" if self._signed_in(request) and self.api_status == 200 else "viewer"
+            return JSONResponse({"result": {"role": role, "sign_in": self.token is not None, "digest": ""}})
         self.calls.append(method)
         if not self._signed_in(request):
             return Response(status_code=401)

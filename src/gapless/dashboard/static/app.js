@@ -2,7 +2,7 @@
 import { connect } from "./client.js";
 import { Api } from "./core/api.js";
 import { Channels } from "./core/channels.js";
-import { find } from "./core/dom.js";
+import { find, make } from "./core/dom.js";
 import { parse } from "./core/json.js";
 import { listen } from "./core/keys.js";
 import * as settings from "./core/settings.js";
@@ -24,6 +24,8 @@ export class App {
   base = new URL(document.querySelector('meta[name="gapless-base"]')?.content ?? "..", import.meta.url);
   connection = { wasUp: false, lostAt: 0, retryAt: 0, cause: "" }; // milliseconds since 1970
   page = null;
+  /** What the server says about itself and us, null when it says nothing. */
+  session = null;
   #pages = new Map();
   #opening = "";
 
@@ -47,8 +49,27 @@ export class App {
     setInterval(() => this.#tick(), 1_000);
   }
 
+  /** Is there a credential, and does this page have it? */
   get signedIn() {
-    return document.querySelector('meta[name="gapless-signed-in"]') !== null;
+    return this.session?.sign_in === true && this.session.role === "operator";
+  }
+
+  /** Ask who we are here, and begin with the channels that we may see. */
+  async start() {
+    try {
+      this.session = await this.api.session();
+    } catch {
+      this.session = null; // an older server: the first call tells
+    }
+    if (this.session?.role === "viewer") this.api.refuse();
+    this.channels.start();
+    await this.open();
+  }
+
+  /** Is the server of another version than the files of this page? */
+  get isOutdated() {
+    const own = document.querySelector('meta[name="gapless-digest"]')?.content;
+    return Boolean(own && this.session?.digest && own !== this.session.digest);
   }
 
   /** The page that the address names. */
@@ -56,7 +77,11 @@ export class App {
     const { page: name } = readUrl();
     const known = name === "live" || PAGES[name] ? name : "live";
     this.#opening = known;
-    if (!this.#pages.has(known)) this.#pages.set(known, await this.#load(known));
+    if (!this.#pages.has(known)) {
+      const loaded = await this.#load(known);
+      if (loaded === null) return;
+      this.#pages.set(known, loaded);
+    }
     if (this.#opening !== known) return; // another one meanwhile
     const page = this.#pages.get(known);
     if (page === this.page) return page.onUrl?.();
@@ -69,8 +94,17 @@ export class App {
   }
 
   async #load(name) {
-    const Page = await PAGES[name]();
-    return new Page(this);
+    try {
+      const Page = await PAGES[name]();
+      return new Page(this);
+    } catch (error) {
+      console.warn(error); // most likely the server was replaced by one with other files
+      const reload = make("button", { type: "button", onclick: () => location.reload() }, "Reload");
+      find("main").replaceChildren(make("div", { className: "pane-notice" }, make("h2", {}, "This page could not be loaded."), make("p", {}, "The server may be of another version than this page, or away."), reload));
+      this.page?.unmount();
+      this.page = null;
+      return null;
+    }
   }
 
   paint() {
@@ -94,6 +128,7 @@ export class App {
     const { feed } = this.live.panel;
     if (name === "connected") {
       if (connection.lostAt) feed.onBack(Date.now() - connection.lostAt, connection.cause);
+      if (connection.wasUp) this.#askAgain();
       Object.assign(connection, { wasUp: true, lostAt: 0 });
     } else if (connection.wasUp && !connection.lostAt) {
       Object.assign(connection, { lostAt: Date.now(), cause: reason || (code ? `closed with ${code}` : "lost") });
@@ -105,6 +140,16 @@ export class App {
       if (this.api.isOpen) this.channels.refresh();
     }
     document.documentElement.classList.toggle("away", name !== "connected" && connection.wasUp);
+    this.paint();
+  }
+
+  /** After an interruption it may be another server, or we signed out of it. */
+  async #askAgain() {
+    try {
+      this.session = await this.api.session();
+    } catch {
+      // It will be asked after the next interruption.
+    }
     this.paint();
   }
 
@@ -148,5 +193,4 @@ function storedPositions() {
 
 export const app = new App();
 listen();
-app.channels.start();
-app.open();
+app.start();

@@ -33,6 +33,18 @@ export class Api {
     return answer.result;
   }
 
+  /** What the server tells everybody about itself and about us. @returns {Promise<any>} */
+  async session() {
+    const response = await this.#send("session", {});
+    if (!response.ok) throw new ApiError(response.status, "not told");
+    return (await this.#read(response)).result;
+  }
+
+  /** It is known that we may not call it. */
+  refuse() {
+    this.#become("refused");
+  }
+
   async #send(method, body, signal) {
     const headers = { "Content-Type": "application/json" };
     try {

@@ -25,7 +25,7 @@ export class Channels {
     // Channels that the page's address names are on; then the others wait for their switch.
     this.#chosen = readUrl().params.getAll("ch");
     for (const name of this.#chosen) this.#turnOn(name);
-    this.refresh();
+    if (this.#app.api.state !== "refused") this.refresh();
     this.#keepFresh();
   }
 

@@ -1,7 +1,7 @@
 /** Channels: what there is on the server, how busy it is, and a look into each. */
 import { copyText } from "../core/clipboard.js";
 import { make } from "../core/dom.js";
-import { ago, bytes, count, short } from "../core/format.js";
+import { count, short } from "../core/format.js";
 import { parse, stringify } from "../core/json.js";
 import { plain } from "../log/ansi.js";
 import { toShape } from "../log/shape.js";
@@ -15,10 +15,11 @@ import { note } from "../ui/layers.js";
 const EVERY_MS = 2_000;
 const SPARK = 30; // reads: a minute
 const PEEK = 20; // publications
-const MAX_CHANNELS = 500; // in one answer
+const MAX_CHANNELS = 200; // in one answer
 
 export class ChannelsPage extends Pane {
   #filter = make("input", { type: "search", placeholder: "Find a channel", "aria-label": "Find a channel" });
+  #number = make("span", { className: "muted" });
   #table;
   #known = new Map(); // name → {at, published, rates}
   #rows = [];
@@ -32,14 +33,13 @@ export class ChannelsPage extends Pane {
         { key: "rate", title: "Messages/s", number: true, small: true, show: (row) => dash(row.rate, rate), sort: (row) => row.rate ?? -1 },
         { key: "spark", title: "Last minute", show: (row) => (row.rates.length > 1 ? spark(row.rates) : ""), sort: (row) => row.rate ?? -1 },
         { key: "clients", title: "Subscribers", number: true, small: true, show: (row) => count(row.num_clients), sort: (row) => row.num_clients },
-        { key: "kept", title: "History", number: true, show: (row) => dash(row.kept, (kept) => `${short(kept)}${row.bytes === undefined ? "" : ` · ${bytes(row.bytes)}`}`), sort: (row) => row.kept ?? -1, hint: "What the server keeps: publications, and their bytes" },
+        { key: "kept", title: "History", number: true, show: (row) => dash(row.kept, (kept) => short(kept)), sort: (row) => row.kept ?? -1, hint: "Publications that the server keeps" },
         { key: "head", title: "Head", number: true, show: (row) => dash(row.offset, count), sort: (row) => row.offset ?? -1, hint: "Offset of the newest publication" },
-        { key: "last", title: "Last message", number: true, show: (row) => dash(row.last_at, (at) => ago(Date.now() - at * 1_000)), sort: (row) => row.last_at ?? -1 },
       ],
       (row) => row.name,
       { label: "Channels", sort: "rate" },
     );
-    this.tools.append(this.#filter);
+    this.tools.append(this.#number, this.#filter);
     this.body.append(this.#table.element);
     this.#filter.oninput = () => this.#paint();
     this.#table.onSort = () => this.#paint();
@@ -48,7 +48,8 @@ export class ChannelsPage extends Pane {
 
   async refresh() {
     const words = this.#filter.value.trim();
-    const { channels } = await this.app.api.call("channels", { all: true, counters: true, limit: MAX_CHANNELS, ...(words ? { pattern: `*${words}*` } : {}) });
+    const { channels, total = 0 } = await this.app.api.call("channels", { all: true, counters: true, limit: MAX_CHANNELS, ...(words ? { pattern: `*${words.replace(/[[\]{}*?]/g, "?")}*` } : {}) });
+    this.#number.textContent = total > MAX_CHANNELS ? `the ${count(MAX_CHANNELS)} with the most subscribers of ${count(total)}` : "";
     const now = Date.now();
     this.#rows = Object.entries(channels).map(([name, row]) => ({ name, ...row, ...this.#rateOf(name, row, now) }));
     this.#paint();
@@ -68,6 +69,7 @@ export class ChannelsPage extends Pane {
   #paint() {
     const words = this.#filter.value.trim().toLowerCase();
     const rows = this.#rows.filter(({ name }) => name.toLowerCase().includes(words));
+    if (this.#rows.length === 0 && words) return this.say("No channel of that name.");
     if (this.#rows.length === 0) return this.say("There is no channel yet.", "A channel is there from its first publication or subscriber on.");
     this.say("");
     this.#table.paint(rows);

@@ -10,12 +10,12 @@ import { note } from "../ui/layers.js";
 
 /** @param {import("./live.js").Live} live @returns {import("../core/keys.js").Binding[]} */
 export function liveKeys(live) {
-  const { panel, box, detail } = live;
+  const { panel, box } = live;
   const { list, follow } = panel;
   const bookmarks = new Set();
   const isRow = (item) => "key" in item;
   const go = (step, isWanted, words) => {
-    if (panel.goToNext(step, isWanted)) return detail.isOpen && list.current !== null && live.openDetail(list.current);
+    if (panel.goToNext(step, isWanted)) return live.detail.isOpen && list.current !== null && live.openDetail(list.current);
     return words && note(`No ${step > 0 ? "next" : "previous"} ${words} among the lines of this page.`);
   };
   const scroll = (pages) => {
@@ -58,7 +58,7 @@ export function liveKeys(live) {
     key("Move", ["W"], "Previous warning", () => go(-1, live.isWarning, "warning")),
     key("Move", ["x"], "Next gap", () => go(1, live.isGap, "gap")),
     key("Move", ["X"], "Previous gap", () => go(-1, live.isGap, "gap")),
-    key("Line", ["Enter"], "Details", () => (detail.isOpen ? detail.close() : list.current !== null && live.openDetail(list.current))),
+    key("Line", ["Enter"], "Details", () => (live.detail.isOpen ? live.detail.close() : list.current !== null && live.openDetail(list.current))),
     key("Line", ["c"], "What stands around it", () => list.current !== null && live.openDetail(list.current, "context")),
     key("Line", ["y"], "Copy it", onCurrent(async (row, { segment, index }) => said(await copyText(textOf(row, panel.store.data(segment, index), row.time === null ? "" : `${day(row.time)} ${clock(row.time)}`)), "Line copied"))),
     key("Line", ["Y"], "Copy a link to it", onCurrent(async (row) => (row.offset === null ? note("A line without an offset has no link.") : said(await copyText(linkTo(row)), "Link copied")))),
@@ -69,7 +69,7 @@ export function liveKeys(live) {
     key("Look", ["l"], "Wrap long lines", () => settings.set("wrap", !settings.get("wrap"))),
     key("Look", ["d"], "Density", () => note(`Density: ${settings.cycle("density", ["normal", "compact", "roomy"])}`)),
     key("Look", ["["], "Facets", () => live.toggleFacets()),
-    key("Look", ["]"], "Details", () => (detail.isOpen ? detail.close() : list.current !== null && live.openDetail(list.current))),
+    key("Look", ["]"], "Details", () => (live.detail.isOpen ? live.detail.close() : list.current !== null && live.openDetail(list.current))),
     key("Look", ["Ctrl+a"], "Choose all lines of the view", () => panel.chooseAll()),
   ];
 

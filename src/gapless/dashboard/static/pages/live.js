@@ -10,13 +10,11 @@ import { isGap } from "../log/marks.js";
 import { Minimap } from "../log/minimap.js";
 import { Panel } from "../log/panel.js";
 import { plusTerm, quote, withTerm } from "../log/query.js";
-import { Detail } from "../ui/detail.js";
 import { paintEmpty } from "../ui/empty.js";
 import { Facets } from "../ui/facets.js";
 import { QueryBox } from "../ui/querybox.js";
 import { note } from "../ui/layers.js";
 import { escape, liveKeys } from "./live-keys.js";
-import { openMenu } from "./live-menu.js";
 import { listenToSelection } from "../log/selecting.js";
 
 const PAINT_MS = 250; // between two paints of what stands around the rows
@@ -28,6 +26,9 @@ export class Live {
   #app;
   #painting = 0;
   #lastFilter = "";
+  #middle;
+  /** The details of a line; loaded with the first of them. */
+  detail = { isOpen: false, close() {} };
   #sheet = false; // are the facets open on a small screen?
 
   /** @param {import("../app.js").App} app */
@@ -37,7 +38,7 @@ export class Live {
     const toolbar = make("div", { className: "toolbar", role: "toolbar", "aria-label": "Lines" });
     this.box = new QueryBox(toolbar);
     this.pause = make("button", { type: "button", className: "pause", onclick: () => this.togglePause() }, "Pause");
-    this.more = make("button", { type: "button", className: "icon", "aria-label": "More", title: "More", "aria-haspopup": "menu", onclick: () => openMenu(this, this.more) }, "⋯");
+    this.more = make("button", { type: "button", className: "icon", "aria-label": "More", title: "More", "aria-haspopup": "menu", onclick: async () => (await import("./live-menu.js")).openMenu(this, this.more) }, "⋯");
     toolbar.append(this.pause, this.more);
     const middle = make("div", { className: "middle" });
     this.facets = new Facets(middle);
@@ -49,7 +50,7 @@ export class Live {
     this.chart = new Chart(make("div"), this.panel.store, this.panel.view);
     this.element.insertBefore(this.chart.element, middle);
     this.minimap = new Minimap(this.panel.element);
-    this.detail = new Detail(middle, this.panel.store);
+    this.#middle = middle;
     this.#connect();
     this.applySettings();
   }
@@ -123,7 +124,7 @@ export class Live {
   }
 
   #connect() {
-    const { box, panel, facets, chart, detail, minimap } = this;
+    const { box, panel, facets, chart, minimap } = this;
     box.onFilter = (text, how) => {
       const error = panel.setQuery(text, how);
       if (!error) writeUrl({ q: text, aa: how.caseSensitive ? "1" : "", re: how.regex ? "1" : "" });
@@ -143,9 +144,6 @@ export class Live {
       panel.follow.pause("scrolled");
       panel.list.reveal(Math.floor(share * panel.view.length));
     };
-    detail.onField = (how, path, value) => this.#onField(how, path, value);
-    detail.onGoTo = (key) => (panel.goTo(key), this.openDetail(key));
-    detail.onClose = () => panel.scroller.focus({ preventScroll: true });
     listenToSelection(panel, { onOpen: (key, tab) => this.openDetail(key, tab) });
     settings.onChange(() => this.applySettings());
     matchMedia(SMALL).addEventListener("change", () => this.applySettings());
@@ -165,12 +163,22 @@ export class Live {
     this.applySettings();
   }
 
-  openDetail(key, tab) {
+  async openDetail(key, tab) {
+    if (!this.detail.open) await this.#loadDetail();
     const place = this.panel.store.find(key);
     if (!place) return;
     this.panel.goTo(key, { centre: false });
     this.detail.open({ ...place, key }, tab);
     this.panel.list.redraw();
+  }
+
+  async #loadDetail() {
+    const { Detail } = await import("../ui/detail.js");
+    if (this.detail.open) return; // a second click meanwhile
+    this.detail = new Detail(this.#middle, this.panel.store);
+    this.detail.onField = (how, path, value) => this.#onField(how, path, value);
+    this.detail.onGoTo = (key) => (this.panel.goTo(key), this.openDetail(key));
+    this.detail.onClose = () => this.panel.scroller.focus({ preventScroll: true });
   }
 
   #choose(path, value, how) {

@@ -7,11 +7,16 @@ import * as settings from "../core/settings.js";
 import { zoneName } from "../core/time.js";
 import { gapWords, report } from "../log/words.js";
 import { plain } from "../log/ansi.js";
-import { openHelp } from "./help.js";
-import { openPalette } from "./palette.js";
-import { openSettings } from "./settings.js";
 import { closeLayer, note, popover } from "./layers.js";
 import { describe } from "./status.js";
+
+/** What is needed now and then is loaded then. */
+const LAYERS = {
+  help: () => import("./help.js").then(({ openHelp }) => openHelp),
+  palette: () => import("./palette.js").then(({ openPalette }) => openPalette),
+  settings: () => import("./settings.js").then(({ openSettings }) => openSettings),
+};
+const open = async (name, ...rest) => (await LAYERS[name]())(...rest);
 
 export const PAGES = [
   ["live", "Live"],
@@ -34,18 +39,18 @@ export class Shell {
     find("nav").append(...this.links.values());
     find("place").textContent = app.base.host + app.base.pathname.replace(/\/$/, "");
     find("theme").onclick = () => this.cycleTheme();
-    find("help").onclick = () => openHelp();
-    find("palette").onclick = () => openPalette(app);
+    find("help").onclick = () => open("help");
+    find("palette").onclick = () => open("palette", app);
     find("connection").onclick = () => this.#onConnection();
     find("completeness").onclick = () => popover(find("completeness"), this.#ledger(), { label: "What is known to be complete" });
     find("held").onclick = () => popover(find("held"), this.#memory(), { label: "What this page holds" });
-    find("zone").onclick = () => openSettings();
+    find("zone").onclick = () => open("settings");
     settings.onChange((name) => name === "theme" && this.#applyTheme());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.live.panel.relook());
     this.#applyTheme();
     bind("shell", [
-      { group: "Everywhere", keys: ["Ctrl+k"], words: "Go to, do, find", act: () => openPalette(app), always: true },
-      { group: "Everywhere", keys: ["?"], words: "These keys", act: () => openHelp() },
+      { group: "Everywhere", keys: ["Ctrl+k"], words: "Go to, do, find", act: () => open("palette", app), always: true },
+      { group: "Everywhere", keys: ["?"], words: "These keys", act: () => open("help") },
       { group: "Everywhere", keys: ["r"], words: "Connect again now", act: () => app.hub.reconnect() },
       ...PAGES.map(([name, words], at) => ({ group: "Everywhere", keys: [`Shift+${at + 1}`, "!@#$%"[at]], words, act: () => (location.hash = `#/${name}`) })),
       { group: "Everywhere", keys: ["Escape"], words: "Close, clear, let go", act: () => closeLayer() || this.#app.page?.onEscape?.(), always: true },
@@ -91,7 +96,8 @@ export class Shell {
     set("completeness", `${mark} ${words}`);
     find("completeness").dataset.kind = kind;
     set("zone", settings.get("time") === "utc" || settings.get("time") === "iso" ? "UTC" : zoneName(now));
-    set("access", this.#app.signedIn ? "signed in" : api.state === "refused" ? "viewer" : api.isOpen ? "open, no sign-in" : "");
+    set("access", this.#app.isOutdated ? "This page is of another version than the server: reload it" : this.#app.signedIn ? "signed in" : api.state === "refused" ? "viewer" : api.isOpen ? "local, no sign-in" : "");
+    find("access").classList.toggle("outdated", this.#app.isOutdated);
     this.#title(state);
   }
 
@@ -142,7 +148,7 @@ export class Shell {
     return make("div", {},
       make("p", {}, `${counted(store.size, "line")}, ${bytes(store.bytes)} of at most ${counted(store.maxRows, "line")} or ${bytes(store.maxBytes)}.`),
       make("p", { className: "muted" }, `${counted(store.evicted, "older line")} left this page; ${count(past.older)} more can be loaded from the server.`),
-      make("button", { type: "button", onclick: () => (closeLayer(), openSettings()) }, "Keep more or less"));
+      make("button", { type: "button", onclick: () => (closeLayer(), open("settings")) }, "Keep more or less"));
   }
 
   #applyTheme() {
