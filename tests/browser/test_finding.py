@@ -171,6 +171,7 @@ def test_the_keyboard_reaches_everything(page: Page, hub: FakeHub) -> None:
     page.keyboard.press("/")  # also after a click on a facet
     expect(field(page)).to_be_focused()
     page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="What to do")).to_be_focused()
     page.keyboard.type("filter for it")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
@@ -197,8 +198,10 @@ def test_lines_are_copied_as_they_are_seen(page: Page, hub: FakeHub, context: Br
     visit(page, hub)
     expect(messages(page).last).to_have_text("line 299")
     messages(page).last.click()
+    expect(page.locator(".detail")).to_be_visible()
     page.keyboard.press("Escape")
     page.keyboard.press("y")
+    expect(page.locator(".note")).to_have_text("Line copied")
     copied = "2026-05-14 14:02:11.093  I  app.db  line 299  n=299"
     assert page.evaluate("navigator.clipboard.readText()") == copied
     page.keyboard.press("Control+a")
@@ -225,6 +228,7 @@ def test_selected_text_stays_selected_while_lines_stream(
     page.mouse.down()
     page.mouse.move(box["x"] + 32, box["y"] + 8, steps=4)
     page.mouse.up()
+    expect(page.locator(".pause")).to_have_text("Resume")
     selected = page.evaluate("getSelection().toString()")
     assert selected
     assert selected in "line 99"

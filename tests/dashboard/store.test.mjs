@@ -42,6 +42,23 @@ test("counts follow what comes and goes", () => {
   assert.deepEqual(store.loggers.top(5).map(({ name, count }) => [name, count]), [["b", SEGMENT]]);
 });
 
+test("rows are woven among others by time, and keys tell where they went", () => {
+  const store = new Store();
+  const view = new View(store);
+  const at = (second, text) => ({ ...toRow(text), time: second });
+  for (const [second, text] of [[1, "a1"], [4, "a4"], [9, "a9"]]) store.append(at(second, text));
+  view.addMark({ before: 2, kind: "gap" });
+  let toKey = null;
+  store.listen({ rewoven: (map) => (toKey = map) });
+  store.weave([at(0, "b0"), at(2, "b2"), at(3, "b3"), at(10, "b10")]);
+  assert.deepEqual(messages(view), ["b0", "a1", "b2", "b3", "a4", "gap", "a9", "b10"]);
+  assert.deepEqual([0, 1, 2].map((key) => store.find(toKey(key)).segment.message[store.find(toKey(key)).index]), ["a1", "a4", "a9"]);
+  assert.equal(store.channels.counts.reduce((sum, each) => sum + each), store.size);
+  store.weave([at(20, "c")]);
+  assert.deepEqual(messages(view).at(-1), "c");
+  assert.equal(store.channels.counts.reduce((sum, each) => sum + each), store.size);
+});
+
 test("older rows go in front, and what was left out goes where it belongs", () => {
   const store = new Store();
   const view = new View(store);

@@ -13,6 +13,7 @@ import { Exact } from "../core/json.js";
 const WORKER = ["cycle_starting", "analyzing", "generating", "documentation_committed", "documented", "next_cycle"];
 const PAGES = "type:(documentation_committed,documented)";
 const BUSY = "type:(cycle_starting,analyzing,generating,documentation_committed,documented,error)";
+const TELLING = ["documented", "total", "pages", "error", "failed", "files", "functions", "lines", "cycle"];
 const MAX_NUMBERS = 12;
 const MAX_TYPES = 8;
 const HIDDEN = new Set(["time", "timestamp", "ts", "type"]);
@@ -49,14 +50,23 @@ function workerBoard({ name: events }, samples) {
   const has = (word) => counted.some(({ field }) => field.includes(word));
   return [
     { tile: "activity", channel: events, where: BUSY, label: "Now", wide: 8, idleAfter: 60 },
-    { tile: "countdown", channel: events, where: "type:next_cycle", label: "Next cycle", wide: 4 },
-    ...numbers.filter(({ tile }) => tile === "number").map((tile) => ({ ...tile, wide: 2 })),
+    { tile: "countdown", channel: events, where: "type:(next_cycle,cycle_starting)", label: "Next cycle", wide: 4 },
+    ...telling(numbers.filter(({ tile }) => tile === "number")).map((tile) => ({ ...tile, wide: 2 })),
     ...(has("repo") ? [] : [{ tile: "breakdown", channel: events, where: PAGES, by: "data.repo", label: "By repository", wide: 4 }]),
     ...(has("lang") ? [] : [{ tile: "breakdown", channel: events, where: PAGES, by: "language", label: "By language", wide: 4 }]),
     ...counted.map((tile) => ({ ...tile, wide: 4 })),
     { tile: "feed", channel: events, where: PAGES, label: "Recent pages", wide: 6, limit: 30 },
     ...(logs ? [{ tile: "log", channel: logs.name, label: "Log", wide: 6 }] : []),
   ];
+}
+
+/** Of a worker's numbers the six that say most, in this order; others follow where there is room. */
+function telling(numbers) {
+  const rank = ({ field }) => {
+    const at = TELLING.findIndex((word) => field.split(".").pop().includes(word));
+    return at < 0 ? TELLING.length : at;
+  };
+  return numbers.toSorted((one, other) => rank(one) - rank(other)).slice(0, 6);
 }
 
 function statsTiles(channel, data) {

@@ -99,19 +99,22 @@ class ActivityTile extends Tile {
 
 class CountdownTile extends Tile {
   #until = null;
+  #running = false;
 
   accept({ data, at }) {
     const { field } = this.config;
+    this.#running = !field && data.type === "cycle_starting"; // what was waited for has begun
     const inner = isPlain(data.data) ? data.data : data;
     const found = field ? valueAt(data, field) : (inner.time ?? inner.next_run ?? inner.next_cycle ?? inner.next_cycle_at ?? inner.scheduled_for ?? inner.at);
     const seconds = Number(inner.in_seconds ?? inner.seconds ?? inner.delay ?? inner.wait_seconds ?? inner.sleep_seconds);
+    if (this.#running) return void (this.#until = at);
     this.#until = readTime(found) ?? (seconds >= 0 ? at + seconds * 1_000 : null);
   }
 
   paint(now) {
     if (this.#until === null) return;
     const left = this.#until - now;
-    const words = left <= 0 ? "due" : left < 3_600_000 ? clockOf(left) : duration(left);
+    const words = this.#running ? "running" : left <= 0 ? "due" : left < 3_600_000 ? clockOf(left) : duration(left);
     if (this.body.textContent !== words) this.body.replaceChildren(make("strong", { className: left <= 0 ? "muted" : "" }, words));
   }
 }

@@ -164,10 +164,10 @@ export class Live {
   }
 
   async openDetail(key, tab) {
+    this.panel.goTo(key, { centre: false });
     if (!this.detail.open) await this.#loadDetail();
     const place = this.panel.store.find(key);
     if (!place) return;
-    this.panel.goTo(key, { centre: false });
     this.detail.open({ ...place, key }, tab);
     this.panel.list.redraw();
   }

@@ -25,6 +25,7 @@ export const PAGES = [
   ["clients", "Clients"],
   ["server", "Server"],
 ];
+const PRELOAD_MS = 2_000;
 const QUIET_MS = 5_000; // without a line, until it is said
 
 export class Shell {
@@ -48,6 +49,8 @@ export class Shell {
     settings.onChange((name) => name === "theme" && this.#applyTheme());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.live.panel.relook());
     this.#applyTheme();
+    // So that they open at once when somebody wants them, and cost nothing at the start.
+    setTimeout(() => Object.values(LAYERS).forEach((load) => load()), PRELOAD_MS);
     bind("shell", [
       { group: "Everywhere", keys: ["Ctrl+k"], words: "Go to, do, find", act: () => open("palette", app), always: true },
       { group: "Everywhere", keys: ["?"], words: "These keys", act: () => open("help") },
