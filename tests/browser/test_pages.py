@@ -147,11 +147,10 @@ def test_the_element_shows_a_list_on_anybodys_page(page: Page, real: RealHub) ->
     real.publish("logs", log("failed", "error"))
     expect(shown).to_have_text(["slow", "failed"])
     assert element.evaluate("(element) => element.exportText()").endswith("E  app.db  failed")
-    element.evaluate(
-        "(element) => { element.addEventListener('select', ({detail}) => window.picked = detail.data.message) }"
-    )
+    pick = "(element) => element.addEventListener('select', ({ detail }) => (window.picked = detail.data))"
+    element.evaluate(pick)
     shown.first.click()
-    page.wait_for_function("window.picked === 'slow'")
+    page.wait_for_function("window.picked?.message === 'slow'")
     element.evaluate("(element) => { element.query = '' }")
     expect(shown).to_have_text(["fine", "slow", "failed"])
     problem = element.evaluate(

@@ -9,7 +9,7 @@ import { guessLevel, NONE, readLevel } from "./levels.js";
 export const MESSAGE = ["message", "msg", "event", "text"];
 const TIME = ["time", "timestamp", "ts", "@timestamp", "asctime"];
 const LEVEL = ["level", "levelname", "severity", "log_level", "lvl"];
-const LOGGER = ["logger", "logger_name", "name", "component"];
+const LOGGER = ["logger", "logger_name", "component", "name"];
 const TYPE = ["type", "event_type"];
 const SOURCE = ["source", "hostname", "host"];
 const EXCEPTION = ["exception", "exc_info", "traceback", "error"];
