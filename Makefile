@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test lint bench bench-full docs clean
+.PHONY: setup demo test lint bench bench-full bench-dashboard screenshots docs clean
 
 setup: $(STAMP)  ## .venv with the gapless command in it
 
@@ -30,6 +30,12 @@ bench: setup  ## the hub, the naive class and the bare loop, in one run of at mo
 
 bench-full: setup  ## the whole matrix and all peers
 	$(BIN)/python -m bench --full
+
+bench-dashboard: setup  ## what the page costs in a real Chromium: frames, tasks, memory, finding
+	$(BIN)/python -m bench.dashboard
+
+screenshots: setup  ## the pictures of the dashboard in the documentation
+	$(BIN)/python tools/screenshots.py
 
 docs: setup  ## the documentation, as HTML in site/
 	$(BIN)/mkdocs build --strict

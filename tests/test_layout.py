@@ -62,6 +62,8 @@ ELSEWHERE: dict[str, str] = {
     "config/channel.py": "config/test_doors.py",
     "config/client.py": "config/test_doors.py",
     "config/proxy.py": "config/test_doors.py",
+    "api/watching.py": "doors/test_http_watching.py",
+    "doors/assets.py": "doors/test_http_page.py",
     "doors/asgi.py": "doors/test_http_page.py",
     "doors/request.py": "doors/test_query.py",
     "feeds/prefixes.py": "feeds/test_lines.py",

@@ -51,6 +51,7 @@ def hub(listening: FakeHub) -> FakeHub:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1100, "height": 700}, timezone_id="Europe/Berlin")
+    context.set_default_timeout(90_000)
     yield context
     context.close()
 
@@ -58,7 +59,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
     """A blank page. Whatever its scripts throw, and whatever its policy forbids, fails the test."""
-    expect.set_options(timeout=5_000)
+    expect.set_options(timeout=30_000)
     troubles: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:

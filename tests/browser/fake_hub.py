@@ -24,7 +24,7 @@ from ..support.until import DEADLINE
 STATIC = Path(__file__).parents[2] / "src" / "gapless" / "dashboard" / "static"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
 HISTORY_FRAME = 500
 """Publications in one history frame."""
@@ -88,6 +88,10 @@ class FakeHub:
         self.refuses = False
         self.token: str | None = None
         self.sign_in_status = 0
+        self.api_status = 200
+        """What calls of the API are answered with, when it is not 200."""
+        self.calls: list[str] = []
+        """Methods of the API that were called, in order."""
 
     @property
     def url(self) -> str:
@@ -155,7 +159,7 @@ class FakeHub:
             Route("/", self._index),
             Route("/client.js", lambda request: FileResponse(STATIC / "client.js")),
             Route("/signin", self._sign_in, methods=["POST"]),
-            Route("/api/channels", self._channels, methods=["POST"]),
+            Route("/api/{method}", self._call, methods=["POST"]),
             WebSocketRoute("/ws", self._talk),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
@@ -179,10 +183,29 @@ class FakeHub:
         response.set_cookie("session", self.token or "", path="/live/", httponly=True, samesite="strict")
         return response
 
-    async def _channels(self, request: Request) -> Response:
+    async def _call(self, request: Request) -> Response:
+        method = request.path_params["method"]
+        if method == "session":
+            role = "operator" if self._signed_in(request) and self.api_status == 200 else "viewer"
+            return JSONResponse({"result": {"role": role, "sign_in": self.token is not None, "digest": ""}})
+        self.calls.append(method)
         if not self._signed_in(request):
             return Response(status_code=401)
-        return JSONResponse({"result": {"channels": {name: {"num_clients": 0} for name in self.streams}}})
+        if self.api_status != 200:
+            return Response(status_code=self.api_status)
+        said = await request.json()
+        if method == "channels":
+            return JSONResponse({"result": {"channels": {name: {"num_clients": 0} for name in self.streams}}})
+        if method == "history":
+            return JSONResponse({"result": self._history(said)})
+        return Response(status_code=404)
+
+    def _history(self, said: dict[str, Any]) -> dict[str, Any]:
+        stream, since, reverse = self.streams[said["channel"]], said["since"]["offset"], said.get("reverse")
+        kept = [(o, data) for o, data in stream.kept if (o < since if reverse else o > since)]
+        chosen = kept[::-1][: said["limit"]] if reverse else kept[: said["limit"]]
+        publications = [{"offset": offset, "data": data} for offset, data in chosen]
+        return {"publications": publications, "epoch": stream.epoch, "offset": stream.head}
 
     async def _talk(self, websocket: WebSocket) -> None:
         if self.refuses or not self._signed_in(websocket):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 
 from gapless import ChannelOptions, Hub, HubApp
-from gapless.doors.http import STATIC
+from gapless.doors.assets import STATIC, Assets, assets
 
 from ..support.serving import doors, serve
 
@@ -28,12 +29,14 @@ POLICY = {
     "base-uri": "'none'",
     "form-action": "'none'",
     "frame-ancestors": "'none'",
+    "require-trusted-types-for": "'script'",
 }
 
 
 async def test_every_file_of_the_page_carries_its_headers() -> None:
     async with doors(CHANNELS, open_api=True) as opened:
-        names = [f"/static/{path.relative_to(STATIC)}" for path in STATIC.rglob("*") if path.is_file()]
+        files = [path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.suffix != ".html"]
+        names = [f"/static/{file}" for file in files if (STATIC / file).is_file()]
         assert names
         for name in ["/", "/client.js", *names]:
             answer = await opened.http.get(name)
@@ -45,6 +48,64 @@ async def test_every_file_of_the_page_carries_its_headers() -> None:
             assert answer.headers["x-content-type-options"] == "nosniff"
             assert answer.headers["referrer-policy"] == "no-referrer"
             assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+async def test_the_files_of_a_page_are_named_by_what_is_in_them_and_kept_for_ever() -> None:
+    async with doors(CHANNELS, open_api=True) as opened:
+        page = await opened.http.get("/")
+        addresses = re.findall(r'(?:href|src)="(static/[^"]+)"', page.text)
+        assert any("/app.js" in address for address in addresses)
+        for address in addresses:
+            assert address.startswith(f"static/{assets().digest}/")
+            answer = await opened.http.get(f"/{address}")
+            assert answer.status_code == 200, address
+            assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        again = await opened.http.get("/", headers={"If-None-Match": page.headers["etag"]})
+        assert again.status_code == 304
+        assert (await opened.http.get("/static/0123456789abcdef/app.js")).status_code == 404
+        assert (await opened.http.get("/static/app.js")).headers["cache-control"] == "no-cache"
+
+
+async def test_another_file_is_another_digest(tmp_path: Path) -> None:
+    for name, text in (("a.js", "let a"), ("b.js", "let b")):
+        (tmp_path / name).write_text(text)
+    before = Assets(tmp_path).digest
+    assert Assets(tmp_path).digest == before
+    (tmp_path / "b.js").write_text("let c")
+    assert Assets(tmp_path).digest != before
+
+
+async def test_a_page_asks_at_once_for_all_that_its_script_imports() -> None:
+    async with doors(CHANNELS, open_api=True) as opened:
+        page = (await opened.http.get("/")).text
+        preloaded = set(re.findall(r'rel="modulepreload" href="static/\w+/([^"]+)"', page))
+        assert {"client.js", "log/store.js", "pages/live.js"} <= preloaded
+        assert "pages/board.js" not in preloaded, "it is imported when it is opened"
+
+
+async def test_what_a_page_needs_at_first_is_small() -> None:
+    async with doors(CHANNELS, open_api=True) as opened:
+        page = (await opened.http.get("/")).text
+        total = 0
+        for address in re.findall(r'(?:href|src)="(static/[^"]+)"', page):
+            async with opened.http.stream(
+                "GET", f"/{address}", headers={"Accept-Encoding": "gzip"}
+            ) as answer:
+                total += sum([len(chunk) async for chunk in answer.aiter_raw()])
+        assert total < 100 * 1024, "once for each version: it is kept for ever"
+
+
+async def test_who_asks_is_told_what_may_be_done_here() -> None:
+    async with doors(CHANNELS, token=TOKEN) as opened:
+        viewer = (await opened.http.post("/api/session")).json()["result"]
+        assert (viewer["role"], viewer["sign_in"], viewer["digest"]) == ("viewer", True, assets().digest)
+        operator = (await opened.http.post("/api/session", headers={"X-API-Key": TOKEN})).json()["result"]
+        assert operator["role"] == "operator"
+        foreign = await opened.http.post("/api/session", headers={"Origin": "https://evil.example"})
+        assert foreign.status_code == 403
+    async with doors(CHANNELS, open_api=True) as opened:
+        result = (await opened.http.post("/api/session")).json()["result"]
+        assert (result["role"], result["sign_in"]) == ("operator", False)
 
 
 async def test_the_page_keeps_to_its_own_policy() -> None:

@@ -20,8 +20,9 @@ from ..protocol.strict import Malformed, Raw, fields
 from .arguments import BadBody, Fields, data_of, field
 from .connections import disconnect, refresh, subscribe, unsubscribe
 from .publishing import broadcast, publish
-from .reading import channels, history, history_remove, info, presence, presence_stats, search
+from .reading import history, history_remove, info, presence, presence_stats, search
 from .shapes import REFUSALS, error_shape
+from .watching import channels, clients
 
 __all__ = ["METHODS", "BadBody", "call"]
 
@@ -139,5 +140,6 @@ METHODS: dict[str, Method] = {
     "search": search,
     "info": info,
     "channels": channels,
+    "clients": clients,
     "rpc": rpc,
 }

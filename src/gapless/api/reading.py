@@ -1,4 +1,4 @@
-"""What is kept, and who is there: history, presence, channels, info."""
+"""What is kept, and who is there: history, presence, info."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from ..errors import BadRequest, NotAvailable, Unrecoverable
 from ..hub import Hub
 from .arguments import Fields, channel_of, field, position_of
-from .glob import glob
 from .shapes import member_shape, publication_shape
 
 SEARCH_LIMIT = 1_000
@@ -84,13 +83,6 @@ def _present(hub: Hub, said: Fields) -> str:
     if not hub.node.registry.options(channel).presence:
         raise NotAvailable("presence is off in this channel")
     return channel
-
-
-async def channels(hub: Hub, said: Fields) -> dict[str, Any]:
-    """Channels with subscribers, by wish those that match a pattern. Raises BadRequest."""
-    matches = glob(field(said, "pattern", str, ""))
-    found = hub.channels(all=field(said, "all", bool, False))
-    return {"channels": {name: {"num_clients": n} for name, n in found.items() if matches(name)}}
 
 
 async def info(hub: Hub, said: Fields) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Unpack
 
-from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..auth.access import Access, AccessSettings
@@ -66,12 +66,13 @@ class HubApp:
             *_emulated(guard, reception),
             Route("/connection/init", page.warm_up, methods=["GET"]),
             Route("/sse", HttpEntrance(guard, SseDoor(guard, channels).admit), methods=["GET"]),
+            Route("/api/session", page.session, methods=["POST"]),
             Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
             Route("/health", Health(hub).health, methods=["GET"]),
             Route("/ready", Health(hub).ready, methods=["GET"]),
             Route("/signin", page.sign_in, methods=["POST"]),
             Route("/client.js", page.client, methods=["GET"]),
-            Mount("/static", page.assets),
+            Route("/static/{path:path}", page.asset, methods=["GET"]),
             Route("/", page.index, methods=["GET"]),
         ]
         # A router and no application around it: its middleware would wrap the `send` of every

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import orjson
-from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
-from starlette.responses import FileResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..api import BadBody, call
@@ -17,20 +14,19 @@ from ..auth.attempts import Attempts
 from ..brokers.base import MayFail
 from ..hub import Hub
 from ..protocol.strict import Malformed, parse
+from ..version import __version__
+from .assets import assets
 from .guard import Guard
 from .request import JSON_TYPE, Refused, Request, read_body
-
-STATIC = Path(__file__).parent.parent / "dashboard" / "static"
 
 PAGE_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
-    "cache-control": "no-cache",
 }
 
 # HTTP statuses of error codes, for clients that ask for them with X-Centrifugo-Error-Mode: transport.
@@ -104,7 +100,6 @@ class Page:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._attempts = Attempts()
-        self.assets = _Assets(directory=STATIC)
 
     async def index(self, request: HttpRequest) -> Response:
         """The page at `/`, or the form to sign in."""
@@ -114,7 +109,35 @@ class Page:
         except Refused as refused:
             return _text(refused.status, refused.reason)
         name = "index.html" if self._is_inside(request.scope) else "signin.html"
-        return FileResponse(STATIC / name, headers=PAGE_HEADERS)
+        return _of_page(assets().page(name, request))
+
+    async def asset(self, request: HttpRequest) -> Response:
+        """`/static/…`"""
+        return _of_page(assets().answer(request.path_params["path"], request) or _text(404, "Not Found"))
+
+    async def session(self, request: HttpRequest) -> Response:
+        """`/api/session`: what the page may do here, for everybody who may see the page.
+
+        `role` is `operator` for who may call the API, else `viewer`; `sign_in` says whether there is
+        a credential to sign in with, `digest` which files the page should be made of.
+        """
+        try:
+            seen = Request.of(request.scope)
+            self._guard.check_place(request.scope, seen)
+        except Refused as refused:
+            return _text(refused.status, refused.reason)
+        guard = self._guard
+        operator = guard.access.open_api or guard.credential_of(request.scope, seen)
+        result = {
+            "role": "operator" if operator else "viewer",
+            "sign_in": guard.access.credential is not None,
+            "name": guard.hub.name,
+            "version": __version__,
+            "digest": assets().digest,
+            "time": time.time(),
+        }
+        headers = {"cache-control": "no-store"}
+        return Response(orjson.dumps({"result": result}), media_type=JSON_TYPE, headers=headers)
 
     def _is_inside(self, scope: Scope) -> bool:
         # The cookie alone is enough for the page, which holds nothing secret. What it then asks
@@ -131,7 +154,7 @@ class Page:
         return Response(b"{}", media_type=JSON_TYPE)
 
     async def client(self, request: HttpRequest) -> Response:
-        return FileResponse(STATIC / "client.js", media_type="text/javascript", headers=PAGE_HEADERS)
+        return _of_page(assets().answer("client.js", request) or _text(404, "Not Found"))
 
     async def sign_in(self, request: HttpRequest) -> Response:
         """`{"token": …}` in, the cookie out."""
@@ -161,15 +184,6 @@ class Page:
         return Response(status_code=204, headers={"set-cookie": cookie, "cache-control": "no-store"})
 
 
-class _Assets(StaticFiles):
-    """The page's files, with the page's headers."""
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        try:
-            response = await super().get_response(path, scope)
-        except HTTPException as error:
-            return _text(error.status_code, error.detail)
-        except ValueError:  # a NUL in the path
-            return _text(404, "Not Found")
-        response.headers.update(PAGE_HEADERS)
-        return response
+def _of_page(response: Response) -> Response:
+    response.headers.update(PAGE_HEADERS)
+    return response

@@ -1,104 +1,196 @@
-/** The page: its parts, and what connects them. */
-import { Board } from "./board.js";
-import { Channels } from "./channels.js";
+/** The application: one connection, the pages, and what stands around them. */
 import { connect } from "./client.js";
-import { find } from "./dom.js";
-import { paintEmpty } from "./empty.js";
-import { Feed } from "./feed.js";
-import { count, counted } from "./format.js";
-import { listenToKeys } from "./keys.js";
-import { openPage } from "./page.js";
-import { isStats } from "./record.js";
-import { completeness, describe } from "./status.js";
-import { Stream } from "./stream.js";
+import { Api } from "./core/api.js";
+import { Channels } from "./core/channels.js";
+import { find, make } from "./core/dom.js";
+import { parse } from "./core/json.js";
+import { listen } from "./core/keys.js";
+import * as settings from "./core/settings.js";
+import { readUrl } from "./core/url.js";
+import { backWords, completeness, gapWords } from "./log/words.js";
+import { Announcer } from "./ui/announce.js";
+import { Shell } from "./ui/shell.js";
+import { Live } from "./pages/live.js";
 
-const PAINT_MS = 250; // between two paints of what stands around the rows
-const base = new URL("..", import.meta.url);
-const hub = connect(base, { pace: 50 });
-const listParts = { scroller: find("scroller"), list: find("list"), older: find("older"), newer: find("newer") };
-const stream = new Stream(listParts, openPage, paintSoon);
-const feed = new Feed(hub, stream, new Board(find("board")), announce);
-const channels = new Channels(base, feed, find("channels"), onChannels);
-const connection = { wasUp: false, lostAt: 0, retryAt: 0 }; // milliseconds since 1970
-let painting = 0;
-
-hub.onstate = ({ name, delay, attempt }) => {
-  if (name === "connected") {
-    if (connection.lostAt) feed.onBack(Date.now() - connection.lostAt);
-    Object.assign(connection, { wasUp: true, lostAt: 0 });
-  } else if (connection.wasUp) connection.lostAt ||= Date.now();
-  if (name === "closed" || (name === "waiting" && attempt === 1)) announce(paintStatus());
-  if (name === "waiting") {
-    connection.retryAt = Date.now() + delay;
-    channels.refresh(); // a 401 is what tells a sign-in that ran out from a server that is away
-  }
-  paintSoon();
+const POSITIONS = "gapless.positions";
+const PAGES = {
+  board: () => import("./pages/board.js").then(({ Board }) => Board),
+  channels: () => import("./pages/channels.js").then(({ ChannelsPage }) => ChannelsPage),
+  clients: () => import("./pages/clients.js").then(({ Clients }) => Clients),
+  server: () => import("./pages/server.js").then(({ Server }) => Server),
 };
 
-function onChannels() {
-  const rows = [...feed.channels.values()].filter((channel) => !channel.off && !isStats(channel.name));
-  find("list").classList.toggle("one-channel", rows.length < 2);
-  applyFilter();
+export class App {
+  base = new URL(document.querySelector('meta[name="gapless-base"]')?.content ?? "..", import.meta.url);
+  connection = { wasUp: false, lostAt: 0, retryAt: 0, cause: "" }; // milliseconds since 1970
+  page = null;
+  /** What the server says about itself and us, null when it says nothing. */
+  session = null;
+  #pages = new Map();
+  #opening = "";
+
+  constructor() {
+    const saving = navigator.connection?.saveData === true;
+    this.hub = connect(this.base, { pace: saving ? 250 : 50, parse, pingEvery: 5_000, pongWithin: 3_000 });
+    this.api = new Api(this.base);
+    this.positions = storedPositions();
+    this.announcer = new Announcer(find("announcements"), find("alerts"));
+    this.channels = new Channels(this);
+    this.live = new Live(this);
+    this.#pages.set("live", this.live);
+    this.shell = new Shell(this);
+    this.hub.onstate = (state) => this.#onState(state);
+    this.api.onState = () => this.paint();
+    addEventListener("hashchange", () => this.open());
+    addEventListener("pagehide", () => this.#keepPositions());
+    document.addEventListener("visibilitychange", () => this.#onVisibility());
+    addEventListener("online", () => this.paint());
+    addEventListener("offline", () => this.paint());
+    setInterval(() => this.#tick(), 1_000);
+  }
+
+  /** Is there a credential, and does this page have it? */
+  get signedIn() {
+    return this.session?.sign_in === true && this.session.role === "operator";
+  }
+
+  /** Ask who we are here, and begin with the channels that we may see. */
+  async start() {
+    try {
+      this.session = await this.api.session();
+    } catch {
+      this.session = null; // an older server: the first call tells
+    }
+    if (this.session?.role === "viewer") this.api.refuse();
+    this.channels.start();
+    await this.open();
+  }
+
+  /** Is the server of another version than the files of this page? */
+  get isOutdated() {
+    const own = document.querySelector('meta[name="gapless-digest"]')?.content;
+    return Boolean(own && this.session?.digest && own !== this.session.digest);
+  }
+
+  /** The page that the address names. */
+  async open() {
+    const { page: name } = readUrl();
+    const known = name === "live" || PAGES[name] ? name : "live";
+    this.#opening = known;
+    if (!this.#pages.has(known)) {
+      const loaded = await this.#load(known);
+      if (loaded === null) return;
+      this.#pages.set(known, loaded);
+    }
+    if (this.#opening !== known) return; // another one meanwhile
+    const page = this.#pages.get(known);
+    if (page === this.page) return page.onUrl?.();
+    this.page?.unmount();
+    this.page = page;
+    find("main").replaceChildren();
+    page.mount(find("main"));
+    this.shell.onPage(known);
+    this.paint();
+  }
+
+  async #load(name) {
+    try {
+      const Page = await PAGES[name]();
+      return new Page(this);
+    } catch (error) {
+      console.warn(error); // most likely the server was replaced by one with other files
+      const reload = make("button", { type: "button", onclick: () => location.reload() }, "Reload");
+      find("main").replaceChildren(make("div", { className: "pane-notice" }, make("h2", {}, "This page could not be loaded."), make("p", {}, "The server may be of another version than this page, or away."), reload));
+      this.page?.unmount();
+      this.page = null;
+      return null;
+    }
+  }
+
+  paint() {
+    this.shell?.paint();
+  }
+
+  onReturn(entry) {
+    this.announcer[entry.lost > 0 || entry.unknown ? "warn" : "say"](backWords(entry));
+  }
+
+  onGap(gap) {
+    this.announcer.warn(`${gap.channel}: ${gapWords(gap)}`);
+  }
+
+  get completeness() {
+    return completeness(this.live.panel.ledger.totals);
+  }
+
+  #onState({ name, delay, attempt, code, reason }) {
+    const { connection } = this;
+    const { feed } = this.live.panel;
+    if (name === "connected") {
+      if (connection.lostAt) feed.onBack(Date.now() - connection.lostAt, connection.cause);
+      if (connection.wasUp) this.#askAgain();
+      Object.assign(connection, { wasUp: true, lostAt: 0 });
+    } else if (connection.wasUp && !connection.lostAt) {
+      Object.assign(connection, { lostAt: Date.now(), cause: reason || (code ? `closed with ${code}` : "lost") });
+      this.announcer.warn("The connection was lost.");
+    }
+    if (name === "waiting") {
+      connection.retryAt = Date.now() + delay;
+      // A refusal is what tells a sign-in that ran out from a server that is away.
+      if (this.api.isOpen) this.channels.refresh();
+    }
+    document.documentElement.classList.toggle("away", name !== "connected" && connection.wasUp);
+    this.paint();
+  }
+
+  /** After an interruption it may be another server, or we signed out of it. */
+  async #askAgain() {
+    try {
+      this.session = await this.api.session();
+    } catch {
+      // It will be asked after the next interruption.
+    }
+    this.paint();
+  }
+
+  /** Hidden for a while it asks for nothing, and catches up when it is looked at again. */
+  #onVisibility() {
+    const after = settings.get("pauseHidden");
+    clearTimeout(this.#hiding);
+    const { feed } = this.live.panel;
+    if (document.visibilityState === "hidden") {
+      this.#keepPositions();
+      if (after > 0) this.#hiding = setTimeout(() => feed.suspend(), after * 1_000);
+    } else if (feed.suspended) feed.wake();
+    this.shell.onVisibility();
+  }
+
+  #hiding = 0;
+
+  #tick() {
+    this.paint();
+    if (this.page !== this.live) this.page?.tick?.();
+    else this.live.paint();
+  }
+
+  #keepPositions() {
+    try {
+      sessionStorage.setItem(POSITIONS, JSON.stringify(this.live.panel.feed.positions));
+    } catch {
+      // A private window: a reload begins anew.
+    }
+  }
 }
 
-function applyFilter() {
-  const least = Number(find("level").value);
-  const words = find("search").value.trim().toLowerCase();
-  stream.filter = ({ channel, record }) => {
-    if (feed.channels.get(channel)?.off) return false;
-    if (!record) return true;
-    if (record.rank < least) return false;
-    return !words || `${record.source} ${record.message} ${record.raw}`.toLowerCase().includes(words);
-  };
+function storedPositions() {
+  try {
+    const found = JSON.parse(sessionStorage.getItem(POSITIONS) ?? "{}");
+    return typeof found === "object" && found !== null ? found : {};
+  } catch {
+    return {};
+  }
 }
 
-function clearFilter() {
-  find("level").value = "0";
-  find("search").value = "";
-  applyFilter();
-}
-
-function paintSoon() {
-  painting ||= setTimeout(paint, PAINT_MS);
-}
-
-function paint() {
-  clearTimeout(painting);
-  painting = 0;
-  const { counts } = stream;
-  const all = counted(counts.all, "row");
-  paintStatus();
-  channels.paint();
-  find("rows").textContent = counts.shown < counts.all ? `${count(counts.shown)} of ${all}` : all;
-  find("ledger").textContent = completeness(feed.ledger);
-  find("ledger").classList.toggle("gaps", feed.ledger.gaps > 0);
-  find("follow").textContent = stream.follow.following ? "Pause" : "Follow";
-  find("follow").classList.toggle("paused", !stream.follow.following);
-  paintEmpty({ counts, hub, channels, feed, base, onClear: clearFilter });
-}
-
-function paintStatus() {
-  const { kind, words, action, label } = describe(hub.state, { ...connection, list: channels.list });
-  const button = find("status-action");
-  find("status").dataset.kind = kind;
-  if (find("status-words").textContent !== words) find("status-words").textContent = words;
-  button.hidden = action === null;
-  button.textContent = label;
-  button.onclick = () => (action === "reload" ? location.reload() : hub.reconnect());
-  return words;
-}
-
-/** For those who listen to the page instead of looking at it. */
-function announce(words) {
-  find("announcements").textContent = words;
-}
-
-find("place").textContent = base.host + base.pathname.replace(/\/$/, "");
-find("level").onchange = applyFilter;
-find("search").oninput = applyFilter;
-find("follow").onclick = () => (stream.follow.following ? stream.follow.pause() : stream.follow.resume());
-find("page-close").onclick = () => find("page").close();
-listenToKeys(stream.follow);
-setInterval(paint, 1_000); // countdowns
-onChannels();
-channels.refresh();
+export const app = new App();
+listen();
+app.start();

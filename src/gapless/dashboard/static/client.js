@@ -10,8 +10,8 @@
  * publication  {channel, offset, epoch, data, tags, info, history, recovered}: `offset` is null where none
  *              is kept; `recovered`: it was missed while the connection was away
  * gap          {channel, from, to, count, reason, epoch, recovered}: the protocol's; `recovered` is false when
- *              a resume failed. Two reasons are found here: `missing`, a hole that nobody announced, and
- *              `disconnected`, away from a channel that keeps no history
+ *              a resume failed. Three reasons are found here: `missing`, a hole that nobody announced,
+ *              `disconnected`, away from a channel that keeps no history, and `skipped`, see `atMost`
  * state        {name, attempt, delay, code, reason}: `idle`, `connecting`, `connected`, `waiting` for `delay`
  *              milliseconds before the next attempt, or `closed`: the server said to stay away
  */
@@ -26,7 +26,7 @@ const backOff = (attempt) => jittered(attempt === 1 ? 250 : Math.min(30_000, 500
 /**
  * Nothing is opened before the first subscription. `base` is where the hub is mounted, by default the
  * directory of this module; options: `batch`, `pace`, the least time between live frames, `pingEvery` and
- * `pongWithin`, in milliseconds.
+ * `pongWithin`, in milliseconds, and `parse`, by which the text of a frame is read instead of `JSON.parse`.
  */
 export function connect(base = new URL(".", import.meta.url), options = {}) {
   return new Hub(base, options);
@@ -38,6 +38,7 @@ class Hub {
   #url;
   #query;
   #pings;
+  #parse;
   #subscriptions = new Map();
   #publishes = new Map(); // command id → how to settle its promise
   #socket = null;
@@ -48,12 +49,13 @@ class Hub {
   #pinged = false; // and nothing was heard since
   #listening = new AbortController();
 
-  constructor(base, { batch = true, pace, pingEvery = 25_000, pongWithin = 10_000 }) {
+  constructor(base, { batch = true, pace, pingEvery = 25_000, pongWithin = 10_000, parse = JSON.parse }) {
     const { document, location } = globalThis;
     this.#url = new URL("ws", new URL(String(base).replace(/\/*$/, "/"), document?.baseURI ?? location?.href));
     this.#url.protocol = this.#url.protocol.replace(/^http/, "ws");
     this.#query = { batch: batch ? 1 : undefined, pace };
     this.#pings = { every: pingEvery, within: pongWithin };
+    this.#parse = parse;
     const listening = { signal: this.#listening.signal };
     for (const type of ["online", "pageshow", "visibilitychange"])
       globalThis.addEventListener?.(type, () => this.#wake(), listening);
@@ -61,8 +63,10 @@ class Hub {
 
   /**
    * Get a channel's history, then what is published. Options: `history`, so many of the newest (default: all);
-   * `since`, what follows this position instead; `onGap(gap)`; `onHistory({epoch, oldest, head, count,
-   * recovered})`, it is complete; `onError({code, message})`, refused or ended by the server, and over.
+   * `since`, what follows this position instead; `atMost`, `{missed, newest}`: when more than `missed` would have
+   * to be resumed, only so many of the `newest` are, behind a gap that says what was skipped; `onGap(gap)`;
+   * `onHistory({epoch, oldest, head, count, recovered})`, it is complete; `onError({code, message})`, refused or
+   * ended by the server, and over.
    */
   subscribe(channel, onPublication, options = {}) {
     if (this.#subscriptions.has(channel)) throw new Error(`already subscribed to ${channel}: unsubscribe first`);
@@ -106,7 +110,7 @@ class Hub {
     this.#url.search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined));
     const socket = (this.#socket = new WebSocket(this.#url));
     socket.onopen = () => this.#onOpen(first);
-    socket.onmessage = (message) => this.#onFrame(JSON.parse(message.data));
+    socket.onmessage = (message) => this.#onFrame(this.#parse(message.data));
     socket.onclose = (event) => this.#onLost(event.code, event.reason);
     this.#wait(10_000, () => this.#onLost(1006, "it did not open"));
     this.#become({ name: "connecting", attempt: this.#attempt });
@@ -182,6 +186,7 @@ class Hub {
     this.#publishes.delete(frame.id);
     if (frame.type === "published") publish?.resolve({ epoch: frame.epoch, offset: frame.offset });
     else if (publish) publish.reject(Object.assign(new Error(frame.message), { code: frame.code }));
+    else if (frame.type === undefined && subscription?.isTooMuch(frame)) this.#rejoin(subscription);
     else if (frame.type === undefined) subscription?.receive(frame);
     else if (frame.type !== "pong" && subscription?.isEndedBy(frame)) this.#onEnded(subscription, frame);
     else if (frame.type === "error") console.warn("gapless:", frame.message, frame);
@@ -194,6 +199,13 @@ class Hub {
     if (isTemporary(code)) return setTimeout(again, jittered(1_000 * 2 ** Math.min(subscription.refusals++, 6)));
     subscription.over = this.#subscriptions.delete(subscription.channel);
     tell(subscription.options.onError, { code, message: message ?? reason });
+  }
+
+  /** Take only the newest of what was missed. */
+  #rejoin(subscription) {
+    subscription.skip();
+    this.#send({ type: "unsubscribe", channel: subscription.channel });
+    this.#join(subscription);
   }
 
   #join(subscription) {
@@ -219,6 +231,7 @@ class Subscription {
   over = false;
   refusals = 0;
   #joined = null; // what the newest answer said
+  #skipped = null; // position from which on no more was wanted than the newest
 
   constructor(channel, deliver, options, unsubscribe) {
     Object.assign(this, { channel, deliver, options, unsubscribe });
@@ -230,6 +243,7 @@ class Subscription {
   ask(id) {
     Object.assign(this, { id, joining: true });
     const { channel, position, options } = this;
+    if (this.#skipped) return { channel, history: options.atMost.newest };
     if (position) return { channel, since: `${position.epoch}:${position.offset}` };
     return { channel, history: options.history };
   }
@@ -237,6 +251,17 @@ class Subscription {
   /** Is it this subscription that was refused or ended, and not an earlier one to the same channel? */
   isEndedBy({ type, id }) {
     return type === "error" ? this.joining && id === this.id : type === "unsubscribed" && id === undefined;
+  }
+
+  /** Is this the answer to a resume, of more than was to be resumed? */
+  isTooMuch({ id, history, epoch, head }) {
+    const { atMost } = this.options;
+    if (!atMost || !history || !this.joining || id !== this.id || this.#skipped) return false;
+    return Boolean(this.position) && epoch === this.position.epoch && head - this.position.offset > atMost.missed;
+  }
+
+  skip() {
+    this.#skipped = this.position;
   }
 
   receive(frame) {
@@ -247,15 +272,29 @@ class Subscription {
     else for (const entry of frame.batch ?? [frame]) this.#accept(entry, false);
   }
 
-  #onAnswer({ channel, epoch, oldest, recovered = null, lost }) {
+  #onAnswer({ channel, epoch, oldest, recovered = null, lost, history }) {
+    const skipped = this.#skipped;
+    this.#skipped = null;
     const renewed = epoch !== this.position?.epoch;
     const gap = { channel, from: null, to: null, reason: "disconnected", epoch };
     if (recovered === false) {
       this.position = epoch ? { epoch, offset: (renewed ? null : lost?.to) ?? Math.max(oldest - 1, 0) } : null;
       tell(this.options.onGap, { ...gap, ...lost, reason: renewed ? "epoch" : "trimmed", recovered });
-    } else if (this.#joined && !epoch) tell(this.options.onGap, gap);
+    } else if (skipped && renewed) {
+      this.position = null;
+      tell(this.options.onGap, { ...gap, from: skipped.offset + 1, reason: "epoch", recovered: false });
+    } else if (skipped) this.#onSkipped({ ...gap, from: skipped.offset + 1 }, oldest, history[0]?.offset ?? skipped.offset + 1);
+    else if (this.#joined && !epoch) tell(this.options.onGap, gap);
     this.#joined = { channel, epoch, count: 0, recovered };
     Object.assign(this, { joining: false, refusals: 0 });
+  }
+
+  /** Some of what was skipped the server may not keep any more. */
+  #onSkipped(gap, oldest, first) {
+    const kept = Math.max(gap.from, oldest);
+    if (kept > gap.from) tell(this.options.onGap, { ...gap, to: kept - 1, reason: "trimmed", recovered: false });
+    if (first > kept) tell(this.options.onGap, { ...gap, from: kept, to: first - 1, reason: "skipped" });
+    this.position = { epoch: gap.epoch, offset: first - 1 };
   }
 
   #onHistory({ epoch, oldest, head, history, more }) {

@@ -1,5 +1,5 @@
 /** The sign-in page: it sends the token, the server answers with a cookie, and the page is loaded anew. */
-import { duration } from "./format.js";
+import { duration } from "./core/format.js";
 
 const form = document.getElementById("form");
 const token = document.getElementById("token");

@@ -1,0 +1,177 @@
+/** The histogram above the list: rows by time and level on a canvas, gaps hatched, a range to drag. */
+import { make } from "../core/dom.js";
+import { count } from "../core/format.js";
+import { clock, day } from "../core/time.js";
+import { countRows, fittingRange, RANGES } from "./histogram.js";
+import { LEVELS } from "./levels.js";
+
+const LEAST_MS = 250; // between two counts
+const NAMES = { 60_000: "1 m", 300_000: "5 m", 900_000: "15 m", 3_600_000: "1 h", 21_600_000: "6 h", 86_400_000: "24 h" };
+
+export class Chart {
+  onRange = () => {};
+  onJump = () => {};
+  onClear = () => {};
+  #store;
+  #view;
+  #canvas = make("canvas", { className: "chart-canvas" });
+  #words = make("span", { className: "chart-words" });
+  #choice = make("select", { className: "chart-range", "aria-label": "Range of the histogram" });
+  #drag = null;
+  #dueAt = 0;
+  #histogram = null;
+  #known = "";
+
+  /** @param {HTMLElement} parent */
+  constructor(parent, store, view) {
+    this.#store = store;
+    this.#view = view;
+    this.#choice.append(make("option", { value: "0" }, "all"), ...RANGES.map((range) => make("option", { value: String(range) }, NAMES[range])));
+    this.#choice.onchange = () => this.#paint(true);
+    const caption = make("div", { className: "chart-caption" }, this.#words, this.#choice);
+    this.element = make("div", { className: "chart", role: "img" }, this.#canvas, caption);
+    parent.append(this.element);
+    this.#canvas.addEventListener("pointerdown", (event) => this.#onDown(event));
+    this.#canvas.addEventListener("pointermove", (event) => this.#onMove(event));
+    this.#canvas.addEventListener("pointerup", (event) => this.#onUp(event));
+    this.#canvas.addEventListener("dblclick", () => this.onClear());
+    this.#canvas.addEventListener("pointerleave", () => this.#describe(null));
+    new ResizeObserver(() => this.#paint(true)).observe(this.#canvas);
+  }
+
+  /** Count and draw, if it is time to: counting may take a twentieth of it. */
+  refresh(now = performance.now()) {
+    if (this.element.hidden || now < this.#dueAt) return;
+    this.#paint(false);
+    this.#dueAt = performance.now() + Math.max(LEAST_MS, 20 * (performance.now() - now));
+  }
+
+  #paint(force) {
+    const { from, to } = this.#range();
+    const known = `${from} ${to} ${this.#store.size} ${this.#store.nextKey} ${this.#view.shape} ${this.#view.rows}`;
+    if (!force && known === this.#known) return;
+    this.#known = known;
+    const all = this.#store.segments.map((segment) => ({ segment, indices: null }));
+    this.#histogram = countRows(all, from, to);
+    const shown = this.#view.matcher ? countRows(this.#view.parts(), from, to) : this.#histogram;
+    draw(this.#canvas, this.#histogram, shown, this.#marks(), this.#drag);
+    this.#describe(null);
+  }
+
+  #range() {
+    const { segments } = this.#store;
+    const last = Math.min(Math.max(...segments.map((segment) => segment.lastTime), -Infinity), Date.now() + 60_000);
+    const first = Math.min(...segments.map((segment) => segment.firstTime), Infinity);
+    const end = Number.isFinite(last) ? last : Date.now();
+    const chosen = Number(this.#choice.value);
+    const range = chosen || (Number.isFinite(first) ? fittingRange(first, end) : RANGES[0]);
+    const width = range / 120;
+    const to = Math.ceil((end + 1) / width) * width; // so that the buckets stand still while time goes on
+    return { from: to - range, to };
+  }
+
+  #marks() {
+    const gaps = this.#view.marks.filter(({ gap }) => gap);
+    return gaps.map(({ gap, before }) => this.#timeOf(before) ?? gap.time).filter(Number.isFinite);
+  }
+
+  #timeOf(key) {
+    const place = this.#store.find(key) ?? this.#store.find(key - 1);
+    return place ? place.segment.time[place.index] : null;
+  }
+
+  #timeAt(event) {
+    const box = this.#canvas.getBoundingClientRect();
+    const share = Math.max(0, Math.min(1, (event.clientX - box.left) / box.width));
+    return this.#histogram.from + share * (this.#histogram.to - this.#histogram.from);
+  }
+
+  #onDown(event) {
+    if (!this.#histogram || event.button !== 0) return;
+    this.#canvas.setPointerCapture(event.pointerId);
+    this.#drag = { from: this.#timeAt(event), to: this.#timeAt(event), x: event.clientX };
+  }
+
+  #onMove(event) {
+    if (!this.#histogram) return;
+    this.#describe(this.#timeAt(event));
+    if (!this.#drag) return;
+    this.#drag.to = this.#timeAt(event);
+    this.#paint(true);
+    this.#describe(this.#timeAt(event));
+  }
+
+  #onUp(event) {
+    if (!this.#drag) return;
+    const { from, to, x } = this.#drag;
+    this.#drag = null;
+    if (Math.abs(event.clientX - x) < 4) this.onJump(to);
+    else this.onRange(Math.min(from, to), Math.max(from, to));
+    this.#paint(true);
+  }
+
+  #describe(time) {
+    const { from, to, width, counts, total } = this.#histogram;
+    const levels = LEVELS.length;
+    if (time === null) {
+      const date = day(from) === day(Date.now()) ? "" : `${day(from)} `;
+      this.#words.textContent = total ? `${date}${clock(from).slice(0, 8)} – ${clock(to).slice(0, 8)}` : "";
+      this.element.setAttribute("aria-label", `${count(total)} lines from ${clock(from)} to ${clock(to)}`);
+      return;
+    }
+    const bucket = Math.max(0, Math.min(119, Math.floor((time - from) / width)));
+    const parts = LEVELS.map(({ name }, level) => [name, counts[bucket * levels + level]]).filter(([, number]) => number > 0);
+    this.#words.textContent = `${clock(from + bucket * width).slice(0, 8)} · ${parts.length ? parts.reverse().map(([name, number]) => `${count(number)} ${name === "none" ? "without level" : name}`).join(" · ") : "nothing"}`;
+  }
+}
+
+/** All rows faint, those that pass the filter on top of them. */
+function draw(canvas, all, shown, marks, drag) {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  if (width === 0) return;
+  const ratio = devicePixelRatio || 1;
+  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+  }
+  const pen = canvas.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  const style = getComputedStyle(canvas);
+  const colours = LEVELS.map(({ name }) => style.getPropertyValue(`--chart-${name}`) || "#888");
+  if (all !== shown) {
+    pen.globalAlpha = 0.25;
+    bars(pen, all, all.most, colours, width, height);
+    pen.globalAlpha = 1;
+  }
+  bars(pen, shown, all.most, colours, width, height);
+  pen.fillStyle = style.getPropertyValue("--gap");
+  for (const time of marks) {
+    const x = Math.round(((time - all.from) / (all.to - all.from)) * width);
+    for (let y = 0; y < height; y += 6) pen.fillRect(x, y, 2, 3);
+  }
+  if (!drag) return;
+  const [from, to] = [drag.from, drag.to].sort((one, other) => one - other).map((time) => ((time - all.from) / (all.to - all.from)) * width);
+  pen.globalAlpha = 0.18;
+  pen.fillStyle = style.getPropertyValue("--accent");
+  pen.fillRect(from, 0, to - from, height);
+  pen.globalAlpha = 1;
+}
+
+function bars(pen, { counts }, most, colours, width, height) {
+  const levels = colours.length;
+  const buckets = counts.length / levels;
+  const step = width / buckets;
+  for (let level = 0; level < levels; level += 1) {
+    pen.fillStyle = colours[level];
+    for (let bucket = 0; bucket < buckets; bucket += 1) {
+      const number = counts[bucket * levels + level];
+      if (number === 0) continue;
+      let below = 0; // the worst stand at the bottom, where they are always in sight
+      for (let other = level + 1; other < levels; other += 1) below += counts[bucket * levels + other];
+      const bottom = (below / most) * (height - 1);
+      const size = Math.max(1, (number / most) * (height - 1));
+      pen.fillRect(Math.round(bucket * step), height - bottom - size, Math.max(1, Math.floor(step) - 1), size);
+    }
+  }
+}

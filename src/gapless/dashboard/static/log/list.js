@@ -1,0 +1,303 @@
+/**
+ * The rows that are in sight, and no others: elements are placed in a spacer as high as all rows would be, and filled
+ * again as it scrolls. While it follows, the last row is whole in sight after each paint; while it does not, the row
+ * at the top stays where it is, whatever comes, goes or is loaded around it.
+ */
+import { make } from "../core/dom.js";
+import { Heights, linesOf, Scale } from "./geometry.js";
+import { Row } from "./row.js";
+import { FLAG } from "./store.js";
+
+const OVERSCAN = 4; // rows above and below what is in sight
+const WRAPPED_LINES = 12;
+
+export class List {
+  /** Key of the current row, or null. */
+  current = null;
+  /** Keys of a chosen range, [from, to], or null. */
+  range = null;
+  onPaint = () => {};
+  /** @type {import("./row.js").Look} */
+  look;
+  #parts;
+  #store;
+  #view;
+  #follow;
+  #toMark;
+  #frame = 0;
+  #free = [];
+  #shown = new Map(); // key or mark → {row, element}
+  #made = 0;
+  #lookState = 0;
+  #anchor = null; // {key, px}: the first row in sight, and how much of it is above
+  #scrollTop = 0; // as it was set last
+  #scale = new Scale(0, 0);
+  #heights = null;
+  #heightsOf = -1; // the view's shape that they belong to
+  #layout = { row: 20, line: 18, wrap: false, columns: 80, meta: 0, most: WRAPPED_LINES };
+  #viewport = 0;
+  #spacerHeight = -1;
+  #seen = null;
+
+  /**
+   * @param {{scroller: HTMLElement, spacer: HTMLElement}} parts
+   * @param {import("./view.js").View} view
+   * @param {import("./store.js").Store} store
+   * @param {import("./follow.js").Follow} follow
+   * @param {(mark: object) => HTMLElement} toMark makes the element of a mark
+   */
+  constructor(parts, view, store, follow, toMark) {
+    this.#parts = parts;
+    this.#view = view;
+    this.#store = store;
+    this.#follow = follow;
+    this.#toMark = toMark;
+    view.onChange = () => this.paintSoon();
+    parts.scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
+    parts.scroller.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
+    new ResizeObserver(() => this.#onResize()).observe(parts.scroller);
+    this.#viewport = parts.scroller.clientHeight;
+  }
+
+  /** The number of rows that fit. */
+  get page() {
+    return Math.max(1, Math.floor(this.#viewport / this.#layout.row) - 1);
+  }
+
+  get layout() {
+    return this.#layout;
+  }
+
+  /** Heights in pixels: `row`, `line` of a wrapped one, `meta` above the message; `columns` of the message. */
+  setLayout(layout) {
+    this.#layout = layout;
+    this.#heightsOf = -1;
+    this.redraw();
+  }
+
+  /** The look of the rows changed: fill them anew. */
+  redraw() {
+    this.#lookState += 1;
+    this.paintSoon();
+  }
+
+  paintSoon() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.paint();
+    });
+  }
+
+  /** Put a row in sight, in the middle if it was not. */
+  reveal(ordinal, { centre = true } = {}) {
+    this.#prepare();
+    const top = this.#top(ordinal);
+    const height = this.#top(ordinal + 1) - top;
+    const offset = this.#offset();
+    if (top >= offset && top + height <= offset + this.#viewport) return this.paintSoon();
+    const wanted = centre ? top - (this.#viewport - height) / 2 : top < offset ? top : top + height - this.#viewport;
+    this.#anchorAt(Math.max(0, Math.min(wanted, this.#scale.last)));
+    this.paintSoon();
+  }
+
+  /** Scroll by pixels of the content, by the reader. */
+  scrollBy(pixels) {
+    this.#prepare();
+    const offset = Math.max(0, Math.min(this.#offset() + pixels, this.#scale.last));
+    this.#follow.intend();
+    this.#anchorAt(offset);
+    this.#follow.onScroll(this.#scale.last - offset);
+    this.paintSoon();
+  }
+
+  /** Keys changed: tell where each went. */
+  remap(toKey) {
+    if (this.#anchor) this.#anchor.key = toKey(this.#anchor.key);
+    if (this.current !== null) this.current = toKey(this.current);
+    this.range &&= this.range.map(toKey);
+    this.#heightsOf = -1;
+    this.redraw();
+  }
+
+  /** The keys of the first and last row in sight, or null. */
+  get inSight() {
+    return this.#seen;
+  }
+
+  elementOf(key) {
+    return this.#shown.get(key)?.element ?? null;
+  }
+
+  paint() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    const { scroller, spacer } = this.#parts;
+    this.#prepare();
+    const length = this.#view.length;
+    const offset = this.#follow.following ? this.#scale.last : Math.min(this.#offset(), this.#scale.last);
+    if (this.#follow.following) this.#anchorAt(offset);
+    if (this.#spacerHeight !== this.#scale.spacer) spacer.style.height = `${(this.#spacerHeight = this.#scale.spacer)}px`;
+    const scrollTop = this.#scale.toScroll(offset);
+    if (Math.abs(scrollTop - scroller.scrollTop) > 0.5) scroller.scrollTop = scrollTop;
+    this.#scrollTop = scroller.scrollTop;
+    const first = Math.max(0, this.#ordinalAt(offset) - OVERSCAN);
+    const last = Math.min(length - 1, this.#ordinalAt(offset + this.#viewport) + OVERSCAN);
+    this.#fill(first, last, this.#scrollTop - offset);
+    this.onPaint();
+  }
+
+  #fill(first, last, shift) {
+    const wanted = [];
+    for (let ordinal = first; ordinal <= last; ordinal += 1) {
+      const item = this.#view.at(ordinal);
+      if (item) wanted.push({ item, ordinal, id: "mark" in item ? item.mark : item.key });
+    }
+    const ids = new Set(wanted.map(({ id }) => id));
+    for (const [id, entry] of this.#shown) if (!ids.has(id)) this.#release(id, entry);
+    let cursor = this.#parts.spacer.firstChild;
+    let before = this.#timeBefore(first);
+    let keys = null;
+    for (const { item, ordinal, id } of wanted) {
+      const entry = this.#shown.get(id) ?? this.#take(id, item);
+      if (entry.row) {
+        const { segment, index, key } = item;
+        const context = this.look.time === "delta" ? before : null;
+        if (entry.row.shown !== key || entry.row.drawn !== this.#lookState) entry.row.fill(item, this.#store, this.look, context);
+        Object.assign(entry.row, { shown: key, drawn: this.#lookState });
+        before = segment.time[index];
+        keys = keys ? [keys[0], key] : [key, key];
+        this.#describe(entry.element, key, ordinal);
+      }
+      if (entry.element !== cursor) this.#parts.spacer.insertBefore(entry.element, cursor);
+      else cursor = cursor.nextSibling;
+      const top = this.#top(ordinal);
+      entry.element.style.transform = `translateY(${top + shift}px)`;
+      if (this.#layout.wrap) entry.element.style.height = `${this.#top(ordinal + 1) - top}px`;
+      else if (entry.element.style.height) entry.element.style.height = "";
+    }
+    this.#seen = keys;
+  }
+
+  #describe(element, key, ordinal) {
+    const chosen = this.range !== null && key >= this.range[0] && key <= this.range[1];
+    element.setAttribute("aria-rowindex", ordinal + 1);
+    element.setAttribute("aria-selected", chosen || key === this.current);
+    element.classList.toggle("current", key === this.current);
+    element.classList.toggle("chosen", chosen);
+  }
+
+  #take(id, item) {
+    const isMark = "mark" in item;
+    let entry = isMark ? { row: null, element: this.#toMark(item.mark) } : this.#free.pop();
+    if (!entry) {
+      const row = new Row(`row-${(this.#made += 1)}`);
+      entry = { row, element: row.element };
+    }
+    entry.element.hidden = false;
+    this.#shown.set(id, entry);
+    return entry;
+  }
+
+  #release(id, entry) {
+    this.#shown.delete(id);
+    if (!entry.row) return entry.element.remove();
+    entry.element.hidden = true;
+    entry.row.shown = undefined;
+    this.#parts.spacer.append(entry.element); // those in sight stay in the order in which they are read
+    this.#free.push(entry);
+  }
+
+  /** Elements of marks are made anew: their words changed. */
+  remark(mark) {
+    const entry = this.#shown.get(mark);
+    if (entry) this.#release(mark, entry);
+    this.paintSoon();
+  }
+
+  #timeBefore(ordinal) {
+    if (this.look.time !== "delta") return null;
+    for (const { segment, index } of this.#view.walk(ordinal - 1, -1)) return segment.time[index];
+    return null;
+  }
+
+  // -- where things are
+
+  #prepare() {
+    if (this.#layout.wrap) this.#measure();
+    const content = this.#layout.wrap ? this.#heights.total : this.#view.length * this.#layout.row;
+    this.#scale = new Scale(content, this.#viewport);
+  }
+
+  #measure() {
+    if (this.#heightsOf !== this.#view.shape) {
+      this.#heights = new Heights();
+      this.#heightsOf = this.#view.shape;
+    }
+    for (let ordinal = this.#heights.length; ordinal < this.#view.length; ordinal += 1) this.#heights.push(this.#heightOf(this.#view.at(ordinal)));
+  }
+
+  #heightOf(item) {
+    const { row, line, columns, meta, most } = this.#layout;
+    if ("mark" in item) return Math.max(row, 28);
+    const { segment, index } = item;
+    const fields = meta === 0 && segment.flags[index] & (FLAG.FIELDS | FLAG.EXCEPTION) ? 1 : 0;
+    const lines = linesOf(segment.message[index], columns, most);
+    return meta + row - line + (lines + (lines > 1 ? fields : 0)) * line;
+  }
+
+  #top(ordinal) {
+    return this.#layout.wrap ? this.#heights.top(ordinal) : ordinal * this.#layout.row;
+  }
+
+  #ordinalAt(offset) {
+    return this.#layout.wrap ? this.#heights.at(offset) : Math.floor(offset / this.#layout.row);
+  }
+
+  #offset() {
+    if (!this.#anchor) return 0;
+    const { key, mark, px } = this.#anchor;
+    const ordinal = (mark && this.#view.ordinalOfMark(mark)) ?? this.#view.ordinalOf(key);
+    return Math.max(0, this.#top(ordinal) + px);
+  }
+
+  /** Remember what is at this offset of the content: that is what stays in its place. */
+  #anchorAt(offset) {
+    const ordinal = Math.min(this.#ordinalAt(offset), Math.max(0, this.#view.length - 1));
+    const item = this.#view.at(ordinal);
+    if (!item) return void (this.#anchor = null);
+    const px = offset - this.#top(ordinal);
+    const next = this.#view.at(ordinal + 1);
+    // Older rows are put below the mark at the very top: it is the row under it that stays in its place.
+    if ("mark" in item && item.mark.before === -Infinity && next && "key" in next)
+      this.#anchor = { key: next.key, px: offset - this.#top(ordinal + 1) };
+    else this.#anchor = "mark" in item ? { key: item.mark.before, mark: item.mark, px } : { key: item.key, px };
+  }
+
+  #onScroll() {
+    const { scrollTop } = this.#parts.scroller;
+    if (Math.abs(scrollTop - this.#scrollTop) < 1) return;
+    this.#prepare();
+    const offset = this.#scale.toContent(scrollTop);
+    if (!this.#follow.onScroll(this.#scale.last - offset) && this.#follow.following) return this.paintSoon();
+    this.#anchorAt(offset);
+    this.paint();
+  }
+
+  /** Where the scrollbar stands for more than it is long, a notch still moves as many lines. */
+  #onWheel(event) {
+    if (this.#scale.factor === 1 || event.ctrlKey) return;
+    event.preventDefault();
+    const unit = event.deltaMode === 1 ? this.#layout.row : event.deltaMode === 2 ? this.#viewport : 1;
+    this.scrollBy(event.deltaY * unit);
+  }
+
+  #onResize() {
+    this.#viewport = this.#parts.scroller.clientHeight;
+    this.paintSoon();
+  }
+}
+
+/** A line between the rows. */
+export function markElement(kind, ...children) {
+  return make("div", { className: `mark-row ${kind}`, role: "row" }, make("span", { role: "gridcell" }, ...children));
+}

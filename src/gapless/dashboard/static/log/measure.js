@@ -1,0 +1,40 @@
+/** How the list is laid out at the width that it has: heights of rows, widths of columns. */
+
+const HEIGHTS = { compact: 18, normal: 20, roomy: 26 };
+const NARROW = 480; // pixels: rows in two lines
+const TIME_CHARACTERS = { clock: 12, utc: 12, relative: 8, delta: 10, iso: 24 };
+let cell = 0; // width of one character of the list, in pixels
+
+/**
+ * @param {HTMLElement} element of the panel
+ * @param {{wrap: boolean, density: string, small: boolean, store: import("./store.js").Store, time: string}} how
+ */
+export function measured(element, { wrap, density, small, store, time }) {
+  const width = element.clientWidth;
+  const narrow = width > 0 && width < NARROW;
+  cell ||= cellWidth(element);
+  const logger = store.loggers.longest(small || width < 1_000 ? 16 : 24);
+  const channel = width < 1_200 ? 10 : 16;
+  element.style.setProperty("--time-width", `${TIME_CHARACTERS[time]}ch`);
+  element.style.setProperty("--logger-width", `${logger}ch`);
+  element.style.setProperty("--channel-width", `${Math.min(channel, store.channels.longest(channel))}ch`);
+  element.classList.toggle("narrow", narrow);
+  element.classList.toggle("wrapped", wrap || narrow);
+  element.classList.toggle("no-logger", logger === 0);
+  const row = HEIGHTS[density];
+  if (narrow) return { row: 22, line: 18, wrap: true, columns: Math.floor((width - 26) / cell), meta: 20, most: 3 };
+  const many = store.channels.isMany ? Math.min(channel, store.channels.longest(channel)) + 1 : 0;
+  const taken = 3 + 12 + (TIME_CHARACTERS[time] + 3 + many + (logger ? logger + 1 : 0)) * cell + 24;
+  element.style.setProperty("--row-height", `${row}px`);
+  return { row, line: 18, wrap, columns: Math.max(20, Math.floor((width - taken) / cell)), meta: 0, most: 12 };
+}
+
+function cellWidth(element) {
+  const probe = document.createElement("span");
+  probe.className = "probe";
+  probe.textContent = "0".repeat(100);
+  element.append(probe);
+  const width = probe.getBoundingClientRect().width / 100;
+  probe.remove();
+  return width || 7.5;
+}

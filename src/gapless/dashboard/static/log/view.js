@@ -1,0 +1,230 @@
+/**
+ * What a list shows: the rows that match, with marks between them (gaps, returns), by ordinal from the top. A new
+ * matcher is applied from the newest segment on, in slices, so that what is looked at settles first.
+ */
+
+const SLICE_MS = 6;
+
+/**
+ * @typedef {{before: number, kind: string}} Mark stands in front of the row with this key, or of where it was
+ * @typedef {{mark: Mark}|{segment: import("./store.js").Segment, index: number, key: number}} Item
+ */
+
+export class View {
+  /** @type {Mark[]} by `before`, those of the same key in the order they came */
+  marks = [];
+  /** Which rows are in it. @type {((segment: object, index: number) => boolean)|null} null: all */
+  matcher = null;
+  /** Share of the rows that the matcher has seen, 1 when it is done. */
+  progress = 1;
+  generation = 0;
+  /** Changes with everything but rows and marks at the end. */
+  shape = 0;
+  onChange = () => {};
+  #store;
+  #matches = new Map(); // segment → indices, ascending; only with a matcher
+  #todo = []; // segments that the matcher has not seen, the newest last
+  #prefix = null; // rows before each segment
+  #places = null; // ordinal of each mark
+  #length = 0;
+  #schedule;
+  #now;
+
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {{schedule?: (work: () => void) => void, now?: () => number}} [clock]
+   */
+  constructor(store, { schedule = (work) => setTimeout(work), now = () => performance.now() } = {}) {
+    this.#store = store;
+    this.#schedule = schedule;
+    this.#now = now;
+    store.listen({
+      added: (segment, from) => this.#added(segment, from),
+      removed: (segment) => this.#removed(segment),
+      rewoven: (toKey) => this.#rewoven(toKey),
+    });
+  }
+
+  /** Rows and marks. */
+  get length() {
+    this.#measure();
+    return this.#length;
+  }
+
+  /** Rows alone. */
+  get rows() {
+    this.#measure();
+    return this.#prefix[this.#store.segments.length];
+  }
+
+  /** Show what this matches instead. */
+  set(matcher) {
+    this.matcher = matcher;
+    this.generation += 1;
+    this.#matches.clear();
+    this.#todo = matcher ? [...this.#store.segments] : [];
+    this.#change();
+    if (matcher) this.#work(this.generation);
+    else this.progress = 1;
+  }
+
+  addMark(mark) {
+    let at = this.marks.length;
+    while (at > 0 && this.marks[at - 1].before > mark.before) at -= 1;
+    this.marks.splice(at, 0, mark);
+    this.#change(mark.before >= this.#store.nextKey);
+  }
+
+  removeMark(mark) {
+    this.marks = this.marks.filter((other) => other !== mark);
+    this.#change();
+  }
+
+  /** @returns {Item|null} */
+  at(ordinal) {
+    this.#measure();
+    if (ordinal < 0 || ordinal >= this.#length) return null;
+    const before = lastAtMost(this.#places, ordinal);
+    if (before >= 0 && this.#places[before] === ordinal) return { mark: this.marks[before] };
+    return this.#rowAt(ordinal - before - 1);
+  }
+
+  /** The ordinal of a row, or of where it would be; of a mark. */
+  ordinalOf(key) {
+    this.#measure();
+    let marks = 0;
+    while (marks < this.marks.length && this.marks[marks].before <= key) marks += 1;
+    return this.#rowsBefore(key) + marks;
+  }
+
+  ordinalOfMark(mark) {
+    this.#measure();
+    const at = this.marks.indexOf(mark);
+    return at < 0 ? null : this.#places[at];
+  }
+
+  /** Whether a row of this key is in it. */
+  has(key) {
+    const item = this.at(this.ordinalOf(key));
+    return item !== null && "key" in item && item.key === key;
+  }
+
+  /** The rows from an ordinal on, in a direction, without marks. @returns {Generator<{segment, index, key, ordinal}>} */
+  *walk(ordinal, step) {
+    for (let at = ordinal; at >= 0 && at < this.length; at += step) {
+      const item = this.at(at);
+      if (item && "key" in item) yield { ...item, ordinal: at };
+    }
+  }
+
+  /** Each segment with the indices of its rows in here; null: all of them. */
+  *parts() {
+    for (const segment of this.#store.segments) yield { segment, indices: this.#indices(segment) };
+  }
+
+  #indices(segment) {
+    return this.matcher ? (this.#matches.get(segment) ?? []) : null;
+  }
+
+  #added(segment, from) {
+    if (this.matcher && !this.#todo.includes(segment)) this.#match(segment, from);
+    this.#change(segment === this.#store.segments.at(-1));
+  }
+
+  #removed(segment) {
+    this.#matches.delete(segment);
+    this.#todo = this.#todo.filter((other) => other !== segment);
+    this.#change();
+  }
+
+  #rewoven(toKey) {
+    for (const mark of this.marks) if (Number.isFinite(mark.before)) mark.before = toKey(mark.before);
+    this.set(this.matcher);
+  }
+
+  #match(segment, from) {
+    let found = this.#matches.get(segment);
+    if (!found) this.#matches.set(segment, (found = []));
+    for (let index = from; index < segment.count; index += 1)
+      if (this.matcher(segment, index)) found.push(index);
+  }
+
+  #work(generation) {
+    if (generation !== this.generation) return;
+    const end = this.#now() + SLICE_MS;
+    do {
+      const segment = this.#todo.pop();
+      if (segment) this.#match(segment, 0);
+    } while (this.#todo.length > 0 && this.#now() < end);
+    const all = this.#store.segments.length || 1;
+    this.progress = 1 - this.#todo.length / all;
+    this.#change();
+    if (this.#todo.length > 0) this.#schedule(() => this.#work(generation));
+  }
+
+  /** @param {boolean} [atEnd] nothing that was there is in another place */
+  #change(atEnd = false) {
+    if (!atEnd) this.shape += 1;
+    this.#prefix = null;
+    this.onChange();
+  }
+
+  #measure() {
+    if (this.#prefix) return;
+    const { segments } = this.#store;
+    const prefix = new Array(segments.length + 1);
+    prefix[0] = 0;
+    for (let at = 0; at < segments.length; at += 1)
+      prefix[at + 1] = prefix[at] + (this.#indices(segments[at])?.length ?? segments[at].count);
+    this.#prefix = prefix;
+    this.#length = prefix[segments.length] + this.marks.length;
+    this.#places = this.marks.map((mark, at) => this.#rowsBefore(mark.before) + at);
+  }
+
+  #rowsBefore(key) {
+    const { segments } = this.#store;
+    let low = 0;
+    let high = segments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (segments[middle].end <= key) low = middle + 1;
+      else high = middle;
+    }
+    if (low === segments.length) return this.#prefix[low];
+    const index = Math.max(0, key - segments[low].start);
+    const indices = this.#indices(segments[low]);
+    return this.#prefix[low] + (indices ? firstAtLeast(indices, index) : index);
+  }
+
+  #rowAt(number) {
+    const at = lastAtMost(this.#prefix, number);
+    const segment = this.#store.segments[at];
+    const within = number - this.#prefix[at];
+    const index = this.#indices(segment)?.[within] ?? within;
+    return { segment, index, key: segment.start + index };
+  }
+}
+
+/** The last place whose number is at most this, -1 when there is none; of equal ones the last. */
+function lastAtMost(numbers, most) {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle] <= most) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+function firstAtLeast(numbers, least) {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle] < least) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+

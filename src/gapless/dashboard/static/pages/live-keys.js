@@ -1,0 +1,111 @@
+/** The keys of the Live page. */
+import { copyText } from "../core/clipboard.js";
+import * as settings from "../core/settings.js";
+import { linkTo } from "../core/url.js";
+import { LEVELS } from "../log/levels.js";
+import { textOf } from "../log/row.js";
+import { quote } from "../log/query.js";
+import { clock, day, MODES } from "../core/time.js";
+import { note } from "../ui/layers.js";
+
+/** @param {import("./live.js").Live} live @returns {import("../core/keys.js").Binding[]} */
+export function liveKeys(live) {
+  const { panel, box } = live;
+  const { list, follow } = panel;
+  const bookmarks = new Set();
+  const isRow = (item) => "key" in item;
+  const go = (step, isWanted, words) => {
+    if (panel.goToNext(step, isWanted)) return live.detail.isOpen && list.current !== null && live.openDetail(list.current);
+    return words && note(`No ${step > 0 ? "next" : "previous"} ${words} among the lines of this page.`);
+  };
+  const scroll = (pages) => {
+    follow.intend();
+    list.scrollBy(pages * list.page * list.layout.row);
+  };
+  const current = () => (list.current === null ? null : panel.store.find(list.current));
+  const onCurrent = (act) => () => {
+    const place = current();
+    if (place) act(panel.store.row(place.segment, place.index), place);
+    else note("Choose a line first: j, k or a click.");
+  };
+  const filterFor = (sign) => onCurrent((row) => live.addTerm(`${sign}logger:${quote(row.logger)}`));
+  const minimum = LEVELS.slice(1).filter(({ name }) => name !== "success");
+  const key = (group, keys, words, act, always = false) => ({ group, keys, words, act, always });
+  return [
+    key("Find", ["/"], "Filter or find", () => box.focus()),
+    key("Find", ["Ctrl+f"], "Find in all lines", (event) => onFind(event, box), true),
+    key("Find", ["n"], "Next hit", () => panel.goToHit(1)),
+    key("Find", ["N"], "Previous hit", () => panel.goToHit(-1)),
+    key("Find", ["."], "Filter off, and on again", () => live.toggleFilter()),
+    ...minimum.map(({ name }, at) => key("Find", [String(at + 1)], `${name} and above`, () => live.setMinimumLevel(name))),
+    key("Find", ["0"], "All levels", () => live.setMinimumLevel("")),
+    key("Find", ["f"], "Only this line's logger", filterFor("")),
+    key("Find", ["F"], "Not this line's logger", filterFor("-")),
+    key("Move", ["Space"], "Pause, follow", () => live.togglePause()),
+    key("Move", ["G", "End"], "Newest, follow", () => follow.resume()),
+    key("Move", ["g", "Home"], "Oldest loaded", () => (follow.pause("scrolled"), list.reveal(0))),
+    key("Move", ["j", "ArrowDown"], "Next line", () => go(1, isRow)),
+    key("Move", ["k", "ArrowUp"], "Previous line", () => go(-1, isRow)),
+    key("Move", ["Shift+ArrowDown", "J"], "Choose down to the next line", () => extend(1)),
+    key("Move", ["Shift+ArrowUp", "K"], "Choose up to the previous line", () => extend(-1)),
+    key("Move", ["PageDown"], "Page down", () => scroll(1)),
+    key("Move", ["PageUp"], "Page up", () => scroll(-1)),
+    key("Move", ["Ctrl+d"], "Half a page down", () => scroll(0.5)),
+    key("Move", ["Ctrl+u"], "Half a page up", () => scroll(-0.5)),
+    key("Move", ["e"], "Next error", () => go(1, live.isError, "error")),
+    key("Move", ["E"], "Previous error", () => go(-1, live.isError, "error")),
+    key("Move", ["w"], "Next warning", () => go(1, live.isWarning, "warning")),
+    key("Move", ["W"], "Previous warning", () => go(-1, live.isWarning, "warning")),
+    key("Move", ["x"], "Next gap", () => go(1, live.isGap, "gap")),
+    key("Move", ["X"], "Previous gap", () => go(-1, live.isGap, "gap")),
+    key("Line", ["Enter"], "Details", () => (live.detail.isOpen ? live.detail.close() : list.current !== null && live.openDetail(list.current))),
+    key("Line", ["c"], "What stands around it", () => list.current !== null && live.openDetail(list.current, "context")),
+    key("Line", ["y"], "Copy it", onCurrent(async (row, { segment, index }) => said(await copyText(textOf(row, panel.store.data(segment, index), row.time === null ? "" : `${day(row.time)} ${clock(row.time)}`)), "Line copied"))),
+    key("Line", ["Y"], "Copy a link to it", onCurrent(async (row) => (row.offset === null ? note("A line without an offset has no link.") : said(await copyText(linkTo(row)), "Link copied")))),
+    key("Line", ["b"], "Bookmark", onCurrent((row) => toggleBookmark(row.key))),
+    key("Line", ["u"], "Next bookmark", () => go(1, (item) => isRow(item) && bookmarks.has(item.key), "bookmark")),
+    key("Line", ["U"], "Previous bookmark", () => go(-1, (item) => isRow(item) && bookmarks.has(item.key), "bookmark")),
+    key("Look", ["t"], "Time: clock, UTC, relative, delta, ISO", () => note(`Time: ${settings.cycle("time", MODES)}`)),
+    key("Look", ["l"], "Wrap long lines", () => settings.set("wrap", !settings.get("wrap"))),
+    key("Look", ["d"], "Density", () => note(`Density: ${settings.cycle("density", ["normal", "compact", "roomy"])}`)),
+    key("Look", ["["], "Facets", () => live.toggleFacets()),
+    key("Look", ["]"], "Details", () => (live.detail.isOpen ? live.detail.close() : list.current !== null && live.openDetail(list.current))),
+    key("Look", ["Ctrl+a"], "Choose all lines of the view", () => panel.chooseAll()),
+  ];
+
+  function extend(step) {
+    const from = list.range ?? (list.current === null ? null : [list.current, list.current]);
+    if (!from) return go(step, isRow);
+    const anchor = panel.anchor ?? list.current;
+    panel.anchor = anchor;
+    if (panel.goToNext(step, isRow)) panel.chooseTo(anchor, list.current);
+  }
+
+  function toggleBookmark(rowKey) {
+    if (bookmarks.delete(rowKey)) return note("Bookmark taken away");
+    bookmarks.add(rowKey);
+    return note("Bookmarked: u and U lead back to it");
+  }
+}
+
+function onFind(event, box) {
+  // A second time within the field, the browser's own find may have it.
+  if (document.activeElement === box.field && box.mode === "find") return;
+  event.preventDefault();
+  box.focus("find");
+}
+
+/** Close what is open, clear what is searched, let go what is chosen: one of them. */
+export function escape({ box, detail, panel }) {
+  if (detail.isOpen) return detail.close();
+  if (panel.isFinding) return box.setMode("find"), (box.field.value = ""), box.apply(), box.setMode("filter");
+  if (panel.list.range) return panel.chooseNone();
+  if (panel.list.current !== null) {
+    panel.list.current = null;
+    panel.list.redraw();
+  }
+}
+
+function said(worked, words) {
+  note(worked ? words : "The browser does not let this page copy.", worked ? "" : "warning");
+}

@@ -1,0 +1,64 @@
+/** What else can be done with the list: look, copy, save. */
+import { copyText, download } from "../core/clipboard.js";
+import { make } from "../core/dom.js";
+import * as settings from "../core/settings.js";
+import { MODES, parseTime } from "../core/time.js";
+import { FORMATS, toText } from "../log/copying.js";
+import { openHelp } from "../ui/help.js";
+import { dialog, menu, note, popover } from "../ui/layers.js";
+import { openSettings } from "../ui/settings.js";
+
+const TYPES = { csv: ["csv", "text/csv"], json: ["ndjson", "application/x-ndjson"], markdown: ["md", "text/markdown"] };
+
+/** @param {import("./live.js").Live} live */
+export function openMenu(live, anchor) {
+  const { panel } = live;
+  const toggle = (name, words) => [words, () => settings.set(name, !settings.get(name)), settings.get(name) ? "on" : "off"];
+  const items = [
+    toggle("wrap", "Wrap long lines"),
+    ["Facets", () => live.toggleFacets(), live.facets.element.hidden ? "off" : "on"],
+    toggle("histogram", "Histogram"),
+    toggle("colours", "ANSI colours"),
+    ["Time", () => settings.cycle("time", MODES), settings.get("time")],
+    ["Density", () => settings.cycle("density", ["compact", "normal", "roomy"]), settings.get("density")],
+    null,
+    ["Go to a time…", () => goToTime(live)],
+    ["Go to the oldest line", () => (panel.follow.pause("scrolled"), panel.list.reveal(0)), "g"],
+    panel.past.older > 0 ? ["Search older lines on the server", () => live.searchOlder()] : ["All that is kept is loaded", () => {}],
+    ["Clear the view", () => panel.clear()],
+    null,
+    ["Copy the lines of this view", () => copyAll(live)],
+    ...Object.entries(FORMATS).map(([format, words]) => [`Save as ${words.replace(/^./, (letter) => (/[A-Z]{2}/.test(words) ? letter : letter.toLowerCase()))}`, () => save(live, format)]),
+  ];
+  items.push(null, ["Settings", () => openSettings()], ["Keys and queries", () => openHelp(), "?"]);
+  popover(anchor, menu(items), { label: "More" });
+}
+
+async function copyAll({ panel }) {
+  const text = toText(panel.view, panel.store, [0, panel.view.length - 1]);
+  note((await copyText(text)) ? "Copied" : "The browser does not let this page copy.");
+}
+
+function save({ panel }, format) {
+  const [extension, type] = TYPES[format] ?? ["txt", "text/plain;charset=utf-8"];
+  download(`gapless-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.${extension}`, toText(panel.view, panel.store, [0, panel.view.length - 1], format), type);
+}
+
+function goToTime(live) {
+  const field = make("input", { type: "text", placeholder: "14:05, yesterday 17:30, 3h ago", "aria-label": "Time", autofocus: true });
+  const problem = make("p", { className: "problem", role: "alert" });
+  const form = make("form", {}, field, make("button", { type: "submit" }, "Go"), problem);
+  const layer = dialog("Go to a time", form);
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    const time = parseTime(field.value);
+    if (time === null) return void (problem.textContent = "This is no time that can be read: 14:05, yesterday 17:30, 3h ago, 2026-05-14 09:00.");
+    layer.close();
+    const { panel } = live;
+    const isThere = () => (panel.store.segments[0]?.firstTime ?? Infinity) <= time;
+    if (!isThere()) await panel.past.search(isThere);
+    if (!isThere()) note("The server keeps nothing that old: this is the oldest line.");
+    for (const { segment, index, key } of panel.view.walk(0, 1)) if (segment.time[index] >= time) return panel.goTo(key);
+    return panel.follow.resume();
+  };
+}

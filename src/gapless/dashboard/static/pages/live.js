@@ -1,0 +1,277 @@
+/** Live: the list of lines, with everything to find one's way in it. */
+import { bind, unbind } from "../core/keys.js";
+import { make } from "../core/dom.js";
+import * as settings from "../core/settings.js";
+import { readUrl, writeUrl } from "../core/url.js";
+import { inline } from "../core/json.js";
+import { Chart } from "../log/chart.js";
+import { ERROR, WARNING } from "../log/levels.js";
+import { isGap } from "../log/marks.js";
+import { Minimap } from "../log/minimap.js";
+import { Panel } from "../log/panel.js";
+import { plusTerm, quote, withTerm } from "../log/query.js";
+import { paintEmpty } from "../ui/empty.js";
+import { Facets } from "../ui/facets.js";
+import { QueryBox } from "../ui/querybox.js";
+import { note } from "../ui/layers.js";
+import { escape, liveKeys } from "./live-keys.js";
+import { listenToSelection } from "../log/selecting.js";
+
+const PAINT_MS = 250; // between two paints of what stands around the rows
+const SMALL = "(max-width: 1023px)";
+const ENOUGH = 50; // hits of a search in what is older
+
+export class Live {
+  title = "Live";
+  #app;
+  #painting = 0;
+  #lastFilter = "";
+  #middle;
+  /** The details of a line; loaded with the first of them. */
+  detail = { isOpen: false, close() {} };
+  #sheet = false; // are the facets open on a small screen?
+
+  /** @param {import("../app.js").App} app */
+  constructor(app) {
+    this.#app = app;
+    this.element = make("section", { className: "page live", "aria-label": "Live" });
+    const toolbar = make("div", { className: "toolbar", role: "toolbar", "aria-label": "Lines" });
+    this.box = new QueryBox(toolbar);
+    this.pause = make("button", { type: "button", className: "pause", onclick: () => this.togglePause() }, "Pause");
+    this.more = make("button", { type: "button", className: "icon", "aria-label": "More", title: "More", "aria-haspopup": "menu", onclick: async () => (await import("./live-menu.js")).openMenu(this, this.more) }, "⋯");
+    toolbar.append(this.pause, this.more);
+    const middle = make("div", { className: "middle" });
+    this.facets = new Facets(middle);
+    const lines = make("div", { className: "lines" });
+    middle.append(lines);
+    this.element.append(toolbar, middle);
+    const { hub, base, api, positions } = app;
+    this.panel = new Panel(lines, { hub, base, api, positions });
+    this.chart = new Chart(make("div"), this.panel.store, this.panel.view);
+    this.element.insertBefore(this.chart.element, middle);
+    this.minimap = new Minimap(this.panel.element);
+    this.#middle = middle;
+    this.#connect();
+    this.applySettings();
+  }
+
+  mount(parent) {
+    parent.append(this.element);
+    bind("page", liveKeys(this));
+    this.onUrl();
+    this.panel.relayout();
+    this.paint();
+  }
+
+  unmount() {
+    unbind("page");
+    this.element.remove();
+  }
+
+  onEscape() {
+    escape(this);
+  }
+
+  /** The address says what to show. */
+  onUrl() {
+    const { params } = readUrl();
+    this.box.how = { caseSensitive: params.has("aa"), regex: params.has("re") };
+    if (params.get("q") !== null || this.panel.query.text) this.box.setFilter(params.get("q") ?? "");
+    const at = /^(.*):(\d+)(?:-\d+)?$/.exec(params.get("at") ?? "");
+    const channel = params.get("ch");
+    if (at && channel && this.#shownAt !== params.get("at")) this.#goToPosition(channel, at[1], Number(at[2]), params.get("at"));
+  }
+
+  #shownAt = null;
+
+  togglePause() {
+    if (this.panel.follow.following) this.panel.follow.pause("you");
+    else this.panel.follow.resume();
+  }
+
+  // -- the filter
+
+  addTerm(term) {
+    this.box.setFilter(plusTerm(this.box.filter, term));
+  }
+
+  setMinimumLevel(name) {
+    this.box.setFilter(withTerm(this.box.filter, "level", name ? `level>=${name}` : ""));
+  }
+
+  toggleFilter() {
+    const { filter } = this.box;
+    this.box.setFilter(filter ? "" : this.#lastFilter);
+    if (filter) this.#lastFilter = filter;
+  }
+
+  clearFilter() {
+    this.box.setFilter("");
+  }
+
+  invertFilter() {
+    const { filter } = this.box;
+    if (filter) this.box.setFilter(/^-\((.*)\)$/s.exec(filter)?.[1] ?? `-(${filter})`);
+  }
+
+  async searchOlder() {
+    const { panel } = this;
+    const before = panel.view.rows;
+    await panel.past.search(() => panel.view.rows >= before + ENOUGH);
+    const found = panel.view.rows - before;
+    note(found > 0 ? `${found} older lines found` : panel.past.older > 0 ? "The search was stopped." : "No older line matches: all that is kept was searched.");
+    if (found > 0) panel.goTo(panel.view.at(panel.view.ordinalOf(panel.store.firstKey) + 1)?.key ?? panel.store.firstKey);
+  }
+
+  #connect() {
+    const { box, panel, facets, chart, minimap } = this;
+    box.onFilter = (text, how) => {
+      const error = panel.setQuery(text, how);
+      if (!error) writeUrl({ q: text, aa: how.caseSensitive ? "1" : "", re: how.regex ? "1" : "" });
+      return error;
+    };
+    box.onFind = (text, how) => panel.setFind(text, how);
+    box.onStep = (step) => panel.goToHit(step);
+    panel.onChange = () => this.paintSoon();
+    panel.onReturn = (entry) => this.#app.onReturn(entry);
+    panel.onGap = (gap) => this.#app.onGap(gap);
+    facets.onChoose = (path, value, how) => this.#choose(path, value, how);
+    facets.onChannel = (name) => this.#app.channels.toggle(name);
+    chart.onRange = (from, to) => this.#chooseRange(from, to);
+    chart.onClear = () => this.#chooseRange(null, null);
+    chart.onJump = (time) => this.#goToTime(time);
+    minimap.onJump = (share) => {
+      panel.follow.pause("scrolled");
+      panel.list.reveal(Math.floor(share * panel.view.length));
+    };
+    listenToSelection(panel, { onOpen: (key, tab) => this.openDetail(key, tab) });
+    settings.onChange(() => this.applySettings());
+    matchMedia(SMALL).addEventListener("change", () => this.applySettings());
+    this.panel.element.addEventListener("pointerdown", () => this.#sheet && this.toggleFacets());
+  }
+
+  applySettings() {
+    this.facets.element.hidden = isSmall() ? !this.#sheet : !settings.get("facets");
+    this.chart.element.hidden = !settings.get("histogram");
+    this.panel.relayout();
+  }
+
+  /** Beside the list they are a choice that lasts; on a small screen they lie over it for a moment. */
+  toggleFacets() {
+    if (!isSmall()) return settings.set("facets", !settings.get("facets"));
+    this.#sheet = !this.#sheet;
+    this.applySettings();
+  }
+
+  async openDetail(key, tab) {
+    this.panel.goTo(key, { centre: false });
+    if (!this.detail.open) await this.#loadDetail();
+    const place = this.panel.store.find(key);
+    if (!place) return;
+    this.detail.open({ ...place, key }, tab);
+    this.panel.list.redraw();
+  }
+
+  async #loadDetail() {
+    const { Detail } = await import("../ui/detail.js");
+    if (this.detail.open) return; // a second click meanwhile
+    this.detail = new Detail(this.#middle, this.panel.store);
+    this.detail.onField = (how, path, value) => this.#onField(how, path, value);
+    this.detail.onGoTo = (key) => (this.panel.goTo(key), this.openDetail(key));
+    this.detail.onClose = () => this.panel.scroller.focus({ preventScroll: true });
+  }
+
+  #choose(path, value, how) {
+    const term = `${path}:${quote(value)}`;
+    const { filter } = this.box;
+    if (how === "exclude") return this.addTerm(`-${term}`);
+    if (how === "add") {
+      const known = new RegExp(`(?:^|\\s)${path}:\\(?([^\\s()]+)\\)?`).exec(filter);
+      return this.box.setFilter(withTerm(filter, path, known ? `${path}:(${known[1]},${quote(value)})` : term));
+    }
+    this.box.setFilter(withTerm(filter, path, ` ${filter} `.includes(` ${term} `) ? "" : term));
+  }
+
+  #chooseRange(from, to) {
+    const iso = (time) => new Date(time).toISOString();
+    let text = withTerm(withTerm(this.box.filter, "after", ""), "before", "");
+    if (from !== null) {
+      this.panel.follow.pause("reading");
+      text = plusTerm(text, `after:${iso(from)} before:${iso(to)}`);
+    }
+    this.box.setFilter(text);
+  }
+
+  #goToTime(time) {
+    for (const { segment, index, key } of this.panel.view.walk(0, 1)) if (segment.time[index] >= time) return this.panel.goTo(key);
+  }
+
+  #onField(how, path, value) {
+    if (how === "column") {
+      const { columns } = this.panel;
+      this.panel.columns = columns.includes(path) ? columns.filter((each) => each !== path) : [...columns, path];
+      return;
+    }
+    const term = `${path}:${quote(typeof value === "object" && value !== null ? String(value) : inline(value))}`;
+    this.addTerm(how === "exclude" ? `-${term}` : term);
+  }
+
+  async #goToPosition(channel, epoch, offset, at) {
+    this.#shownAt = at;
+    await this.#app.channels.joined(channel);
+    const key = await this.panel.past.around(channel, epoch, offset);
+    if (key !== null) {
+      this.panel.goTo(key);
+      return;
+    }
+    const known = this.panel.feed.channels.get(channel);
+    const oldest = known?.oldest ? ` The oldest kept line is ${known.oldest}.` : "";
+    note(known && known.epoch !== epoch ? `This line (number ${offset}) is of an earlier life of the channel and is no longer kept.` : `This line (number ${offset}) is no longer kept.${oldest}`, "warning");
+  }
+
+  isWorse(least) {
+    return (item) => "key" in item && item.segment.level[item.index] >= least;
+  }
+
+  isError = this.isWorse(ERROR);
+  isWarning = (item) => "key" in item && item.segment.level[item.index] >= WARNING && item.segment.level[item.index] < ERROR;
+  isGap = (item) => "mark" in item && isGap(item.mark);
+
+  // -- what stands around the rows
+
+  paintSoon() {
+    this.#painting ||= setTimeout(() => this.paint(), PAINT_MS);
+  }
+
+  paint() {
+    clearTimeout(this.#painting);
+    this.#painting = 0;
+    this.#app.paint();
+    if (!this.element.isConnected) return;
+    const { panel, box } = this;
+    const { following, reason } = panel.follow;
+    this.pause.textContent = following ? "Pause" : "Resume";
+    this.pause.classList.toggle("paused", !following);
+    this.pause.title = following ? "Stand still (Space)" : `${{ scrolled: "Paused: scrolled", selecting: "Paused: text selected", reading: "Paused: reading", you: "Paused" }[reason]}. Follow the newest (Space)`;
+    panel.paintNewer();
+    box.showHits(panel.hitNumber, panel.hits.rows);
+    if (!this.facets.element.hidden) this.facets.paint(panel.store, this.#app.channels.list(), (path, value) => ` ${box.filter} `.includes(` ${path}:${quote(value)} `));
+    this.chart.refresh();
+    this.minimap.refresh(panel.view, panel.hits, panel.isFinding);
+    paintEmpty(panel.empty, {
+      panel,
+      api: this.#app.api,
+      hub: this.#app.hub,
+      base: this.#app.base,
+      signedIn: this.#app.signedIn,
+      onClear: () => this.clearFilter(),
+      onInvert: () => this.invertFilter(),
+      onSearch: () => this.searchOlder(),
+      onShowAll: () => this.#app.channels.turnAllOn(),
+    });
+  }
+}
+
+function isSmall() {
+  return matchMedia(SMALL).matches;
+}

@@ -1,0 +1,169 @@
+/** What stands around the pages: the way between them, the state of the connection, what is known to be complete. */
+import { copyText } from "../core/clipboard.js";
+import { find, make } from "../core/dom.js";
+import { ago, bytes, count, counted, short } from "../core/format.js";
+import { bind } from "../core/keys.js";
+import * as settings from "../core/settings.js";
+import { zoneName } from "../core/time.js";
+import { gapWords, report } from "../log/words.js";
+import { plain } from "../log/ansi.js";
+import { closeLayer, note, popover } from "./layers.js";
+import { describe } from "./status.js";
+
+/** What is needed now and then is loaded then. */
+const LAYERS = {
+  help: () => import("./help.js").then(({ openHelp }) => openHelp),
+  palette: () => import("./palette.js").then(({ openPalette }) => openPalette),
+  settings: () => import("./settings.js").then(({ openSettings }) => openSettings),
+};
+const open = async (name, ...rest) => (await LAYERS[name]())(...rest);
+
+export const PAGES = [
+  ["live", "Live"],
+  ["board", "Board"],
+  ["channels", "Channels"],
+  ["clients", "Clients"],
+  ["server", "Server"],
+];
+const PRELOAD_MS = 2_000;
+const QUIET_MS = 5_000; // without a line, until it is said
+
+export class Shell {
+  #app;
+  #rates = []; // [time, received], of the last seconds
+  #unseen = 0; // errors since the page was hidden
+  #errorsSeen = 0;
+
+  constructor(app) {
+    this.#app = app;
+    this.links = new Map(PAGES.map(([name, words]) => [name, make("a", { href: `#/${name}` }, words)]));
+    find("nav").append(...this.links.values());
+    find("place").textContent = app.base.host + app.base.pathname.replace(/\/$/, "");
+    find("theme").onclick = () => this.cycleTheme();
+    find("help").onclick = () => open("help");
+    find("palette").onclick = () => open("palette", app);
+    find("connection").onclick = () => this.#onConnection();
+    find("completeness").onclick = () => popover(find("completeness"), this.#ledger(), { label: "What is known to be complete" });
+    find("held").onclick = () => popover(find("held"), this.#memory(), { label: "What this page holds" });
+    find("zone").onclick = () => open("settings");
+    settings.onChange((name) => name === "theme" && this.#applyTheme());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.live.panel.relook());
+    this.#applyTheme();
+    // So that they open at once when somebody wants them, and cost nothing at the start.
+    setTimeout(() => Object.values(LAYERS).forEach((load) => load()), PRELOAD_MS);
+    bind("shell", [
+      { group: "Everywhere", keys: ["Ctrl+k"], words: "Go to, do, find", act: () => open("palette", app), always: true },
+      { group: "Everywhere", keys: ["?"], words: "These keys", act: () => open("help") },
+      { group: "Everywhere", keys: ["r"], words: "Connect again now", act: () => app.hub.reconnect() },
+      ...PAGES.map(([name, words], at) => ({ group: "Everywhere", keys: [`Shift+${at + 1}`, "!@#$%"[at]], words, act: () => (location.hash = `#/${name}`) })),
+      { group: "Everywhere", keys: ["Escape"], words: "Close, clear, let go", act: () => closeLayer() || this.#app.page?.onEscape?.(), always: true },
+    ]);
+  }
+
+  onPage(name) {
+    for (const [each, link] of this.links) {
+      if (each === name) link.setAttribute("aria-current", "page");
+      else link.removeAttribute("aria-current");
+    }
+    this.paint();
+  }
+
+  onVisibility() {
+    this.#unseen = 0;
+    this.#errorsSeen = this.#errors;
+    this.paint();
+  }
+
+  cycleTheme() {
+    note(`Theme: ${settings.cycle("theme", ["system", "dark", "light"])}`);
+  }
+
+  get #errors() {
+    const { levels } = this.#app.live.panel.store;
+    return levels[40] + levels[50];
+  }
+
+  paint() {
+    const { hub, api, connection, live } = this.#app;
+    const { panel } = live;
+    const now = Date.now();
+    const state = describe(hub.state, { ...connection, api: api.state, channels: panel.feed.names.length, online: navigator.onLine, lines: panel.store.size, now });
+    const quiet = state.kind === "live" && panel.feed.lastAt && now - panel.feed.lastAt > QUIET_MS ? ` · last line ${ago(now - panel.feed.lastAt)}` : "";
+    const catching = [...panel.feed.channels.values()].some((channel) => channel.joining === "again") ? " · catching up" : "";
+    set("connection-words", state.words + quiet + catching);
+    find("connection").dataset.kind = state.kind;
+    set("connection-action", state.label);
+    set("rate", `${short(this.#rate(now))} lines/s`);
+    set("held", `${counted(panel.store.size, "line")} (${bytes(panel.store.bytes)})`);
+    const { mark, kind, words } = this.#app.completeness;
+    set("completeness", `${mark} ${words}`);
+    find("completeness").dataset.kind = kind;
+    set("zone", settings.get("time") === "utc" || settings.get("time") === "iso" ? "UTC" : zoneName(now));
+    set("access", this.#app.isOutdated ? "This page is of another version than the server: reload it" : this.#app.signedIn ? "signed in" : api.state === "refused" ? "viewer" : api.isOpen ? "local, no sign-in" : "");
+    find("access").classList.toggle("outdated", this.#app.isOutdated);
+    this.#title(state);
+  }
+
+  /** The title says what the tab does not show. */
+  #title(state) {
+    const hidden = document.visibilityState === "hidden";
+    if (hidden) this.#unseen = Math.max(0, this.#errors - this.#errorsSeen);
+    const away = state.kind === "live" ? "" : state.kind === "down" ? "✖ " : "… ";
+    const unseen = this.#unseen > 0 ? `(${this.#unseen}) ` : "";
+    const title = `${away}${unseen}${this.#app.page?.title ?? "Live"} · Gapless`;
+    if (document.title !== title) document.title = title;
+    const icon = state.kind === "live" ? (this.#unseen > 0 ? "favicon-errors.svg" : "favicon.svg") : "favicon-away.svg";
+    const link = document.querySelector('link[rel="icon"]');
+    if (!link.href.endsWith(`/${icon}`)) link.href = link.href.replace(/[^/]*$/, icon);
+  }
+
+  #rate(now) {
+    const { received } = this.#app.live.panel.feed;
+    this.#rates.push([now, received]);
+    while (this.#rates.length > 1 && now - this.#rates[0][0] > 3_000) this.#rates.shift();
+    const [then, before] = this.#rates[0];
+    return now - then < 500 ? 0 : Math.round(((received - before) * 1_000) / (now - then));
+  }
+
+  #onConnection() {
+    const { hub, api } = this.#app;
+    if (api.state === "signed-out") return location.reload();
+    if (hub.state.name === "waiting" || hub.state.name === "closed") return hub.reconnect();
+    const { ledger } = this.#app.live.panel;
+    const returns = ledger.returns.slice(-5).toReversed().map((each) => make("li", {}, `${new Date(each.time).toLocaleTimeString()}: ${each.cause}, ${count(each.recovered)} recovered, ${count(each.lost)} lost`));
+    popover(find("connection"), make("div", {}, make("p", {}, `Connected to ${this.#app.base.host}`), returns.length ? make("ul", {}, ...returns) : make("p", { className: "muted" }, "No interruption since this page was opened.")), { label: "Connection" });
+  }
+
+  #ledger() {
+    const { ledger, feed } = this.#app.live.panel;
+    const rows = [...ledger.channels].slice(0, 100).map(([name, { received, ranges }]) => {
+      const gaps = ledger.gaps.filter((gap) => gap.channel === name);
+      const stretches = ranges.map(([from, to]) => `${count(from)}–${count(to)}`).slice(-3).join(", ");
+      return make("tr", {}, make("th", { scope: "row" }, plain(name)), make("td", {}, counted(received, "line")), make("td", {}, stretches ? `verified ${stretches}` : "no offsets: not verified"), make("td", {}, gaps.length ? gaps.slice(-3).map(gapWords).join("; ") : "no gap"));
+    });
+    const copy = make("button", { type: "button" }, "Copy a report");
+    copy.onclick = async () => note((await copyText(report(ledger, { url: this.#app.base.href, now: Date.now() }))) ? "Report copied" : "The browser does not let this page copy.");
+    return make("div", { className: "ledger" }, make("h2", {}, this.#app.completeness.words), rows.length ? make("table", {}, make("tbody", {}, ...rows)) : make("p", { className: "muted" }, feed.names.length ? "Nothing came yet." : "No channel is on."), copy);
+  }
+
+  #memory() {
+    const { store, past } = this.#app.live.panel;
+    return make("div", {},
+      make("p", {}, `${counted(store.size, "line")}, ${bytes(store.bytes)} of at most ${counted(store.maxRows, "line")} or ${bytes(store.maxBytes)}.`),
+      make("p", { className: "muted" }, `${counted(store.evicted, "older line")} left this page; ${count(past.older)} more can be loaded from the server.`),
+      make("button", { type: "button", onclick: () => (closeLayer(), open("settings")) }, "Keep more or less"));
+  }
+
+  #applyTheme() {
+    const theme = settings.get("theme");
+    if (theme === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    find("theme").title = `Theme: ${theme}`;
+    this.#app.live?.panel.relook();
+  }
+}
+
+function set(id, text) {
+  const element = find(id);
+  if (element.textContent !== text) element.textContent = text;
+}

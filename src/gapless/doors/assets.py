@@ -1,0 +1,125 @@
+"""The page's files as they are served: read once, under addresses that name what is in them, compressed.
+
+`/static/DIGEST/…` may be kept for ever, as a changed file is another digest; `/static/…` is asked
+about each time, for what other people's pages import.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+import posixpath
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+STATIC = Path(__file__).parent.parent / "dashboard" / "static"
+
+FOR_EVER = "public, max-age=31536000, immutable"
+
+TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
+
+WORTH_COMPRESSING = 512
+"""Bytes; of smaller files the saving is within one packet."""
+
+IMPORTED = re.compile(r'^(?:import|export)\s[^"]*?from "(\.[^"]+)";$', re.MULTILINE)
+"""What a module imports in any case. `import(…)` is what it imports when it is needed."""
+
+
+class Asset(NamedTuple):
+    """One file, as it is and compressed (None: not worth it)."""
+
+    body: bytes
+    compressed: bytes | None
+    media_type: str
+
+
+class Assets:
+    """The files below one directory. They are read when this is made: they do not change while it serves."""
+
+    def __init__(self, root: Path = STATIC) -> None:
+        self._assets = {
+            path.relative_to(root).as_posix(): _read(path)
+            for path in sorted(root.rglob("*"))
+            if path.is_file()
+        }
+        digest = hashlib.sha256()
+        for name, asset in self._assets.items():
+            digest.update(name.encode() + b"\0" + asset.body)
+        self.digest = digest.hexdigest()[:16]
+        self._pages: dict[str, bytes] = {}
+
+    def answer(self, path: str, request: Request) -> Response | None:
+        """What is at a path below `/static`; None: nothing."""
+        digest, _, rest = path.partition("/")
+        named = digest == self.digest
+        asset = self._assets.get(rest if named else path)
+        if asset is None or path.endswith(".html"):
+            return None
+        return _respond(asset, request, FOR_EVER if named else "no-cache")
+
+    def page(self, name: str, request: Request) -> Response:
+        """A page, whose files are those of this digest."""
+        body = self._pages.get(name)
+        if body is None:
+            body = self._pages[name] = self._written(name)
+        tag = f'"{self.digest}-{name}"'
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers={"etag": tag})
+        response = _respond(Asset(body, gzip.compress(body), "text/html"), request, "no-cache")
+        response.headers["etag"] = tag
+        return response
+
+    def _written(self, name: str) -> bytes:
+        text = self._assets[name].body.decode()
+        [script] = re.findall(r'<script type="module" src="static/([^"]+)">', text)
+        # All that its script imports is asked for at once, and not one import after the other.
+        loads = "".join(
+            f'    <link rel="modulepreload" href="static/{each}" />\n' for each in self._imports(script)
+        )
+        text = text.replace("    <script ", f"{loads}    <script ", 1)
+        text = re.sub(r'(href|src)="static/', rf'\1="static/{self.digest}/', text)
+        about = {"gapless-base": "../../", "gapless-digest": self.digest}
+        metas = "".join(f'<meta name="{key}" content="{value}" />\n    ' for key, value in about.items())
+        return text.replace("<title>", metas + "<title>", 1).encode()
+
+    def _imports(self, script: str) -> list[str]:
+        found: list[str] = []
+        waiting = [script]
+        while waiting:
+            module = waiting.pop(0)
+            for address in IMPORTED.findall(self._assets[module].body.decode()):
+                name = posixpath.normpath(posixpath.join(posixpath.dirname(module), address))
+                if name not in found and name != script:
+                    found.append(name)
+                    waiting.append(name)
+        return found
+
+
+@cache
+def assets() -> Assets:
+    """Those of the page, the same for all hubs of this process."""
+    return Assets()
+
+
+def _read(path: Path) -> Asset:
+    body = path.read_bytes()
+    media_type = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    compressed = gzip.compress(body, mtime=0) if len(body) >= WORTH_COMPRESSING else None
+    return Asset(body, compressed, media_type)
+
+
+def _respond(asset: Asset, request: Request, cache_control: str) -> Response:
+    headers = {"cache-control": cache_control, "vary": "accept-encoding"}
+    accepted = {
+        part.partition(";")[0].strip() for part in request.headers.get("accept-encoding", "").split(",")
+    }
+    if asset.compressed is not None and "gzip" in accepted:
+        headers["content-encoding"] = "gzip"
+        return Response(asset.compressed, media_type=asset.media_type, headers=headers)
+    return Response(asset.body, media_type=asset.media_type, headers=headers)

@@ -1,0 +1,160 @@
+"""The pages beside Live, and the element, against a real hub that is mounted below a path."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .real_hub import RealHub
+from .seeing import log
+
+pytestmark = pytest.mark.browser
+
+HANDSHAKE = (
+    "GET /live/ws?channel=flood&batch=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+@pytest.fixture
+def real() -> Iterator[RealHub]:
+    with RealHub() as hub:
+        yield hub
+
+
+def event(kind: str, **data: Any) -> dict[str, Any]:
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return {"type": kind, "timestamp": stamp, "data": data}
+
+
+def tile(page: Page, title: str) -> Any:
+    return page.locator(".tile", has=page.get_by_role("heading", name=title, exact=True))
+
+
+def test_a_documentation_worker_has_its_board(page: Page, real: RealHub) -> None:
+    line = {
+        "event": "cycle begins",
+        "timestamp": "2026-05-14T12:00:00Z",
+        "log_level": "info",
+        "component": "daemon",
+    }
+    real.publish("codeworm:logs", line)
+    written = {"name": "add", "repo": "core", "file_path": "core/sum.py", "page": "# add\n\nIt **adds**."}
+    real.publish(
+        "codeworm:events",
+        event("cycle_starting", repo="core"),
+        event("documentation_committed", **written),
+        event("documentation_committed", **written | {"name": "sub", "repo": "web", "file_path": "web/a.ts"}),
+        event("next_cycle", in_seconds=3_000),
+        event("generating", target="mul", repo="core", index=3, of=4),
+    )
+    real.publish("codeworm:stats", {"total_documented": 2, "errors": 0})
+    page.goto(f"{real.url}#/board")
+    expect(tile(page, "Now")).to_contain_text("generating mul")
+    expect(tile(page, "Now")).to_contain_text("3 of 4")
+    expect(tile(page, "Next cycle").locator("strong")).to_have_text(re.compile(r"^\d\d:\d\d$"))
+    expect(tile(page, "Total documented")).to_contain_text("2")
+    expect(tile(page, "By repository").locator(".name")).to_have_text(["core", "web"])
+    expect(tile(page, "By language").locator(".name")).to_have_text(["Python", "TypeScript"])
+    expect(tile(page, "Log").locator(".row:visible .message")).to_have_text(["cycle begins"])
+    expect(tile(page, "Log").locator(".row:visible .logger")).to_have_text(["daemon"])
+    real.publish("codeworm:stats", {"total_documented": 3, "errors": 0})
+    expect(tile(page, "Total documented")).to_contain_text("3")
+    tile(page, "Recent pages").get_by_role("button", name="add").click()
+    expect(page.get_by_role("dialog").locator("strong")).to_have_text("adds")
+
+
+def test_a_flood_of_logs_leaves_the_countdown_where_it_is(page: Page, real: RealHub) -> None:
+    real.publish("w:events", event("next_cycle", in_seconds=3_000))
+    page.goto(f"{real.url}#/board")
+    expect(tile(page, "Next cycle").locator("strong")).to_have_text(re.compile(r"^\d\d:\d\d$"))
+    real.publish("w:logs", *(log(f"line {number}") for number in range(5_000)))
+    expect(tile(page, "Log").locator(".row:visible .message").last).to_have_text("line 4999")
+    expect(tile(page, "Next cycle").locator("strong")).to_have_text(re.compile(r"^\d\d:\d\d$"))
+
+
+def test_a_board_derives_itself_from_what_there_is(page: Page, real: RealHub) -> None:
+    page.goto(f"{real.url}#/board")
+    expect(page.get_by_text("Nothing to show on a board yet.")).to_be_visible()
+    real.publish("app:stats", {"queue": 12, "by_state": {"done": 5, "failed": 1}})
+    real.publish("app:events", event("deploy", name="1.2.3", region="eu"))
+    expect(tile(page, "Queue")).to_contain_text("12")
+    expect(tile(page, "By state").locator("li")).to_have_count(2)
+    expect(tile(page, "deploy")).to_contain_text("1.2.3")
+
+
+def test_channels_show_what_is_kept_and_publish(page: Page, real: RealHub) -> None:
+    real.publish("logs", *(log(f"line {number}") for number in range(30)))
+    page.goto(f"{real.url}#/channels")
+    row = page.locator("tbody tr", has_text="logs")
+    expect(row.locator("td").nth(3)).to_have_text("30")
+    row.click()
+    drawer = page.locator(".drawer")
+    expect(drawer.locator(".context li").first).to_contain_text("line 29")
+    drawer.get_by_label("What to publish").fill('{"message": "by hand"}')
+    drawer.get_by_role("button", name="Publish").click()
+    expect(page.locator(".note")).to_have_text("Published as number 31")
+    drawer.get_by_role("button", name="Open in Live").click()
+    expect(page.locator(".live .row:visible .message").last).to_have_text("by hand")
+
+
+def test_clients_that_do_not_read_stand_first(page: Page, real: RealHub) -> None:
+    with socket.create_connection(real.address) as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        silent.sendall(HANDSHAKE.encode())
+        page.goto(f"{real.url}#/clients")
+        expect(page.locator("tbody tr")).to_have_count(2)
+        real.publish("flood", *(["x" * 2_000, number] for number in range(6_000)))
+        first = page.locator("tbody tr").first
+        expect(first.locator(".state")).to_have_text("behind")
+        expect(first.locator("td").nth(1)).to_have_text(re.compile(r"^[\d,]+ lines$"))
+        first.click()
+        expect(page.locator(".drawer")).to_contain_text("flood")
+        page.locator(".drawer").get_by_role("button", name="Disconnect").click()
+        expect(page.locator(".note")).to_have_text("Disconnected")
+        expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_the_server_page_has_numbers_and_worries(page: Page, real: RealHub) -> None:
+    real.publish("logs", log("somebody reads this"))
+    page.goto(f"{real.url}#/server")
+    expect(page.locator(".numbers")).to_contain_text("Connections1")
+    expect(page.locator(".fine")).to_have_text("✔ Nothing was refused, dropped or lost.")
+
+
+def test_every_page_is_reached_by_keys_and_has_a_name(page: Page, real: RealHub) -> None:
+    page.goto(real.url)
+    for key, name in (("2", "Board"), ("3", "Channels"), ("4", "Clients"), ("5", "Server"), ("1", "Live")):
+        page.keyboard.press(f"Shift+{key}")
+        expect(page.get_by_role("region", name=name, exact=True)).to_be_visible()
+        expect(page.get_by_role("link", name=name)).to_have_attribute("aria-current", "page")
+        expect(page).to_have_title(f"{name} · Gapless")
+
+
+def test_the_element_shows_a_list_on_anybodys_page(page: Page, real: RealHub) -> None:
+    real.publish("logs", log("fine"), log("slow", "warning"))
+    page.goto(real.root)
+    element = page.locator("gapless-log")
+    shown = element.locator(".row:visible .message")
+    expect(shown).to_have_text(["slow"])
+    real.publish("logs", log("failed", "error"))
+    expect(shown).to_have_text(["slow", "failed"])
+    assert element.evaluate("(element) => element.exportText()").endswith("E  app.db  failed")
+    pick = "(element) => element.addEventListener('select', ({ detail }) => (window.picked = detail.data))"
+    element.evaluate(pick)
+    shown.first.click()
+    page.wait_for_function("window.picked?.message === 'slow'")
+    element.evaluate("(element) => { element.query = '' }")
+    expect(shown).to_have_text(["fine", "slow", "failed"])
+    problem = element.evaluate(
+        "(element) => { try { element.query = '(' } catch (error) { return error.message } }"
+    )
+    assert "missing" in problem
+    expect(shown).to_have_count(3)

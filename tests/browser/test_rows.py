@@ -1,0 +1,172 @@
+"""Rows: what they show of a publication, whatever is in it, and at which size of screen."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .fake_hub import FakeHub
+from .seeing import facet, log, messages, rows, visit
+
+pytestmark = pytest.mark.browser
+
+COLOURS = """(cells) => cells.map((cell) => {
+  // The name of the custom property that a level is drawn in; critical is the ground of its letter.
+  const { color, backgroundColor } = getComputedStyle(cell);
+  const names = ["trace", "debug", "info", "success", "warning", "error", "critical"];
+  const probe = document.body.appendChild(document.createElement("i"));
+  return names.find((name) => {
+    probe.style.color = `var(--${name})`;
+    return [color, backgroundColor].includes(getComputedStyle(probe).color);
+  });
+})"""
+
+
+def test_levels_have_their_letters_and_colours(page: Page, hub: FakeHub) -> None:
+    levels = ["trace", "debug", "info", "success", "warning", "error", "critical"]
+    hub.publish("logs", *(log("words", level) for level in levels), log("other", "WARN"), log("python", 40))  # type: ignore[arg-type]
+    visit(page, hub)
+    cells = page.locator(".live .row:visible .level")
+    expect(cells).to_have_text([*"TDISWEC", "W", "E"])
+    assert cells.evaluate_all(COLOURS) == [*levels, "warning", "error"]
+
+
+def test_names_are_told_apart_by_colour(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", *(log("words", logger=f"app.part{number}") for number in range(12)))
+    visit(page, hub)
+    expect(rows(page)).to_have_count(12)
+    colours = page.locator(".live .row:visible .logger").evaluate_all(
+        "(cells) => cells.map((cell) => getComputedStyle(cell).color)"
+    )
+    assert len(set(colours)) >= 5
+
+
+def test_hostile_text_is_text_and_what_it_hides_is_marked(page: Page, hub: FakeHub) -> None:
+    hostile = "<img src=x onerror=alert(1)> \x1b[31mred\x1b[0m \u202egnp.exe\x07 \x9b2J \x1b]52;c;aGk=\x07"
+    hub.publish(hostile, {"level": "info", "logger": hostile, "message": hostile, hostile: hostile})
+    hub.publish("events", {"type": hostile, "data": {"name": hostile, "page": f"{hostile}\n\n<b>bold</b>"}})
+    visit(page, hub)
+    shown = "<img src=x onerror=alert(1)> red ⟨RLO⟩gnp.exe␇ ⟨009B⟩2J ␛]52;c;aGk="
+    row = rows(page).filter(has_text="=")
+    for cell in (".message", ".logger"):
+        expect(row.locator(cell).first).to_have_text(shown)
+    expect(row.locator(".fields").first).to_contain_text(shown)
+    expect(row.locator(".message .fg-1").first).to_have_text("red")
+    expect(facet(page, "img").first).to_contain_text(shown)
+    rows(page).first.locator(".message").click()
+    for tab in ("Fields", "Raw", "Context"):
+        page.get_by_role("tab", name=tab).click()
+        expect(page.locator(".detail-body")).to_contain_text("⟨RLO⟩")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Open page").click()
+    expect(page.locator(".markdown p")).to_have_text([shown, "<b>bold</b>"])
+    titles = page.evaluate(
+        "[...document.querySelectorAll('[title]')].map((element) => element.title).join('')"
+    )
+    everything = page.evaluate("document.body.textContent") + titles
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", everything)
+    assert page.locator(".page img, .markdown :is(img, b)").count() == 0
+
+
+def test_enormous_rows_do_no_harm(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", "x" * 5_000_000)
+    hub.publish("logs", {"message": "many", "fields": {f"f{number}": number for number in range(10_000)}})
+    hub.publish("logs", log("\n".join(f"line {number}" for number in range(40))))
+    visit(page, hub)
+    expect(rows(page)).to_have_count(3)
+    expect(rows(page).first.locator(".more")).to_have_text("+4.8 MB")
+    assert len(messages(page).first.inner_text()) < 2_100
+    expect(messages(page).last).to_have_text("line 0")
+    expect(rows(page).last.locator(".more")).to_have_text("+39 lines")
+    width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width[0] == width[1]
+    rows(page).first.locator(".more").click()
+    expect(page.locator(".detail .block")).to_contain_text("more characters: download them")
+    messages(page).nth(1).click()
+    page.get_by_role("tab", name="Fields").click()
+    expect(page.locator(".tree").first).to_contain_text("9,800 more")
+
+
+def test_an_event_shows_its_type_and_opens_its_page(page: Page, hub: FakeHub) -> None:
+    text = (
+        "---\nrepo: core\n---\n# Function `f`\n\nIt **adds**, *well*. [Docs](https://example.org/x) "
+        "[no](javascript:alert)\n\n| a | b |\n|---|---|\n| 1 | `2` |\n\n"
+        "```python\n# not a heading\n```\n\n- one\n  - two\n\n1. three\n\n> four\n"
+        "\n<script>alert(1)</script>\n"
+    )
+    hub.publish("events", {"type": "documented", "data": {"name": "f", "rank": "B", "page": text}})
+    visit(page, hub)
+    row = rows(page)
+    expect(row.locator(".logger")).to_have_text("documented")
+    expect(row.locator(".message")).to_have_text("f")
+    expect(row.locator(".fields")).to_contain_text("rank=B")
+    row.get_by_role("button", name="Open page").click()
+    body = page.locator(".markdown")
+    expect(body.locator("table.header td")).to_have_text("core")
+    expect(body.locator("h1")).to_have_text("Function f")
+    expect(body.locator("tbody td")).to_have_text(["core", "1", "2"])
+    expect(body.locator("pre")).to_have_text("# not a heading")
+    expect(body.locator("ul > li > ul > li")).to_have_text("two")
+    expect(body.locator("ol > li")).to_have_text("three")
+    expect(body.locator("blockquote")).to_have_text("four")
+    expect(body.locator("a")).to_have_attribute("href", "https://example.org/x")
+    expect(body.locator("p").last).to_have_text("<script>alert(1)</script>")
+
+
+def test_long_lines_wrap_when_asked_to_and_every_row_has_its_height(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", *(log("word " * (number * 17 % 60) + "\nend") for number in range(200)), log("last"))
+    visit(page, hub)
+    expect(messages(page).last).to_have_text("last")
+    page.keyboard.press("l")
+    expect(page.locator(".panel.wrapped")).to_be_visible()
+    expect(messages(page).last).to_be_in_viewport(ratio=1)
+    boxes = [row.bounding_box() for row in rows(page).all()]
+    for above, below in itertools.pairwise(boxes):
+        assert above
+        assert below
+        assert abs(above["y"] + above["height"] - below["y"]) < 1.5  # neither a hole nor an overlap
+    overflowing = page.locator(".live .row:visible").evaluate_all(
+        "(rows) => rows.filter((row) => row.scrollHeight > row.clientHeight + 1).length"
+    )
+    assert overflowing == 0
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (844, 390), (820, 1180), (320, 640)])
+def test_on_small_screens_the_lines_have_the_room(page: Page, hub: FakeHub, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    hub.publish("logs", *(log(f"a message of some length, number {number}") for number in range(100)))
+    hub.publish("app:stats", {f"value{number}": number for number in range(30)})
+    visit(page, hub)
+    expect(messages(page).last).to_be_in_viewport(ratio=1)
+    list_box = page.locator(".live .scroller").bounding_box()
+    message = messages(page).last.bounding_box()
+    assert list_box
+    assert message
+    assert list_box["height"] >= 0.7 * height, "the list has most of the height"
+    assert message["x"] <= 0.36 * width, "the message begins in the first third"
+    inside = [row for row in rows(page).all() if (box := row.bounding_box()) and box["y"] >= list_box["y"]]
+    assert len(inside) >= 10
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_plain_lines_leave_no_empty_columns(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", *(f"a plain line {number}" for number in range(20)))
+    visit(page, hub)
+    box = messages(page).last.bounding_box()
+    scroller = page.locator(".live .scroller").bounding_box()
+    assert box
+    assert scroller
+    assert box["x"] - scroller["x"] < 150
+
+
+def test_times_of_plain_lines_are_what_they_are(page: Page, hub: FakeHub) -> None:
+    """Nobody knows when a line without a time was written; one that came live came now."""
+    hub.publish("logs", "old")
+    visit(page, hub)
+    hub.publish("logs", "new")
+    expect(messages(page)).to_have_text(["old", "new"])
+    expect(rows(page).first.locator(".time")).to_have_text("")
+    expect(rows(page).last.locator(".time")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d\.\d{3}$"))

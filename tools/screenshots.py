@@ -1,0 +1,176 @@
+"""Take the pictures of the dashboard that the documentation shows, in both themes.
+
+    python tools/screenshots.py [NAME …]
+
+A hub of its own serves the page, publishes what a small system would, and has a client that does not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from gapless import ChannelOptions, Hub, HubApp
+from gapless.demo.worker import Worker
+
+ROOT = Path(__file__).parent.parent
+IMAGES = ROOT / "docs" / "img"
+CHROMIUM = "/usr/bin/chromium"
+SIZE = {"width": 1280, "height": 760}
+NAMES = ("live", "board", "clients")
+KEPT = ChannelOptions(history=100_000, history_bytes=64 * 1024 * 1024)
+
+
+def iso(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment * 1000) % 1000:03d}Z"
+
+
+def record(chance: random.Random, moment: float) -> dict[str, Any]:
+    """One line of a small shop."""
+    kind = chance.choices(["http", "db", "worker", "payments"], [6, 2, 3, 1])[0]
+    order, took = chance.randrange(10_000, 99_999), int(chance.expovariate(1 / 60)) + 2
+    level = chance.choices(["debug", "info", "warning", "error"], [3, 14, 2, 1])[0]
+    message = {
+        "http": f"GET /orders/{order} {500 if level == 'error' else 200}",
+        "db": "pool exhausted" if level == "error" else f"select orders where id = {order}",
+        "worker": f"job invoice:{order} \x1b[32mdone\x1b[0m",
+        "payments": f"charge of order {order} confirmed",
+    }[kind]
+    line: dict[str, Any] = {"time": iso(moment), "level": level, "logger": f"app.{kind}", "message": message}
+    line["source"] = chance.choice(["web-1", "web-2", "worker-1"])
+    line["fields"] = {"ms": took, "request_id": f"{chance.randrange(1 << 32):08x}", "order": order}
+    if level == "error":
+        text = f'Traceback (most recent call last):\n  File "app/{kind}.py", line 41, in handle\nTimeoutError: no answer'
+        line["exception"] = {"type": "TimeoutError", "message": "no answer", "text": text}
+    return line
+
+
+class Stage:
+    """A hub that serves, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.hub = Hub(channels={"*": KEPT})
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        protocol = "gapless.transports.uvicorn:WebSocketProtocol"
+        app = HubApp(self.hub, open_api=True)
+        self.server = uvicorn.Server(uvicorn.Config(app, ws=protocol, log_config=None))
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.stop = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.listener.getsockname()[1]}/"
+
+    def _serve(self) -> None:
+        asyncio.run(self.server.serve(sockets=[self.listener]))
+
+    def __enter__(self) -> Stage:
+        self.thread.start()
+        while not self.hub.running:
+            time.sleep(0.02)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop.set()
+        self.server.should_exit = True
+        self.thread.join(10)
+
+    def shop(self) -> None:
+        """A quarter of an hour of lines."""
+        chance, now = random.Random(7), time.time()
+        for at in range(1800):
+            self.hub.publish("shop:logs", record(chance, now - 900 + at / 2))
+            if at % 60 == 0:
+                data = {"name": f"invoice batch {at // 60}", "orders": chance.randrange(5, 90)}
+                self.hub.publish(
+                    "shop:events", {"type": "batch_done", "time": iso(now - 900 + at / 2), "data": data}
+                )
+
+    def work(self) -> None:
+        """A worker that documents a part of this package, until the stage ends."""
+
+        def publish(channel: str, data: object) -> None:
+            self.hub.publish(channel, data)
+
+        worker = Worker(ROOT / "src" / "gapless" / "feeds", publish, interval=0.15, pause=45)
+        threading.Thread(target=worker.run, args=(self.stop,), daemon=True).start()
+
+    def flood(self) -> None:
+        """More than the sockets of those who do not read can take."""
+        chance = random.Random(11)
+        for _ in range(25):
+            for _ in range(1_000):
+                self.hub.publish("shop:logs", record(chance, time.time()))
+            time.sleep(0.2)
+
+    def crowd(self) -> contextlib.ExitStack:
+        """Clients of the shop, of which one does not read."""
+        stack = contextlib.ExitStack()
+        for channel in ("shop:logs", "shop:events", "shop:logs", "shop:logs"):
+            connection = socket.create_connection(self.listener.getsockname())
+            stack.enter_context(connection)
+            request = (
+                f"GET /ws?channel={channel}&batch=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+            )
+            connection.sendall(request.encode())
+        return stack
+
+
+def take(page: Page, stage: Stage, name: str) -> None:
+    """Open one page, and do what shows it best."""
+    page.goto(f"{stage.url}#/{name}" + ("?ch=shop:logs&ch=shop:events" if name == "live" else ""))
+    if name == "live":
+        page.wait_for_selector(".row")
+        page.fill("#query", "level>=warning OR ms>150")
+        page.wait_for_timeout(800)
+        page.locator(".row:visible .exception").last.click()
+        page.wait_for_selector(".detail")
+    elif name == "board":
+        page.wait_for_selector(".tile-number")
+        page.wait_for_selector(".feed li")
+        page.wait_for_timeout(2_500)
+    else:
+        page.wait_for_selector("tbody tr")
+        page.wait_for_timeout(1_500)
+    page.wait_for_timeout(600)
+
+
+def main(names: list[str]) -> None:
+    """Take them all, or those that are named."""
+    with Stage() as stage, sync_playwright() as playwright:
+        stage.shop()
+        browser: Browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        for name in names or NAMES:
+            if name == "board":
+                stage.work()
+            with stage.crowd() if name == "clients" else contextlib.nullcontext():
+                if name == "clients":
+                    stage.flood()
+                for theme in ("light", "dark"):
+                    context = browser.new_context(
+                        viewport=SIZE, color_scheme=theme, timezone_id="Europe/Berlin"
+                    )
+                    page = context.new_page()
+                    take(page, stage, name)
+                    path = IMAGES / f"dashboard-{name}-{theme}.png"
+                    page.screenshot(path=path)
+                    print(path.relative_to(ROOT))
+                    context.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
