@@ -17,6 +17,7 @@ HUB_CENTRIFUGE = Peer(
     "hub_centrifuge", "Gapless, Centrifuge door", "hub", {"ws": FAST_PATH, "door": "centrifuge"}
 )
 HUB_BATCH = Peer("hub_batch", "Gapless, batch=1", "hub", {"query": "&batch=1"})
+OWN_APP = Peer("own_app", "an application of one's own", "own_app", {"ws": FAST_PATH})
 NAIVE = Peer("naive", "naive class", "naive", {})
 COPIED = Peer("copied", "copied class", "manager", {"manager": "copied"})
 MIDDLEWARE = Peer("middleware", "copied class, NeverWait", "manager", {"manager": "middleware"})
@@ -36,6 +37,7 @@ ALL = (
     HUB_FAST,
     HUB_CENTRIFUGE,
     HUB_BATCH,
+    OWN_APP,
     NAIVE,
     COPIED,
     MIDDLEWARE,

@@ -15,11 +15,11 @@ from .runtime import Options
 _tasks: set[asyncio.Task[None]] = set()
 
 
-async def serve(app: Any, listener: socket.socket, options: Options) -> int:
+async def serve(app: Any, listener: socket.socket, options: Options, *, settled: bool = True) -> int:
     """Run `app` in this loop; returns the port once it accepts connections.
 
     No compression, no access log, no pings: none of them is what is measured. The garbage collector
-    is set as `gapless serve` sets it, for every application alike.
+    is set as `gapless serve` sets it, for every application alike unless it is not `settled`.
     """
     config = uvicorn.Config(
         app,
@@ -39,5 +39,6 @@ async def serve(app: Any, listener: socket.socket, options: Options) -> int:
             task.result()
             raise RuntimeError("uvicorn ended while it was starting")
         await asyncio.sleep(0.01)
-    settle()
+    if settled:
+        settle()
     return int(listener.getsockname()[1])
