@@ -22,7 +22,10 @@ START_SECONDS = 60.0
 ROOT = Path(__file__).resolve().parent.parent.parent
 APP = "tests.variants.served:app"
 
-SERVERS = ("uvicorn", "gapless", "wsproto", "hypercorn", "granian", "daphne")
+EVERY = ("uvicorn", "gapless", "wsproto", "hypercorn", "granian", "daphne")
+SERVERS = EVERY if os.environ.get("GAPLESS_TEST_SERVERS") == "all" else EVERY[:3]
+"""Those of uvicorn; with GAPLESS_TEST_SERVERS=all the others too, which take minutes more."""
+
 _PROTOCOLS = {
     "uvicorn": "websockets-sansio",
     "gapless": "gapless.transports.uvicorn:WebSocketProtocol",
