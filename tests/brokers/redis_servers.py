@@ -24,11 +24,11 @@ class RedisServer:
     """A redis-server process that can be ended in every way there is, and started again."""
 
     def __init__(
-        self, directory: Path, *options: str, program: str = "redis-server", port: int | None = None
+        self, directory: Path, *options: str, program: str = "redis-server", configuration: Path | None = None
     ) -> None:
         self.directory = directory
-        self.port = port or free_port()
-        self._program, self._options = program, options
+        self.port = free_port()
+        self._program, self._options, self._configuration = program, options, configuration
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
 
@@ -36,13 +36,14 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
 
-    def start(self, *more: str) -> RedisServer:
+    def start(self) -> RedisServer:
         command = [
-            *(self._program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)),
+            self._program,
+            *([] if self._configuration is None else [str(self._configuration)]),
+            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)),
             *("--daemonize", "no", "--logfile", str(self.directory / "log")),
-            *(() if self._options and self._options[0].endswith(".conf") else ("--save", "")),
+            *([] if self._configuration is not None or "--save" in self._options else ["--save", ""]),
             *self._options,
-            *more,
         ]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         until(lambda: self._answers(), f"{self._program} on port {self.port} to answer")

@@ -17,7 +17,7 @@ from .address import Address
 from .cluster import Cluster
 from .keys import CLUSTER_GROUPS, RECORD, Keys
 from .link import Argument, Awaited
-from .server import PROBE_SECONDS, Server
+from .server import Pace, Server
 from .single import Single
 from .site import Site
 
@@ -43,7 +43,7 @@ class RedisBroker:
     immediate = False
 
     def __init__(
-        self, address: Address | str, limits: Limits | None = None, *, probe_seconds: float = PROBE_SECONDS
+        self, address: Address | str, limits: Limits | None = None, *, probe_seconds: float = 10.0
     ) -> None:
         self.address = Address.parse(address) if isinstance(address, str) else address
         self.keys = Keys(self.address.prefix, CLUSTER_GROUPS if self.address.kind == "cluster" else 1)
@@ -51,7 +51,9 @@ class RedisBroker:
         self._sink: Sink | None = None
         self._channels: dict[str, str] = {}
         site = Cluster if self.address.kind == "cluster" else Single
-        self.site: Site = site(self.address, self.keys, self, probe_seconds=probe_seconds)
+        self.site: Site = site(
+            self.address, self.keys, self, pace=Pace(self._limits.broker_seconds, probe_seconds)
+        )
         self._notify = b"SPUBLISH" if self.site.sharded else b"PUBLISH"
         self._remember = int(self._limits.idempotency_seconds * 1000)
         self._known: set[str] = set()

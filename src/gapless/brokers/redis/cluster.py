@@ -19,7 +19,7 @@ from ...errors import BrokerError, ConfigError
 from .address import Address, Place
 from .keys import Keys
 from .link import DEADLINE_SECONDS, Argument, Awaited, Call, disconnect
-from .server import Server, ask, connect
+from .server import Pace, Server, ask, connect
 from .single import fixed
 from .site import Hearer
 
@@ -53,9 +53,9 @@ class Cluster:
 
     sharded = True
 
-    def __init__(self, address: Address, keys: Keys, hearer: Hearer, *, probe_seconds: float) -> None:
+    def __init__(self, address: Address, keys: Keys, hearer: Hearer, *, pace: Pace) -> None:
         self._address, self._keys, self._hearer = address, keys, hearer
-        self._probe_seconds = probe_seconds
+        self._pace = pace
         self._slots = [key_slot(f"{{{group}}}".encode()) for group in range(keys.groups)]
         self._servers: dict[Place, Server] = {}
         self._route: list[Server | None] = [None] * keys.groups
@@ -138,6 +138,10 @@ class Cluster:
     def missed(self, server: Server) -> None:
         self._hearer.interrupted()
 
+    def dropped(self, name: str) -> None:
+        self.look()
+        self._spawn(self._listen_again([name]))
+
     def troubled(self, server: Server) -> None:
         self.look()
 
@@ -147,7 +151,7 @@ class Cluster:
         self, group: int, server: Server, waiting: _Waiting, error: AskError | TryAgainError
     ) -> None:
         """A call that was not done, for its slot is not there or not quite."""
-        if self._loop.time() - waiting[2] > DEADLINE_SECONDS:
+        if self._loop.time() - waiting[2] > self._pace.deadline:
             waiting[0].fail(BrokerError(f"a slot of the cluster is on the move for too long: {error}"))
             return
         pause = self._pauses.get(group)
@@ -194,9 +198,7 @@ class Cluster:
         self._reroute(shares)
 
     def _server(self, place: Place) -> Server:
-        return Server(
-            self._address, self._keys, fixed(place), self, sharded=True, probe_seconds=self._probe_seconds
-        )
+        return Server(self._address, self._keys, fixed(place), self, sharded=True, pace=self._pace)
 
     def _assign(self, server: Server, groups: set[int]) -> None:
         for group in groups:
@@ -223,7 +225,7 @@ class Cluster:
         moved = [name for name, group in self._names.items() if group in changed]
         for name in moved:
             for server in left:
-                server.ignore(name)
+                server.forget(name)
         if moved:
             self._spawn(self._listen_again(moved))
         for place, server in list(self._servers.items()):
@@ -232,13 +234,20 @@ class Cluster:
                 self._spawn(self._retire(server))
 
     async def _listen_again(self, names: list[str]) -> None:
-        where = [(server, name) for name in names if (server := self._route[self._names.get(name, 0)])]
-        outcomes = await asyncio.gather(
-            *(server.listen(name) for server, name in where), return_exceptions=True
-        )
-        if any(isinstance(outcome, BrokerError) for outcome in outcomes):
-            return  # the server listens anew to all of them, and says then that something was missed
-        self._hearer.interrupted()
+        """Be notified at the new servers, as long as it takes; what came meanwhile was missed."""
+        while names := [name for name in names if name in self._names]:
+            outcomes = await asyncio.gather(
+                *(self.listen(self._names[name], name) for name in names), return_exceptions=True
+            )
+            names = [
+                name
+                for name, outcome in zip(names, outcomes, strict=True)
+                if isinstance(outcome, BaseException)
+            ]
+            self._hearer.interrupted()
+            if names:
+                self.look()
+                await asyncio.sleep(AGAIN_SECONDS)
 
     async def _retire(self, server: Server) -> None:
         await server.finish(DEADLINE_SECONDS)

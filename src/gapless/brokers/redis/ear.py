@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 import hiredis
 from redis.asyncio.connection import Connection
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import AskError, RedisError, ResponseError
 
 from ...errors import BrokerError
 from .link import DEADLINE_SECONDS, disconnect
@@ -33,7 +33,7 @@ class Ear:
     """An open subscription connection, until it fails or is closed; `ended` then holds why.
 
     `heard(name, message)` is called for every message, `moved(name)` when the server itself ended
-    a subscription because its slot went to another server.
+    or refused a subscription because its slot goes to another server.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Ear:
         self.subscribed: set[str] = set()
         self._unconfirmed: dict[str, list[asyncio.Future[None]]] = {}
         self._ending: Counter[str] = Counter()
+        self._asked: deque[tuple[bytes, str]] = deque()
         self._out: list[bytes] = []
         self._wake = asyncio.Event()
         self._tasks = [self._loop.create_task(self._write()), self._loop.create_task(self._read())]
@@ -91,6 +92,8 @@ class Ear:
     def _send(self, verb: bytes, names: Sequence[str]) -> None:
         for at in range(0, len(names), self._at_once):
             some = names[at : at + self._at_once]
+            if self._at_once == 1:
+                self._asked.append((verb, some[0]))
             self._out.append(hiredis.pack_command((verb, *some)))  # type: ignore[arg-type]  # as in Link
         self._wake.set()
 
@@ -129,6 +132,8 @@ class Ear:
                 deadline = clock() + SLICE_SECONDS
 
     def _confirmed(self, name: str) -> None:
+        if self._asked and self._asked[0] == (self._verbs[0], name):
+            self._asked.popleft()
         futures = self._unconfirmed.get(name)
         if futures:
             future = futures.pop(0)
@@ -138,14 +143,27 @@ class Ear:
                 future.set_result(None)
 
     def _ended(self, name: str) -> None:
+        if self._asked and self._asked[0] == (self._verbs[1], name):
+            self._asked.popleft()
         if self._ending[name] > 1:
             self._ending[name] -= 1
         elif self._ending.pop(name, 0) == 0:
+            self.subscribed.discard(name)
             self._moved(name)
 
     def _refused(self, error: ResponseError) -> None:
-        """Of which name is not said: a moved slot, a missing permission. It begins anew."""
-        self.fail(error)
+        """Which name was refused is not said, but answers come in order."""
+        if not isinstance(error, AskError):  # of which MovedError is one
+            self.fail(error)
+        elif self._asked:
+            verb, name = self._asked.popleft()
+            if verb == self._verbs[0]:
+                self.subscribed.discard(name)
+                for future in self._unconfirmed.pop(name, []):
+                    if not future.done():
+                        future.set_exception(BrokerError(f"the slot of this channel moved: {error}"))
+                        future.exception()
+                self._moved(name)
 
     def fail(self, error: Exception) -> None:
         """Give the connection up: from here on nothing is heard."""

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Note which run of the server the data has come to. It differs: what was there may be older.
 --
 -- KEYS  generation

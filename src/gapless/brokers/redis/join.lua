@@ -1,3 +1,4 @@
+#!lua
 -- A member appears in a channel, or says that it is still there.
 --
 -- KEYS  members, expiries, users, due

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Members disappear: the one named, or all that were not refreshed in time.
 --
 -- KEYS  members, expiries, users, due

@@ -1,3 +1,4 @@
+#!lua
 -- One publication: the next number, stored, trimmed, remembered and notified, in one step.
 --
 -- KEYS  state, stream, generation, names and, with an idempotency key, its record

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- A page of a channel's history, with the position it was read at. A stream gets its epoch by this.
 --
 -- KEYS  state, stream, generation, names

@@ -12,7 +12,7 @@ import logging
 import math
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from redis.asyncio.connection import Connection
 from redis.exceptions import (
@@ -35,8 +35,15 @@ from .scripts import ALL, GENERATION
 
 log = logging.getLogger("gapless")
 
-PROBE_SECONDS = 10.0
-"""Between messages to ourselves through the server; one that did not arrive by the next: deaf."""
+
+class Pace(NamedTuple):
+    """Seconds after which something is wrong."""
+
+    deadline: float = DEADLINE_SECONDS
+    """An answer that takes longer does not come: the connection is given up."""
+    probe: float = 10.0
+    """Between messages to ourselves through the server; one that did not arrive by the next: deaf."""
+
 
 OLDEST_VERSION = (7, 0)
 
@@ -52,8 +59,11 @@ class Ears(Protocol):
     def missed(self, server: Server) -> None:
         """It listens again after it did not for a while: what came meanwhile was not heard."""
 
+    def dropped(self, name: str) -> None:
+        """The server notifies of this name no more, for its slot moves."""
+
     def troubled(self, server: Server) -> None:
-        """A connection was lost, or a group or a subscription went elsewhere: look where all are."""
+        """A connection was lost, or cannot be made: perhaps its groups are elsewhere now."""
 
 
 class Server:
@@ -67,7 +77,7 @@ class Server:
         ears: Ears,
         *,
         sharded: bool,
-        probe_seconds: float = PROBE_SECONDS,
+        pace: Pace,
     ) -> None:
         self.place: Place | None = None
         self.version = ""
@@ -75,7 +85,7 @@ class Server:
         self.ear_failures = 0
         self._address, self._keys, self._find, self._ears = address, keys, find, ears
         self._sharded = sharded
-        self._probe_seconds = probe_seconds
+        self._pace = pace
         self._notify = b"SPUBLISH" if sharded else b"PUBLISH"
         self._name = secrets.token_urlsafe(6)
         self._run_id = b""
@@ -135,9 +145,11 @@ class Server:
 
     def problem(self) -> str | None:
         """Why it can not be used just now, or does not notify."""
-        for connection, problem in ((self._link, self._link_problem), (self._ear, self._ear_problem)):
-            if connection is None:
-                return str(problem)
+        link, ear = self._link, self._ear
+        if link is None or link.failure is not None:
+            return str(self._link_problem if link is None else link.failure)
+        if ear is None or ear.failure is not None:
+            return str(self._ear_problem if ear is None else ear.failure)
         return None
 
     # -- the link
@@ -186,11 +198,11 @@ class Server:
             backoff.reset()
             self._link = link
             cause = await asyncio.shield(link.ended)
-            self._link, self._link_problem = None, _away(cause)
+            self._link_problem = _away(cause)
             self.link_failures += 1
             log.warning("the connection to Redis at %s was lost: %s", self.place, cause)
             await link.close()
-            link = None
+            self._link = link = None
             self._ears.troubled(self)
 
     async def _open_link(self) -> Link:
@@ -200,18 +212,17 @@ class Server:
         except BaseException:
             await disconnect(connection)
             raise
-        link = Link(connection, fatal=(NoScriptError, ReadOnlyError))
-        checks = [link.call(*self._check(group)) for group in self._groups]
-        for check in checks:
-            try:
-                await check
-            except BrokerError:
-                await link.close()
-                raise
-            except ResponseError as error:
-                if not _is_elsewhere(error):
-                    await link.close()
-                    raise
+        link = Link(connection, fatal=(NoScriptError, ReadOnlyError), deadline=self._pace.deadline)
+        try:
+            for check in [link.call(*self._check(group)) for group in self._groups]:
+                try:
+                    await check
+                except ResponseError as error:
+                    if not _is_elsewhere(error):
+                        raise
+        except BaseException:
+            await link.close()
+            raise
         return link
 
     async def _connect(self) -> Connection:
@@ -220,7 +231,7 @@ class Server:
 
     async def _greet(self, connection: Connection) -> None:
         """Is this a server that we can work with? Give it the scripts. Raises BrokerError."""
-        said = await ask(connection, b"INFO", b"server")
+        said = await self._ask(connection, b"INFO", b"server")
         about = dict(line.split(":", 1) for line in said.decode().splitlines() if ":" in line)
         self.version, self._run_id = _version(about), about.get("run_id", "").encode()
         numbers = tuple(int(part) for part in self.version.split(".")[:2] if part.isdigit())
@@ -231,10 +242,13 @@ class Server:
             raise BrokerError("this is a node of a cluster: write redis+cluster://… as the store")
         if not clustered and self._sharded:
             raise BrokerError("this is no node of a cluster: write redis://… as the store")
-        if (await ask(connection, b"ROLE"))[0] != b"master" and not self._sharded:
+        if (await self._ask(connection, b"ROLE"))[0] != b"master" and not self._sharded:
             raise BrokerError("this is a replica, which takes no publications: name its master")
         for script in ALL:
-            await ask(connection, b"SCRIPT LOAD", script.text)
+            await self._ask(connection, b"SCRIPT LOAD", script.text)
+
+    async def _ask(self, connection: Connection, *command: Argument) -> Any:
+        return await ask(connection, *command, deadline=self._pace.deadline)
 
     # -- the ear
 
@@ -244,6 +258,10 @@ class Server:
         await self._hearing.wait()
         if self._ear is not None:
             await self._ear.subscribe([name])
+
+    def forget(self, name: str) -> None:
+        """Its slot has gone elsewhere, and the server ends the subscription by itself."""
+        self._names.discard(name)
 
     def ignore(self, name: str) -> None:
         """Notify of it no more."""
@@ -268,12 +286,12 @@ class Server:
             if not first:
                 self._ears.missed(self)
             cause = await asyncio.shield(ear.ended)
-            self._ear, self._ear_problem = None, ear.failure
             self._hearing.clear()
+            self._ear_problem = ear.failure
             self.ear_failures += 1
             log.warning("Redis at %s does not notify: %s", self.place, cause)
             await ear.close()
-            ear = None
+            self._ear = ear = None
             self._ears.troubled(self)
             # Also after a success: a server that accepts and cuts at once is not to be hammered.
             await asyncio.sleep(backoff.next())
@@ -284,8 +302,15 @@ class Server:
 
     async def _open_ear(self) -> Ear:
         connection = await self._connect()
-        ear = Ear(connection, sharded=self._sharded, heard=self._hear, moved=self._moved)
+        ear = Ear(
+            connection,
+            sharded=self._sharded,
+            heard=self._hear,
+            moved=self._moved,
+            deadline=self._pace.deadline,
+        )
         try:
+            self._name_probe()
             while new := self._names - ear.subscribed:
                 await ear.subscribe(sorted(new))
         except BaseException:
@@ -294,8 +319,11 @@ class Server:
         return ear
 
     def _moved(self, name: str) -> None:
-        if name in self._names:
-            self._ears.troubled(self)
+        if name == self._probe:
+            self._names.discard(name)
+            self._probe = ""  # the next one goes into a group that is here
+        elif name in self._names:
+            self._ears.dropped(name)
 
     def _hear(self, name: str, message: bytes) -> None:
         if name == self._probe:
@@ -308,7 +336,7 @@ class Server:
 
     async def _keep_probing(self) -> None:
         while True:
-            await asyncio.sleep(self._probe_seconds)
+            await asyncio.sleep(self._pace.probe)
             try:
                 await self._look()
             except BrokerError:
@@ -320,20 +348,24 @@ class Server:
             ear, _ = self._awaited
             self._awaited = None
             if ear is self._ear:
-                ear.fail(TimeoutError(f"a probe did not arrive within {self._probe_seconds:g} seconds"))
+                ear.fail(TimeoutError(f"a probe did not arrive within {self._pace.probe:g} seconds"))
                 return
-        group = min(self._groups, default=None)
-        if group is None or self._ear is None or self._link is None:
-            return
-        name = self._keys.messages(group, f"probe-{self._name}")
-        if name != self._probe:
-            self.ignore(self._probe)
-            self._probe = name
-            await self.listen(name)
-        if self._ear is not None and self._link is not None:
+        if self._name_probe():
+            await self.listen(self._probe)
+        if self._probe and self._ear is not None and self._link is not None:
             message = secrets.token_bytes(6)
             self._awaited = self._ear, message
-            self._link.send(_Unheeded(), self._notify, name, message)
+            self._link.send(_Unheeded(), self._notify, self._probe, message)
+
+    def _name_probe(self) -> bool:
+        """Where to send it: into a group that lies on this server. True when that has changed."""
+        name = self._keys.messages(min(self._groups), f"probe-{self._name}") if self._groups else ""
+        if name == self._probe:
+            return False
+        self.ignore(self._probe)
+        self._probe = name
+        self._names.update([name] if name else [])
+        return bool(name)
 
 
 class _Checking:
@@ -371,9 +403,9 @@ async def connect(address: Address, place: Place) -> Connection:
     return connection
 
 
-async def ask(connection: Connection, *command: Argument) -> Any:
+async def ask(connection: Connection, *command: Argument, deadline: float = DEADLINE_SECONDS) -> Any:
     """Call on a connection that nobody else uses yet. Raises RedisError, TimeoutError."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
+    async with asyncio.timeout(deadline):
         await connection.send_command(*command, check_health=False)
         return await connection.read_response(timeout=math.inf)
 

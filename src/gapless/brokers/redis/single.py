@@ -12,7 +12,7 @@ from ...errors import BrokerError
 from .address import CONNECT_SECONDS, Address, Place
 from .keys import Keys
 from .link import Argument, Call
-from .server import Server
+from .server import Pace, Server
 from .site import Hearer
 
 
@@ -21,11 +21,11 @@ class Single:
 
     sharded = False
 
-    def __init__(self, address: Address, keys: Keys, hearer: Hearer, *, probe_seconds: float) -> None:
+    def __init__(self, address: Address, keys: Keys, hearer: Hearer, *, pace: Pace) -> None:
         self._hearer = hearer
         self.heard = hearer.heard
         find = master_of(address) if address.kind == "sentinel" else fixed(address.places[0])
-        self._server = Server(address, keys, find, self, sharded=False, probe_seconds=probe_seconds)
+        self._server = Server(address, keys, find, self, sharded=False, pace=pace)
         self._server.adopt(range(keys.groups))
 
     async def start(self) -> None:
@@ -56,6 +56,9 @@ class Single:
 
     def missed(self, server: Server) -> None:
         self._hearer.interrupted()
+
+    def dropped(self, name: str) -> None:
+        return None  # nothing moves
 
     def troubled(self, server: Server) -> None:
         return None  # it connects again by itself, to wherever the master then is
