@@ -10,9 +10,8 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from .brokers.base import Broker, PresenceStore
-from .brokers.memory import MemoryPresence
-from .brokers.url import broker_from
+from .brokers.base import Broker, MayFail, PresenceStore
+from .brokers.url import broker_from, presence_of
 from .core.counters import Counters
 from .core.cursor import Lost
 from .errors import LimitExceeded, NotRunning
@@ -35,7 +34,7 @@ from .sessions.listener import Listener
 class Hub:
     """A realtime hub. Making one opens nothing; it runs between `start` and `close`, on one loop.
 
-    `broker` is a URL (`memory://`) or a broker. `channels` declares which channels clients may
+    `broker` is a URL (`memory://`, `redis://…`) or a broker. `channels` declares which channels clients may
     subscribe to, by pattern: the longest that matches gives a channel its options. Channels that
     match none are the application's own.
 
@@ -57,9 +56,10 @@ class Hub:
         self.hooks = Hooks(self.counters)
         self.uid = str(uuid.uuid4())
         self.name = name or f"{socket.gethostname()}_{os.getpid()}"
+        broker = broker_from(broker, self.limits) if isinstance(broker, str) else broker
         self.node = Node(
-            broker_from(broker, self.limits) if isinstance(broker, str) else broker,
-            presence or MemoryPresence(self.limits),
+            broker,
+            presence or presence_of(broker, self.limits),
             Registry(channels or {}, self.limits),
             self.hooks,
             self.limits,
@@ -136,6 +136,11 @@ class Hub:
     def unready(self) -> str | None:
         """Why the hub cannot take publications or clients just now; None when it can."""
         return self._lifecycle.unready()
+
+    def impaired(self) -> str | None:
+        """Why the broker cannot store or notify just now; None when it can. Clients stay, and are served."""
+        broker = self.node.broker
+        return broker.unready() if self.running and isinstance(broker, MayFail) else None
 
     async def __aenter__(self) -> Self:
         """As `start`; and in the main thread SIGINT and SIGTERM also drain it, see `Signals`."""

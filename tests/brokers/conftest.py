@@ -11,7 +11,6 @@ import pytest
 from gapless import Limits
 from gapless.brokers.memory import MemoryBroker, MemoryPresence
 from gapless.brokers.redis.broker import RedisBroker
-from gapless.brokers.redis.presence import RedisPresence
 
 from .harness import Harness
 from .redis_servers import RedisServer, cluster, has
@@ -28,7 +27,7 @@ def on_redis(url: str) -> Harness:
     """A node that shares nothing with any other: nobody has its prefix."""
     limits = Limits()
     broker = RedisBroker(f"{url}?prefix=test-{secrets.token_hex(6)}", limits)
-    return Harness(broker, RedisPresence(broker, limits))
+    return Harness(broker, broker.presence)
 
 
 def redis(directory: Path, servers: Servers) -> Harness:

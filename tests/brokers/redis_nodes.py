@@ -10,7 +10,6 @@ import pytest
 
 from gapless import Limits
 from gapless.brokers.redis.broker import RedisBroker
-from gapless.brokers.redis.presence import RedisPresence
 from gapless.model import History
 
 from .harness import DEADLINE, Harness
@@ -43,7 +42,7 @@ async def node(anyio_backend: str) -> AsyncIterator[Node]:
     ) -> Harness:
         bounds = Limits(**limits)  # type: ignore[arg-type]  # ints and floats, by name
         broker = RedisBroker(f"{url}?prefix={prefix}", bounds, probe_seconds=probe_seconds)
-        harness = Harness(broker, RedisPresence(broker, bounds))
+        harness = Harness(broker, broker.presence)
         made.append(harness)
         await harness.start()
         return harness

@@ -11,7 +11,6 @@ from gapless import BrokerError, ChannelOptions, ConfigError
 from gapless.brokers.redis import broker as module
 from gapless.brokers.redis.address import Address, Place
 from gapless.brokers.redis.broker import RedisBroker
-from gapless.brokers.redis.presence import RedisPresence
 from gapless.model import Member, Position
 
 from .harness import DEADLINE, Harness
@@ -355,7 +354,7 @@ class TestStarting:
             f"redis://default@{at}?prefix=3&password_file={tmp_path / 'password'}",
         ):
             broker = RedisBroker(url)
-            harness = Harness(broker, RedisPresence(broker))
+            harness = Harness(broker, broker.presence)
             await harness.start()
             assert await harness.publish("c") is not None
             await broker.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gapless.brokers.url import KNOWN
 from gapless.config.settings import EVERYTHING, Settings, load
 from gapless.errors import ConfigError
 from gapless.options import ChannelOptions, Limits
@@ -115,8 +116,8 @@ def test_the_environment_says_lists_with_commas_and_tables_as_json(monkeypatch: 
         ("token = 12", ["1: token: input should be a valid string"]),
         ("origins = [1]", ["1: origins: input should be a valid string, not 1"]),
         (
-            'store = "redis://:pw@h"',
-            ["1: there is no redis: store in this version, memory:// is the only one"],
+            'store = "mongo://:pw@h"',
+            [f"1: there is no broker for 'mongo' URLs in this version; there are {KNOWN}"],
         ),
         ("limits = 3", ["1: [limits] is a table of options, not 3"]),
         ("channels = 3", ['1: channels is a table for each pattern, as [channels."orders:*"], not 3']),

@@ -15,7 +15,7 @@ A broker stores and notifies; it knows no clients. Its promises:
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..model import Draft, History, Member, Position, Publication
 from ..options import ChannelOptions
@@ -115,3 +115,21 @@ class PresenceStore(Protocol):
 
     def expire(self, now: float) -> None:
         """Remove and announce who was not refreshed in time. Called about once a second."""
+
+
+# -- what only some brokers can do
+
+
+@runtime_checkable
+class SharesPresence(Protocol):
+    """A broker with a presence store that its processes share."""
+
+    presence: PresenceStore
+
+
+@runtime_checkable
+class MayFail(Protocol):
+    """A broker that knows when it cannot store anything."""
+
+    def unready(self) -> str | None:
+        """Why nothing can be stored just now, naming the fix; None when it can."""

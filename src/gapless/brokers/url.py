@@ -1,16 +1,36 @@
-"""The broker that a URL names."""
+"""The broker that a URL names, and what it brings along."""
 
 from __future__ import annotations
 
 from ..errors import ConfigError
 from ..options import Limits
-from .base import Broker
-from .memory import MemoryBroker
+from .base import Broker, PresenceStore, SharesPresence
+from .memory import MemoryBroker, MemoryPresence
+
+MEMORY = "memory://"
+
+KNOWN = "memory://, redis://HOST:6379, redis+sentinel://…, redis+cluster://…"
+"""What there is, as it is shown to whoever wrote something else."""
 
 
 def broker_from(url: str, limits: Limits) -> Broker:
-    """Raises ConfigError: no broker goes by this name."""
-    if url in ("memory://", "memory:"):
+    """Raises ConfigError: no broker goes by this name, or what it needs is not installed."""
+    scheme = url.partition(":")[0]  # the rest may hold a password
+    if url in (MEMORY, "memory:"):
         return MemoryBroker(limits)
-    scheme = url.partition(":")[0]
-    raise ConfigError(f"there is no broker for {scheme!r} URLs in this version; use memory://")
+    if scheme.partition("+")[0] in ("redis", "rediss"):
+        return _redis(url, limits)
+    raise ConfigError(f"there is no broker for {scheme!r} URLs in this version; there are {KNOWN}")
+
+
+def _redis(url: str, limits: Limits) -> Broker:
+    try:
+        from .redis.broker import RedisBroker  # an extra: most hubs do without
+    except ModuleNotFoundError as error:
+        raise ConfigError(f'{error.name} is not installed: pip install "gapless[redis]"') from None
+    return RedisBroker(url, limits)
+
+
+def presence_of(broker: Broker, limits: Limits) -> PresenceStore:
+    """The presence that the broker's processes share; else that of this process."""
+    return broker.presence if isinstance(broker, SharesPresence) else MemoryPresence(limits)

@@ -73,7 +73,7 @@ class ApiDoor:
 
 
 class Health:
-    """`/health`: the process lives. `/ready`: the hub takes publications."""
+    """`/health`: the process lives. `/ready`: the hub takes publications, and its broker as well."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -84,7 +84,7 @@ class Health:
 
     async def ready(self, request: HttpRequest) -> Response:
         """`/ready`: 200, or 503 with the reason why nothing is taken just now."""
-        reason = self._hub.unready()
+        reason = self._hub.unready() or self._hub.impaired()
         if reason is None:
             return Response(b'{"status":"ready"}', media_type=JSON_TYPE)
         body = orjson.dumps({"status": "not ready", "reason": reason})

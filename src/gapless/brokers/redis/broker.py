@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import Any
 
 from redis.exceptions import ResponseError
 
-from ...errors import BrokerError
 from ...model import Draft, History, Position, Publication
 from ...options import ChannelOptions, Limits
 from ..base import Settle, Sink
@@ -16,10 +14,10 @@ from . import record, scripts
 from .address import Address
 from .cluster import Cluster
 from .keys import CLUSTER_GROUPS, RECORD, Keys
-from .link import Argument, Awaited
+from .presence import RedisPresence
 from .server import Pace, Server
 from .single import Single
-from .site import Site
+from .site import Site, call, refused
 
 PAGE_BYTES = 1 << 20
 """Payloads read in one call: a longer page is put together from several, so that Redis goes on between."""
@@ -54,6 +52,7 @@ class RedisBroker:
         self.site: Site = site(
             self.address, self.keys, self, pace=Pace(self._limits.broker_seconds, probe_seconds)
         )
+        self.presence = RedisPresence(self.keys, self.site, self._limits)
         self._notify = b"SPUBLISH" if self.site.sharded else b"PUBLISH"
         self._remember = int(self._limits.idempotency_seconds * 1000)
         self._known: set[str] = set()
@@ -153,7 +152,8 @@ class RedisBroker:
         """One call of the script: a page, and whether it ended for its size."""
         group, keys = self.keys.stored(channel)
         _, max_age, idle = _retention(options)
-        epoch, top, oldest, entries, cut = await self.call(
+        epoch, top, oldest, entries, cut = await call(
+            self.site,
             group,
             b"EVALSHA",
             scripts.READ.sha,
@@ -172,18 +172,9 @@ class RedisBroker:
         found = [record.entry(one, life) for one in entries]
         return History(found, Position(top, life), oldest), bool(cut)
 
-    async def call(self, group: int, *command: Argument) -> Any:
-        """An answer of the server that has this group. Raises BrokerError."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.site.send(group, Awaited(future), *command)
-        try:
-            return await future
-        except ResponseError as error:
-            raise _refused(error) from error
-
     async def remove_history(self, channel: str) -> None:
         group, (_, stream, *_) = self.keys.stored(channel)
-        await self.call(group, b"UNLINK", stream)
+        await call(self.site, group, b"UNLINK", stream)
 
     # -- notifications
 
@@ -226,7 +217,10 @@ class RedisBroker:
     async def names(self) -> list[str]:
         """All channels that have a stream, whichever node made it. Raises BrokerError."""
         sets = await asyncio.gather(
-            *(self.call(group, b"SMEMBERS", self.keys.names(group)) for group in range(self.keys.groups))
+            *(
+                call(self.site, group, b"SMEMBERS", self.keys.names(group))
+                for group in range(self.keys.groups)
+            )
         )
         return sorted(name.decode() for names in sets for name in names)
 
@@ -253,13 +247,7 @@ class _Publishing:
         self._settle.resolve(Position(int(offset), epoch))
 
     def fail(self, error: Exception) -> None:
-        self._settle.fail(_refused(error) if isinstance(error, ResponseError) else error)
-
-
-def _refused(error: ResponseError) -> BrokerError:
-    refused = BrokerError(f"Redis refused: {error}")
-    refused.__cause__ = error
-    return refused
+        self._settle.fail(refused(error) if isinstance(error, ResponseError) else error)
 
 
 def _next(publication: Publication) -> Position:

@@ -11,8 +11,8 @@ from ...model import Member
 from ...options import Limits
 from ..base import Sink
 from . import record, scripts
-from .broker import RedisBroker
-from .keys import EXPIRIES, MEMBERS, USERS
+from .keys import EXPIRIES, MEMBERS, USERS, Keys
+from .site import Site, call
 
 log = logging.getLogger("gapless")
 
@@ -30,10 +30,10 @@ class RedisPresence:
     if it was announced when it came.
     """
 
-    def __init__(self, broker: RedisBroker, limits: Limits | None = None) -> None:
-        self._broker = broker
-        self._lasts = int((limits or Limits()).presence_expiry * 1000)
-        self._notify = "SPUBLISH" if broker.site.sharded else "PUBLISH"
+    def __init__(self, keys: Keys, site: Site, limits: Limits) -> None:
+        self._keys, self._site = keys, site
+        self._lasts = int(limits.presence_expiry * 1000)
+        self._notify = "SPUBLISH" if site.sharded else "PUBLISH"
         self._looked_at = 0.0
         self._looking: asyncio.Task[None] | None = None
 
@@ -41,9 +41,10 @@ class RedisPresence:
         """Announcements come with the broker's notifications, to the broker's sink."""
 
     async def join(self, channel: str, member: Member, *, announce: bool) -> bool:
-        group, keys = self._keys(channel)
+        group, keys = self._named(channel)
         return bool(
-            await self._broker.call(
+            await call(
+                self._site,
                 group,
                 b"EVALSHA",
                 scripts.JOIN.sha,
@@ -55,7 +56,7 @@ class RedisPresence:
                 self._lasts,
                 int(announce),
                 self._notify,
-                self._broker.keys.notifications(channel),
+                self._keys.notifications(channel),
                 channel,
             )
         )
@@ -65,9 +66,10 @@ class RedisPresence:
         return gone[0] if gone else None
 
     async def _leave(self, channel: str, client: str, announce: str) -> list[Member]:
-        group, keys = self._keys(channel)
-        target = self._broker.keys.notifications(channel)
-        gone = await self._broker.call(
+        group, keys = self._named(channel)
+        target = self._keys.notifications(channel)
+        gone = await call(
+            self._site,
             group,
             b"EVALSHA",
             scripts.LEAVE.sha,
@@ -82,20 +84,20 @@ class RedisPresence:
         return [record.read_member(written) for written in gone]
 
     async def members(self, channel: str) -> dict[str, Member]:
-        group, (members, *_) = self._keys(channel)
-        kept = await self._broker.call(group, b"HVALS", members)
+        group, (members, *_) = self._named(channel)
+        kept = await call(self._site, group, b"HVALS", members)
         found = [record.read_member(_json(value)) for value in kept]
         return {member.client: member for member in found}
 
     async def counts(self, channel: str) -> tuple[int, int]:
-        group, (members, _, users, _) = self._keys(channel)
+        group, (members, _, users, _) = self._named(channel)
         clients, distinct = await asyncio.gather(
-            self._broker.call(group, b"HLEN", members), self._broker.call(group, b"HLEN", users)
+            call(self._site, group, b"HLEN", members), call(self._site, group, b"HLEN", users)
         )
         return clients, distinct
 
-    def _keys(self, channel: str) -> tuple[int, tuple[str, str, str, str]]:
-        keys = self._broker.keys
+    def _named(self, channel: str) -> tuple[int, tuple[str, str, str, str]]:
+        keys = self._keys
         group = keys.group(channel)
         names = (keys.of(group, kind, channel) for kind in (MEMBERS, EXPIRIES, USERS))
         return group, (*names, keys.due(group))  # type: ignore[return-value]
@@ -108,12 +110,20 @@ class RedisPresence:
 
     async def _look(self, now: float) -> None:
         """Remove who was not refreshed. Which channels to look at, our clock says; who is late, Redis."""
-        keys, edge = self._broker.keys, int(now * 1000)
+        keys, edge = self._keys, int(now * 1000)
         try:
             due = await asyncio.gather(
                 *(
-                    self._broker.call(
-                        group, b"ZRANGEBYSCORE", keys.due(group), "-inf", edge, "LIMIT", 0, DUE_AT_ONCE
+                    call(
+                        self._site,
+                        group,
+                        b"ZRANGEBYSCORE",
+                        keys.due(group),
+                        "-inf",
+                        edge,
+                        "LIMIT",
+                        0,
+                        DUE_AT_ONCE,
                     )
                     for group in range(keys.groups)
                 )

@@ -25,8 +25,8 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from ...client.backoff import Backoff
 from ...errors import BrokerError, ConfigError
-from ...feeds.backoff import Backoff
 from .address import Address, Place
 from .ear import Ear
 from .keys import Keys
@@ -57,7 +57,7 @@ class Ears(Protocol):
     def heard(self, name: str, message: bytes) -> None: ...
 
     def missed(self, server: Server) -> None:
-        """It listens again after it did not for a while: what came meanwhile was not heard."""
+        """It answers and notifies again after it did not: what came meanwhile was not heard."""
 
     def dropped(self, name: str) -> None:
         """The server notifies of this name no more, for its slot moves."""
@@ -187,6 +187,7 @@ class Server:
     async def _keep_link(self, link: Link | None) -> None:
         backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
         while True:
+            first = link is not None
             if link is None:
                 try:
                     link = await self._open_link()
@@ -197,6 +198,8 @@ class Server:
                     continue
             backoff.reset()
             self._link = link
+            if not first:
+                self._again()
             cause = await asyncio.shield(link.ended)
             self._link_problem = _away(cause)
             self.link_failures += 1
@@ -284,7 +287,7 @@ class Server:
                     continue
             self._use_ear(ear)
             if not first:
-                self._ears.missed(self)
+                self._again()
             cause = await asyncio.shield(ear.ended)
             self._hearing.clear()
             self._ear_problem = ear.failure
@@ -295,6 +298,11 @@ class Server:
             self._ears.troubled(self)
             # Also after a success: a server that accepts and cuts at once is not to be hammered.
             await asyncio.sleep(backoff.next())
+
+    def _again(self) -> None:
+        """One of the connections is back. What was missed can be read when both are."""
+        if self.problem() is None:
+            self._ears.missed(self)
 
     def _use_ear(self, ear: Ear) -> None:
         self._ear = ear

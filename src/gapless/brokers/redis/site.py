@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import asyncio
+from typing import Any, Protocol
 
-from .link import Argument, Call
+from redis.exceptions import ResponseError
+
+from ...errors import BrokerError
+from .link import Argument, Awaited, Call
 from .server import Server
 
 
@@ -46,3 +50,20 @@ class Hearer(Protocol):
 
     def interrupted(self) -> None:
         """Something may have been notified and not heard."""
+
+
+async def call(site: Site, group: int, *command: Argument) -> Any:
+    """An answer of the server that has this group. Raises BrokerError."""
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    site.send(group, Awaited(future), *command)
+    try:
+        return await future
+    except ResponseError as error:
+        raise refused(error) from error
+
+
+def refused(error: ResponseError) -> BrokerError:
+    """What Redis would not do, as the one error that callers know."""
+    failure = BrokerError(f"Redis refused: {error}")
+    failure.__cause__ = error
+    return failure
