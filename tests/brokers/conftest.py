@@ -12,8 +12,10 @@ from gapless import Limits
 from gapless.brokers.memory import MemoryBroker, MemoryPresence
 from gapless.brokers.redis.broker import RedisBroker
 
+from ..support.broker import FakeBroker
+from ..support.presence import FakePresence
+from ..support.redis_server import RedisServer, cluster, has
 from .harness import Harness
-from .redis_servers import RedisServer, cluster, has
 
 MakeBroker = Callable[[], Awaitable[Harness]]
 
@@ -21,6 +23,11 @@ MakeBroker = Callable[[], Awaitable[Harness]]
 def memory(directory: Path, servers: Servers) -> Harness:
     limits = Limits()
     return Harness(MemoryBroker(limits), MemoryPresence(limits))
+
+
+def fake(directory: Path, servers: Servers) -> Harness:
+    """What the other tests stand on: it misbehaves only where it is told to."""
+    return Harness(FakeBroker(), FakePresence())
 
 
 def on_redis(url: str) -> Harness:
@@ -71,6 +78,7 @@ class Servers:
 
 
 MAKERS: dict[str, Callable[[Path, Servers], Harness]] = {
+    "fake": fake,
     "memory": memory,
     "redis": redis,
     "redis-cluster": redis_cluster,
@@ -78,7 +86,7 @@ MAKERS: dict[str, Callable[[Path, Servers], Harness]] = {
 }
 
 MARKED = [
-    pytest.param(name, marks=[] if name == "memory" else [pytest.mark.redis], id=name)
+    pytest.param(name, marks=[] if name in ("fake", "memory") else [pytest.mark.redis], id=name)
     for name in sorted(MAKERS)
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -12,16 +11,11 @@ from gapless import Limits
 from gapless.brokers.redis.broker import RedisBroker
 from gapless.model import History
 
-from .harness import DEADLINE, Harness
-from .redis_servers import RedisServer
+from ..support.redis_server import RedisServer
+from ..support.until import until
+from .harness import Harness
 
 Node = Callable[..., Awaitable[Harness]]
-
-
-async def until(condition: Callable[[], bool], seconds: float = DEADLINE) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -57,8 +51,8 @@ def own(harness: Harness) -> RedisBroker:
     return harness.broker
 
 
-async def ready(harness: Harness, seconds: float = DEADLINE) -> None:
-    await until(lambda: own(harness).unready() is None, seconds)
+async def ready(harness: Harness) -> None:
+    await until(lambda: own(harness).unready() is None)
 
 
 def payloads(page: History) -> list[bytes]:

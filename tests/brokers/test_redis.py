@@ -13,10 +13,11 @@ from gapless.brokers.redis.address import Address, Place
 from gapless.brokers.redis.broker import RedisBroker
 from gapless.model import Member, Position
 
-from .harness import DEADLINE, Harness
-from .redis_nodes import Node, node, own, payloads, ready, server, until
-from .redis_proxy import Proxy
-from .redis_servers import RedisServer, has
+from ..support.redis_proxy import Proxy
+from ..support.redis_server import RedisServer, has
+from ..support.until import DEADLINE, until
+from .harness import Harness
+from .redis_nodes import Node, node, own, payloads, ready, server
 
 __all__ = ["node", "server"]  # fixtures
 

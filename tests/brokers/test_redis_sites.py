@@ -11,10 +11,10 @@ import pytest
 from gapless import BrokerError
 from gapless.model import Position
 
+from ..support.redis_server import RedisServer, cluster, eventually, has
+from ..support.until import until
 from .harness import Harness
-from .redis_nodes import Node, node, own, payloads, ready, until
-from .redis_servers import RedisServer, cluster, has
-from .redis_servers import until as wait_until
+from .redis_nodes import Node, node, own, payloads, ready
 
 __all__ = ["node"]  # fixtures
 
@@ -137,7 +137,7 @@ class TestAClusterThatFailsOver:
             for name in names:
                 position = await publish_until_taken(one, name, b"last")
                 assert (position.epoch == before[name].epoch) == (name not in there)
-            await ready(one, FAILOVER_SECONDS)
+            await ready(one)
             for name in names:
                 await one.publish(name, b"end")
             await one.sink.until(lambda: all(one.sink.of(name)[-1].payload == b"end" for name in names))
@@ -153,9 +153,9 @@ class TestSentinels:
     ) -> None:
         master = RedisServer(tmp_path / "master", "--repl-diskless-sync-delay", "0").start()
         replica = RedisServer(tmp_path / "replica", "--replicaof", f"127.0.0.1 {master.port}").start()
-        wait_until(lambda: "master_link_status:up" in replica.ask("INFO", "replication"), "the replica")
+        eventually(lambda: "master_link_status:up" in replica.ask("INFO", "replication"), "the replica")
         watchers = [self.sentinel(tmp_path / f"sentinel{n}", master) for n in range(3)]
-        wait_until(
+        eventually(
             lambda: all("sentinels=3" in w.ask("INFO", "sentinel") for w in watchers), "sentinels to meet"
         )
         try:
@@ -164,12 +164,12 @@ class TestSentinels:
             two = await node(f"redis+sentinel://{where}/main", probe_seconds=0.5)
             await two.broker.subscribe("c")
             before = (await one.fill("c", 3))[-1]
-            wait_until(lambda: replica.ask("XLEN", own(one).keys.stored("c")[1][1]) == "3", "the copy")
+            eventually(lambda: replica.ask("XLEN", own(one).keys.stored("c")[1][1]) == "3", "the copy")
             master.kill()
             after = await publish_until_taken(one, "c", b"4")
             assert after.offset == 4
             assert after.epoch != before.epoch
-            await ready(two, FAILOVER_SECONDS)
+            await ready(two)
             await until(lambda: two.sink.interruptions > 0)
             await one.publish("c", b"5")
             await two.sink.until(lambda: any(p.payload == b"5" for p in two.sink.of("c")))

@@ -186,7 +186,7 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
         ("GAPLESS_CHANNELS", "{", "GAPLESS_CHANNELS: in the environment this has to be JSON"),
         ("GAPLESS_CHANNELS", '{"a": {"histry": 1}}', "[channels.\"a\"] has no option 'histry'; did you mean"),
         ("GAPLESS_LIMITS__TAGS", "many", "[limits]: tags is int, not 'many'"),
-        ("GAPLESS_STORE", "sqlite:///x", "there is no sqlite: store"),
+        ("GAPLESS_STORE", "mongo:///x", "there is no broker for 'mongo' URLs"),
     ],
 )
 def test_a_mistake_in_the_environment_names_the_variable_or_the_table(

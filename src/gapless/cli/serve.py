@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -18,6 +19,8 @@ from .terminal import Paint, write
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
+    from ..feeds.redis_pubsub import RedisFeed
+    from ..hub import Hub
 
 # Flags have no defaults here: what was not given comes from the environment, the file, or `Settings`.
 
@@ -45,6 +48,14 @@ def serve(
         list[str] | None,
         typer.Option(show_default=False, help="Another origin whose pages may connect (repeatable)."),
     ] = None,
+    feed: Annotated[
+        list[str] | None,
+        typer.Option(
+            show_default=False,
+            metavar="URL",
+            help="Publish what a Redis publishes: redis://HOST?channel=app:logs&pattern=app:* (repeatable).",
+        ),
+    ] = None,
     ws: Annotated[
         str | None, typer.Option(show_default=False, hidden=True, help="WebSocket protocol, module:Class.")
     ] = None,
@@ -56,7 +67,9 @@ def serve(
     from ..config.settings import load
 
     flags = {"host": host, "port": port, "store": store, "token": token, "ws": ws, "insecure": insecure}
-    settings = load(config, **flags, origins=tuple(origin) if origin else None)
+    settings = load(
+        config, **flags, origins=tuple(origin) if origin else None, feeds=tuple(feed) if feed else None
+    )
     if exit_with_stdin:
         threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
     _serve(settings)
@@ -74,17 +87,51 @@ def _serve(settings: Settings) -> None:
     protocol = websocket_protocol(settings.ws)
     hub = Hub(settings.store, channels=settings.channels, limits=settings.limits)
     app = doors(settings, hub)
+    feeds = _feeds(settings, hub)
+    if settings.store.startswith("redis"):
+        asyncio.run(_try_out(settings))
     sockets = listen(settings.host, settings.port)
     port = sockets[0].getsockname()[1]
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(name)s: %(message)s")
+
+    def started() -> None:
+        for feed in feeds:
+            feed.begin()
+        write(greeting(address(settings.host, port), settings.token is not None, Paint()))
+
+    def drain() -> None:
+        for feed in feeds:
+            feed.end()
+        hub.drain()
+
     run(
         app,
         sockets,
-        drain=hub.drain,
+        drain=drain,
         message_bytes=settings.limits.message_bytes,
         ws=protocol,
-        started=lambda: write(greeting(address(settings.host, port), settings.token is not None, Paint())),
+        started=started,
     )
+
+
+def _feeds(settings: Settings, hub: Hub) -> list[RedisFeed]:
+    """Raises ConfigError: one that cannot be, or what they need is not installed."""
+    if not settings.feeds:
+        return []
+    try:
+        from ..feeds.redis_pubsub import RedisFeed
+    except ModuleNotFoundError as error:
+        raise ConfigError(f'{error.name} is not installed: pip install "gapless[redis]"') from None
+    return [RedisFeed(hub.publish, url) for url in settings.feeds]
+
+
+async def _try_out(settings: Settings) -> None:
+    """Is there a store? Said in one line now, not by a server that does not start. Raises BrokerError."""
+    from ..hub import Hub
+
+    hub = Hub(settings.store, limits=settings.limits)
+    await hub.start()
+    await hub.close()
 
 
 def check_access(settings: Settings, *, local: bool) -> None:

@@ -134,6 +134,7 @@ class Settings(BaseModel):
     store: Annotated[str, AfterValidator(_store)] = "memory://"
     token: str | None = Field(default=None, repr=False)
     origins: Names = ()
+    feeds: Names = ()
     default_channels: Names = ()
     insecure: bool = False
     ws: str = "gapless.transports.uvicorn:WebSocketProtocol"

@@ -258,9 +258,19 @@ class Server:
     async def listen(self, name: str) -> None:
         """Returns when the server notifies here. Waits while there is no connection. Raises BrokerError."""
         self._names.add(name)
-        await self._hearing.wait()
-        if self._ear is not None:
-            await self._ear.subscribe([name])
+        while True:
+            await self._hearing.wait()
+            ear = self._ear
+            if ear is None:
+                return  # closed
+            try:
+                await ear.subscribe([name])
+            except BrokerError:
+                if ear.failure is None:
+                    raise
+                await asyncio.sleep(0)  # it broke just now: the next one is waited for
+            else:
+                return
 
     def forget(self, name: str) -> None:
         """Its slot has gone elsewhere, and the server ends the subscription by itself."""

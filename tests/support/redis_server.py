@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-DEADLINE = 20.0
+DEADLINE = 40.0
 """Seconds that a server may take to do what it was told."""
 
 
@@ -46,7 +46,7 @@ class RedisServer:
             *self._options,
         ]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        until(lambda: self._answers(), f"{self._program} on port {self.port} to answer")
+        eventually(lambda: self._answers(), f"{self._program} on port {self.port} to answer")
         return self
 
     def _answers(self) -> bool:
@@ -126,7 +126,7 @@ def free_port() -> int:
             return port
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
+def eventually(condition: Callable[[], bool], what: str, seconds: float = DEADLINE) -> None:
     """Poll until it is so."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -162,16 +162,18 @@ def cluster(
         server.ask("CLUSTER", "SET-CONFIG-EPOCH", str(number + 1))
     for server in servers[1:]:
         server.ask("CLUSTER", "MEET", "127.0.0.1", str(servers[0].port))
-    until(lambda: all(_knows(server, len(servers)) for server in servers), "all nodes to know each other")
+    eventually(
+        lambda: all(_knows(server, len(servers)) for server in servers), "all nodes to know each other"
+    )
     for number, server in enumerate(others):
         primary = primaries[number % nodes].ask("CLUSTER", "MYID")
-        until(lambda: server.ask("CLUSTER", "REPLICATE", primary) == "OK", "a replica")  # noqa: B023
-    until(
+        eventually(lambda: server.ask("CLUSTER", "REPLICATE", primary) == "OK", "a replica")  # noqa: B023
+    eventually(
         lambda: all("cluster_state:ok" in s.ask("CLUSTER", "INFO") for s in servers),
         "the cluster to be whole",
     )
     for server in others:
-        until(lambda: "master_link_status:up" in server.ask("INFO", "replication"), "its copy")  # noqa: B023
+        eventually(lambda: "master_link_status:up" in server.ask("INFO", "replication"), "its copy")  # noqa: B023
     return servers
 
 
