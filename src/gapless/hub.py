@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from .brokers.base import Broker, MayFail, PresenceStore
+from .brokers.base import Broker, JoinsNodes, MayFail, PresenceStore
 from .brokers.url import broker_from, presence_of
 from .core.counters import Counters
 from .core.cursor import Lost
@@ -18,7 +18,7 @@ from .errors import LimitExceeded, NotRunning
 from .hooks.decorators import On, OnName
 from .hooks.registry import Hooks
 from .model import Draft, History, Member, Position, Stats
-from .node.connections import Connections
+from .node.connections import Connections, Whom
 from .node.history import Range
 from .node.intake import NOT_STARTED
 from .node.lifecycle import Lifecycle
@@ -29,6 +29,7 @@ from .node.signals import Signals
 from .options import ChannelOptions, Limits
 from .protocol.encode import encode
 from .sessions.listener import Listener
+from .version import __version__
 
 
 class Hub:
@@ -64,6 +65,8 @@ class Hub:
             self.hooks,
             self.limits,
             self.counters,
+            uid=self.uid,
+            describe=self.describe,
         )
         self._lifecycle = Lifecycle(self.node)
         self._signals = Signals(self.drain_soon)
@@ -266,6 +269,20 @@ class Hub:
         found = dict.fromkeys(node.broker.known(), 0) if all else {}
         return found | node.rings.subscribers()
 
+    async def occupancy(self, *, all: bool = False) -> dict[str, int]:  # noqa: A002 - as on the wire
+        """How many subscribers each channel has on all nodes together; with `all` also channels without.
+
+        Raises:
+            BrokerError: the broker failed.
+        """
+        node = self._running_node()
+        found: dict[str, int] = {}
+        if all:
+            broker = node.broker
+            streams = await broker.streams() if isinstance(broker, JoinsNodes) else broker.known()
+            found = dict.fromkeys(streams, 0)
+        return found | await node.peers.occupancy()
+
     # -- clients that are connected
 
     def connections(
@@ -273,11 +290,14 @@ class Hub:
     ) -> Connections:
         """The live connections of a user, a client or a session, to do something to them all.
 
-        What is None is not asked; without any it is all connections of this node. An empty user
+        What is None is not asked; without any it is all connections. Where nodes share a broker, what
+        is done to those of this node is also done to those of the others. An empty user
         means those without a user id. `session` is the secret session id that an emulated or
         unidirectional connection was told.
         """
-        return Connections(self._running_node().roster.find(user, client, session))
+        node = self._running_node()
+        found = node.roster.find(user, client, session)
+        return Connections(found, Whom(user, client, session), node.peers.tell)
 
     def disconnect(
         self,
@@ -287,7 +307,7 @@ class Hub:
         code: int = 3503,
         reason: str | None = None,
     ) -> int:
-        """Close the connections of a user, or one connection; returns how many there were.
+        """Close the connections of a user, or one connection; returns how many there were here.
 
         Raises:
             ValueError: neither `user` nor `client` was given.
@@ -313,7 +333,39 @@ class Hub:
             counters=self.counters.snapshot(),
         )
 
+    def describe(self) -> dict[str, Any]:
+        """This node in the words of the server API's `info`."""
+        stats = self.stats()
+        return {
+            "uid": self.uid,
+            "name": self.name,
+            "version": __version__,
+            "num_clients": stats.clients,
+            "num_users": stats.users,
+            "num_channels": stats.channels,
+            "num_subs": stats.subscriptions,
+            "uptime": int(stats.uptime_seconds),
+            "metrics": {"items": {name: float(count) for name, count in stats.counters.items()}},
+            "process": {"rss": _resident_bytes()},
+        }
+
+    async def nodes(self) -> list[dict[str, Any]]:
+        """What each node that shares the broker says of itself, this one first; see `describe`.
+
+        Raises:
+            BrokerError: the broker failed.
+        """
+        return await self._running_node().peers.all()
+
     def _running_node(self) -> Node:
         if not self.running:
             raise NotRunning(NOT_STARTED)
         return self.node
+
+
+def _resident_bytes() -> int:
+    try:
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0  # not Linux; the field is optional

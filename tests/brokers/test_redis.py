@@ -53,7 +53,7 @@ class TestManyNodes:
         one, two = await node(server.url), await node(server.url)
         await one.fill("a", 1)
         await two.fill("b", 1)
-        assert await own(one).names() == await own(two).names() == ["a", "b"]
+        assert await own(one).streams() == await own(two).streams() == ["a", "b"]
 
     async def test_a_channel_without_subscribers_here_is_not_notified_of_here(
         self, server: RedisServer, node: Node
@@ -374,7 +374,7 @@ class TestStarting:
         await one.sink.until(lambda: len(one.sink.of("c")) == 2)
         assert payloads(await one.history("c")) == [b"1", b"2"]
         await one.broker.remove_history("c")
-        assert await own(one).names() == ["c"]
+        assert await own(one).streams() == ["c"]
         assert await one.presence.join("c", Member("a", "1"), announce=True)
         assert await one.presence.members("c") == {"a": Member("a", "1")}
         assert await one.presence.counts("c") == (1, 1)

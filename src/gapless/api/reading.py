@@ -6,7 +6,6 @@ from typing import Any
 
 from ..errors import BadRequest, NotAvailable, Unrecoverable
 from ..hub import Hub
-from ..version import __version__
 from .arguments import Fields, channel_of, field, position_of
 from .glob import glob
 from .shapes import member_shape, publication_shape
@@ -62,33 +61,12 @@ def _present(hub: Hub, said: Fields) -> str:
 
 
 async def channels(hub: Hub, said: Fields) -> dict[str, Any]:
-    """Channels with subscribers, by wish those that match a pattern. Raises BadRequest."""
+    """Channels with subscribers, by wish those that match a pattern. Raises BadRequest, BrokerError."""
     matches = glob(field(said, "pattern", str, ""))
-    found = hub.channels(all=field(said, "all", bool, False))
+    found = await hub.occupancy(all=field(said, "all", bool, False))
     return {"channels": {name: {"num_clients": n} for name, n in found.items() if matches(name)}}
 
 
 async def info(hub: Hub, said: Fields) -> dict[str, Any]:
-    """How things stand on this node."""
-    stats = hub.stats()
-    node = {
-        "uid": hub.uid,
-        "name": hub.name,
-        "version": __version__,
-        "num_clients": stats.clients,
-        "num_users": stats.users,
-        "num_channels": stats.channels,
-        "num_subs": stats.subscriptions,
-        "uptime": int(stats.uptime_seconds),
-        "metrics": {"items": {name: float(n) for name, n in stats.counters.items()}},
-        "process": {"rss": _resident_bytes()},
-    }
-    return {"nodes": [node]}
-
-
-def _resident_bytes() -> int:
-    try:
-        with open("/proc/self/statm") as statm:
-            return int(statm.read().split()[1]) * 4096
-    except (OSError, ValueError, IndexError):
-        return 0  # not Linux; the field is optional
+    """How each node of the hub stands. Raises BrokerError."""
+    return {"nodes": await hub.nodes()}

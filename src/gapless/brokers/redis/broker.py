@@ -14,6 +14,7 @@ from . import record, scripts
 from .address import Address
 from .cluster import Cluster
 from .keys import CLUSTER_GROUPS, RECORD, Keys
+from .nodes import RedisNodes
 from .presence import RedisPresence
 from .server import Pace, Server
 from .single import Single
@@ -52,6 +53,7 @@ class RedisBroker:
         self.site: Site = site(
             self.address, self.keys, self, pace=Pace(self._limits.broker_seconds, probe_seconds)
         )
+        self.nodes = RedisNodes(self.keys, self.site)
         self.presence = RedisPresence(self.keys, self.site, self._limits)
         self._notify = b"SPUBLISH" if self.site.sharded else b"PUBLISH"
         self._remember = int(self._limits.idempotency_seconds * 1000)
@@ -191,6 +193,7 @@ class RedisBroker:
     def heard(self, name: str, message: bytes) -> None:
         channel, sink = self._channels.get(name), self._sink
         if channel is None or sink is None:
+            self.nodes.hear(name, message)
             return
         match message[:1]:
             case b"p":
@@ -211,10 +214,10 @@ class RedisBroker:
             self._known.add(channel)
 
     def known(self) -> list[str]:
-        """Those that this node published to or read; see `names` for all."""
+        """Those that this node published to or read; see `streams` for all."""
         return list(self._known)
 
-    async def names(self) -> list[str]:
+    async def streams(self) -> list[str]:
         """All channels that have a stream, whichever node made it. Raises BrokerError."""
         sets = await asyncio.gather(
             *(
