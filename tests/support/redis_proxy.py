@@ -14,6 +14,13 @@ class Way:
         self.client, self.server = client, server
         self.listens = False
         self.deaf = False
+        """What Redis says is swallowed."""
+        self.dumb = False
+        """What Redis is told is swallowed, too."""
+
+    def mute(self) -> None:
+        """Nothing passes any more, and neither end is told."""
+        self.deaf = self.dumb = True
 
     def cut(self) -> None:
         for end in (self.client, self.server):
@@ -85,8 +92,9 @@ class Proxy:
     async def _up(self, way: Way, reader: asyncio.StreamReader) -> None:
         while some := await reader.read(65536):
             way.listens = way.listens or any(word in some for word in SUBSCRIBING)
-            way.server.write(some)
-            await way.server.drain()
+            if not way.dumb:
+                way.server.write(some)
+                await way.server.drain()
         way.cut()
 
     async def _down(self, way: Way, reader: asyncio.StreamReader) -> None:
