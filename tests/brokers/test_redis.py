@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -413,13 +414,44 @@ class TestLongHistories:
         options = ChannelOptions(history=20)
         for n in range(1, 21):
             await one.publish("c", b"%05d" % n, options)
-        reading = asyncio.create_task(one.history("c", options))
-        for n in range(21, 60):
-            await one.publish("c", b"%05d" % n, options)
-        page = await reading
+        broker, read = own(one), own(one)._read
+
+        async def read_slowly(*arguments: Any) -> Any:
+            page = await read(*arguments)
+            if page[0].publications[0].offset == 1:
+                for n in range(21, 60):
+                    await one.publish("c", b"%05d" % n, options)
+            return page
+
+        broker._read = read_slowly  # type: ignore[method-assign, assignment]
+        page = await one.history("c", options)
+        assert [publication.offset for publication in page.publications] == list(range(40, 60))
+        assert [p.payload for p in page.publications] == [b"%05d" % n for n in range(40, 60)]
+
+    @pytest.mark.parametrize("reverse", [False, True])
+    async def test_in_another_life_it_begins_there(
+        self, server: RedisServer, node: Node, reverse: bool
+    ) -> None:
+        one = await node(server.url)
+        for n in range(1, 21):
+            await one.publish("c", b"%05d" % n)
+        broker, read = own(one), own(one)._read
+        calls = 0
+
+        async def read_slowly(*arguments: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            page = await read(*arguments)
+            if calls == 1:
+                server.ask("DEL", own(one).keys.generation(0))
+            return page
+
+        broker._read = read_slowly  # type: ignore[method-assign, assignment]
+        page = await one.history("c", reverse=reverse)
+        assert {publication.epoch for publication in page.publications} == {page.top.epoch}
         offsets = [publication.offset for publication in page.publications]
-        assert offsets == list(range(offsets[0], offsets[-1] + 1))
-        assert [p.payload for p in page.publications] == [b"%05d" % offset for offset in offsets]
+        assert offsets[-1 if not reverse else 0] == 20
+        assert sorted(offsets) == list(range(min(offsets), 21))
 
 
 class TestAge:

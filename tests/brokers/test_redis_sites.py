@@ -72,7 +72,7 @@ class TestAClusterThatMoves:
     ) -> None:
         one, two = await node(url(servers)), await node(url(servers[:1]))
         await two.broker.subscribe("c")
-        await one.fill("c", 1)
+        (before,) = await one.fill("c", 1)
         moving = asyncio.create_task(asyncio.to_thread(self.move, servers, one, "c"))
         sent, number = [], 1
         while not moving.done() or number < 50:
@@ -87,6 +87,7 @@ class TestAClusterThatMoves:
         expected = [b"%d" % n for n in range(1, number + 1)]
         assert payloads(page) == expected[-len(page.publications) :]
         assert page.top.offset == number
+        assert page.top.epoch != before.epoch, "nobody can prove what another server has"
         await ready(one)
         last = await one.publish("c", b"last")
         await until(lambda: any(p.payload == b"last" for p in two.sink.of("c")) or two.sink.interruptions > 0)

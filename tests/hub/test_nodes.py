@@ -67,6 +67,16 @@ async def test_a_user_is_disconnected_wherever_it_is(nodes: list[Stage]) -> None
     assert other.session.closed is None
 
 
+async def test_who_comes_right_behind_is_not_meant(nodes: list[Stage]) -> None:
+    here, there = nodes
+    far = await there.client("anna")
+    here.hub.disconnect(user="anna")
+    near = await here.client("anna")
+    await until(lambda: far.closed)
+    await here.hub.occupancy()  # the node's own message has come back by now
+    assert near.closed is None
+
+
 async def test_but_not_the_clients_that_are_to_stay(nodes: list[Stage]) -> None:
     here, there = nodes
     kept, gone = await there.client("anna"), await there.client("anna")

@@ -73,15 +73,20 @@ class Cluster:
         missing = set(range(self._keys.groups)) - set().union(*shares.values())
         if missing:
             raise BrokerError(f"the cluster at {self._address} does not cover all slots")
-        servers = [(self._server(place), groups) for place, groups in shares.items()]
+        self.join({place: self._server(place) for place in shares}, shares)
         try:
-            for server, groups in servers:
-                self._assign(server, groups)
+            for server in self._servers.values():
                 await server.start()
         except BaseException:
             await self.close()
             raise
-        self._servers = {place: server for place, (server, _) in zip(shares, servers, strict=True)}
+
+    def join(self, servers: dict[Place, Server], shares: Shares) -> None:
+        """Begin with these servers, and the groups that each has."""
+        self._loop = asyncio.get_running_loop()
+        self._servers = servers
+        for place, groups in shares.items():
+            self._assign(servers[place], groups)
 
     async def finish(self, seconds: float) -> None:
         await asyncio.gather(*(server.finish(seconds) for server in self._servers.values()))
@@ -303,6 +308,17 @@ class _Routed:
             self._cluster.redirect(self._group, self._server, self._waiting, error)
         else:
             self._waiting[0].fail(error)
+
+
+async def places_of(address: Address) -> list[Place]:
+    """The primaries of a cluster, as its first node has them. Raises RedisError, OSError."""
+    connection = await connect(address, address.places[0])
+    try:
+        ranges = await ask(connection, b"CLUSTER", b"SLOTS")
+    finally:
+        await disconnect(connection)
+    asked = address.places[0].host.encode()
+    return sorted({Place((host or asked).decode(), int(port)) for _, _, (host, port, *_), *_ in ranges})
 
 
 def _host(server: Server) -> str:
