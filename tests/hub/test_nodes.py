@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -166,6 +167,23 @@ async def test_what_is_no_message_of_a_node_does_no_harm(
     await api(here.hub, "disconnect", user="anna")
     await until(lambda: anna.session.closed is not None)
     assert "cannot be understood" in caplog.text
+
+
+async def test_a_storm_of_those_who_come_back_reads_from_the_ring_and_hardly_from_redis(url: str) -> None:
+    async with Hub(url, channels={"*": ChannelOptions(history=500)}) as hub:
+        async with hub.subscribe("c"):
+            since = await hub.publish("c", 0)
+            for number in range(1, 101):
+                await hub.publish("c", number)
+            before = hub.counters.history_reads
+
+            async def come_back() -> list[int]:
+                async with hub.subscribe("c", since=since) as feed:
+                    return [json.loads((await anext(feed)).payload) for _ in range(100)]
+
+            seen = await asyncio.gather(*(come_back() for _ in range(1000)))
+            assert all(one == list(range(1, 101)) for one in seen)
+            assert hub.counters.history_reads - before <= 10
 
 
 @pytest.mark.parametrize("codec", [JSON, PROTOBUF], ids=["json", "protobuf"])
