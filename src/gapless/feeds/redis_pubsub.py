@@ -43,6 +43,8 @@ CHANNELS_REMEMBERED = 10_000
 
 
 class Receipt(Protocol):
+    """What `publish` gives: awaited, it says that the hub has it."""
+
     def __await__(self) -> Any: ...
 
 

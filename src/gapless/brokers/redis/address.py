@@ -57,6 +57,7 @@ class Credentials(CredentialProvider):
         self._user, self._password, self._env, self._file = user, password, env, file
 
     def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """User and password, or the password alone. Raises ConfigError: it is not where it should be."""
         password = self._password
         if self._env is not None:
             password = os.environ.get(self._env, "")
@@ -70,6 +71,7 @@ class Credentials(CredentialProvider):
         return (self._user, password) if self._user else (password,)
 
     async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        """As `get_credentials`."""
         return self.get_credentials()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
@@ -20,14 +21,20 @@ from .server import Pace, Server
 from .single import Single
 from .site import Site, call, refused
 
-PAGE_BYTES = 1 << 20
-"""Payloads read in one call: a longer page is put together from several, so that Redis goes on between."""
 
-PAGE_ENTRIES = 5000
-"""Entries read in one call."""
+class PageSize(NamedTuple):
+    """What is read in one call: a longer page is put together from several, so that Redis goes on between."""
+
+    entries: int = 5000
+    bytes: int = 1 << 20
+    """Of payloads."""
+
 
 FINISH_SECONDS = 1.0
 """What is under way when the broker closes may take this long."""
+
+
+ONE_CALL = PageSize()
 
 
 class RedisBroker:
@@ -42,11 +49,17 @@ class RedisBroker:
     immediate = False
 
     def __init__(
-        self, address: Address | str, limits: Limits | None = None, *, probe_seconds: float = 10.0
+        self,
+        address: Address | str,
+        limits: Limits | None = None,
+        *,
+        probe_seconds: float = 10.0,
+        page: PageSize = ONE_CALL,
     ) -> None:
         self.address = Address.parse(address) if isinstance(address, str) else address
         self.keys = Keys(self.address.prefix, CLUSTER_GROUPS if self.address.kind == "cluster" else 1)
         self._limits = limits or Limits()
+        self._page = page
         self._sink: Sink | None = None
         self._channels: dict[str, str] = {}
         site = Cluster if self.address.kind == "cluster" else Single
@@ -119,8 +132,8 @@ class RedisBroker:
             return History([], Position(0, ""), 0)
         self._note(channel)
         if max_bytes is not None or limit == 0:
-            most = PAGE_ENTRIES if limit is None else min(limit, PAGE_ENTRIES)
-            room = PAGE_BYTES if max_bytes is None else min(max_bytes, PAGE_BYTES)
+            most = self._page.entries if limit is None else min(limit, self._page.entries)
+            room = self._page.bytes if max_bytes is None else min(max_bytes, self._page.bytes)
             return (await self._read(channel, options, after, most, room, reverse))[0]
         return await self._read_all(channel, options, after, limit, reverse)
 
@@ -129,8 +142,8 @@ class RedisBroker:
     ) -> History:
         found: list[Publication] = []
         while True:
-            most = PAGE_ENTRIES if limit is None else min(limit - len(found), PAGE_ENTRIES)
-            page, cut = await self._read(channel, options, after, most, PAGE_BYTES, reverse)
+            most = self._page.entries if limit is None else min(limit - len(found), self._page.entries)
+            page, cut = await self._read(channel, options, after, most, self._page.bytes, reverse)
             some = page.publications
             if found and some and not reverse and some[0].position != _next(found[-1]):
                 found = []  # trimmed, or another life of the stream, since the last call: begin there
@@ -191,6 +204,7 @@ class RedisBroker:
             self.site.ignore(self.keys.group(channel), name)
 
     def heard(self, name: str, message: bytes) -> None:
+        """What a server notified: of a channel, or from another node."""
         channel, sink = self._channels.get(name), self._sink
         if channel is None or sink is None:
             self.nodes.hear(name, message)
@@ -231,6 +245,7 @@ class RedisBroker:
         return None  # Redis expires by itself
 
     def servers(self) -> list[Server]:
+        """The servers that it is connected to just now."""
         return self.site.servers()
 
 

@@ -133,11 +133,13 @@ class Cluster:
         return next((problem for server in self._servers.values() if (problem := server.problem())), None)
 
     def servers(self) -> list[Server]:
+        """Those that have groups just now, or are about to lose their last."""
         return list(self._servers.values())
 
     # -- what servers tell
 
     def heard(self, name: str, message: bytes) -> None:
+        """Handed on."""
         self._hearer.heard(name, message)
 
     def missed(self, server: Server) -> None:

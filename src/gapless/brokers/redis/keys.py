@@ -24,6 +24,7 @@ class Keys:
         self._known: dict[str, tuple[int, tuple[str, str, str, str]]] = {}
 
     def group(self, channel: str) -> int:
+        """Which group a channel belongs to, the same on every node."""
         return crc32(channel.encode("utf-8", "surrogatepass")) % self.groups if self.groups > 1 else 0
 
     def of(self, group: int, kind: str, channel: str = "") -> str:

@@ -58,6 +58,7 @@ def notified(message: bytes) -> Publication:
 
 
 def write_member(member: Member) -> bytes:
+    """As JSON, which `read_member` reads."""
     return orjson.dumps(_member(member))
 
 

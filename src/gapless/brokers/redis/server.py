@@ -54,7 +54,8 @@ FIRST_DELAY, LONGEST_DELAY = 0.1, 3.0
 class Ears(Protocol):
     """Where a server's notifications go."""
 
-    def heard(self, name: str, message: bytes) -> None: ...
+    def heard(self, name: str, message: bytes) -> None:
+        """A message came on the channel `name`."""
 
     def missed(self, server: Server) -> None:
         """It answers and notifies again after it did not: what came meanwhile was not heard."""
@@ -162,6 +163,7 @@ class Server:
                 self._link.send(_Checking(self._link), *self._check(group))
 
     def disown(self, groups: Iterable[int]) -> None:
+        """These groups lie elsewhere from now on."""
         self._groups.difference_update(groups)
 
     @property

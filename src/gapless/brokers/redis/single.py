@@ -50,6 +50,7 @@ class Single:
         return self._server.problem()
 
     def servers(self) -> list[Server]:
+        """The one."""
         return [self._server]
 
     # -- what the server tells
@@ -65,6 +66,8 @@ class Single:
 
 
 def fixed(place: Place) -> Callable[[], Awaitable[Place]]:
+    """A search that finds this place."""
+
     async def find() -> Place:
         return place
 

@@ -40,13 +40,15 @@ class Site(Protocol):
     def problem(self) -> str | None:
         """Why not everything works just now."""
 
-    def servers(self) -> list[Server]: ...
+    def servers(self) -> list[Server]:
+        """Those that it is connected to just now."""
 
 
 class Hearer(Protocol):
     """Who is told what servers notify."""
 
-    def heard(self, name: str, message: bytes) -> None: ...
+    def heard(self, name: str, message: bytes) -> None:
+        """A message came on the channel `name`."""
 
     def interrupted(self) -> None:
         """Something may have been notified and not heard."""

@@ -14,7 +14,6 @@ import pytest
 from gapless import ChannelOptions, Hub
 from gapless.api import call
 from gapless.brokers.redis.broker import RedisBroker
-from gapless.node import peers
 from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 
 from ..support.centrifuge.stage import Stage, stage
@@ -132,27 +131,22 @@ async def test_each_node_knows_all_that_live(nodes: list[Stage], url: str) -> No
     assert {node["uid"] for node in said} == {here.hub.uid, there.hub.uid}
 
 
-async def test_a_node_that_gives_no_sign_of_life_is_forgotten(
-    nodes: list[Stage], url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(peers, "GONE_SECONDS", 0.05)
-    async with Hub(url) as silent:
-        await until(lambda: knows(nodes[0].hub, silent, False))
+async def test_a_node_that_gives_no_sign_of_life_is_forgotten(nodes: list[Stage]) -> None:
+    hub = nodes[0].hub
+    await hub.node.broker.nodes.meet("silent", b'{"uid":"silent"}', 0.2)  # type: ignore[attr-defined]
+    assert await knows(hub, "silent", True)
+    await until(lambda: knows(hub, "silent", False))
 
 
-async def knows(hub: Hub, other: Hub, expected: bool) -> bool:
-    return (other.uid in {node["uid"] for node in await hub.nodes()}) is expected
+async def knows(hub: Hub, other: str, expected: bool) -> bool:
+    return (other in {node["uid"] for node in await hub.nodes()}) is expected
 
 
-async def test_one_that_does_not_answer_is_waited_for_a_moment_only(
-    nodes: list[Stage], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here, there = nodes
-    monkeypatch.setattr(peers, "ANSWER_SECONDS", 0.05)
+async def test_one_that_does_not_answer_is_waited_for_a_moment_only(nodes: list[Stage]) -> None:
+    here, _ = nodes
     client = await here.client("anna")
     await client.get("subscribe", channel="a")
-    monkeypatch.setattr(there.hub.node.peers, "_hear", lambda message: None)
-    await there.hub.node.peers.begin()
+    await here.hub.node.broker.nodes.meet("silent", b"{}", 10.0)  # type: ignore[attr-defined]
     assert await here.hub.occupancy() == {"a": 1}
 
 

@@ -1,4 +1,4 @@
-"""The Redis broker where servers change: slots of a cluster move or fail over, sentinels name another."""
+"""Clusters whose slots move from one server to another, or fail over to a replica."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from gapless import BrokerError
 from gapless.model import Position
 
-from ..support.redis_server import RedisServer, cluster, eventually, has
-from ..support.until import until
-from .harness import Harness
-from .redis_nodes import Node, node, own, payloads, ready
-
-__all__ = ["node"]  # fixtures
+from ...support.redis_nodes import FAILOVER_SECONDS, Node, own, payloads, publish_until_taken, ready
+from ...support.redis_server import RedisServer, cluster, has
+from ...support.until import until
+from ..harness import Harness
 
 pytestmark = [
     pytest.mark.anyio,
@@ -24,25 +21,9 @@ pytestmark = [
     pytest.mark.skipif(not has("redis-server"), reason="redis-server is not installed"),
 ]
 
-FAILOVER_SECONDS = 40.0
-"""A cluster or its sentinels may take this long to agree, on a machine that does other things too."""
-
 
 def url(servers: list[RedisServer]) -> str:
     return "redis+cluster://" + ",".join(f"127.0.0.1:{server.port}" for server in servers)
-
-
-async def publish_until_taken(harness: Harness, channel: str, payload: bytes = b"0") -> Position:
-    """As a publisher that tries again with its key."""
-    async with asyncio.timeout(FAILOVER_SECONDS):
-        while True:
-            try:
-                position = await harness.publish(channel, payload, idempotency_key=payload.decode())
-            except BrokerError:
-                await asyncio.sleep(0.05)
-            else:
-                assert position is not None
-                return position
 
 
 class TestAClusterThatMoves:
@@ -145,46 +126,3 @@ class TestAClusterThatFailsOver:
         finally:
             for server in servers:
                 server.stop()
-
-
-@pytest.mark.skipif(not has("redis-sentinel"), reason="redis-sentinel is not installed")
-class TestSentinels:
-    async def test_when_they_name_another_master_everybody_goes_there(
-        self, tmp_path: Path, node: Node
-    ) -> None:
-        master = RedisServer(tmp_path / "master", "--repl-diskless-sync-delay", "0").start()
-        replica = RedisServer(tmp_path / "replica", "--replicaof", f"127.0.0.1 {master.port}").start()
-        eventually(lambda: "master_link_status:up" in replica.ask("INFO", "replication"), "the replica")
-        watchers = [self.sentinel(tmp_path / f"sentinel{n}", master) for n in range(3)]
-        eventually(
-            lambda: all("sentinels=3" in w.ask("INFO", "sentinel") for w in watchers), "sentinels to meet"
-        )
-        try:
-            where = ",".join(f"127.0.0.1:{watcher.port}" for watcher in watchers)
-            one = await node(f"redis+sentinel://{where}/main", probe_seconds=0.5)
-            two = await node(f"redis+sentinel://{where}/main", probe_seconds=0.5)
-            await two.broker.subscribe("c")
-            before = (await one.fill("c", 3))[-1]
-            eventually(lambda: replica.ask("XLEN", own(one).keys.stored("c")[1][1]) == "3", "the copy")
-            master.kill()
-            after = await publish_until_taken(one, "c", b"4")
-            assert after.offset == 4
-            assert after.epoch != before.epoch
-            await ready(two)
-            await until(lambda: two.sink.interruptions > 0)
-            await one.publish("c", b"5")
-            await two.sink.until(lambda: any(p.payload == b"5" for p in two.sink.of("c")))
-            assert payloads(await two.history("c")) == [b"1", b"2", b"3", b"4", b"5"]
-        finally:
-            for server in (*watchers, replica, master):
-                server.stop()
-
-    def sentinel(self, directory: Path, master: RedisServer) -> RedisServer:
-        directory.mkdir()
-        configuration = directory / "sentinel.conf"
-        configuration.write_text(
-            f"sentinel monitor main 127.0.0.1 {master.port} 2\n"
-            "sentinel down-after-milliseconds main 1000\n"
-            "sentinel failover-timeout main 3000\n"
-        )
-        return RedisServer(directory, program="redis-sentinel", configuration=configuration).start()

@@ -14,7 +14,7 @@ from gapless.brokers.redis.keys import Keys
 from gapless.brokers.redis.link import Argument, Call
 from gapless.brokers.redis.server import Pace, Server
 
-from ..support.until import turns, until
+from ...support.until import turns, until
 
 pytestmark = pytest.mark.anyio
 
