@@ -94,7 +94,11 @@ class Node:
         self.pages.begin()
         await self.presence.start(self.rings)
         await self.broker.start(self.rings)
-        await self.peers.begin()
+        try:
+            await self.peers.begin()
+        except BaseException:
+            await self.broker.close()
+            raise
         self.housekeeping = self.tasks.spawn(self._housekeep())
 
     async def farewell(self) -> None:

@@ -31,6 +31,9 @@ BEAT_SECONDS = 3.0
 GONE_SECONDS = 10.0
 """A node that gave none for so long is gone."""
 
+PARTING_SECONDS = 0.3
+"""A goodbye that takes longer is left out."""
+
 ANSWER_SECONDS = 2.0
 """Whoever has not answered by then is left out."""
 
@@ -65,8 +68,13 @@ class Peers:
             self._tasks.spawn(self._keep_beating())
 
     async def end(self) -> None:
+        """Tell the others; a broker that does not answer just now holds nobody up."""
         if self._nodes is not None:
-            await self._nodes.part(self._uid)
+            try:
+                async with asyncio.timeout(PARTING_SECONDS):
+                    await self._nodes.part(self._uid)
+            except TimeoutError:
+                pass  # then it counts as gone a little later
 
     # -- who there is
 
