@@ -14,8 +14,8 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(STAMP)
 
-demo: setup  ## the hub and a real worker beside it, on this checkout
-	$(BIN)/gapless demo
+demo: setup  ## the hub and a real worker beside it, on this checkout; STORE=sqlite:///demo.db keeps it
+	$(BIN)/gapless demo $(if $(STORE),--store $(STORE))
 
 test: setup  ## the whole suite, its files spread over the cores, and how much of the source it takes
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered

@@ -169,6 +169,7 @@ def test_every_field_says_what_it_means(module: str, name: str) -> None:
 FOREIGN = {
     *vars(asyncio.Protocol),
     *vars(asyncio.BaseProtocol),
+    "throw",
     *(
         "on_message_begin",
         "on_url",

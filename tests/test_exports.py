@@ -125,6 +125,11 @@ def public_functions() -> list[tuple[str, object]]:
     return found
 
 
-def test_no_public_function_takes_more_than_six_arguments() -> None:
+MANY = {"Hub.search": "what is sought, and five ways to narrow it, each by its name"}
+"""Public functions with more than six arguments, and why."""
+
+
+def test_no_public_function_takes_more_than_six_arguments_without_a_reason() -> None:
     counts = {name: len(inspect.signature(function).parameters) - 1 for name, function in public_functions()}  # type: ignore[arg-type]
-    assert {name: count for name, count in counts.items() if count > 6} == {}
+    assert {name for name, count in counts.items() if count > 6} == set(MANY)
+    assert max(counts.values()) < 10

@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from .brokers.base import Broker, JoinsNodes, MayFail, PresenceStore
+from .brokers.base import Broker, JoinsNodes, PresenceStore, Searches
 from .brokers.url import broker_from, presence_of
 from .core.counters import Counters
 from .core.cursor import Lost
-from .errors import LimitExceeded, NotRunning
+from .errors import LimitExceeded, NotAvailable, NotRunning
 from .hooks.decorators import On, OnName
 from .hooks.registry import Hooks
-from .model import Draft, History, Member, Position, Stats
+from .model import Draft, History, Matches, Member, Position, Stats
 from .node.connections import Connections, Whom
 from .node.history import Range
 from .node.intake import NOT_STARTED
@@ -25,6 +25,7 @@ from .node.lifecycle import Lifecycle
 from .node.node import Node
 from .node.receipt import Receipt
 from .node.registry import Registry
+from .node.reports import Reports
 from .node.signals import Signals
 from .options import ChannelOptions, Limits
 from .protocol.encode import encode
@@ -35,9 +36,9 @@ from .version import __version__
 class Hub:
     """A realtime hub. Making one opens nothing; it runs between `start` and `close`, on one loop.
 
-    `broker` is a URL (`memory://`, `redis://…`) or a broker. `channels` declares which channels clients may
-    subscribe to, by pattern: the longest that matches gives a channel its options. Channels that
-    match none are the application's own.
+    `broker` is a URL (`memory://`, `sqlite:///app.db`, `redis://…`) or a broker. `channels` declares
+    which channels clients may subscribe to, by pattern: the longest that matches gives a channel its
+    options. Channels that match none are the application's own.
 
     Raises:
         ConfigError: an option that cannot be.
@@ -66,9 +67,10 @@ class Hub:
             self.limits,
             self.counters,
             uid=self.uid,
-            describe=self.describe,
+            describe=self._about,
         )
         self._lifecycle = Lifecycle(self.node)
+        self._reports = Reports(broker, self.node.tasks, self._about)
         self._signals = Signals(self.drain_soon)
 
         self.on_connect = On(self.hooks, "connect")
@@ -116,7 +118,10 @@ class Hub:
             BrokerError: the broker cannot be reached.
             NotRunning: it runs on another event loop already.
         """
+        was_running = self.running
         await self._lifecycle.start()
+        if not was_running:
+            self._reports.begin()
 
     async def close(self) -> None:
         """Say goodbye to every client and stop. What was published is with the broker.
@@ -139,11 +144,6 @@ class Hub:
     def unready(self) -> str | None:
         """Why the hub cannot take publications or clients just now; None when it can."""
         return self._lifecycle.unready()
-
-    def impaired(self) -> str | None:
-        """Why the broker cannot store or notify just now; None when it can. Clients stay, and are served."""
-        broker = self.node.broker
-        return broker.unready() if self.running and isinstance(broker, MayFail) else None
 
     async def __aenter__(self) -> Self:
         """As `start`; and in the main thread SIGINT and SIGTERM also drain it, see `Signals`."""
@@ -250,6 +250,38 @@ class Hub:
         after = None if since is None else since.offset
         return await self._running_node().pages.read(channel, Range(after, limit, reverse=reverse))
 
+    async def search(
+        self,
+        channel: str,
+        query: str,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        since: float | None = None,
+        until: float | None = None,
+        level: str | None = None,
+    ) -> Matches:
+        """Find publications by their words: the newest first, and those below the offset `before`.
+
+        Every word must be there, in any order; `"in quotes"` they stand together, and `word*`
+        begins a word. `since` and `until` are Unix seconds, `level` is that of a log record.
+        What was acknowledged is found.
+
+        Raises:
+            NotAvailable: the channel's options do not say `search=True`, or the broker cannot.
+            BrokerError: the broker failed, or would have to look at too much.
+        """
+        node = self._running_node()
+        node.registry.check(channel)
+        options = node.registry.options(channel)
+        if not options.search:
+            raise NotAvailable("search is off in this channel: ChannelOptions(history=…, search=True)")
+        if not isinstance(node.broker, Searches):
+            raise NotAvailable("search needs a store that can: sqlite:///app.db")
+        return await node.broker.search(
+            channel, options, query, before=before, limit=limit, since=since, until=until, level=level
+        )
+
     async def remove_history(self, channel: str) -> None:
         """Drop what a channel keeps; offset and epoch go on. Raises BrokerError."""
         self.node.registry.check(channel)
@@ -333,8 +365,16 @@ class Hub:
             counters=self.counters.snapshot(),
         )
 
-    def describe(self) -> dict[str, Any]:
-        """This node in the words of the server API's `info`."""
+    async def nodes(self) -> list[dict[str, Any]]:
+        """How each process of this hub stands, this one first; others as of a few seconds ago.
+
+        Raises:
+            BrokerError: the broker failed.
+        """
+        node = self._running_node()
+        return await (node.peers.all() if node.peers.joined else self._reports.all())
+
+    def _about(self) -> dict[str, Any]:
         stats = self.stats()
         return {
             "uid": self.uid,
@@ -345,17 +385,9 @@ class Hub:
             "num_channels": stats.channels,
             "num_subs": stats.subscriptions,
             "uptime": int(stats.uptime_seconds),
-            "metrics": {"items": {name: float(count) for name, count in stats.counters.items()}},
+            "metrics": {"items": {name: float(n) for name, n in stats.counters.items()}},
             "process": {"rss": _resident_bytes()},
         }
-
-    async def nodes(self) -> list[dict[str, Any]]:
-        """What each node that shares the broker says of itself, this one first; see `describe`.
-
-        Raises:
-            BrokerError: the broker failed.
-        """
-        return await self._running_node().peers.all()
 
     def _running_node(self) -> Node:
         if not self.running:

@@ -128,6 +128,17 @@ class History(NamedTuple):
     oldest: int
 
 
+class Matches(NamedTuple):
+    """What a search found in a channel: newest first, `top` being the stream's position then.
+
+    With `more`, searching again before the offset of the last one goes on with older ones.
+    """
+
+    publications: list[Publication]
+    top: Position
+    more: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A publication on its way to the broker, which gives it an offset."""

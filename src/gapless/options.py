@@ -38,6 +38,9 @@ class ChannelOptions:
     # An epoch that is forgotten earlier makes resumes fail for nothing. Centrifugo: history_meta_ttl 30 days.
     idle_expiry: float = 30 * 86400.0
     """Seconds until a channel that nobody uses forgets its epoch; longer than `history_age`."""
+    # An index costs about as much disk as the payloads, and time of the thread that writes.
+    search: bool = False
+    """Keep an index of the words, for `Hub.search`; needs `history`, and a store that can (SQLite)."""
     # Five seconds of a channel at 200 a second: who falls behind by less is served without the broker.
     ring: int = 1024
     """Newest entries that this process keeps at hand for its own subscribers."""
@@ -118,6 +121,8 @@ class ChannelOptions:
             raise ConfigError(f"recovery is one of stream, cache, off, not {self.recovery!r}")
         if self.join_leave and not self.presence:
             raise ConfigError("join_leave needs presence: set presence=True as well")
+        if self.search and not self.history:
+            raise ConfigError("search needs history: set history=1000, or as many as are to be found")
         for name in ("publish", "history", "presence"):
             if getattr(self, f"outside_{name}") and not getattr(self, f"client_{name}"):
                 raise ConfigError(f"outside_{name} needs client_{name}: set client_{name}=True as well")

@@ -11,6 +11,7 @@ import pytest
 from gapless import Limits
 from gapless.brokers.memory import MemoryBroker, MemoryPresence
 from gapless.brokers.redis.broker import RedisBroker
+from gapless.brokers.sqlite import SqliteBroker
 
 from ..support.broker import FakeBroker
 from ..support.presence import FakePresence
@@ -28,6 +29,11 @@ def memory(directory: Path, servers: Servers) -> Harness:
 def fake(directory: Path, servers: Servers) -> Harness:
     """What the other tests stand on: it misbehaves only where it is told to."""
     return Harness(FakeBroker(), FakePresence())
+
+
+def sqlite(directory: Path, servers: Servers) -> Harness:
+    broker = SqliteBroker(directory / f"{len(list(directory.glob('*.db')))}.db", Limits())
+    return Harness(broker, broker.presence)
 
 
 def on_redis(url: str) -> Harness:
@@ -81,12 +87,13 @@ MAKERS: dict[str, Callable[[Path, Servers], Harness]] = {
     "fake": fake,
     "memory": memory,
     "redis": redis,
+    "sqlite": sqlite,
     "redis-cluster": redis_cluster,
     "valkey": valkey,
 }
 
 MARKED = [
-    pytest.param(name, marks=[] if name in ("fake", "memory") else [pytest.mark.redis], id=name)
+    pytest.param(name, marks=[] if name in ("fake", "memory", "sqlite") else [pytest.mark.redis], id=name)
     for name in sorted(MAKERS)
 ]
 

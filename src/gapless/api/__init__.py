@@ -20,7 +20,7 @@ from ..protocol.strict import Malformed, Raw, fields
 from .arguments import BadBody, Fields, data_of, field
 from .connections import disconnect, refresh, subscribe, unsubscribe
 from .publishing import broadcast, publish
-from .reading import channels, history, history_remove, info, presence, presence_stats
+from .reading import channels, history, history_remove, info, presence, presence_stats, search
 from .shapes import REFUSALS, error_shape
 
 __all__ = ["METHODS", "BadBody", "call"]
@@ -111,6 +111,7 @@ METHODS: dict[str, Method] = {
     "presence_stats": presence_stats,
     "history": history,
     "history_remove": history_remove,
+    "search": search,
     "info": info,
     "channels": channels,
     "rpc": rpc,

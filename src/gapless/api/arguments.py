@@ -26,12 +26,20 @@ def field(said: Fields, name: str, kind: type, default: Any) -> Any:
     value = said[name].value
     if value is None:
         return default
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+    allowed = (int, float) if kind is float else kind
+    if not isinstance(value, allowed) or (kind in (int, float) and isinstance(value, bool)):
         raise BadBody(f"{name} is {_KINDS[kind]}")
     return value
 
 
-_KINDS = {str: "a string", int: "a whole number", bool: "true or false", dict: "an object", list: "a list"}
+_KINDS = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    dict: "an object",
+    list: "a list",
+}
 
 
 def channel_of(hub: Hub, said: Fields) -> str:

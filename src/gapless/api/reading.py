@@ -10,6 +10,9 @@ from .arguments import Fields, channel_of, field, position_of
 from .glob import glob
 from .shapes import member_shape, publication_shape
 
+SEARCH_LIMIT = 1_000
+"""Publications in one answer of a search; the rest are found `before` the last."""
+
 
 async def history(hub: Hub, said: Fields) -> dict[str, Any]:
     """A page of what a channel keeps. Raises ClientError or BrokerError."""
@@ -28,6 +31,29 @@ async def history(hub: Hub, said: Fields) -> dict[str, Any]:
         "publications": [publication_shape(publication) for publication in page.publications],
         "epoch": page.top.epoch,
         "offset": page.top.offset,
+    }
+
+
+async def search(hub: Hub, said: Fields) -> dict[str, Any]:
+    """What a channel keeps with certain words, the newest first. Raises ClientError or BrokerError."""
+    channel = channel_of(hub, said)
+    limit = field(said, "limit", int, 100)
+    if not 1 <= limit <= SEARCH_LIMIT:
+        raise BadRequest(f"limit is 1 to {SEARCH_LIMIT}")
+    matches = await hub.search(
+        channel,
+        field(said, "query", str, ""),
+        before=field(said, "before", int, None),
+        limit=limit,
+        since=field(said, "since", float, None),
+        until=field(said, "until", float, None),
+        level=field(said, "level", str, None),
+    )
+    return {
+        "publications": [{**publication_shape(found), "time": found.time} for found in matches.publications],
+        "epoch": matches.top.epoch,
+        "offset": matches.top.offset,
+        "more": matches.more,
     }
 
 
@@ -68,5 +94,5 @@ async def channels(hub: Hub, said: Fields) -> dict[str, Any]:
 
 
 async def info(hub: Hub, said: Fields) -> dict[str, Any]:
-    """How each node of the hub stands. Raises BrokerError."""
+    """How things stand on every node. Raises BrokerError."""
     return {"nodes": await hub.nodes()}

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from ..model import Draft, History, Member, Position, Publication
+from ..model import Draft, History, Matches, Member, Position, Publication
 from ..options import ChannelOptions
 
 
@@ -163,3 +163,41 @@ class JoinsNodes(Protocol):
 
     async def streams(self) -> list[str]:
         """All channels that have a stream, whichever node made it. Raises BrokerError."""
+
+
+@runtime_checkable
+class KnowsNodes(Protocol):
+    """A broker by which the processes of a hub tell each other how they stand."""
+
+    async def report(self, uid: str, about: bytes, seconds: float) -> None:
+        """Keep what the process `uid` says of itself for so many seconds. Raises BrokerError."""
+
+    async def nodes(self) -> dict[str, bytes]:
+        """What all processes say of themselves, by their uid. Raises BrokerError."""
+
+
+@runtime_checkable
+class Searches(Protocol):
+    """A broker that finds publications by their words, in channels with `ChannelOptions.search`."""
+
+    async def search(
+        self,
+        channel: str,
+        options: ChannelOptions,
+        query: str,
+        *,
+        before: int | None = None,
+        limit: int = 100,
+        since: float | None = None,
+        until: float | None = None,
+        level: str | None = None,
+    ) -> Matches:
+        """Newest first, those below the offset `before`, and among them all that was acknowledged.
+
+        Every word of `query` must be there; `"in quotes"` must stand together, `word*` begins a
+        word, and an empty query finds everything. `since` and `until` are Unix seconds, the first
+        included; `level` is compared with the record's `level`, in either case of letters.
+
+        Raises:
+            BrokerError: the store failed, or would have to look at too much.
+        """

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..errors import ConfigError
+from ..model import Member, Publication
 from ..options import Limits
 from .base import Broker, PresenceStore, SharesPresence
 from .memory import MemoryBroker, MemoryPresence
 
 MEMORY = "memory://"
 
-KNOWN = "memory://, redis://HOST:6379, redis+sentinel://…, redis+cluster://…"
+KNOWN = "memory://, sqlite:///FILE and redis://HOST"
 """What there is, as it is shown to whoever wrote something else."""
 
 
@@ -18,6 +19,12 @@ def broker_from(url: str, limits: Limits) -> Broker:
     scheme = url.partition(":")[0]  # the rest may hold a password
     if url in (MEMORY, "memory:"):
         return MemoryBroker(limits)
+    if scheme == "sqlite":
+        from .sqlite import SqliteBroker  # some builds of Python have no sqlite3
+        from .sqlite.address import parse
+
+        address = parse(url)
+        return SqliteBroker(address.path, limits, synchronous=address.synchronous)
     if scheme.partition("+")[0] in ("redis", "rediss"):
         return _redis(url, limits)
     raise ConfigError(f"there is no broker for {scheme!r} URLs in this version; there are {KNOWN}")
@@ -29,6 +36,25 @@ def _redis(url: str, limits: Limits) -> Broker:
     except ModuleNotFoundError as error:
         raise ConfigError(f'{error.name} is not installed: pip install "gapless[redis]"') from None
     return RedisBroker(url, limits)
+
+
+async def try_out(url: str, limits: Limits) -> None:
+    """Open it and close it again. Raises BrokerError: it cannot be used, with the fix."""
+    broker = broker_from(url, limits)
+    await broker.start(_Nobody())
+    await broker.close()
+
+
+class _Nobody:
+    """A sink that listens to nothing."""
+
+    def publication(self, channel: str, publication: Publication) -> None: ...
+
+    def joined(self, channel: str, member: Member) -> None: ...
+
+    def left(self, channel: str, member: Member) -> None: ...
+
+    def interrupted(self) -> None: ...
 
 
 def presence_of(broker: Broker, limits: Limits) -> PresenceStore:

@@ -18,7 +18,9 @@ from .doctor import doctor
 from .follow import follow
 from .pipe import pipe
 from .publish import publish
+from .search import search
 from .serve import serve
+from .store import store
 from .tail import tail
 from .terminal import prepare, say, silence
 from .token import token
@@ -72,9 +74,10 @@ def gapless(
     """A realtime hub: every publication in order, without a gap and without a repeat."""
 
 
-for verb in (serve, publish, tail, pipe, follow, channels, token, bench, doctor, demo):
+for verb in (serve, publish, tail, search, pipe, follow, channels, token, bench, doctor, demo):
     app.command()(verb)
 app.add_typer(config, name="config")
+app.add_typer(store, name="store")
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 """What a wrong command line raises. typer keeps it in its own copy of click, older versions in click."""

@@ -37,6 +37,10 @@ def demo(
     port: Annotated[
         int | None, typer.Option(show_default=f"{PORT}, or a free one", help="Where the hub listens.")
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(show_default="memory://", help="Where it is kept, as in sqlite:///demo.db."),
+    ] = None,
     open_page: Annotated[
         bool | None, typer.Option("--open/--no-open", show_default="on a desktop", help="Open the page.")
     ] = None,
@@ -48,7 +52,7 @@ def demo(
     """Start a hub and a worker that documents the code of a checkout and publishes what it does."""
     _check_installed()
     checkout = path if path is not None else _checkout()
-    with _server(port if port is not None else _free_port()) as url:
+    with _server(port if port is not None else _free_port(), store) as url:
         page = f"{url}/"
         write(
             [
@@ -142,12 +146,14 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _server(port: int) -> Iterator[str]:
+def _server(port: int, store: str | None) -> Iterator[str]:
     """A hub in a process of its own, so that the worker's reading does not slow it down.
 
     It ends with this one, however this one ends: its stdin is a pipe that only we hold.
     """
     command = [sys.executable, "-m", "gapless", "serve", "--port", str(port), "--exit-with-stdin"]
+    if store is not None:
+        command += ["--store", store]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GAPLESS_")}
     process = subprocess.Popen(  # noqa: S603 - our own command
         command,

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,7 @@ import typer
 
 from ..errors import ConfigError
 from ..version import __version__
-from .terminal import Paint, write
+from .terminal import Paint, say, write
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -31,7 +32,12 @@ def serve(
     ] = None,
     port: Annotated[int | None, typer.Option(show_default="8765", help="0 takes a free one.")] = None,
     store: Annotated[
-        str | None, typer.Option(show_default="memory://", help="Where histories are kept.")
+        str | None,
+        typer.Option(show_default="memory://", help="Where histories are kept: sqlite:///gapless.db."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(show_default="1", help="Processes on this port; more need a store they share."),
     ] = None,
     config: Annotated[
         Path | None,
@@ -59,6 +65,9 @@ def serve(
     ws: Annotated[
         str | None, typer.Option(show_default=False, hidden=True, help="WebSocket protocol, module:Class.")
     ] = None,
+    inherit: Annotated[
+        str | None, typer.Option(show_default=False, hidden=True, help="Sockets of a worker, as 5,6.")
+    ] = None,
     exit_with_stdin: Annotated[
         bool, typer.Option("--exit-with-stdin", hidden=True, help="End when stdin does.")
     ] = False,
@@ -67,20 +76,64 @@ def serve(
     from ..config.settings import load
 
     flags = {"host": host, "port": port, "store": store, "token": token, "ws": ws, "insecure": insecure}
+    flags["workers"] = workers
     settings = load(
         config, **flags, origins=tuple(origin) if origin else None, feeds=tuple(feed) if feed else None
     )
     if exit_with_stdin:
         threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
-    _serve(settings)
+    if settings.workers > 1 and inherit is None:
+        _serve_with_workers(settings)
+    else:
+        _serve(settings, inherit)
 
 
-def _serve(settings: Settings) -> None:
+def _serve_with_workers(settings: Settings) -> None:
+    """Watch over processes that do the serving: this very command, with sockets to inherit."""
+    from ..brokers.url import MEMORY, try_out
+    from ..config.doors import doors
+    from ..hub import Hub
+    from ..server.listening import is_loopback
+    from ..server.workers import Port, Workers
+
+    if settings.store.startswith(MEMORY):
+        raise ConfigError(
+            f"{settings.workers} workers need a store that they share: --store sqlite:///gapless.db"
+        )
+    if settings.feeds:
+        raise ConfigError("each worker would publish what the feed brings: --feed is for one process")
+    check_access(settings, local=is_loopback(settings.host))
+    # Here as well, so that what is wrong is said once and not by each worker.
+    doors(settings, Hub(settings.store, channels=settings.channels, limits=settings.limits))
+    asyncio.run(try_out(settings.store, settings.limits))
+    port = Port(settings.host, settings.port)
+    url = address(settings.host, port.number)
+
+    def command(descriptors: Sequence[int]) -> list[str]:
+        numbers = ",".join(map(str, descriptors))
+        return [sys.executable, "-m", "gapless", *sys.argv[1:], "--inherit", numbers, "--exit-with-stdin"]
+
+    ended_by = Workers(
+        command,
+        port,
+        settings.workers,
+        say=say,
+        started=lambda: write(greeting(url, settings.token is not None, Paint())),
+    ).run()
+    if ended_by is signal.SIGINT:
+        raise KeyboardInterrupt
+    signal.signal(ended_by, signal.SIG_DFL)
+    os.kill(os.getpid(), ended_by)
+
+
+def _serve(settings: Settings, inherit: str | None) -> None:
     # Here, so that the other verbs start without them.
+    from ..brokers.url import try_out
     from ..config.doors import doors
     from ..hub import Hub
     from ..server.listening import is_loopback, listen
     from ..server.serve import run, websocket_protocol
+    from ..server.workers import READY, inherited
 
     local = is_loopback(settings.host)
     check_access(settings, local=local)
@@ -88,16 +141,20 @@ def _serve(settings: Settings) -> None:
     hub = Hub(settings.store, channels=settings.channels, limits=settings.limits)
     app = doors(settings, hub)
     feeds = _feeds(settings, hub)
-    if settings.store.startswith("redis"):
-        asyncio.run(_try_out(settings))
-    sockets = listen(settings.host, settings.port)
+    if settings.store.startswith("redis") and inherit is None:
+        asyncio.run(try_out(settings.store, settings.limits))
+    sockets = listen(settings.host, settings.port) if inherit is None else inherited(inherit)
     port = sockets[0].getsockname()[1]
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(name)s: %(message)s")
 
     def started() -> None:
         for feed in feeds:
             feed.begin()
-        write(greeting(address(settings.host, port), settings.token is not None, Paint()))
+        if inherit is None:
+            write(greeting(address(settings.host, port), settings.token is not None, Paint()))
+        else:
+            os.write(1, READY)
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(name)s: %(message)s")
 
     def drain() -> None:
         for feed in feeds:
@@ -123,15 +180,6 @@ def _feeds(settings: Settings, hub: Hub) -> list[RedisFeed]:
     except ModuleNotFoundError as error:
         raise ConfigError(f'{error.name} is not installed: pip install "gapless[redis]"') from None
     return [RedisFeed(hub.publish, url) for url in settings.feeds]
-
-
-async def _try_out(settings: Settings) -> None:
-    """Is there a store? Said in one line now, not by a server that does not start. Raises BrokerError."""
-    from ..hub import Hub
-
-    hub = Hub(settings.store, limits=settings.limits)
-    await hub.start()
-    await hub.close()
 
 
 def check_access(settings: Settings, *, local: bool) -> None:

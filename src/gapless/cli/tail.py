@@ -137,10 +137,8 @@ class Tail:
         match self._output:
             case Format.PRETTY:
                 return pretty(arrived, self._paint, now=now, show_channel=self._show_channel)
-            case Format.JSON:
-                return [_json(_frame(arrived))]
-            case Format.RAW:
-                return [_json(arrived.data)]
+            case _:
+                return [shown(arrived, self._output)]
 
     def _say(self, event: Happening | Away | Back) -> None:
         match event:
@@ -181,6 +179,11 @@ _REASONS = {
     "interrupted": "the hub lost its link to the broker for a while",
     "unannounced": "the hub did not say why",
 }
+
+
+def shown(arrived: Arrived, output: Format) -> str:
+    """A publication as one line for programs."""
+    return _json(arrived.data if output is Format.RAW else _frame(arrived))
 
 
 def _frame(arrived: Arrived) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def _names(value: object) -> object:
 
 
 def _store(url: str) -> str:
-    broker_from(url, Limits())  # opens nothing, and says what is wrong
+    broker_from(url, Limits())  # which opens nothing, and says what is wrong with the URL
     return url
 
 
@@ -132,6 +132,7 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(default=8765, ge=0, le=65_535)
     store: Annotated[str, AfterValidator(_store)] = "memory://"
+    workers: int = Field(default=1, ge=1, le=256)
     token: str | None = Field(default=None, repr=False)
     origins: Names = ()
     feeds: Names = ()

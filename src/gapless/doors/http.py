@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..api import BadBody, call
 from ..auth.attempts import Attempts
+from ..brokers.base import MayFail
 from ..hub import Hub
 from ..protocol.strict import Malformed, parse
 from .guard import Guard
@@ -73,7 +74,7 @@ class ApiDoor:
 
 
 class Health:
-    """`/health`: the process lives. `/ready`: the hub takes publications, and its broker as well."""
+    """`/health`: the process lives. `/ready`: the hub takes publications, and can store them."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -84,11 +85,17 @@ class Health:
 
     async def ready(self, request: HttpRequest) -> Response:
         """`/ready`: 200, or 503 with the reason why nothing is taken just now."""
-        reason = self._hub.unready() or self._hub.impaired()
+        reason = self._hub.unready() or self._broker_trouble()
         if reason is None:
             return Response(b'{"status":"ready"}', media_type=JSON_TYPE)
         body = orjson.dumps({"status": "not ready", "reason": reason})
         return Response(body, 503, media_type=JSON_TYPE, headers={"retry-after": "5"})
+
+    def _broker_trouble(self) -> str | None:
+        broker = self._hub.node.broker
+        if not isinstance(broker, MayFail) or broker.unready() is None:
+            return None
+        return "nothing can be stored just now; the log says why"  # it holds paths, which are nobody's here
 
 
 class Page:

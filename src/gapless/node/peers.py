@@ -60,6 +60,11 @@ class Peers:
         self.on_emulated: Callable[[str, str | bytes], object] = lambda session, data: None
         """Takes commands that were posted elsewhere, for a session that is here."""
 
+    @property
+    def joined(self) -> bool:
+        """Does the broker carry what nodes say to each other?"""
+        return self._nodes is not None
+
     async def begin(self) -> None:
         """Raises BrokerError."""
         if self._nodes is not None:

@@ -12,8 +12,13 @@ BACKLOG = 2048
 """Connections that wait to be accepted; the kernel may allow fewer."""
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
+def listen(
+    host: str, port: int, *, shared: bool = False, backlog: int | None = BACKLOG
+) -> list[socket.socket]:
     """Bound sockets for every address of the host, all with the same port; port 0 takes a free one.
+
+    `shared` ones are among several on this port, over which the system spreads connections.
+    Without a `backlog` they only keep the port: they do not listen.
 
     Raises:
         ConfigError: no such host, the port is taken or not allowed.
@@ -21,7 +26,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     for family, address in _addresses(host, port):
         try:
-            sockets.append(_bind(family, (address, sockets[0].getsockname()[1] if sockets else port)))
+            same = sockets[0].getsockname()[1] if sockets else port
+            sockets.append(_bind(family, (address, same), shared, backlog))
         except OSError as error:
             if sockets and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 continue  # a name with an IPv6 address on a machine without IPv6
@@ -46,14 +52,19 @@ def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, str]]:
     return sorted(pairs, key=lambda pair: pair[0] != socket.AF_INET)
 
 
-def _bind(family: socket.AddressFamily, address: tuple[str, int]) -> socket.socket:
+def _bind(
+    family: socket.AddressFamily, address: tuple[str, int], shared: bool, backlog: int | None
+) -> socket.socket:
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         bound.bind(address)
-        bound.listen(BACKLOG)  # at once: of two servers that only bind, both would succeed
+        if backlog is not None:
+            bound.listen(backlog)  # at once: of two servers that only bind, both would succeed
         bound.setblocking(False)
     except OSError:
         bound.close()

@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
 
-from ..errors import ConfigError
+from ..errors import ConfigError, GaplessError
 from .bounded_http import HEADERS_BYTES, BoundedHttpProtocol
 from .listening import BACKLOG
 
@@ -114,9 +114,13 @@ def run(
     `drain` closes what the hub holds open; it is called in the event loop. `ws` is what
     `websocket_protocol` gives, `deadlines` how long each step of the end may take. After Ctrl-C this
     raises KeyboardInterrupt; SIGTERM ends the process, as it would without a handler.
+
+    Raises:
+        GaplessError: the application could not start, a store that cannot be opened for example.
     """
+    starting = _Starting(app)
     config = uvicorn.Config(
-        app,
+        starting,
         loop="uvloop",
         http=BoundedHttpProtocol,
         ws=ws,
@@ -132,7 +136,44 @@ def run(
         backlog=BACKLOG,
     )
     raise_open_files()
-    Server(config, drain, started, deadlines).run(list(sockets))
+    try:
+        Server(config, drain, started, deadlines).run(list(sockets))
+    except SystemExit:  # uvicorn's answer to a start that failed
+        if starting.error is not None:
+            raise starting.error from None
+        raise
+
+
+class _Starting:
+    """The application, with a start that fails for a known reason told in a line instead of a traceback."""
+
+    def __init__(self, app: Asgi) -> None:
+        self._app = app
+        self.error: GaplessError | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        failed: list[Any] = []
+
+        async def sent(message: Any) -> None:
+            if message["type"] == "lifespan.startup.failed":
+                failed.append(message)  # until it is known why
+            else:
+                await send(message)
+
+        try:
+            await self._app(scope, receive, sent)
+        except GaplessError as error:
+            if failed:
+                self.error = error
+                await send({"type": "lifespan.startup.failed", "message": ""})
+            raise
+        except BaseException:
+            for message in failed:
+                await send(message)
+            raise
 
 
 def websocket_protocol(name: str) -> str | type[asyncio.Protocol]:

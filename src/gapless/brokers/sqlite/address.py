@@ -1,0 +1,64 @@
+"""The file that a `sqlite:///` URL names, with the files beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+from urllib.parse import parse_qsl, unquote
+
+from ...errors import ConfigError
+
+Synchronous = Literal["full", "normal"]
+
+SCHEME = "sqlite://"
+_EXAMPLE = "sqlite:///relative.db or sqlite:////absolute/path.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a store is, and how strongly a commit is written down.
+
+    `full` flushes to the disk before a publication is acknowledged. `normal` leaves the flush to
+    the system: what a power cut may take is then answered with a new epoch.
+    """
+
+    path: Path
+    synchronous: Synchronous = "full"
+
+    @property
+    def lock(self) -> Path:
+        """The side file that whoever writes holds."""
+        return self.path.with_name(self.path.name + "-lock")
+
+    @property
+    def life(self) -> Path:
+        """The side file that says which life of the store was the last."""
+        return self.path.with_name(self.path.name + "-life")
+
+    @property
+    def wal(self) -> Path:
+        """SQLite's own write-ahead log."""
+        return self.path.with_name(self.path.name + "-wal")
+
+
+def parse(url: str) -> Address:
+    """Read `sqlite:///relative.db`, `sqlite:////absolute.db`, and `?synchronous=normal` behind either.
+
+    Raises:
+        ConfigError: this is no such URL.
+    """
+    if not url.startswith(SCHEME + "/"):
+        raise ConfigError(f"a store is {_EXAMPLE}, not {url!r}")
+    name, _, query = url[len(SCHEME) + 1 :].partition("?")
+    path = unquote(name)
+    if not path or path.endswith("/") or "\0" in path:
+        raise ConfigError(f"{url!r} names no file: write {_EXAMPLE}")
+    synchronous: Synchronous = "full"
+    for option, value in parse_qsl(query, keep_blank_values=True):
+        if option != "synchronous":
+            raise ConfigError(f"{option!r} is no option of a store; there is synchronous=full or =normal")
+        if value not in get_args(Synchronous):
+            raise ConfigError(f"synchronous is full or normal, not {value!r}")
+        synchronous = "normal" if value == "normal" else "full"
+    return Address(Path(path), synchronous)

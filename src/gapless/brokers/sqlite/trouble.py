@@ -1,0 +1,74 @@
+"""What can be wrong with a store, in words that name the fix."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from pathlib import Path
+
+from ...errors import BrokerError
+
+_LOCKED = "is locked by another program that writes to it; end that program's transaction"
+_READ_ONLY = "cannot be written; give this user the right to write the file and its directory"
+_FULL = "cannot grow, the disk is full; make room, and publishing goes on by itself"
+_DAMAGED = "is damaged; `gapless store check` says where, `gapless store export` saves what can be read"
+_MISSING = "cannot be opened; its directory must exist and be writable for this user"
+
+_WORDS: dict[int, str] = {
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: "is no SQLite database; name another file",
+    sqlite3.SQLITE_CANTOPEN: _MISSING,
+    sqlite3.SQLITE_IOERR: "cannot be read or flushed; look at the disk, then start this process again",
+}
+"""By primary result code of SQLite."""
+
+_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL}
+"""What may be over the next time. After anything else of the file's state is unknown."""
+
+
+class StoreError(BrokerError):
+    """A store cannot be used. `lasting`: nothing is written to it any more until it is opened anew."""
+
+    def __init__(self, message: str, *, lasting: bool = True) -> None:
+        super().__init__(message)
+        self.lasting = lasting
+
+
+def explain(path: Path, error: BaseException) -> StoreError:
+    """What SQLite or the system said of this file, as the one error that callers know."""
+    if isinstance(error, StoreError):
+        return error
+    found = _of_sqlite(path, error) if isinstance(error, sqlite3.Error) else _of_system(path, error)
+    found.__cause__ = error
+    return found
+
+
+def is_of_the_file(error: BaseException) -> bool:
+    """Was it the file that failed, rather than one value that cannot be stored?"""
+    if isinstance(error, (OSError, StoreError)):
+        return True
+    return isinstance(error, sqlite3.Error) and _code(error) in _WORDS
+
+
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
+    code = _code(error)
+    words = _WORDS.get(code, "refused")
+    return StoreError(f"{path} {words} ({error})", lasting=code not in _PASSING)
+
+
+def _of_system(path: Path, error: BaseException) -> StoreError:
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StoreError(f"{path} {_READ_ONLY} ({error.strerror})")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreError(f"{path} {_FULL} ({error.strerror})", lasting=False)
+    if isinstance(error, FileNotFoundError):
+        return StoreError(f"{path} {_MISSING} ({error.strerror})")
+    return StoreError(f"{path}: {str(error) or type(error).__name__}")
