@@ -27,6 +27,7 @@ lint: setup  ## format, lint and strict types over source, tests and benchmarks
 
 bench: setup  ## the hub, the naive class and the bare loop, in one run of at most five minutes
 	$(BIN)/python -m bench
+	command -v redis-server >/dev/null && $(BIN)/python -m bench.redis_store --seconds 1 || true
 
 bench-full: setup  ## the whole matrix and all peers
 	$(BIN)/python -m bench --full

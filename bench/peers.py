@@ -18,6 +18,7 @@ HUB_CENTRIFUGE = Peer(
 )
 HUB_BATCH = Peer("hub_batch", "Gapless, batch=1", "hub", {"query": "&batch=1"})
 OWN_APP = Peer("own_app", "an application of one's own", "own_app", {"ws": FAST_PATH})
+HUB_REDIS = Peer("hub_redis", "Gapless on Redis", "hub", {"ws": FAST_PATH, "store": "redis"})
 NAIVE = Peer("naive", "naive class", "naive", {})
 COPIED = Peer("copied", "copied class", "manager", {"manager": "copied"})
 MIDDLEWARE = Peer("middleware", "copied class, NeverWait", "manager", {"manager": "middleware"})
@@ -38,6 +39,7 @@ ALL = (
     HUB_CENTRIFUGE,
     HUB_BATCH,
     OWN_APP,
+    HUB_REDIS,
     NAIVE,
     COPIED,
     MIDDLEWARE,
@@ -71,6 +73,8 @@ def missing(peer: Peer) -> str | None:
         return f"not measured, {package} is not installed"
     if peer is CENTRIFUGO and not os.environ.get("CENTRIFUGO"):
         return "not measured; set CENTRIFUGO to the path of its binary"
+    if peer.name == HUB_REDIS.name and not os.environ.get("GAPLESS_BENCH_REDIS"):
+        return "not measured; set GAPLESS_BENCH_REDIS to the address of an empty Redis"
     ws = peer.arguments.get("ws")
     if ws is not None and find_spec(str(ws).partition(":")[0]) is None:
         return f"not measured, {ws} does not exist here"

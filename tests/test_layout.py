@@ -28,6 +28,12 @@ ELSEWHERE: dict[str, str] = {
     "auth/jws.py": "auth/test_tokens.py",
     "auth/verifier.py": "auth/test_tokens.py",
     "brokers/base.py": "brokers/test_contract.py",
+    "brokers/redis/checkup.py": "cli/test_doctor.py",
+    "brokers/redis/ear.py": "brokers/redis/test_server.py",
+    "brokers/redis/link.py": "brokers/redis/test_server.py",
+    "brokers/redis/nodes.py": "node/test_peers.py",
+    "brokers/redis/scripts.py": "brokers/redis/test_broker.py",
+    "brokers/redis/site.py": "brokers/redis/test_cluster_moves.py",
     "brokers/sqlite/address.py": "brokers/sqlite/test_trouble.py",
     "brokers/sqlite/entries.py": "brokers/sqlite/test_broker.py",
     "brokers/sqlite/journal.py": "brokers/sqlite/test_broker.py",
@@ -86,6 +92,7 @@ ELSEWHERE: dict[str, str] = {
     "proxy/backend.py": "proxy/test_answers.py",
     "proxy/proxy.py": "proxy/test_calls.py",
     "server/bounded_http.py": "server/test_serve.py",
+    "server/checkup.py": "cli/test_doctor.py",
     "server/listening.py": "server/test_serve.py",
     "sessions/centrifuge/session.py": "sessions/centrifuge/test_subscribing.py",
     "sessions/centrifuge/view.py": "sessions/centrifuge/test_subscribing.py",
@@ -136,7 +143,7 @@ def test_nothing_is_excused_that_needs_no_excuse() -> None:
 
 
 def test_every_room_of_the_tests_is_one_of_the_source_or_stands_for_all_of_it() -> None:
-    across = {"browser", "conformance", "properties", "simulation", "support", "variants"}
+    across = {"browser", "conformance", "faults", "properties", "simulation", "support", "variants"}
     rooms = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()} | across
     found = {path.name for path in HERE.iterdir() if path.is_dir() and not path.name.startswith(("_", "."))}
     assert found <= rooms

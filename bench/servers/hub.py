@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from collections.abc import AsyncIterable, Awaitable
@@ -26,7 +27,7 @@ class GaplessHub(Server):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.hub = Hub(
-            "memory://",
+            os.environ["GAPLESS_BENCH_REDIS"] if options.store == "redis" else "memory://",
             channels={"*": ChannelOptions(history=options.history)},
             limits=Limits(ping_interval=PING_SECONDS),
         )

@@ -43,6 +43,8 @@ class Options:
     """Which class holds the connections: `copied`, `drop_in`, or `middleware` for a copied one behind it."""
     door: str = "plain"
     """By which the hub's clients come in: `plain` or `centrifuge`."""
+    store: str = "memory"
+    """Of the hub: `memory`, or `redis` for the one at GAPLESS_BENCH_REDIS."""
     query: str = ""
     """What the hub's clients add to their query at the plain door."""
     send_buffer: int | None = None

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from .brokers.base import Broker, PresenceStore, Searches
+from .brokers.base import Broker, JoinsNodes, PresenceStore, Searches
 from .brokers.url import broker_from, presence_of
 from .core.counters import Counters
 from .core.cursor import Lost
@@ -18,7 +18,7 @@ from .errors import LimitExceeded, NotAvailable, NotRunning
 from .hooks.decorators import On, OnName
 from .hooks.registry import Hooks
 from .model import Draft, History, Matches, Member, Position, Stats
-from .node.connections import Connections
+from .node.connections import Connections, Whom
 from .node.history import Range
 from .node.intake import NOT_STARTED
 from .node.lifecycle import Lifecycle
@@ -36,8 +36,8 @@ from .version import __version__
 class Hub:
     """A realtime hub. Making one opens nothing; it runs between `start` and `close`, on one loop.
 
-    `broker` is a URL (`memory://`, `sqlite:///app.db`) or a broker. `channels` declares which
-    channels clients may subscribe to, by pattern: the longest that matches gives a channel its
+    `broker` is a URL (`memory://`, `sqlite:///app.db`, `redis://…`) or a broker. `channels` declares
+    which channels clients may subscribe to, by pattern: the longest that matches gives a channel its
     options. Channels that match none are the application's own.
 
     Raises:
@@ -66,6 +66,8 @@ class Hub:
             self.hooks,
             self.limits,
             self.counters,
+            uid=self.uid,
+            describe=self._about,
         )
         self._lifecycle = Lifecycle(self.node)
         self._reports = Reports(broker, self.node.tasks, self._about)
@@ -299,6 +301,20 @@ class Hub:
         found = dict.fromkeys(node.broker.known(), 0) if all else {}
         return found | node.rings.subscribers()
 
+    async def occupancy(self, *, all: bool = False) -> dict[str, int]:  # noqa: A002 - as on the wire
+        """How many subscribers each channel has on all nodes together; with `all` also channels without.
+
+        Raises:
+            BrokerError: the broker failed.
+        """
+        node = self._running_node()
+        found: dict[str, int] = {}
+        if all:
+            broker = node.broker
+            streams = await broker.streams() if isinstance(broker, JoinsNodes) else broker.known()
+            found = dict.fromkeys(streams, 0)
+        return found | await node.peers.occupancy()
+
     # -- clients that are connected
 
     def connections(
@@ -306,11 +322,14 @@ class Hub:
     ) -> Connections:
         """The live connections of a user, a client or a session, to do something to them all.
 
-        What is None is not asked; without any it is all connections of this node. An empty user
+        What is None is not asked; without any it is all connections. Where nodes share a broker, what
+        is done to those of this node is also done to those of the others. An empty user
         means those without a user id. `session` is the secret session id that an emulated or
         unidirectional connection was told.
         """
-        return Connections(self._running_node().roster.find(user, client, session))
+        node = self._running_node()
+        found = node.roster.find(user, client, session)
+        return Connections(found, Whom(user, client, session), node.peers.tell)
 
     def disconnect(
         self,
@@ -320,7 +339,7 @@ class Hub:
         code: int = 3503,
         reason: str | None = None,
     ) -> int:
-        """Close the connections of a user, or one connection; returns how many there were.
+        """Close the connections of a user, or one connection; returns how many there were here.
 
         Raises:
             ValueError: neither `user` nor `client` was given.
@@ -352,7 +371,8 @@ class Hub:
         Raises:
             BrokerError: the broker failed.
         """
-        return await self._reports.all()
+        node = self._running_node()
+        return await (node.peers.all() if node.peers.joined else self._reports.all())
 
     def _about(self) -> dict[str, Any]:
         stats = self.stats()
@@ -378,6 +398,6 @@ class Hub:
 def _resident_bytes() -> int:
     try:
         with open("/proc/self/statm") as statm:
-            return int(statm.read().split()[1]) * 4096
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return 0  # not Linux; the field is optional

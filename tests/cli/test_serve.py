@@ -67,7 +67,12 @@ def test_history_and_presence_are_kept_without_configuration(url: str) -> None:
         (["--host", "0.0.0.0"], "set GAPLESS_TOKEN"),
         (["--host", "no.such.host.invalid"], "no address of this machine"),
         (["--host", "192.0.2.1", "--insecure"], "no address of this machine"),
-        (["--store", "redis://user:hunter2@host"], "no broker for 'redis' URLs"),
+        (["--store", "mongo://user:hunter2@host"], "no broker for 'mongo' URLs"),
+        (["--store", "redis://user:hunter2@127.0.0.1:1", "--port", "0"], "there is no Redis at 127.0.0.1:1"),
+        (
+            ["--store", "redis://127.0.0.1:1", "--workers", "2", "--feed", "redis://h?channel=a"],
+            "--feed is for one",
+        ),
         (["--store", "sqlite://x.db"], "sqlite:///relative.db"),
         (["--ws", "no.such:Thing", "--port", "0"], "ws is"),
         (["--ws", "json:dumps", "--port", "0"], "json:dumps"),

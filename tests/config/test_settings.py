@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gapless.brokers.url import KNOWN
 from gapless.config.settings import EVERYTHING, Settings, load
 from gapless.errors import ConfigError
 from gapless.options import ChannelOptions, Limits
@@ -115,10 +116,8 @@ def test_the_environment_says_lists_with_commas_and_tables_as_json(monkeypatch: 
         ("token = 12", ["1: token: input should be a valid string"]),
         ("origins = [1]", ["1: origins: input should be a valid string, not 1"]),
         (
-            'store = "redis://:pw@h"',
-            [
-                "1: there is no broker for 'redis' URLs in this version; there are memory:// and sqlite:///FILE"
-            ],
+            'store = "mongo://:pw@h"',
+            [f"1: there is no broker for 'mongo' URLs in this version; there are {KNOWN}"],
         ),
         ("limits = 3", ["1: [limits] is a table of options, not 3"]),
         ("channels = 3", ['1: channels is a table for each pattern, as [channels."orders:*"], not 3']),
@@ -188,6 +187,7 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
         ("GAPLESS_CHANNELS", '{"a": {"histry": 1}}', "[channels.\"a\"] has no option 'histry'; did you mean"),
         ("GAPLESS_LIMITS__TAGS", "many", "[limits]: tags is int, not 'many'"),
         ("GAPLESS_STORE", "sqlite://x", "a store is sqlite:///relative.db"),
+        ("GAPLESS_STORE", "mongo:///x", "there is no broker for 'mongo' URLs"),
     ],
 )
 def test_a_mistake_in_the_environment_names_the_variable_or_the_table(

@@ -41,12 +41,12 @@ async def channels(hub: Hub, said: Fields) -> dict[str, Any]:
     """Channels with subscribers, by wish those that match a pattern, and what they keep.
 
     With `counters`, those with the most subscribers come first, `limit` of them (default 100), and
-    each has its position and how many publications are kept. Raises BadRequest or BadBody.
+    each has its position and how many publications are kept. Raises BadRequest, BadBody or BrokerError.
     """
     matches = glob(field(said, "pattern", str, ""))
     found = {
         name: clients
-        for name, clients in hub.channels(all=field(said, "all", bool, False)).items()
+        for name, clients in (await hub.occupancy(all=field(said, "all", bool, False))).items()
         if matches(name)
     }
     if not field(said, "counters", bool, False):

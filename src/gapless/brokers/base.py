@@ -15,6 +15,7 @@ A broker stores and notifies; it knows no clients. Its promises:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 from ..model import Draft, History, Matches, Member, Position, Publication
@@ -133,6 +134,35 @@ class MayFail(Protocol):
 
     def unready(self) -> str | None:
         """Why nothing can be stored just now, naming the fix; None when it can."""
+
+
+class Nodes(Protocol):
+    """Carries what the nodes of a hub say to each other. Nothing of it is kept, and any of it may be lost."""
+
+    async def enter(self, node: str, heard: Callable[[bytes], None]) -> None:
+        """Be `node` from now on: hear what is said to it, and to all. Raises BrokerError."""
+
+    def tell(self, message: bytes, node: str | None = None) -> None:
+        """Say something to one node, or to all, this one among them; never blocks, and nobody confirms."""
+
+    async def meet(self, node: str, about: bytes, seconds: float) -> dict[str, bytes]:
+        """Say that this node lives for so long, and what of it; gives what each living node said.
+
+        Raises BrokerError.
+        """
+
+    async def part(self, node: str) -> None:
+        """Live no more; never raises."""
+
+
+@runtime_checkable
+class JoinsNodes(Protocol):
+    """A broker whose nodes can talk to each other, and together say which streams there are."""
+
+    nodes: Nodes
+
+    async def streams(self) -> list[str]:
+        """All channels that have a stream, whichever node made it. Raises BrokerError."""
 
 
 @runtime_checkable

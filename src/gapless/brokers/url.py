@@ -10,12 +10,12 @@ from .memory import MemoryBroker, MemoryPresence
 
 MEMORY = "memory://"
 
-KNOWN = "memory:// and sqlite:///FILE"
+KNOWN = "memory://, sqlite:///FILE and redis://HOST"
 """What there is, as it is shown to whoever wrote something else."""
 
 
 def broker_from(url: str, limits: Limits) -> Broker:
-    """Raises ConfigError: no broker goes by this name."""
+    """Raises ConfigError: no broker goes by this name, or what it needs is not installed."""
     scheme = url.partition(":")[0]  # the rest may hold a password
     if url in (MEMORY, "memory:"):
         return MemoryBroker(limits)
@@ -25,7 +25,17 @@ def broker_from(url: str, limits: Limits) -> Broker:
 
         address = parse(url)
         return SqliteBroker(address.path, limits, synchronous=address.synchronous)
+    if scheme.partition("+")[0] in ("redis", "rediss"):
+        return _redis(url, limits)
     raise ConfigError(f"there is no broker for {scheme!r} URLs in this version; there are {KNOWN}")
+
+
+def _redis(url: str, limits: Limits) -> Broker:
+    try:
+        from .redis.broker import RedisBroker  # an extra: most hubs do without
+    except ModuleNotFoundError as error:
+        raise ConfigError(f'{error.name} is not installed: pip install "gapless[redis]"') from None
+    return RedisBroker(url, limits)
 
 
 async def try_out(url: str, limits: Limits) -> None:

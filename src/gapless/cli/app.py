@@ -14,6 +14,7 @@ from .bench.command import bench
 from .channels import channels
 from .check import config
 from .demo import demo
+from .doctor import doctor
 from .follow import follow
 from .pipe import pipe
 from .publish import publish
@@ -73,7 +74,7 @@ def gapless(
     """A realtime hub: every publication in order, without a gap and without a repeat."""
 
 
-for verb in (serve, publish, tail, search, pipe, follow, channels, token, bench, demo):
+for verb in (serve, publish, tail, search, pipe, follow, channels, token, bench, doctor, demo):
     app.command()(verb)
 app.add_typer(config, name="config")
 app.add_typer(store, name="store")

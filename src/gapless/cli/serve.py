@@ -20,6 +20,8 @@ from .terminal import Paint, say, write
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
+    from ..feeds.redis_pubsub import RedisFeed
+    from ..hub import Hub
 
 # Flags have no defaults here: what was not given comes from the environment, the file, or `Settings`.
 
@@ -52,6 +54,14 @@ def serve(
         list[str] | None,
         typer.Option(show_default=False, help="Another origin whose pages may connect (repeatable)."),
     ] = None,
+    feed: Annotated[
+        list[str] | None,
+        typer.Option(
+            show_default=False,
+            metavar="URL",
+            help="Publish what a Redis publishes: redis://HOST?channel=app:logs&pattern=app:* (repeatable).",
+        ),
+    ] = None,
     ws: Annotated[
         str | None, typer.Option(show_default=False, hidden=True, help="WebSocket protocol, module:Class.")
     ] = None,
@@ -67,7 +77,9 @@ def serve(
 
     flags = {"host": host, "port": port, "store": store, "token": token, "ws": ws, "insecure": insecure}
     flags["workers"] = workers
-    settings = load(config, **flags, origins=tuple(origin) if origin else None)
+    settings = load(
+        config, **flags, origins=tuple(origin) if origin else None, feeds=tuple(feed) if feed else None
+    )
     if exit_with_stdin:
         threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
     if settings.workers > 1 and inherit is None:
@@ -88,6 +100,8 @@ def _serve_with_workers(settings: Settings) -> None:
         raise ConfigError(
             f"{settings.workers} workers need a store that they share: --store sqlite:///gapless.db"
         )
+    if settings.feeds:
+        raise ConfigError("each worker would publish what the feed brings: --feed is for one process")
     check_access(settings, local=is_loopback(settings.host))
     # Here as well, so that what is wrong is said once and not by each worker.
     doors(settings, Hub(settings.store, channels=settings.channels, limits=settings.limits))
@@ -114,6 +128,7 @@ def _serve_with_workers(settings: Settings) -> None:
 
 def _serve(settings: Settings, inherit: str | None) -> None:
     # Here, so that the other verbs start without them.
+    from ..brokers.url import try_out
     from ..config.doors import doors
     from ..hub import Hub
     from ..server.listening import is_loopback, listen
@@ -125,24 +140,46 @@ def _serve(settings: Settings, inherit: str | None) -> None:
     protocol = websocket_protocol(settings.ws)
     hub = Hub(settings.store, channels=settings.channels, limits=settings.limits)
     app = doors(settings, hub)
+    feeds = _feeds(settings, hub)
+    if settings.store.startswith("redis") and inherit is None:
+        asyncio.run(try_out(settings.store, settings.limits))
     sockets = listen(settings.host, settings.port) if inherit is None else inherited(inherit)
     port = sockets[0].getsockname()[1]
 
     def started() -> None:
+        for feed in feeds:
+            feed.begin()
         if inherit is None:
             write(greeting(address(settings.host, port), settings.token is not None, Paint()))
         else:
             os.write(1, READY)
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(name)s: %(message)s")
+
+    def drain() -> None:
+        for feed in feeds:
+            feed.end()
+        hub.drain()
+
     run(
         app,
         sockets,
-        drain=hub.drain,
+        drain=drain,
         message_bytes=settings.limits.message_bytes,
         ws=protocol,
         started=started,
     )
+
+
+def _feeds(settings: Settings, hub: Hub) -> list[RedisFeed]:
+    """Raises ConfigError: one that cannot be, or what they need is not installed."""
+    if not settings.feeds:
+        return []
+    try:
+        from ..feeds.redis_pubsub import RedisFeed
+    except ModuleNotFoundError as error:
+        raise ConfigError(f'{error.name} is not installed: pip install "gapless[redis]"') from None
+    return [RedisFeed(hub.publish, url) for url in settings.feeds]
 
 
 def check_access(settings: Settings, *, local: bool) -> None:

@@ -135,6 +135,7 @@ class Settings(BaseModel):
     workers: int = Field(default=1, ge=1, le=256)
     token: str | None = Field(default=None, repr=False)
     origins: Names = ()
+    feeds: Names = ()
     default_channels: Names = ()
     insecure: bool = False
     ws: str = "gapless.transports.uvicorn:WebSocketProtocol"

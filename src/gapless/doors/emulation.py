@@ -16,7 +16,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Send
 
 from ..auth.admission import Reception
-from ..errors import Disconnect
+from ..errors import BrokerError, Disconnect
 from ..protocol.centrifuge import messages as m
 from ..protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 from ..sessions.centrifuge.session import CentrifugeSession
@@ -164,6 +164,7 @@ class EmulationDoor:
     def __init__(self, guard: Guard, emulated: Emulated) -> None:
         self._guard = guard
         self._emulated = emulated
+        guard.hub.node.peers.on_emulated = self._put
 
     async def admit(self, http: HttpRequest, request: Request) -> Respond:
         """Raises Unreadable."""
@@ -181,18 +182,33 @@ class EmulationDoor:
         return partial(self._take, said)
 
     async def _take(self, said: m.EmulationRequest, receive: Receive, send: Send, headers: Headers) -> None:
-        hub = self._guard.hub
-        found = self._emulated.find(said.session)
-        if said.node != hub.uid:
-            await answer(send, 404, "unknown node", headers)
-        elif found is None:
-            await answer(send, 500, "unknown session", headers)
-        else:
-            session, inbox = found
-            if len(inbox) >= hub.limits.commands_per_frame:
-                session.close(Disconnect(3013))
-            inbox.put(said.data)
+        if said.node != self._guard.hub.uid:
+            await self._pass_on(said, send, headers)
+        elif self._put(said.session, said.data):
             await answer(send, 204, "", headers)
+        else:
+            await answer(send, 500, "unknown session", headers)
+
+    def _put(self, session_id: str, data: str | bytes) -> bool:
+        """Into the inbox of a session of ours. False: there is none."""
+        found = self._emulated.find(session_id)
+        if found is None:
+            return False
+        session, inbox = found
+        if len(inbox) >= self._guard.hub.limits.commands_per_frame:
+            session.close(Disconnect(3013))
+        inbox.put(data)
+        return True
+
+    async def _pass_on(self, said: m.EmulationRequest, send: Send, headers: Headers) -> None:
+        """The session is elsewhere: a load balancer sent the two requests to different nodes."""
+        try:
+            known = await self._guard.hub.node.peers.pass_on(said.node, said.session, said.data)
+        except BrokerError as error:
+            await answer(send, 503, str(error), headers)
+            return
+        status, reason = (204, "") if known else (404, "unknown node")
+        await answer(send, status, reason, headers)
 
 
 _TYPES = {True: JSON_TYPE, False: BINARY_TYPE}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..brokers.base import Broker, PresenceStore
 from ..core.counters import Counters
@@ -19,6 +19,7 @@ from .flush import Flush
 from .history import POSITION, Pages
 from .intake import Intake
 from .members import Members
+from .peers import Peers
 from .registry import Registry
 from .repair import Repair
 from .rings import Rings
@@ -44,7 +45,8 @@ class Node:
 
     `registry` knows the channels' options, `intake` takes publications, `rings` is what the broker
     notifies and subscribers join, `pages` reads history, `repair` brings rings up to date, `flush`
-    delivers them; `roster` has the sessions, `members` who is present, `tasks` what runs beside.
+    delivers them; `roster` has the sessions, `members` who is present, `peers` the other nodes,
+    `tasks` what runs beside.
     """
 
     def __init__(
@@ -55,6 +57,9 @@ class Node:
         hooks: Hooks,
         limits: Limits,
         counters: Counters,
+        *,
+        uid: str = "",
+        describe: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self.broker = broker
         self.presence = presence
@@ -70,6 +75,14 @@ class Node:
         self.intake = Intake(broker, registry, self.rings, self.flush, limits, counters)
         self.members = Members(presence, self.tasks, limits)
         self.roster = Roster()
+        self.peers = Peers(
+            broker,
+            self.roster,
+            self.tasks,
+            uid=uid,
+            describe=describe,
+            subscribers=self.rings.subscribers,
+        )
         self.listeners: set[Listening] = set()
         self._comparing: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
@@ -81,6 +94,11 @@ class Node:
         self.pages.begin()
         await self.presence.start(self.rings)
         await self.broker.start(self.rings)
+        try:
+            await self.peers.begin()
+        except BaseException:
+            await self.broker.close()
+            raise
         self.housekeeping = self.tasks.spawn(self._housekeep())
 
     async def farewell(self) -> None:
@@ -94,6 +112,7 @@ class Node:
     async def close(self) -> None:
         """End every task and give everything back."""
         await self.tasks.end()
+        await self.peers.end()
         await self.broker.close()
         self.rings.end()
         self.pages.end()

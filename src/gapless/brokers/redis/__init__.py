@@ -1,0 +1,1 @@
+"""Redis as the broker: many nodes, one hub. Redis numbers, stores and notifies, in scripts."""

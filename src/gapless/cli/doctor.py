@@ -1,0 +1,62 @@
+"""`gapless doctor`: look at what a hub stands on, and explain each finding."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import ConfigError, GaplessError
+from .terminal import Paint, safe, write
+
+if TYPE_CHECKING:
+    from ..server.checkup import Finding
+
+COLOURS = {"ok": "green", "note": "yellow", "bad": "red"}
+
+
+def doctor(
+    store: Annotated[
+        str | None, typer.Option(show_default="as of the server", help="The store to look at.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(envvar="GAPLESS_CONFIG", show_default=False, metavar="FILE", help="A TOML file."),
+    ] = None,
+) -> None:
+    """Look at this machine and at the store, as `gapless serve` with the same settings would find them.
+
+    Each line is ok, a note, or bad with the fix; with anything bad the exit code is 1.
+    """
+    from ..config.settings import load
+    from ..server.checkup import machine
+
+    settings = load(config, store=store)
+    shared = settings.store.startswith("redis")
+    findings = [*machine(os.environ, shared=shared), *(_redis(settings.store) if shared else [])]
+    paint = Paint()
+    for level, what, advice in findings:
+        said = f"{what}: {advice}" if advice else what
+        write([f"{paint(f'{level:<5}', COLOURS[level])} {safe(said)}"])
+    if any(finding.level == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _redis(store: str) -> list[Finding]:
+    """Raises ConfigError, BrokerError."""
+    try:
+        from redis.exceptions import RedisError
+
+        from ..brokers.redis.address import Address
+        from ..brokers.redis.checkup import checkup
+        from ..server.checkup import Finding
+    except ModuleNotFoundError as error:
+        raise ConfigError(f'{error.name} is not installed: pip install "gapless[redis]"') from None
+    address = Address.parse(store)
+    try:
+        return asyncio.run(checkup(address))
+    except (RedisError, OSError, GaplessError) as error:
+        return [Finding("bad", f"there is no Redis at {address}", str(error) or type(error).__name__)]

@@ -1,0 +1,271 @@
+"""A feed from plain Redis pub/sub: what any program publishes there is published in the same channel.
+
+Redis keeps nothing of it. While the feed is connected nothing is lost on its side; what is published
+while it is not is gone, and nobody can say how much that was. So after a break it says in each of
+its channels that there was one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import hiredis
+import orjson
+from redis.asyncio.connection import Connection
+from redis.exceptions import RedisError
+
+from ..brokers.redis.address import Address
+from ..brokers.redis.link import disconnect
+from ..brokers.redis.server import connect
+from ..client.backoff import Backoff
+from ..errors import ConfigError, GaplessError, Overloaded
+
+log = logging.getLogger("gapless")
+
+PING_SECONDS = 10.0
+"""Between signs of life asked for; without any for two of these the connection is made anew."""
+
+SETTLE_EVERY = 256
+"""Publications between waits for the hub to have them."""
+
+FULL_SECONDS = 0.05
+"""Until a hub that has too much in flight is tried again. Redis keeps what comes meanwhile."""
+
+CHANNELS_REMEMBERED = 10_000
+"""Of those that patterns brought, for the notices after a break."""
+
+
+class Receipt(Protocol):
+    """What `publish` gives: awaited, it says that the hub has it."""
+
+    def __await__(self) -> Any: ...
+
+
+Publish = Callable[[str, Any], Receipt]
+
+
+class RedisFeed:
+    """Feeds `publish`, which is `hub.publish`, from channels and patterns of a Redis.
+
+        async with hub, RedisFeed(hub.publish, "redis://localhost", channels=["app:logs"]):
+            ...
+
+    A payload that is JSON is published as it is, anything else as `{"raw": "…"}`. The feed connects
+    for as long as it lives: `state` says how that goes, `received`, `refused` and `breaks` count.
+    What the hub refuses, for its name or size, is counted and left out. After a break each channel gets
+    `{"kind": "feeder_gap", "count": null, "seconds": …, "level": "warning", "message": "…"}`.
+
+    The address may name channels and patterns itself: `redis://host?channel=a&pattern=app:*`.
+
+    Raises:
+        ConfigError: the address cannot be, or nothing is named.
+    """
+
+    def __init__(
+        self,
+        publish: Publish,
+        url: str,
+        *,
+        channels: Sequence[str] = (),
+        patterns: Sequence[str] = (),
+        ping_seconds: float = PING_SECONDS,
+    ) -> None:
+        self._address, named, matching = _split(url)
+        self._publish = publish
+        self._channels = tuple(dict.fromkeys((*named, *channels)))
+        self._patterns = tuple(dict.fromkeys((*matching, *patterns)))
+        if not self._channels and not self._patterns:
+            raise ConfigError("name what to feed from: redis://HOST:6379?channel=app:logs, or pattern=app:*")
+        self._ping_seconds = ping_seconds
+        self._task: asyncio.Task[None] | None = None
+        self._seen: dict[str, None] = dict.fromkeys(self._channels)
+        self._broken_at: float | None = None
+        self._last: Receipt | None = None
+        self._reasons: set[str] = set()
+        self.state = "not started"
+        """`connecting`, `live`, or `away: ` and why."""
+        self.received = 0
+        self.refused = 0
+        self.breaks = 0
+
+    def __str__(self) -> str:
+        return f"feed from Redis at {self._address}"
+
+    # -- life
+
+    async def __aenter__(self) -> Self:
+        self.begin()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.end()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def begin(self) -> None:
+        """Connect and feed, on this loop, until `end`."""
+        self._task = asyncio.get_running_loop().create_task(self._feed())
+
+    def end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    # -- feeding
+
+    async def _feed(self) -> None:
+        backoff = Backoff()
+        while True:
+            self.state = "connecting"
+            connection: Connection | None = None
+            try:
+                connection = await connect(self._address, self._address.places[0])
+                await self._subscribe(connection)
+                backoff.reset()
+                self._say_live()
+                await self._listen(connection)
+            except (RedisError, OSError, ConfigError) as error:
+                self._say_away(error)
+            except Exception as error:
+                # A feed that dies silently is what this one is there to replace.
+                log.exception("the %s met what nobody expected", self)
+                self._say_away(error)
+            finally:
+                if connection is not None:
+                    await disconnect(connection)
+            await asyncio.sleep(backoff.next())
+
+    async def _subscribe(self, connection: Connection) -> None:
+        """Returns when Redis has confirmed each name."""
+        async with asyncio.timeout(self._ping_seconds):
+            for verb, names in ((b"SUBSCRIBE", self._channels), (b"PSUBSCRIBE", self._patterns)):
+                if names:
+                    packed = hiredis.pack_command((verb, *names))  # type: ignore[arg-type]  # its stub lacks "…"
+                    await connection.send_packed_command(packed, check_health=False)
+                for _ in names:
+                    await self._take(await connection.read_response(timeout=math.inf))
+
+    async def _listen(self, connection: Connection) -> None:
+        """Hand on what comes. Raises RedisError, OSError: the connection broke, or nothing lives there."""
+        unanswered = 0
+        taken = 0
+        while True:
+            reply = await connection.read_response(timeout=self._ping_seconds, disconnect_on_error=False)
+            if reply is None:  # nothing came for a while
+                if unanswered:
+                    raise TimeoutError(f"no sign of life for {2 * self._ping_seconds:g} seconds")
+                unanswered += 1
+                await connection.send_command("PING", check_health=False)
+                continue
+            unanswered = 0
+            await self._take(reply)
+            taken += 1
+            if taken % SETTLE_EVERY == 0:
+                await self._settle()
+
+    async def _take(self, reply: list[Any]) -> None:
+        if reply[0] == b"message":
+            await self._hand_on(reply[1], reply[2])
+        elif reply[0] == b"pmessage" and reply[2].decode(errors="replace") not in self._channels:
+            await self._hand_on(reply[2], reply[3])  # else it comes by its name as well
+
+    async def _hand_on(self, name: bytes, payload: bytes) -> None:
+        self.received += 1
+        channel = name.decode(errors="replace")
+        if len(self._seen) < CHANNELS_REMEMBERED:
+            self._seen.setdefault(channel)
+        await self._say(channel, data_of(payload))
+
+    async def _say(self, channel: str, data: Any) -> None:
+        while True:
+            try:
+                self._last = self._publish(channel, data)
+            except Overloaded:
+                await asyncio.sleep(FULL_SECONDS)
+                continue
+            except (GaplessError, TypeError, ValueError) as error:
+                self._refuse(channel, error)
+            return
+
+    async def _settle(self) -> None:
+        """Wait for the hub: it must not be outrun, and the loop has turns to give."""
+        last, self._last = self._last, None
+        if last is not None:
+            try:
+                await last
+            except GaplessError as error:
+                self._refuse("", error)
+        else:
+            await asyncio.sleep(0)
+
+    # -- what is told
+
+    def _refuse(self, channel: str, error: Exception) -> None:
+        """Each reason once; `refused` counts all."""
+        self.refused += 1
+        if len(self._reasons) < 20 and str(error) not in self._reasons:
+            self._reasons.add(str(error))
+            log.warning("the %s: a publication to %r was not taken: %s", self, channel, error)
+
+    def _say_live(self) -> None:
+        self.state = "live"
+        if self._broken_at is None:
+            return
+        seconds = round(time.monotonic() - self._broken_at, 1)
+        self._broken_at = None
+        log.warning("the %s is back after %s s", self, seconds)
+        text = f"the feed from Redis was interrupted for {seconds} s: what came meanwhile is missing"
+        notice = {
+            "kind": "feeder_gap",
+            "count": None,
+            "seconds": seconds,
+            "level": "warning",
+            "message": text,
+        }
+        for channel in list(self._seen):
+            try:
+                self._last = self._publish(channel, notice)
+            except GaplessError as error:
+                self._refuse(channel, error)
+
+    def _say_away(self, error: Exception) -> None:
+        self.state = f"away: {str(error) or type(error).__name__}"
+        if self._broken_at is None:
+            self._broken_at = time.monotonic()
+            self.breaks += 1
+            log.warning("the %s is %s", self, self.state)
+
+
+def data_of(payload: bytes) -> Any:
+    """What is published for a payload: its JSON as it stands, or `{"raw": …}`."""
+    try:
+        data = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return {"raw": payload.decode(errors="replace")}
+    # As it stands, numbers included, unless it is spread over lines, which a publication is not.
+    return data if b"\n" in payload or b"\r" in payload else orjson.Fragment(payload)
+
+
+def _split(url: str) -> tuple[Address, list[str], list[str]]:
+    """The address, and the channels and patterns that it names. Raises ConfigError."""
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    rest = urlencode([(name, value) for name, value in query if name not in ("channel", "pattern")])
+    address = Address.parse(urlunsplit(parts._replace(query=rest)))
+    if address.kind != "single":
+        raise ConfigError("a feed listens to one server: write redis://HOST:6379?channel=…")
+    named = {
+        kind: [value for name, value in query if name == kind and value] for kind in ("channel", "pattern")
+    }
+    return address, named["channel"], named["pattern"]

@@ -1,0 +1,227 @@
+"""The other nodes of the hub: who they are, what they are told to do, and what they are asked.
+
+What a node does to the connections of a user it also tells the others to do to theirs. Nobody
+confirms that; a node that cannot be reached just now does not do it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from ..brokers.base import Broker, JoinsNodes
+from ..errors import BrokerError, GaplessError
+from ..model import Override, Position, ServerSubscription
+from .connections import Connections, Whom
+from .roster import Roster
+from .tasks import Tasks
+
+log = logging.getLogger("gapless")
+
+BEAT_SECONDS = 3.0
+"""Between signs of life."""
+
+GONE_SECONDS = 10.0
+"""A node that gave none for so long is gone."""
+
+PARTING_SECONDS = 0.3
+"""A goodbye that takes longer is left out."""
+
+ANSWER_SECONDS = 2.0
+"""Whoever has not answered by then is left out."""
+
+
+class Peers:
+    """This node among all. `describe` is what it says of itself, `subscribers` counts by channel."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        roster: Roster,
+        tasks: Tasks,
+        *,
+        uid: str,
+        describe: Callable[[], dict[str, Any]],
+        subscribers: Callable[[], dict[str, int]],
+    ) -> None:
+        self._nodes = broker.nodes if isinstance(broker, JoinsNodes) else None
+        self._roster, self._tasks, self._uid = roster, tasks, uid
+        self._describe, self._subscribers = describe, subscribers
+        self._others: dict[str, dict[str, Any]] = {}
+        self._ids = itertools.count(1)
+        self._asked: dict[int, tuple[set[str], list[Any], asyncio.Event]] = {}
+        self.on_emulated: Callable[[str, str | bytes], object] = lambda session, data: None
+        """Takes commands that were posted elsewhere, for a session that is here."""
+
+    @property
+    def joined(self) -> bool:
+        """Does the broker carry what nodes say to each other?"""
+        return self._nodes is not None
+
+    async def begin(self) -> None:
+        """Raises BrokerError."""
+        if self._nodes is not None:
+            await self._nodes.enter(self._uid, self._hear)
+            await self._beat()
+            self._tasks.spawn(self._keep_beating())
+
+    async def end(self) -> None:
+        """Tell the others; a broker that does not answer just now holds nobody up."""
+        if self._nodes is not None:
+            try:
+                async with asyncio.timeout(PARTING_SECONDS):
+                    await self._nodes.part(self._uid)
+            except TimeoutError:
+                pass  # then it counts as gone a little later
+
+    # -- who there is
+
+    async def all(self) -> list[dict[str, Any]]:
+        """What each living node says of itself, this one first and as it is now. Raises BrokerError."""
+        await self._beat()
+        return [self._describe(), *self._others.values()]
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            try:
+                await self._beat()
+            except BrokerError:
+                pass  # the broker says itself that it is away
+
+    async def _beat(self) -> None:
+        if self._nodes is not None:
+            said = await self._nodes.meet(self._uid, orjson.dumps(self._describe()), GONE_SECONDS)
+            self._others = {node: orjson.loads(about) for node, about in said.items() if node != self._uid}
+
+    # -- what others are told
+
+    def tell(self, verb: str, whom: Whom, **arguments: Any) -> None:
+        """Have all other nodes do this to their connections."""
+        if self._nodes is not None:
+            who = {**asdict(whom), "keep": sorted(whom.keep)}
+            self._say({"do": verb, "whom": who, "arguments": _plain(arguments)})
+
+    def _say(self, message: dict[str, Any], node: str | None = None) -> None:
+        if self._nodes is not None:
+            self._nodes.tell(orjson.dumps({**message, "from": self._uid}), node)
+
+    async def pass_on(self, node: str, session: str, data: str | bytes) -> bool:
+        """Give posted commands to the node that has the session. False: there is no such node.
+
+        Raises BrokerError.
+        """
+        if self._nodes is None:
+            return False
+        if node not in self._others:
+            await self._beat()
+        if node not in self._others:
+            return False
+        what = {"text": data} if isinstance(data, str) else {"bytes": _plain(data)}
+        self._say({"emulated": session, "data": what}, node)
+        return True
+
+    async def occupancy(self) -> dict[str, int]:
+        """How many subscribers each channel has on all nodes that answer in time. Raises BrokerError."""
+        total = dict(self._subscribers())
+        for counts in await self._ask():
+            for channel, count in counts.items():
+                total[channel] = total.get(channel, 0) + count
+        return total
+
+    async def _ask(self) -> list[Any]:
+        await self._beat()
+        missing = set(self._others)
+        if not missing:
+            return []
+        answers: list[Any] = []
+        number, done = next(self._ids), asyncio.Event()
+        self._asked[number] = missing, answers, done
+        self._say({"ask": number})
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await done.wait()
+        except TimeoutError:
+            log.warning("%d nodes of the hub did not say in time which channels they have", len(missing))
+        finally:
+            del self._asked[number]
+        return answers
+
+    # -- what is heard
+
+    def _hear(self, message: bytes) -> None:
+        try:
+            said = orjson.loads(message)
+            if said["from"] != self._uid:
+                self._obey(said)
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("a message of another node cannot be understood: %r", error)
+
+    def _obey(self, said: dict[str, Any]) -> None:
+        match said:
+            case {"do": str(verb), "whom": dict(whom), "arguments": dict(arguments)}:
+                found = Connections(self._roster.find(whom["user"], whom["client"], whom["session"]))
+                self._do(verb, found.but(frozenset(whom["keep"])), arguments)
+            case {"ask": int(number), "from": str(node)}:
+                self._say({"answer": number, "counts": self._subscribers()}, node)
+            case {"answer": int(number), "counts": dict(counts), "from": str(node)}:
+                if (asked := self._asked.get(number)) is not None:
+                    missing, answers, done = asked
+                    if node in missing:
+                        missing.discard(node)
+                        answers.append(counts)
+                    if not missing:
+                        done.set()
+            case {"emulated": str(session), "data": {"text": str(data)}}:
+                self.on_emulated(session, data)
+            case {"emulated": str(session), "data": {"bytes": str(data)}}:
+                self.on_emulated(session, base64.b64decode(data))
+
+    def _do(self, verb: str, found: Connections, arguments: dict[str, Any]) -> None:
+        match verb:
+            case "close":
+                found.close(arguments["code"], arguments["reason"])
+            case "unsubscribe":
+                found.unsubscribe(arguments["channel"], arguments["code"], arguments["reason"])
+            case "refresh":
+                found.refresh(arguments["expires_at"], _bytes(arguments["info"]))
+            case "subscribe":
+                self._tasks.spawn(self._subscribe(found, arguments))
+
+    async def _subscribe(self, found: Connections, arguments: dict[str, Any]) -> None:
+        server, since = arguments["server"], arguments["since"]
+        try:
+            await found.subscribe(
+                arguments["channel"],
+                ServerSubscription(
+                    info=_bytes(server["info"]),
+                    data=_bytes(server["data"]),
+                    override=Override(**server["override"]),
+                    expires_at=server["expires_at"],
+                ),
+                since=None if since is None else Position(*since),
+            )
+        except GaplessError as error:
+            log.warning("a connection could not be subscribed as another node said: %s", error)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON can hold it: values by their fields, bytes as base64."""
+    if isinstance(value, ServerSubscription):
+        value = asdict(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {name: _plain(inside) for name, inside in value.items()}
+    return value
+
+
+def _bytes(written: str | None) -> bytes | None:
+    return None if written is None else base64.b64decode(written)

@@ -1,0 +1,105 @@
+"""A TCP proxy on loopback between a broker and its Redis: it delays, cuts, and swallows what Redis says."""
+
+from __future__ import annotations
+
+import asyncio
+
+SUBSCRIBING = (b"SUBSCRIBE", b"SSUBSCRIBE")
+
+
+class Way:
+    """One proxied connection. `listens` once the client has subscribed to something on it."""
+
+    def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
+        self.client, self.server = client, server
+        self.listens = False
+        self.deaf = False
+        """What Redis says is swallowed."""
+        self.dumb = False
+        """What Redis is told is swallowed, too."""
+
+    def mute(self) -> None:
+        """Nothing passes any more, and neither end is told."""
+        self.deaf = self.dumb = True
+
+    def cut(self) -> None:
+        for end in (self.client, self.server):
+            if end.transport is not None:
+                end.transport.abort()
+
+
+class Proxy:
+    """`async with Proxy(port) as proxy:` and connect to `proxy.port`."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.ways: list[Way] = []
+        self.refusing = False
+        self.made = 0
+
+    @property
+    def port(self) -> int:
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def __aenter__(self) -> Proxy:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def ears(self) -> list[Way]:
+        return [way for way in self.ways if way.listens]
+
+    def links(self) -> list[Way]:
+        return [way for way in self.ways if not way.listens]
+
+    def cut(self) -> None:
+        for way in list(self.ways):
+            way.cut()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            if self.refusing:
+                writer.transport.abort()
+                return
+            upstream, downstream = await asyncio.open_connection("127.0.0.1", self._target)
+            way = Way(writer, downstream)
+            self.ways.append(way)
+            self.made += 1
+            try:
+                await asyncio.gather(self._up(way, reader), self._down(way, upstream))
+            except OSError:
+                pass  # cut, by us or by one of the ends
+            finally:
+                way.cut()
+                self.ways.remove(way)
+        finally:
+            self._tasks.discard(task)
+
+    async def _up(self, way: Way, reader: asyncio.StreamReader) -> None:
+        while some := await reader.read(65536):
+            way.listens = way.listens or any(word in some for word in SUBSCRIBING)
+            if not way.dumb:
+                way.server.write(some)
+                await way.server.drain()
+        way.cut()
+
+    async def _down(self, way: Way, reader: asyncio.StreamReader) -> None:
+        while some := await reader.read(65536):
+            if not way.deaf:
+                way.client.write(some)
+                await way.client.drain()
+        way.cut()
