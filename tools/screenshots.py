@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,25 +107,36 @@ class Stage:
         threading.Thread(target=worker.run, args=(self.stop,), daemon=True).start()
 
     def flood(self) -> None:
-        """More than the sockets of those who do not read can take."""
+        """More than those who read slowly can take at once."""
         chance = random.Random(11)
-        for _ in range(25):
-            for _ in range(1_000):
+        for _ in range(12):
+            for _ in range(500):
                 self.hub.publish("shop:logs", record(chance, time.time()))
-            time.sleep(0.2)
+            time.sleep(0.1)
 
-    def crowd(self) -> contextlib.ExitStack:
-        """Clients of the shop, of which one does not read."""
-        stack = contextlib.ExitStack()
-        for channel in ("shop:logs", "shop:events", "shop:logs", "shop:logs"):
-            connection = socket.create_connection(self.listener.getsockname())
-            stack.enter_context(connection)
-            request = (
-                f"GET /ws?channel={channel}&batch=1 HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    @contextlib.contextmanager
+    def crowd(self) -> Iterator[None]:
+        """Clients of the shop; the later ones read more and more slowly."""
+        left = threading.Event()
+        for at, channel in enumerate(("shop:events", "shop:logs", "shop:logs", "shop:logs")):
+            reading = threading.Thread(target=self._read, args=(channel, at * 0.02, left), daemon=True)
+            reading.start()
+        time.sleep(1)
+        yield
+        left.set()
+
+    def _read(self, channel: str, pause: float, left: threading.Event) -> None:
+        with socket.socket() as connection:
+            if pause:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
+            connection.connect(self.listener.getsockname())
+            connection.sendall(
+                f"GET /ws?channel={channel}&history=0&batch=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
             )
-            connection.sendall(request.encode())
-        return stack
+            while connection.recv(4_096) and not left.wait(pause):
+                pass
 
 
 def take(page: Page, stage: Stage, name: str) -> None:
@@ -142,7 +154,8 @@ def take(page: Page, stage: Stage, name: str) -> None:
         page.wait_for_timeout(2_500)
     else:
         page.wait_for_selector("tbody tr")
-        page.wait_for_timeout(1_500)
+        stage.flood()
+        page.wait_for_timeout(1_000)
     page.wait_for_timeout(600)
 
 
@@ -157,8 +170,6 @@ def main(names: list[str]) -> None:
             if name == "board":
                 stage.work()
             with stage.crowd() if name == "clients" else contextlib.nullcontext():
-                if name == "clients":
-                    stage.flood()
                 for theme in ("light", "dark"):
                     context = browser.new_context(
                         viewport=SIZE, color_scheme=theme, timezone_id="Europe/Berlin"

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from .fake_hub import FakeHub
-from .seeing import back, choose, facet, field, lines, log, marks, messages, rows, visit
+from .seeing import STILL, back, choose, facet, field, lines, log, marks, messages, rows, visit
 
 pytestmark = pytest.mark.browser
 
@@ -222,6 +222,7 @@ def test_selected_text_stays_selected_while_lines_stream(
     visit(page, hub)
     message = messages(page).last
     expect(message).to_have_text("line 99")
+    page.evaluate(STILL)
     box = message.bounding_box()
     assert box
     page.mouse.move(box["x"] + 1, box["y"] + 8)

@@ -54,7 +54,7 @@ function workerBoard({ name: events }, samples) {
     ...telling(numbers.filter(({ tile }) => tile === "number")).map((tile) => ({ ...tile, wide: 2 })),
     ...(has("repo") ? [] : [{ tile: "breakdown", channel: events, where: PAGES, by: "data.repo", label: "By repository", wide: 4 }]),
     ...(has("lang") ? [] : [{ tile: "breakdown", channel: events, where: PAGES, by: "language", label: "By language", wide: 4 }]),
-    ...counted.map((tile) => ({ ...tile, wide: 4 })),
+    ...counted.slice(0, 1 + Number(has("repo")) + Number(has("lang"))).map((tile) => ({ ...tile, wide: 4 })),
     { tile: "feed", channel: events, where: PAGES, label: "Recent pages", wide: 6, limit: 30 },
     ...(logs ? [{ tile: "log", channel: logs.name, label: "Log", wide: 6 }] : []),
   ];

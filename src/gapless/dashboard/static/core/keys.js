@@ -22,7 +22,10 @@ export function bindings() {
 }
 
 /** "Ctrl+k", "Shift+Enter", "G", "?" */
-export function nameOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
+export function nameOf({ key, code = "", ctrlKey, metaKey, altKey, shiftKey }) {
+  // What Shift makes of a digit differs from keyboard to keyboard.
+  const digit = /^Digit(\d)$/.exec(code)?.[1];
+  if (shiftKey && digit && !ctrlKey && !metaKey && !altKey) return `Shift+${digit}`;
   const name = key === " " ? "Space" : key;
   const shift = shiftKey && name.length > 1 ? "Shift+" : "";
   return `${ctrlKey || metaKey ? "Ctrl+" : ""}${altKey ? "Alt+" : ""}${shift}${ctrlKey || metaKey ? name.toLowerCase() : name}`;

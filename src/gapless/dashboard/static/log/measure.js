@@ -24,7 +24,8 @@ export function measured(element, { wrap, density, small, store, time }) {
   const row = HEIGHTS[density];
   if (narrow) return { row: 22, line: 18, wrap: true, columns: Math.floor((width - 26) / cell), meta: 20, most: 3 };
   const many = store.channels.isMany ? Math.min(channel, store.channels.longest(channel)) + 1 : 0;
-  const taken = 3 + 12 + (TIME_CHARACTERS[time] + 3 + many + (logger ? logger + 1 : 0)) * cell + 24;
+  // Padding and the level are in pixels, the other columns and the space behind each in characters.
+  const taken = 12 + 16 + 26 + 1 + (TIME_CHARACTERS[time] + 2 + many + (logger ? logger + 1 : 0)) * cell;
   element.style.setProperty("--row-height", `${row}px`);
   return { row, line: 18, wrap, columns: Math.max(20, Math.floor((width - taken) / cell)), meta: 0, most: 12 };
 }

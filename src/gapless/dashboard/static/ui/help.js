@@ -20,7 +20,7 @@ const QUERIES = [
 export function openHelp() {
   const groups = Map.groupBy ? Map.groupBy(bindings(), ({ group }) => group) : grouped(bindings());
   const sheets = [...groups].map(([name, list]) =>
-    make("section", {}, make("h3", {}, name), make("dl", { className: "keys" }, ...list.flatMap(({ keys, words }) => [make("dt", {}, ...keys.filter((key) => !/^[!@#$%]$/.test(key)).flatMap((key, at) => [at ? " " : "", make("kbd", {}, SIGNS[key] ?? key)])), make("dd", {}, words)]))));
+    make("section", {}, make("h3", {}, name), make("dl", { className: "keys" }, ...list.flatMap(({ keys, words }) => [make("dt", {}, ...keys.flatMap((key, at) => [at ? " " : "", make("kbd", {}, SIGNS[key] ?? key)])), make("dd", {}, words)]))));
   const queries = make("section", {}, make("h3", {}, "Queries"), make("dl", { className: "keys queries" }, ...QUERIES.flatMap(([query, words]) => [make("dt", {}, make("code", {}, query)), make("dd", {}, words)])));
   dialog("Keys and queries", make("div", { className: "sheets" }, ...sheets, queries), { wide: true });
 }

@@ -55,7 +55,7 @@ export class Shell {
       { group: "Everywhere", keys: ["Ctrl+k"], words: "Go to, do, find", act: () => open("palette", app), always: true },
       { group: "Everywhere", keys: ["?"], words: "These keys", act: () => open("help") },
       { group: "Everywhere", keys: ["r"], words: "Connect again now", act: () => app.hub.reconnect() },
-      ...PAGES.map(([name, words], at) => ({ group: "Everywhere", keys: [`Shift+${at + 1}`, "!@#$%"[at]], words, act: () => (location.hash = `#/${name}`) })),
+      ...PAGES.map(([name, words], at) => ({ group: "Everywhere", keys: [`Shift+${at + 1}`], words, act: () => (location.hash = `#/${name}`) })),
       { group: "Everywhere", keys: ["Escape"], words: "Close, clear, let go", act: () => closeLayer() || this.#app.page?.onEscape?.(), always: true },
     ]);
   }
