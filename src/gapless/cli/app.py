@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -79,8 +80,8 @@ for verb in (serve, publish, tail, search, pipe, follow, channels, token, bench,
 app.add_typer(config, name="config")
 app.add_typer(store, name="store")
 
-_UsageError: type[Exception] = typer.BadParameter.__mro__[2]
-"""What a wrong command line raises. typer keeps it in its own copy of click, older versions in click."""
+_UsageError: type[Exception] = import_module(typer.BadParameter.__module__).UsageError
+"""What a wrong command line raises: beside `BadParameter`, in typer's own copy of click or in click."""
 
 
 def run(arguments: list[str] | None = None) -> int:
