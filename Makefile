@@ -18,7 +18,9 @@ demo: setup  ## the hub and a real worker beside it, on this checkout; STORE=sql
 	$(BIN)/gapless demo $(if $(STORE),--store $(STORE))
 
 test: setup  ## the whole suite, its files spread over the cores, and how much of the source it takes
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered \
+		--ignore tests/conformance --ignore tests/variants
+	$(BIN)/python -m pytest tests/conformance tests/variants  # other people's programs, with the machine to themselves
 
 lint: setup  ## format, lint and strict types over source, tests and benchmarks
 	$(BIN)/ruff format --check src tests bench

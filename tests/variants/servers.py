@@ -41,7 +41,8 @@ def _command(name: str, port: int) -> list[str]:
                 "error", APP]  # fmt: skip
     if name == "daphne":
         return ["daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", APP]
-    return ["uvicorn", APP, "--port", str(port), "--ws", _PROTOCOLS[name], "--log-level", "error"]
+    return ["uvicorn", APP, "--port", str(port), "--ws", _PROTOCOLS[name], "--log-level", "error",
+            "--ws-ping-interval", "600", "--ws-ping-timeout", "600"]  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,22 +9,6 @@ from gapless.core.patterns import Pattern
 
 
 class TestMatching:
-    @pytest.mark.parametrize(
-        ("pattern", "channel"),
-        [
-            ("logs", "logs"),
-            ("*", "anything"),
-            ("*", ""),
-            ("orders:*", "orders:7"),
-            ("orders:*", "orders:"),
-            ("orders:*", "orders:eu:7"),
-            ("*:logs", "app:logs"),
-            ("a*c", "abbbc"),
-            ("a.b", "a.b"),
-            ("a+b[0]", "a+b[0]"),
-            ("*", "two\nlines"),
-        ],
-    )
     @given(st.text(min_size=1, max_size=20).filter(lambda text: not set(text) & set("*{}")))
     @settings(max_examples=100, deadline=None)
     def test_everything_else_stands_for_itself(self, text: str) -> None:

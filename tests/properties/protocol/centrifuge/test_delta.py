@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -13,17 +12,6 @@ from ....protocol.centrifuge.test_delta import ROWS
 
 
 class TestFormat:
-    @pytest.mark.parametrize(
-        ("source", "target", "expected"),
-        [
-            (b"", b"", b"0\n0;"),
-            (b"", b"abc", b"3\n3:abc1XObC0;"),
-            (b"abcdefgh", b"abcdefgh", b"8\n8@0,36nCgC;"),
-            (b"abcdefgh", b"abcdefghXY", b"A\n8@0,2:XYV8SgC;"),
-            (b"abcdefghij", b"bcdefghij", b"9\n9@1,nnhoE;"),
-            (b"x" * 64, b"x" * 64, b"10\n10@0,27XtU0;"),
-        ],
-    )
     @given(st.binary(max_size=40), st.binary(max_size=40))
     def test_any_bytes_give_a_target_or_the_one_error(self, source: bytes, garbage: bytes) -> None:
         try:
