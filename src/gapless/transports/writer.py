@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from enum import Enum
 from typing import Any, cast
 
 from ..core.counters import Counters
 from ..core.outbox import Outbox
+from ..isolation.begun import Begun
 from ..options import Limits
 
 log = logging.getLogger("gapless")
@@ -79,7 +80,7 @@ class Writer(Outbox):
         self._phase = Phase.IDLE
         self._before = 0
         self._due = 0.0
-        self._unfinished: Unfinished | None = None
+        self._unfinished: Begun | None = None
         self._task: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -108,7 +109,7 @@ class Writer(Outbox):
             else:
                 # The socket is full. The task waits for this frame, and sends the rest.
                 self._before = len(chunk[at - 1]) if at else self._before
-                self._unfinished = Unfinished(sending, step)
+                self._unfinished = Begun(sending, step)
                 self._begin(len(frame))
                 super().push(chunk[at + 1 :], size)
                 return
@@ -208,35 +209,6 @@ class Writer(Outbox):
         unfinished, self._unfinished = self._unfinished, None
         if unfinished is not None:
             unfinished.close()
-
-
-class Unfinished:
-    """A coroutine that was begun here and goes on in whichever task awaits this."""
-
-    __slots__ = ("_coroutine", "_step")
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], step: Any) -> None:
-        self._coroutine = coroutine
-        self._step = step
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        step = self._step
-        while True:
-            try:
-                result = yield step
-            except BaseException as error:
-                try:
-                    step = self._coroutine.throw(error)
-                except StopIteration:
-                    return
-            else:
-                try:
-                    step = self._coroutine.send(result)
-                except StopIteration:
-                    return
-
-    def close(self) -> None:
-        self._coroutine.close()
 
 
 def flows() -> bool:
