@@ -84,7 +84,6 @@ ELSEWHERE: dict[str, str] = {
     "node/connections.py": "api/test_connections.py",
     "node/intake.py": "hub/test_threads.py",
     "node/lifecycle.py": "hub/test_hub.py",
-    "node/node.py": "hub/test_hub.py",
     "node/reports.py": "hub/test_store.py",
     "node/signals.py": "hub/test_hub.py",
     "protocol/centrifuge/codec.py": "protocol/centrifuge/test_schema.py",

@@ -137,10 +137,7 @@ class Node:
         while True:
             await asyncio.sleep(self.limits.housekeeping)
             now = clock()
-            for at, session in enumerate(self.roster, 1):
-                self._do("a session's check", session.check, now)
-                if at % CHECKS_AT_ONCE == 0:
-                    await asyncio.sleep(0)  # a turn for the flush: many connections take a while
+            await self._check_sessions(now)  # apart: a name here would hold the last of them while we sleep
             self._do("closing idle rings", self.rings.close_idle, now)
             self._do("the broker's expiry", self.broker.expire, time.time())
             self._do("the presence's expiry", self.presence.expire, time.time())
@@ -151,6 +148,12 @@ class Node:
             if now - compared >= self.limits.position_check and _is_over(self._comparing):
                 compared = now
                 self._comparing = self.tasks.spawn(self.repair.compare(self.rings.all()))
+
+    async def _check_sessions(self, now: float) -> None:
+        for at, session in enumerate(self.roster, 1):
+            self._do("a session's check", session.check, now)
+            if at % CHECKS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # a turn for the flush: many connections take a while
 
     def _do(self, what: str, chore: Callable[[float], None], now: float) -> None:
         """One chore; its failure keeps no other from being done."""
