@@ -95,8 +95,6 @@ ELSEWHERE: dict[str, str] = {
     "server/listening.py": "server/test_serve.py",
     "sessions/centrifuge/session.py": "sessions/centrifuge/test_subscribing.py",
     "sessions/centrifuge/view.py": "sessions/centrifuge/test_subscribing.py",
-    "sessions/rates.py": "sessions/centrifuge/test_limits.py",
-    "sessions/session.py": "sessions/centrifuge/test_limits.py",
     "sessions/sse.py": "doors/test_sse.py",
     "sessions/views.py": "sessions/centrifuge/test_limits.py",
     "transports/session.py": "transports/test_fast.py",

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ..brokers.base import Broker, PresenceStore
 from ..core.counters import Counters
+from ..errors import ClientError, Disconnect
 from ..hooks.registry import Hooks
 from ..options import Limits
 from .flush import Flush
@@ -128,6 +129,17 @@ class Node:
         here = self.rings.find(channel)
         if here is not None:
             here.ring.learn(await self.pages.read(channel, POSITION))
+
+    def tell_hooks(self, event: str, about: Any, channel: str = "") -> None:
+        """Let hooks know what has happened; nothing waits for them, and they refuse nothing."""
+        if self.hooks.has(event):
+            self.tasks.spawn(self._tell_hooks(event, about, channel))
+
+    async def _tell_hooks(self, event: str, about: Any, channel: str) -> None:
+        try:
+            await self.hooks.ask(event, about, channel)
+        except (ClientError, Disconnect):
+            pass  # it has happened already; there is nothing left to refuse
 
     # -- what happens by itself
 

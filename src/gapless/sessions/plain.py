@@ -63,7 +63,7 @@ class PlainSession(Session):
         """One frame of the client. Raises Disconnect when it was one too many."""
         if isinstance(message, bytes):
             raise Disconnect(1003, "this door speaks text frames only")
-        await self.throttle()
+        await self.rates.throttle()
         try:
             command = decode(message, self.node.limits)
         except plain.BadCommand as error:
@@ -89,7 +89,7 @@ class PlainSession(Session):
             case plain.Unsubscribe():
                 subscription = self.subscriptions.get(command.channel)
                 if subscription is not None:
-                    self.drop(subscription)
+                    self.subscriptions.drop(subscription)
                 self.say(plain.unsubscribed(command.channel, command.id))
             case plain.Publish():
                 position = await self.publish(command.channel, command.payload, parse(command.payload))
@@ -98,7 +98,7 @@ class PlainSession(Session):
     def refuse(self, error: ClientError, id: int | str | None, channel: str | None) -> None:  # noqa: A002
         """Say what was wrong. Raises Disconnect when that happens too often."""
         self.say(plain.error(error.code, error.message, id, channel))
-        self.count_error(error)
+        self.rates.count_error(error)
 
     # -- out
 
@@ -131,7 +131,7 @@ class PlainSession(Session):
     def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
         subscription = self.subscriptions.get(name)
         if subscription is not None:
-            self.drop(subscription)
+            self.subscriptions.drop(subscription)
             self.say(plain.unsubscribed(name, None, code, reason or UNSUBSCRIBE_REASONS[2000]))
 
     def write_history(self, message: bytes) -> None:
@@ -148,13 +148,13 @@ class PlainSession(Session):
             ClientError: refused.
             BrokerError: the history could not be read.
         """
-        subscription = await self.enter(
+        subscription = await self.subscriptions.enter(
             command.channel, self.view_for(command.joins), command.since, counted=counted
         )
         try:
             await Replay(self, subscription, command).run()
         except BaseException:
-            self.drop(subscription)
+            self.subscriptions.drop(subscription)
             raise
 
 

@@ -14,9 +14,9 @@ class Rates:
 
     __slots__ = ("_hurry", "_loop", "_node", "commands", "errors", "publish", "read", "subscribe")
 
-    def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self._loop = loop
+        self._loop = node.tasks.loop
         self._hurry = 0
         self.commands: Rate | None = None
         self.errors: Rate | None = None

@@ -9,15 +9,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..auth import permission
 from ..auth.permission import Admission, may
 from ..core.cursor import Lost
-from ..core.log import View
 from ..core.outbox import Outlet
 from ..errors import (
-    AlreadySubscribed,
     BrokerError,
-    ClientError,
     Disconnect,
     Internal,
     LimitExceeded,
@@ -27,21 +23,18 @@ from ..errors import (
     UnknownChannel,
 )
 from ..hooks.events import (
-    ChannelEvent,
     Client,
     DisconnectEvent,
     PublishEvent,
     Replace,
-    SubscribeEvent,
-    UnsubscribeEvent,
 )
 from ..model import Draft, Grant, Member, Position, ServerSubscription
 from ..node.node import Node
-from ..options import ChannelOptions
 from ..protocol.encode import encode
 from .flow import Flow
 from .rates import Rates
-from .subscription import GivenUp, Subscription
+from .subscription import Subscription
+from .subscriptions import Subscriptions
 
 REASON_BYTES = 123
 """A close frame holds this much beside its code (RFC 6455, 5.5); a hook may have said more."""
@@ -56,7 +49,6 @@ class Session:
 
     __slots__ = (
         "__weakref__",
-        "_loop",
         "_rates",
         "about",
         "client",
@@ -81,11 +73,10 @@ class Session:
         self.client = client
         self.grant = grant
         self.about = about
-        self.subscriptions: dict[str, Subscription] = {}
-        self.flow = Flow(node, outlet, self.subscriptions, pace=pace)
+        self.subscriptions = Subscriptions(self)
+        self.flow = Flow(node, outlet, self.subscriptions.by_name, pace=pace)
         self.secret = ""
         """The session id that an emulated or unidirectional connection was told."""
-        self._loop = node.tasks.loop
         self._rates: Rates | None = None
 
     @property
@@ -96,6 +87,13 @@ class Session:
     def channels(self) -> Iterable[str]:
         """Those that it is subscribed to, or about to be."""
         return self.subscriptions
+
+    @property
+    def rates(self) -> Rates:
+        """What it may do how often; made when it first does something, and most only ever read."""
+        if self._rates is None:
+            self._rates = Rates(self.node)
+        return self._rates
 
     def open(self) -> None:
         """Count this connection among the node's sessions."""
@@ -133,114 +131,9 @@ class Session:
     def refresh_from_server(self, expires_at: float | None, info: bytes | None = None) -> None:
         """Set when the connection expires, None for never, and what others see of it from now on."""
         self.grant = replace(self.grant, expires_at=expires_at, info=info or self.grant.info)
-        self.renew_members()
-
-    def renew_members(self) -> None:
-        """What others see of this connection has changed; presence shows it at its next refresh."""
-        for name, subscription in self.subscriptions.items():
-            self.node.members.renew(name, self.member(subscription.admission))
+        self.subscriptions.renew_members()
 
     # -- commands that all doors share
-
-    async def enter(
-        self, name: str, view: View, since: Position | None, *, counted: bool = True
-    ) -> Subscription:
-        """Be in a channel, as options and hooks allow; the cursor is not placed yet (see `join`).
-
-        Raises:
-            ClientError: refused; nothing is left behind.
-            Disconnect: refused for good.
-            BrokerError: the broker did not answer.
-        """
-        subscription, options = self.reserve(name, view, counted=counted)
-        try:
-            await self.join(subscription, await self.admit(name, options, since))
-        except BaseException:
-            self.drop(subscription)
-            raise
-        return subscription
-
-    def reserve(self, name: str, view: View, *, counted: bool = True) -> tuple[Subscription, ChannelOptions]:
-        """Begin to subscribe: the name is taken. What follows is `join`, or else `drop`.
-
-        `counted` charges the rate of subscriptions. Raises ClientError.
-        """
-        if counted:
-            self.spend("subscribe")
-        self.check_free(name)
-        options = self.node.registry.declared(name)
-        if options is None:
-            raise UnknownChannel("unknown channel: no pattern of this hub matches it")
-        subscription = self.subscriptions[name] = Subscription(self, name, view)
-        return subscription, options
-
-    def check_free(self, name: str) -> None:
-        """Can this connection subscribe to a channel of this name? Raises ClientError."""
-        self.node.registry.check(name)
-        if name in self.subscriptions:
-            raise AlreadySubscribed
-        limit = self.node.limits.subscriptions
-        if len(self.subscriptions) >= limit:
-            raise LimitExceeded("subscriptions of this connection", limit, len(self.subscriptions) + 1)
-
-    async def join(self, subscription: Subscription, admission: Admission) -> None:
-        """Be in the channel, admitted so: joined and present, the cursor not placed yet.
-
-        After this nothing may be awaited between placing the cursor and queueing the reply.
-
-        Raises:
-            GivenUp: it was dropped meanwhile.
-            BrokerError: the broker did not answer.
-        """
-        name = subscription.name
-        subscription.admission = admission
-        channel = await self.node.rings.join(name)
-        if not self.is_current(subscription):
-            self.node.rings.leave(channel, None)
-            raise GivenUp
-        subscription.sit(channel)
-        if len(channel.subscribers) == 1:
-            self._tell("occupied", ChannelEvent(name), name)
-        if admission.options.presence:
-            await self.node.members.join(
-                name,
-                self.member(admission),
-                announce=admission.options.join_leave,
-                is_current=lambda: self.is_current(subscription),
-            )
-            if not self.is_current(subscription):
-                raise GivenUp
-
-    def is_current(self, subscription: Subscription) -> bool:
-        """Was it neither given up nor the connection closed? To be asked after every await."""
-        return self.closed is None and self.subscriptions.get(subscription.name) is subscription
-
-    async def admit(
-        self,
-        name: str,
-        options: ChannelOptions,
-        since: Position | None = None,
-        data: Any = None,
-        token: str = "",
-    ) -> Admission:
-        """May this client subscribe? Raises ClientError or Disconnect."""
-        event = SubscribeEvent(self.about, name, since, data, token)
-        return await permission.admit(self.node.hooks, self.grant, options, event)
-
-    def drop(self, subscription: Subscription) -> None:
-        """Leave a channel: nothing of it is written after this. Idempotent."""
-        name, channel = subscription.name, subscription.channel
-        subscription.leave()
-        if self.subscriptions.get(name) is subscription:
-            del self.subscriptions[name]
-        if channel is None:
-            return
-        admission = subscription.admission
-        if admission is not None:
-            self.node.members.leave(name, self.client, announce=admission.options.join_leave)
-        self._tell("unsubscribe", UnsubscribeEvent(self.about, name), name)
-        if not channel.subscribers:
-            self._tell("vacated", ChannelEvent(name), name)
 
     def member(self, admission: Admission | None) -> Member:
         """This connection as others see it, in a channel if it is in one."""
@@ -248,7 +141,7 @@ class Session:
 
     async def publish(self, name: str, payload: bytes, data: Any) -> Position | None:
         """Publish `payload`, which is `data` as JSON, for the client. Raises ClientError or Disconnect."""
-        self.spend("publish")
+        self.rates.spend("publish")
         self.node.registry.check(name)
         _check_size(payload, self.node.limits.client_payload_bytes)
         options = self.node.registry.declared(name)
@@ -272,25 +165,6 @@ class Session:
         except (BrokerError, Overloaded) as error:
             raise Internal from error
 
-    # -- its rates
-
-    async def throttle(self) -> None:
-        """Wait while commands come too fast. Raises Disconnect (3013) when they keep doing so."""
-        await self._known_rates().throttle()
-
-    def spend(self, what: str) -> None:
-        """Use up one of a rate: `subscribe`, `publish` or `read`. Raises TooManyRequests."""
-        self._known_rates().spend(what)
-
-    def count_error(self, error: ClientError) -> None:
-        """A command was refused. Raises Disconnect when that happens too often."""
-        self._known_rates().count_error(error)
-
-    def _known_rates(self) -> Rates:
-        if self._rates is None:
-            self._rates = Rates(self.node, self._loop)
-        return self._rates
-
     # -- the end
 
     def check(self, now: float) -> None:
@@ -313,21 +187,9 @@ class Session:
         if self.closed is not None:
             return
         self.flow.end(disconnect)
-        for subscription in list(self.subscriptions.values()):
-            self.drop(subscription)
+        self.subscriptions.drop_all()
         self.node.roster.discard(self)
-        self._tell("disconnect", DisconnectEvent(self.about, disconnect.code, disconnect.reason))
-
-    def _tell(self, event: str, about: Any, channel: str = "") -> None:
-        """Let hooks know what has happened; nothing waits for them, and they refuse nothing."""
-        if self.node.hooks.has(event):
-            self.node.tasks.spawn(self._say(event, about, channel))
-
-    async def _say(self, event: str, about: Any, channel: str) -> None:
-        try:
-            await self.node.hooks.ask(event, about, channel)
-        except (ClientError, Disconnect):
-            pass  # it has happened already; there is nothing left to refuse
+        self.node.tell_hooks("disconnect", DisconnectEvent(self.about, disconnect.code, disconnect.reason))
 
 
 def _replaced(draft: Draft, data: Any, answer: Replace) -> Draft:

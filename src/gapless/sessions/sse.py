@@ -49,7 +49,7 @@ class SseSession(Session):
         # A channel that is not entered yet stands where the client left it.
         self._places = {name: _standing(since.get(name, START)) for name in channels}
         self._joins = joins
-        self._spoke_at = self._loop.time()
+        self._spoke_at = self.node.tasks.loop.time()
 
     def view_for(self) -> View:
         """How this client sees entries."""
@@ -65,11 +65,11 @@ class SseSession(Session):
             BrokerError: the history could not be read.
         """
         since = self._since.get(channel)
-        subscription = await self.enter(channel, self.view_for(), since)
+        subscription = await self.subscriptions.enter(channel, self.view_for(), since)
         try:
             await self._begin(subscription, since)
         except BaseException:
-            self.drop(subscription)
+            self.subscriptions.drop(subscription)
             raise
 
     async def _begin(self, subscription: Subscription, since: Position | None) -> None:
@@ -117,7 +117,7 @@ class SseSession(Session):
     def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
         subscription = self.subscriptions.get(name)
         if subscription is not None:
-            self.drop(subscription)
+            self.subscriptions.drop(subscription)
             data = plain.unsubscribed(name, None, code, reason or UNSUBSCRIBE_REASONS[2000])
             self.reply(sse.event(data, name="unsubscribed"))
 

@@ -23,6 +23,7 @@ from gapless.sessions.centrifuge.peer import Peer
 from gapless.sessions.flow import Flow
 from gapless.sessions.session import Session
 from gapless.sessions.subscription import Subscription
+from gapless.sessions.subscriptions import Subscriptions
 
 from ...support.presence import FakePresence
 from .races import Broken, play
@@ -72,17 +73,17 @@ def awaits_before_the_reply(patch: pytest.MonkeyPatch) -> None:
 
 
 def keeps_the_subscription_of_a_refused_subscribe(patch: pytest.MonkeyPatch) -> None:
-    drop = Session.drop
+    drop = Subscriptions.drop
 
-    def forget(self: Session, subscription: Subscription) -> None:
-        if subscription.told or self.closed is not None:
+    def forget(self: Subscriptions, subscription: Subscription) -> None:
+        if subscription.told or subscription.session.flow.closed is not None:
             drop(self, subscription)
 
-    patch.setattr(Session, "drop", forget)
+    patch.setattr(Subscriptions, "drop", forget)
 
 
 def never_asks_whether_it_was_given_up(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Session, "is_current", lambda self, subscription: True)
+    patch.setattr(Subscriptions, "is_current", lambda self, subscription: True)
 
 
 def speaks_of_a_channel_before_its_reply(patch: pytest.MonkeyPatch) -> None:
@@ -96,16 +97,16 @@ def speaks_of_a_channel_before_its_reply(patch: pytest.MonkeyPatch) -> None:
 
 
 def answers_an_unsubscribe_before_it_leaves(patch: pytest.MonkeyPatch) -> None:
-    drop = Session.drop
+    drop = Subscriptions.drop
 
-    def late(self: Session, subscription: Subscription) -> None:
-        if subscription.told and self.closed is None:
+    def late(self: Subscriptions, subscription: Subscription) -> None:
+        if subscription.told and subscription.session.flow.closed is None:
             loop = asyncio.get_running_loop()
             loop.call_soon(lambda: loop.call_soon(drop, self, subscription))
         else:
             drop(self, subscription)
 
-    patch.setattr(Session, "drop", late)
+    patch.setattr(Subscriptions, "drop", late)
 
 
 def begins_at_the_head(patch: pytest.MonkeyPatch) -> None:

@@ -81,7 +81,7 @@ async def _presence_stats(peer: Peer, request: m.PresenceStats) -> m.PresenceSta
 def _check_presence(peer: Peer, name: str) -> None:
     """May this client see who is in the channel? Raises ClientError or Disconnect."""
     options = _known(peer, name)
-    peer.spend("read")
+    peer.rates.spend("read")
     if not options.presence:
         raise NotAvailable
     if not may(peer.grant, options, options.client_presence, options.anonymous_presence):
@@ -92,7 +92,7 @@ def _check_presence(peer: Peer, name: str) -> None:
 async def _history(peer: Peer, request: m.History) -> m.HistoryResult:
     name, since, limits = request.channel, request.since, peer.node.limits
     options = _known(peer, name)
-    peer.spend("read")
+    peer.rates.spend("read")
     if not options.history:
         raise NotAvailable
     if not may(peer.grant, options, options.client_history, options.anonymous_history):

@@ -70,7 +70,7 @@ class Peer(Session):
         subscription = self.subscriptions.get(name)
         if subscription is None:
             return
-        self.drop(subscription)
+        self.subscriptions.drop(subscription)
         if subscription.told:
             self.announce(m.UnsubscribePush(name, code, reason or UNSUBSCRIBE_REASONS.get(code, "server")))
 

@@ -90,7 +90,7 @@ class CentrifugeSession(Peer):
         self._handshake = handshake
         self._node_id = node_id
         self._phase = Phase.NEW
-        self._opened_at = self._loop.time()
+        self._opened_at = self.node.tasks.loop.time()
         self._pings = app_ping
         self._next_ping = 0.0
         self._pong_due: float | None = None
@@ -107,7 +107,7 @@ class CentrifugeSession(Peer):
         for command in self.codec.decode(message, self.node.limits):
             if self.flow.closed is not None or self._phase is Phase.UNUSABLE:
                 return
-            await self.throttle()
+            await self.rates.throttle()
             await self.obey(command)
 
     async def obey(self, command: m.Command) -> None:
@@ -152,7 +152,7 @@ class CentrifugeSession(Peer):
         if self.closed is None:
             if not isinstance(command.request, m.Send):  # which has no reply
                 self.answer(command.id, error)
-            self.count_error(error)
+            self.rates.count_error(error)
 
     # -- connecting
 
@@ -201,7 +201,7 @@ class CentrifugeSession(Peer):
         else:
             self.answer(id, result)
         # The first ping comes at a random moment, so that clients that came together do not stay so.
-        self._next_ping = self._loop.time() + limits.ping_interval * random.uniform(0.5, 1.0)
+        self._next_ping = self.node.tasks.loop.time() + limits.ping_interval * random.uniform(0.5, 1.0)
         for subscription, _ in joined.values():
             subscription.go_live()
 
@@ -237,7 +237,7 @@ class CentrifugeSession(Peer):
         info, meta = grant.info or self.grant.info, grant.meta or self.grant.meta
         self.grant = replace(self.grant, expires_at=grant.expires_at, info=info, meta=meta)
         self.about = replace(self.about, meta=meta)
-        self.renew_members()
+        self.subscriptions.renew_members()
 
     # -- what the server does to it
 

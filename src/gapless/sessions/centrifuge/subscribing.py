@@ -50,15 +50,15 @@ async def join(peer: Peer, request: m.Subscribe, admit: Admit, *, counted: bool 
         Disconnect: refused for good.
         BrokerError: the broker did not answer.
     """
-    subscription, options = peer.reserve(request.channel, peer.view(), counted=counted)
+    subscription, options = peer.subscriptions.reserve(request.channel, peer.view(), counted=counted)
     try:
         admission = await admit(options)
-        await peer.join(subscription, admission)
+        await peer.subscriptions.join(subscription, admission)
         result = await recover(peer, subscription, admission, request)
     except BaseException:
-        peer.drop(subscription)
+        peer.subscriptions.drop(subscription)
         raise
-    if not peer.is_current(subscription):
+    if not peer.subscriptions.is_current(subscription):
         raise GivenUp
     return subscription, result
 
@@ -71,7 +71,7 @@ async def subscribe(peer: Peer, id: int, request: m.Subscribe) -> None:  # noqa:
     if not request.channel:
         raise Disconnect(3501, "bad request: a channel is missing")
     if request.delta not in ("", "fossil"):
-        peer.check_free(request.channel)  # what is wrong with that comes before the delta
+        peer.subscriptions.check_free(request.channel)  # what is wrong with that comes before the delta
         raise Disconnect(3501, "bad request: fossil is the only delta there is")
 
     async def admit(options: ChannelOptions) -> Admission:
@@ -88,7 +88,7 @@ def unsubscribe(peer: Peer, id: int, request: m.Unsubscribe) -> None:  # noqa: A
         raise Disconnect(3501, "bad request: a channel is missing")
     subscription = peer.subscriptions.get(request.channel)
     if subscription is not None:
-        peer.drop(subscription)
+        peer.subscriptions.drop(subscription)
     peer.answer(id, m.UnsubscribeResult())
 
 
@@ -132,7 +132,7 @@ async def _asked(peer: Peer, request: m.Subscribe, options: ChannelOptions) -> A
         return await _by_token(peer, request, options)
     data = orjson.loads(request.data) if request.data else None
     since = request.position if request.recover else None
-    return await peer.admit(request.channel, options, since, data, request.token)
+    return await peer.subscriptions.admit(request.channel, options, since, data, request.token)
 
 
 def _check_filter(node: m.FilterNode, options: ChannelOptions, delta: str) -> None:
@@ -200,9 +200,9 @@ async def subscribe_all(
                 _check_open(peer)  # what this client may not have is left out silently
     except BaseException:
         for subscription, _ in joined.values():
-            peer.drop(subscription)
+            peer.subscriptions.drop(subscription)
         raise
-    return {name: one for name, one in joined.items() if peer.is_current(one[0])}
+    return {name: one for name, one in joined.items() if peer.subscriptions.is_current(one[0])}
 
 
 def _check_open(peer: Peer) -> None:
@@ -289,7 +289,7 @@ async def _ask_to_refresh(peer: Peer, subscription: Subscription, admission: Adm
         answer = None
     except Disconnect as disconnect:
         peer.close(disconnect)
-    if not peer.is_current(subscription):
+    if not peer.subscriptions.is_current(subscription):
         return
     said = SubscriptionGrant(expires_at=float(answer)) if isinstance(answer, (int, float)) else answer
     if isinstance(said, SubscriptionGrant) and (said.expires_at is None or said.expires_at > time.time()):
@@ -301,7 +301,7 @@ async def _ask_to_refresh(peer: Peer, subscription: Subscription, admission: Adm
 
 def _prolong(peer: Peer, admission: Admission, expires_at: float | None, info: bytes | None) -> None:
     admission.expires_at, admission.info = expires_at, info or admission.info
-    peer.renew_members()
+    peer.subscriptions.renew_members()
 
 
 def _expire(peer: Peer, subscription: Subscription, admission: Admission) -> None:

@@ -1,0 +1,165 @@
+"""The subscriptions of one connection, by channel: how one begins, and how it ends.
+
+`reserve` takes the name, `join` brings it into the channel, `drop` gives it up; between the first two a
+door asks who may. Each is looked at again after every await: the client, the server or the end of the
+connection may have dropped it meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from ..auth import permission
+from ..auth.permission import Admission
+from ..core.log import View
+from ..errors import AlreadySubscribed, LimitExceeded, UnknownChannel
+from ..hooks.events import ChannelEvent, Client, SubscribeEvent, UnsubscribeEvent
+from ..model import Grant, Member, Position
+from ..options import ChannelOptions
+from .rates import Rates
+from .subscription import GivenUp, Owner, Subscription
+
+
+class Subscriber(Owner, Protocol):
+    """What its subscriptions need of a session."""
+
+    about: Client
+    grant: Grant
+
+    @property
+    def rates(self) -> Rates:
+        """What it may do how often."""
+
+    def member(self, admission: Admission | None) -> Member:
+        """The connection as others see it in a channel."""
+
+
+class Subscriptions(Mapping[str, Subscription]):
+    """Those that are made or being made. Iterating gives the names, in the order they were reserved."""
+
+    __slots__ = ("_node", "_owner", "by_name")
+
+    def __init__(self, owner: Subscriber) -> None:
+        self._owner = owner
+        self._node = owner.node
+        self.by_name: dict[str, Subscription] = {}
+
+    def __getitem__(self, name: str) -> Subscription:
+        return self.by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.by_name)
+
+    def __len__(self) -> int:
+        return len(self.by_name)
+
+    async def enter(
+        self, name: str, view: View, since: Position | None, *, counted: bool = True
+    ) -> Subscription:
+        """Be in a channel, as options and hooks allow; the cursor is not placed yet (see `join`).
+
+        Raises:
+            ClientError: refused; nothing is left behind.
+            Disconnect: refused for good.
+            BrokerError: the broker did not answer.
+        """
+        subscription, options = self.reserve(name, view, counted=counted)
+        try:
+            await self.join(subscription, await self.admit(name, options, since))
+        except BaseException:
+            self.drop(subscription)
+            raise
+        return subscription
+
+    def reserve(self, name: str, view: View, *, counted: bool = True) -> tuple[Subscription, ChannelOptions]:
+        """Begin to subscribe: the name is taken. What follows is `join`, or else `drop`.
+
+        `counted` charges the rate of subscriptions. Raises ClientError.
+        """
+        if counted:
+            self._owner.rates.spend("subscribe")
+        self.check_free(name)
+        options = self._node.registry.declared(name)
+        if options is None:
+            raise UnknownChannel("unknown channel: no pattern of this hub matches it")
+        subscription = self.by_name[name] = Subscription(self._owner, name, view)
+        return subscription, options
+
+    def check_free(self, name: str) -> None:
+        """Can there be another, of a channel of this name? Raises ClientError."""
+        self._node.registry.check(name)
+        if name in self.by_name:
+            raise AlreadySubscribed
+        limit = self._node.limits.subscriptions
+        if len(self.by_name) >= limit:
+            raise LimitExceeded("subscriptions of this connection", limit, len(self.by_name) + 1)
+
+    async def admit(
+        self,
+        name: str,
+        options: ChannelOptions,
+        since: Position | None = None,
+        data: Any = None,
+        token: str = "",
+    ) -> Admission:
+        """May this client subscribe? Raises ClientError or Disconnect."""
+        event = SubscribeEvent(self._owner.about, name, since, data, token)
+        return await permission.admit(self._node.hooks, self._owner.grant, options, event)
+
+    async def join(self, subscription: Subscription, admission: Admission) -> None:
+        """Be in the channel, admitted so: joined and present, the cursor not placed yet.
+
+        After this nothing may be awaited between placing the cursor and queueing the reply.
+
+        Raises:
+            GivenUp: it was dropped meanwhile.
+            BrokerError: the broker did not answer.
+        """
+        name, node = subscription.name, self._node
+        subscription.admission = admission
+        channel = await node.rings.join(name)
+        if not self.is_current(subscription):
+            node.rings.leave(channel, None)
+            raise GivenUp
+        subscription.sit(channel)
+        if len(channel.subscribers) == 1:
+            node.tell_hooks("occupied", ChannelEvent(name), name)
+        if admission.options.presence:
+            await node.members.join(
+                name,
+                self._owner.member(admission),
+                announce=admission.options.join_leave,
+                is_current=lambda: self.is_current(subscription),
+            )
+            if not self.is_current(subscription):
+                raise GivenUp
+
+    def is_current(self, subscription: Subscription) -> bool:
+        """Was it neither given up nor the connection closed? To be asked after every await."""
+        return self._owner.flow.closed is None and self.by_name.get(subscription.name) is subscription
+
+    def renew_members(self) -> None:
+        """What others see of this connection has changed; presence shows it at its next refresh."""
+        for name, subscription in self.by_name.items():
+            self._node.members.renew(name, self._owner.member(subscription.admission))
+
+    def drop(self, subscription: Subscription) -> None:
+        """Leave a channel: nothing of it is written after this. Idempotent."""
+        name, channel, node = subscription.name, subscription.channel, self._node
+        subscription.leave()
+        if self.by_name.get(name) is subscription:
+            del self.by_name[name]
+        if channel is None:
+            return
+        admission = subscription.admission
+        if admission is not None:
+            node.members.leave(name, self._owner.client, announce=admission.options.join_leave)
+        node.tell_hooks("unsubscribe", UnsubscribeEvent(self._owner.about, name), name)
+        if not channel.subscribers:
+            node.tell_hooks("vacated", ChannelEvent(name), name)
+
+    def drop_all(self) -> None:
+        """The connection is over."""
+        for subscription in list(self.by_name.values()):
+            self.drop(subscription)
