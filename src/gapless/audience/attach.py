@@ -7,7 +7,14 @@ from starlette.websockets import WebSocket, WebSocketState
 from ..isolation.bounds import Bounds, IsolationCounters
 from ..isolation.pressure import pressure_here
 from ..isolation.sender import SENDER, Sender
-from ..isolation.server import find_server
+from ..isolation.server import find_server, plain_way
+
+
+async def accept(websocket: WebSocket) -> None:
+    """Accept it if nobody has, and go past whatever stands between it and the server only to accept it."""
+    if websocket.application_state is WebSocketState.CONNECTING:
+        await websocket.accept()
+    websocket._receive, websocket._send = await plain_way(websocket._receive, websocket._send)
 
 
 def sender_of(websocket: WebSocket, bounds: Bounds, counters: IsolationCounters) -> Sender:

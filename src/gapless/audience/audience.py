@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from time import monotonic, perf_counter
 
-from starlette.websockets import WebSocket, WebSocketState
+from starlette.websockets import WebSocket
 
 from ..core.counters import Counters
 from ..errors import Overloaded
@@ -26,7 +26,7 @@ from ..isolation.pressure import pressure_here
 from ..isolation.sender import Sender, State
 from ..model import Stats
 from ..options import Limits, MiB
-from .attach import is_over, sender_of
+from .attach import accept, is_over, sender_of
 from .kept import Kept
 from .sent import DONE, Sent
 
@@ -98,9 +98,10 @@ class Audience:
 
     async def enter(self, websocket: WebSocket, keys: Iterable[Hashable]) -> None:
         """Accept it if nobody has, let it stand under these keys, tell it what is kept of the new ones."""
-        if websocket.application_state is WebSocketState.CONNECTING:
-            await websocket.accept()
         member = self._find(websocket)
+        if member is None:
+            await accept(websocket)
+            member = self._find(websocket)  # two may enter at once
         group = self._group_here()
         if member is None:
             sender = sender_of(websocket, self._bounds, self._isolation)

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 SEND_BUFFER_BYTES = 64 * 1024
@@ -50,22 +51,19 @@ class Direct:
     their order is that of the calls.
     """
 
-    __slots__ = ("_is_closing", "_uncork", "_write", "until_room")
+    __slots__ = ("_is_closing", "_write", "until_room")
 
     def __init__(self, protocol: Any) -> None:
         transport = protocol.transport
         self._write: Callable[[bytes], None] = transport.write
         self._is_closing: Callable[[], bool] = transport.is_closing
-        # `gapless.transports.uvicorn` holds the answer to the handshake back for the first frame.
-        self._uncork: Callable[[], bytes] | None = getattr(protocol, "uncork", None)
         self.until_room: Callable[[], Awaitable[object]] = protocol.writable.wait
 
     def write(self, frames: bytes) -> None:
         """Raises ConnectionResetError: the connection is closing, and nothing may follow its last word."""
         if self._is_closing():
             raise ConnectionResetError("the connection is closing")
-        first = self._uncork() if self._uncork is not None else b""
-        self._write(first + frames if first else frames)
+        self._write(frames)
 
 
 class Server:
@@ -123,19 +121,30 @@ def find_server(send: Send) -> Server:
     return Server(send)
 
 
+async def plain_way(receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """What to receive and send with, past a protocol of ours that waits for somebody to take its offer.
+
+    Nobody will, so uvicorn's own is asked for now, and every message is spared the way by ours.
+    """
+    protocol = getattr(_unwrapped(send), "__self__", None)
+    go_plain = getattr(protocol, "go_plain", None)
+    if go_plain is None or getattr(receive, "__self__", None) is not protocol:
+        return receive, send
+    way = await go_plain()
+    return way.receive, way.send
+
+
 def _unknown() -> bool:
     return False
 
 
 def _unwrapped(send: Any) -> Any:
     """The innermost `send` under the closures that Starlette and FastAPI put around it."""
-    while (
-        inspect.isfunction(send)
-        and send.__module__.startswith(_WRAPPERS)
-        and send.__closure__ is not None
-        and "send" in send.__code__.co_freevars
-    ):
-        send = send.__closure__[send.__code__.co_freevars.index("send")].cell_contents
+    while inspect.isfunction(send) and send.__module__.startswith(_WRAPPERS):
+        wrapped = inspect.getclosurevars(send).nonlocals.get("send")
+        if wrapped is None:
+            break
+        send = wrapped
     return send
 
 
@@ -162,8 +171,6 @@ def _uvicorn(send: Any) -> Server:
 
 def _sends_plain_frames(protocol: Any) -> bool:
     """Does it write a message as one frame that is the same for everybody? Not when it compresses."""
-    if hasattr(protocol, "uncork"):
-        return True
     if not type(protocol).__module__.endswith(".websockets_sansio_impl"):
         return False
     return getattr(getattr(protocol, "conn", None), "extensions", None) == []

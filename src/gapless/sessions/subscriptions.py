@@ -7,6 +7,7 @@ connection may have dropped it meanwhile.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
@@ -38,12 +39,19 @@ class Subscriber(Owner, Protocol):
 class Subscriptions(Mapping[str, Subscription]):
     """Those that are made or being made. Iterating gives the names, in the order they were reserved."""
 
-    __slots__ = ("_node", "_owner", "by_name")
+    __slots__ = ("_node", "_weak_owner", "by_name")
 
     def __init__(self, owner: Subscriber) -> None:
-        self._owner = owner
+        # Weak: a circle would leave every connection that ended to the garbage collector.
+        self._weak_owner = weakref.ref(owner)
         self._node = owner.node
         self.by_name: dict[str, Subscription] = {}
+
+    @property
+    def _owner(self) -> Subscriber:
+        owner = self._weak_owner()
+        assert owner is not None  # noqa: S101 - whoever subscribes or drops is the connection, or holds it
+        return owner
 
     def __getitem__(self, name: str) -> Subscription:
         return self.by_name[name]

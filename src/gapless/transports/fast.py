@@ -134,8 +134,8 @@ class FastProtocol(asyncio.Protocol):
         self._keepalive: Keepalive | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._plain: ServerProtocol | None = None
-        self._way: _Way | None = None
-        self._ways: list[asyncio.Future[_Way]] | None = None
+        self._way: Way | None = None
+        self._ways: list[asyncio.Future[Way]] | None = None
 
     # -- what the event loop calls
 
@@ -192,7 +192,7 @@ class FastProtocol(asyncio.Protocol):
             case Phase.TAKEN:
                 self._hang_up(1012)
             case Phase.CALLED | Phase.TOLD | Phase.ACCEPTED:
-                self._go_plain()
+                self.go_plain()
                 self.shutdown()
             case Phase.PLAIN if self._plain is not None:
                 self._plain.shutdown()
@@ -243,7 +243,7 @@ class FastProtocol(asyncio.Protocol):
             pass  # it left before it was answered
         except BaseException:
             if self._phase not in _BEYOND_ASGI:
-                self._go_plain()  # which is told, and answers
+                self.go_plain()  # which is told, and answers
                 raise
             log.exception("Exception in ASGI application\n")
             if self._phase is Phase.TAKEN:
@@ -251,7 +251,7 @@ class FastProtocol(asyncio.Protocol):
                 self._give_time()
         else:
             if self._phase not in _BEYOND_ASGI:
-                self._go_plain()
+                self.go_plain()
 
     async def receive(self) -> Any:
         """ASGI's."""
@@ -260,7 +260,7 @@ class FastProtocol(asyncio.Protocol):
             return {"type": "websocket.connect"}
         if self._phase in _BEYOND_ASGI:
             return {"type": "websocket.disconnect", "code": 1006}
-        return await (await self._go_plain()).receive()
+        return await (await self.go_plain()).receive()
 
     async def send(self, message: Message) -> None:
         """ASGI's."""
@@ -269,7 +269,7 @@ class FastProtocol(asyncio.Protocol):
         elif self._phase in _BEYOND_ASGI:
             raise ClientGoneError("the client has left, or the connection was taken over")
         else:
-            await (await self._go_plain()).send(message)
+            await (await self.go_plain()).send(message)
 
     def _accept(self, message: Message) -> None:
         self._phase = Phase.ACCEPTED
@@ -278,19 +278,21 @@ class FastProtocol(asyncio.Protocol):
 
     def _end_of_offer(self) -> None:
         if self._phase is Phase.ACCEPTED:
-            self._go_plain()
+            self.go_plain()
         elif self._owed:
             self._write(b"")
 
     # -- without the fast path
 
-    def _go_plain(self) -> asyncio.Future[_Way]:
+    def go_plain(self) -> asyncio.Future[Way]:
         """Let uvicorn's own protocol read the handshake again, and the application go on with it.
+
+        What it gives is uvicorn's own `receive` and `send`; who has them no longer needs to come by here.
 
         A future of its own for each who asks: a send that was begun outside a task waits for one,
         and a future serves one such at a time.
         """
-        way: asyncio.Future[_Way] = self._loop.create_future()
+        way: asyncio.Future[Way] = self._loop.create_future()
         if self._way is not None:
             way.set_result(self._way)
             return way
@@ -310,7 +312,7 @@ class FastProtocol(asyncio.Protocol):
             if accepted is not None:
                 with contextlib.suppress(OSError):  # the client left; the next one says so
                     await send(accepted)
-            self._way = _Way(receive, send)
+            self._way = Way(receive, send)
             for way in self._ways or ():
                 if not way.done():
                     way.set_result(self._way)
@@ -489,7 +491,7 @@ _Receive = Callable[[], Awaitable[Any]]
 _Send = Callable[[Any], Awaitable[None]]
 
 
-class _Way(NamedTuple):
+class Way(NamedTuple):
     """How an application goes on under uvicorn's own protocol."""
 
     receive: _Receive
