@@ -11,13 +11,6 @@ import pytest
 HERE = Path(__file__).parent
 FILES = sorted(path for path in HERE.rglob("*.py") if "node_modules" not in path.parts)
 
-EXCEPTIONS: dict[str, frozenset[str]] = {
-    "demo/test_checkout.py": frozenset({"MAX_FILES"}),
-    "demo/test_source.py": frozenset({"MAX_SOURCE_BYTES"}),
-    "demo/test_worker.py": frozenset({"AHEAD_BYTES", "MAX_FILES", "SOON_BYTES"}),
-}
-"""What is no option yet, by the file that patches it. It may only shrink."""
-
 
 def patched(tree: ast.AST) -> Iterator[str]:
     """The names that a file replaces in something else."""
@@ -62,12 +55,7 @@ def is_private(name: str) -> bool:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HERE)))
 def test_no_private_name_is_patched(path: Path) -> None:
     found = {name for name in patched(ast.parse(path.read_text())) if is_private(name)}
-    assert found <= EXCEPTIONS.get(str(path.relative_to(HERE)), frozenset())
-
-
-def test_no_exception_is_left_that_nobody_needs() -> None:
-    for name, allowed in EXCEPTIONS.items():
-        assert set(allowed) <= set(patched(ast.parse((HERE / name).read_text()))), name
+    assert found == set()
 
 
 @pytest.mark.parametrize(

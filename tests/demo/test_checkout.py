@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from gapless.demo import checkout
 from gapless.demo.checkout import Skipped, find_checkout
 from gapless.errors import ConfigError
 
@@ -212,9 +211,6 @@ def test_a_directory_that_may_not_be_read_is_skipped(plant: Plant, monkeypatch: 
     assert (found.files, found.skipped) == (("a.py",), (Skipped("closed", "Permission denied"),))
 
 
-def test_the_number_of_files_is_bounded_and_the_rest_counted(
-    plant: Plant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checkout, "MAX_FILES", 2)
-    found = find_checkout(plant(dict.fromkeys(("c.py", "a.py", "d.py", "b.py"), CODE)))
+def test_the_number_of_files_is_bounded_and_the_rest_counted(plant: Plant) -> None:
+    found = find_checkout(plant(dict.fromkeys(("c.py", "a.py", "d.py", "b.py"), CODE)), max_files=2)
     assert (found.files, found.left_out) == (("a.py", "b.py"), 2)

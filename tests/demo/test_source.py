@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from gapless.demo import source
 from gapless.demo.python.source import parse_source
 from gapless.demo.source import UnreadableSource, encodable, read_bytes
 
@@ -80,12 +79,11 @@ def test_a_file_that_is_gone_says_so(tmp_path: Path) -> None:
         read_bytes(tmp_path, "a.py")
 
 
-def test_a_file_may_have_so_many_bytes_and_none_more(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_may_have_so_many_bytes_and_none_more(plant: Plant) -> None:
     root = plant({"fits.py": "x = 1\n", "large.py": "x = 12\n"})
-    monkeypatch.setattr(source, "MAX_SOURCE_BYTES", 6)
-    assert read_bytes(root, "fits.py") == b"x = 1\n"
+    assert read_bytes(root, "fits.py", max_bytes=6) == b"x = 1\n"
     with pytest.raises(UnreadableSource, match="larger than 6 bytes"):
-        read_bytes(root, "large.py")
+        read_bytes(root, "large.py", max_bytes=6)
 
 
 def test_a_literal_with_half_a_surrogate_pair_can_still_be_sent() -> None:

@@ -12,9 +12,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gapless.demo import worker
 from gapless.demo.survey import Survey
-from gapless.demo.worker import EVENTS, LOGS, STATS, Worker
+from gapless.demo.worker import EVENTS, LOGS, STATS, Bounds, Worker
 from gapless.errors import ConfigError
 
 Plant = Callable[..., Path]
@@ -313,11 +312,10 @@ def test_what_is_very_complex_is_a_warning(plant: Plant) -> None:
     assert (warning["file"], warning["line"], warning["complexity"]) == ("a.py", 3, 22)
 
 
-def test_what_is_not_read_is_told(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_read_is_told(plant: Plant) -> None:
     root = plant(FILES)
     (root / "link.py").symlink_to("/dev/null")
-    monkeypatch.setattr("gapless.demo.checkout.MAX_FILES", 2)
-    [skipped, left_out] = run(root).on(LOGS)[1:3]
+    [skipped, left_out] = run(root, bounds=Bounds(files=2)).on(LOGS)[1:3]
     assert (skipped["event"], skipped["file"], skipped["reason"]) == ("skipped", "link.py", "a symbolic link")
     assert left_out["event"] == "1 files are beyond the first 2 and left out"
 
@@ -331,8 +329,6 @@ def test_a_page_comes_when_what_mentions_it_is_read_and_not_when_everything_is(
         (root / f"m{number:03}.py").write_text("from m000 import often\noften()\n")
     (root / "m070.py").write_text("from m000 import rare\ndef user(): rare()\n")
     read: list[str] = []
-    monkeypatch.setattr(worker, "SOON_BYTES", 200)
-    monkeypatch.setattr(worker, "AHEAD_BYTES", 1)
     monkeypatch.setattr(Survey, "module", _noting(Survey.module, read))
     pages: dict[str, tuple[int, str]] = {}
 
@@ -340,7 +336,7 @@ def test_a_page_comes_when_what_mentions_it_is_read_and_not_when_everything_is(
         if channel == EVENTS and data["type"] == "documentation_committed":
             pages[data["data"]["target"]] = len(set(read)), data["data"]["page"]
 
-    Worker(root, publish, cycles=1).run(Stop())
+    Worker(root, publish, cycles=1, bounds=Bounds(soon_bytes=200, ahead_bytes=1)).run(Stop())
     [(first, (seen, page)), *_] = pages.items()
     assert (first, seen) == ("rare", 2)
     assert "- `user` in `m070.py`, line 2: called" in page

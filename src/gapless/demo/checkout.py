@@ -50,10 +50,10 @@ class Checkout:
     """Did git list them? Otherwise the directory was walked."""
     skipped: tuple[Skipped, ...] = ()
     left_out: int = 0
-    """How many files lie beyond `MAX_FILES`."""
+    """How many files lie beyond the bound."""
 
 
-def find_checkout(path: Path) -> Checkout:
+def find_checkout(path: Path, *, max_files: int = MAX_FILES) -> Checkout:
     """List the source files that git tracks below `path`, or all that are there.
 
     A directory inside a git checkout stands for that part of it: file names stay relative to
@@ -71,7 +71,7 @@ def find_checkout(path: Path) -> Checkout:
         ) from error
     if not top.is_dir():
         raise ConfigError(f"{path} is a file: name the directory of the checkout that holds it")
-    found = _tracked(top) or _walked(top)
+    found = _tracked(top, max_files) or _walked(top, max_files)
     if not found.files:
         reasons = "".join(f"; {file}: {reason}" for file, reason in found.skipped[:3])
         known = ", ".join(f"*{suffix}" for suffix in SUFFIXES)
@@ -79,7 +79,7 @@ def find_checkout(path: Path) -> Checkout:
     return found
 
 
-def _tracked(top: Path) -> Checkout | None:
+def _tracked(top: Path, max_files: int) -> Checkout | None:
     shown = _git(top, "rev-parse", "--show-toplevel")
     listed = _git(top, "ls-files", "-z", "--full-name", "--", *(f"*{suffix}" for suffix in SUFFIXES))
     if not shown or not listed:
@@ -91,20 +91,24 @@ def _tracked(top: Path) -> Checkout | None:
     if not found[0]:
         return None
     remote = _git(top, "config", "--get", "remote.origin.url") or b""
-    return _checkout(root, _repository(remote) or _project(root) or root.name, found, tracked=True)
+    name = _repository(remote) or _project(root) or root.name
+    return _checkout(root, name, found, tracked=True, max_files=max_files)
 
 
-def _walked(top: Path) -> Checkout:
+def _walked(top: Path, max_files: int) -> Checkout:
     skipped: list[Skipped] = []
     names = sorted(_walk(top, skipped))
-    return _checkout(top, _project(top) or top.name, _regular(top, names, skipped), tracked=False)
+    found = _regular(top, names, skipped)
+    return _checkout(top, _project(top) or top.name, found, tracked=False, max_files=max_files)
 
 
-def _checkout(root: Path, name: str, found: tuple[list[str], list[Skipped]], *, tracked: bool) -> Checkout:
+def _checkout(
+    root: Path, name: str, found: tuple[list[str], list[Skipped]], *, tracked: bool, max_files: int
+) -> Checkout:
     files, skipped = found
-    left_out = max(0, len(files) - MAX_FILES)
+    left_out = max(0, len(files) - max_files)
     name = clipped(" ".join(_utf8(name).split()), MAX_NAME) or "unnamed"
-    return Checkout(root, name, tuple(files[:MAX_FILES]), tracked, tuple(skipped), left_out)
+    return Checkout(root, name, tuple(files[:max_files]), tracked, tuple(skipped), left_out)
 
 
 def _git(directory: Path, *arguments: str) -> bytes | None:

@@ -16,7 +16,7 @@ class UnreadableSource(GaplessError):
     """A file that cannot be documented; the text says why, and at which line where there is one."""
 
 
-def read_bytes(root: Path, file: str) -> bytes:
+def read_bytes(root: Path, file: str, *, max_bytes: int = MAX_SOURCE_BYTES) -> bytes:
     """Read one file.
 
     Raises:
@@ -24,11 +24,11 @@ def read_bytes(root: Path, file: str) -> bytes:
     """
     try:
         with (root / file).open("rb") as opened:
-            content = opened.read(MAX_SOURCE_BYTES + 1)
+            content = opened.read(max_bytes + 1)
     except OSError as error:
         raise UnreadableSource(error.strerror or str(error)) from error
-    if len(content) > MAX_SOURCE_BYTES:
-        raise UnreadableSource(f"larger than {MAX_SOURCE_BYTES} bytes")
+    if len(content) > max_bytes:
+        raise UnreadableSource(f"larger than {max_bytes} bytes")
     return content
 
 

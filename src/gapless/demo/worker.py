@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ..errors import ConfigError
 from ..options import KiB
-from .checkout import Checkout, find_checkout
+from .checkout import MAX_FILES, Checkout, find_checkout
 from .definitions import Class, Whole
 from .index import Entry, Index
 from .language import Module
@@ -25,11 +26,16 @@ STATS = "codeworm:stats"
 HIGH_COMPLEXITY = 20
 """Above this, radon's rank D and worse, a warning goes to the log."""
 
-SOON_BYTES = 64 * KiB
-"""Source that is read at once for one page. A page that needs more waits until everything has been read."""
 
-AHEAD_BYTES = 128 * KiB
-"""Source that is read after each page, a tenth of a second's work, until there is no more."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much a worker reads: `files` at all, bytes of source for one page and after one."""
+
+    files: int = MAX_FILES
+    soon_bytes: int = 64 * KiB
+    """Read at once for one page. A page that needs more waits until everything has been read."""
+    ahead_bytes: int = 128 * KiB
+    """Read after each page, a tenth of a second's work, until there is no more."""
 
 
 def utc_now() -> datetime:
@@ -56,6 +62,7 @@ class Worker:
         pause: seconds between the end of a cycle and the next one.
         cycles: how many; None goes on until stopped.
         now: the clock; returns aware datetimes.
+        bounds: how much is read.
 
     Raises:
         ConfigError: an argument that cannot be.
@@ -70,6 +77,7 @@ class Worker:
         pause: float = 30.0,
         cycles: int | None = None,
         now: Callable[[], datetime] = utc_now,
+        bounds: Bounds | None = None,
     ) -> None:
         for name, seconds in (("interval", interval), ("pause", pause)):
             if not 0 <= seconds <= threading.TIMEOUT_MAX:
@@ -82,6 +90,7 @@ class Worker:
         self._pause = pause
         self._cycles = cycles
         self._now = now
+        self._bounds = bounds or Bounds()
 
     def run(self, stop: threading.Event) -> None:
         """Work until all cycles are done or `stop` is set; then return at once, from any wait.
@@ -102,7 +111,7 @@ class Worker:
         while self._cycles is None or totals.cycle < self._cycles:
             totals = totals.next_cycle()
             try:
-                checkout = find_checkout(self._path)
+                checkout = find_checkout(self._path, max_files=self._bounds.files)
             except ConfigError as error:
                 if totals.cycle == 1:
                     raise
@@ -135,11 +144,11 @@ class Worker:
             if not entries:
                 yield self._told(totals)
             for entry in entries:
-                if not survey.prepare(entry, SOON_BYTES):
+                if not survey.prepare(entry, self._bounds.soon_bytes):
                     put_off.append(entry)
                     continue
                 yield from self._pages([entry], survey.index, totals)
-                yield from (0.0 for _ in survey.read(AHEAD_BYTES))
+                yield from (0.0 for _ in survey.read(self._bounds.ahead_bytes))
         yield from (0.0 for _ in survey.read())
         yield from self._pages(put_off, survey.index, totals)
         done = f"{counted(totals.documented, 'page')}, {counted(totals.errors, 'error')}"
