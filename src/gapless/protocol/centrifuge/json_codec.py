@@ -156,13 +156,20 @@ def _blame_payload(line: str, fault: Malformed, allowance: Allowance) -> Command
 def _read(kind: Kind, raw: Raw, allowance: Allowance) -> Any:
     if kind is Scalar.BYTES:
         return raw.raw
-    if not embeds(kind):
+    if not _holds_document(kind, raw.value):
         return _convert(kind, raw.value, allowance)
     members = raw.fields()
     if isinstance(kind, Map):
         allowance.take(len(members))
         return {key: _read(kind.of, member, allowance) for key, member in members.items()}
     return _read_members(cast("Shape", kind), members, allowance)
+
+
+def _holds_document(kind: Kind, value: object) -> bool:
+    """Is there a JSON document in this value whose source must be kept? Most commands have none."""
+    if isinstance(kind, Shape) and type(value) is dict:
+        return any(name in value for name in kind.documents)
+    return embeds(kind)
 
 
 def _read_members(shape: Shape, members: dict[str, Raw], allowance: Allowance) -> Any:
@@ -215,8 +222,12 @@ def _typed(expected: type[Any], value: object) -> Any:
 
 def _plain(shape: Shape, message: object) -> dict[str, Any]:
     wire = message if shape.view is None else shape.view(message)
-    values = ((name, kind, getattr(wire, name)) for name, kind in shape.fields.items())
-    return {name: _json(kind, value) for name, kind, value in values if value or name in shape.always}
+    plain = {}
+    for name, kind in shape.fields.items():  # most of them are not set
+        value = getattr(wire, name)
+        if value or name in shape.always:
+            plain[name] = _json(kind, value)
+    return plain
 
 
 def _publication(sent: Sent) -> bytes:

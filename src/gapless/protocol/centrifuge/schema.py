@@ -83,7 +83,8 @@ class Shape:
         self.always = always
         self.view = view
         self.build = build or holder
-        self.embeds = any(embeds(kind) for kind in fields.values())
+        self.documents = tuple(name for name, kind in fields.items() if embeds(kind))
+        """The fields with JSON documents inside."""
 
 
 Kind: TypeAlias = Scalar | Many | Map | Shape
@@ -93,7 +94,7 @@ def embeds(kind: Kind) -> bool:
     """Are there JSON documents inside, whose source must be kept?"""
     if isinstance(kind, Many | Map):
         return embeds(kind.of)
-    return kind.embeds if isinstance(kind, Shape) else kind is Scalar.BYTES
+    return bool(kind.documents) if isinstance(kind, Shape) else kind is Scalar.BYTES
 
 
 class _Pub(NamedTuple):
