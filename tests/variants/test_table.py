@@ -139,9 +139,9 @@ async def test_after_it_a_frozen_client_holds_up_nobody(host: str, copy: str) ->
     big = said.replace("hello", "hello" + "x" * 10_000)
     asleep = path.replace("ann", "bob").replace("/1", "/2")
     with frozen(host, handshake(host, f"/after/{copy}{asleep}")) as peer:
+        assert peer.recv(12).startswith(b"HTTP/1.1 101")
         if copy == "rooms_with_json":
             peer.sendall(masked(1, text(type="join", room="red").encode()))
-        assert peer.recv(12).startswith(b"HTTP/1.1 101")
         async with connected(f"ws://{host}/after/{copy}{path}") as one:
             if copy == "broadcaster":
                 await one.text()
