@@ -253,6 +253,28 @@ async def test_an_exception_on_one_clients_path_is_logged_once_and_counted(
         assert record.exc_info[0] is ZeroDivisionError
 
 
+async def test_a_server_may_give_all_its_connections_the_same_extensions() -> None:
+    manager = ConnectionManager()
+    shared: dict[str, Any] = {}
+
+    def connection(sent: list[Any]) -> WebSocket:
+        async def receive() -> Any:
+            return {"type": "websocket.connect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message.get("text"))
+
+        return WebSocket({"type": "websocket", "extensions": shared}, receive, send)
+
+    heard: list[list[Any]] = [[], []]
+    sockets = [connection(one) for one in heard]
+    for one in sockets:
+        await manager.connect(one)
+    await manager.broadcast("to both")
+    await until(lambda: heard == [[None, "to both"]] * 2)
+    assert shared == {}
+
+
 # -- slow ones
 
 

@@ -22,13 +22,12 @@ def sender_of(websocket: WebSocket, bounds: Bounds, counters: IsolationCounters)
 
     From then on what the endpoint itself sends goes the same way, so the order stays that of the calls.
     """
-    extensions = websocket.scope.get("extensions")
-    if extensions is None:
-        extensions = websocket.scope["extensions"] = {}
+    extensions = websocket.scope.get("extensions") or {}
     found: Sender | None = extensions.get(SENDER)
     if found is None:
         found = Sender(websocket._receive, find_server(websocket._send), bounds, counters, pressure_here())
-        extensions[SENDER] = found
+        # A copy: granian has one for all its connections.
+        websocket.scope["extensions"] = {**extensions, SENDER: found}
         websocket._receive = found.receive
         websocket._send = found.send
         if websocket.application_state is WebSocketState.CONNECTED:
