@@ -17,6 +17,9 @@ from fastapi import FastAPI, WebSocket, WebSocketDisconnect
 import gapless
 
 MiB = 1024 * 1024
+LARGE, LARGE_BYTES = 4, 900_000
+"""Messages that fill what any kernel holds; daphne takes none above 1 MiB."""
+
 NEVER = 3600.0
 """A `stall_timeout` that no test lives to see: who waits for a client waits for ever."""
 SOON = 1.5
@@ -156,7 +159,8 @@ def replay(freed: bool, stall_timeout: float = NEVER) -> FastAPI:
     @app.websocket("/last")
     async def last(websocket: WebSocket) -> None:
         await manager.connect(websocket)
-        await manager.broadcast({"channel": "app:stats", "data": "x" * 3_000_000})
+        for _ in range(LARGE):
+            await manager.broadcast({"channel": "app:stats", "data": "x" * LARGE_BYTES})
         await websocket.send_text("in between")
         await manager.broadcast({"channel": "app:stats", "data": "the last word"})
         manager.disconnect(websocket)
@@ -256,7 +260,8 @@ def rooms(freed: bool, stall_timeout: float = NEVER) -> FastAPI:
     @app.websocket("/last")
     async def last(websocket: WebSocket) -> None:
         await kept.connect(websocket, "last")
-        await kept.send("x" * 3_000_000, to="last")
+        for _ in range(LARGE):
+            await kept.send("x" * LARGE_BYTES, to="last")
         await websocket.send_text("in between")
         await kept.broadcast("the last word", "last")
         kept.disconnect(websocket)
@@ -363,7 +368,8 @@ def listener(freed: bool, stall_timeout: float = NEVER) -> FastAPI:
     @app.websocket("/last")
     async def last(websocket: WebSocket) -> None:
         await websocket.accept()
-        await websocket.send_text("x" * 3_000_000)
+        for _ in range(LARGE):
+            await websocket.send_text("x" * LARGE_BYTES)
         await websocket.send_text("in between")
         await websocket.send_text("the last word")
         await websocket.close()
