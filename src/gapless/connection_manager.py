@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket
 from .audience.audience import LIMITS, Audience
 from .audience.kept import Kept
 from .audience.message import as_json, outgoing
+from .audience.relay import Relay
 from .audience.sent import DONE, Sent
 from .isolation.outgoing import Outgoing
 from .model import Stats
@@ -35,6 +36,12 @@ class ConnectionManager:
     `history_channel` is the name in the history frame; by default the prefix of what is kept, so
     that `app:logs` is replayed as `app:history`.
 
+    With a `store` (`sqlite:///app.db`, `redis://…`) what is broadcast in one process reaches the
+    clients of all that have the same, in one order, and what is kept survives a restart.
+    `sqlite:///app.db#chat` has nothing to do with others of another name in that file. Awaiting a
+    broadcast then waits for the store, and raises BrokerError when that did not take it; without
+    await a failure is logged.
+
     It needs no lifespan. A client that accepts no byte of what waits for it for
     `limits.stall_timeout`, or for which more than 16 MiB wait, is closed with 3008 as soon as its
     socket takes that; it is no longer in `active` from then on, and its endpoint's `receive` ends
@@ -49,11 +56,22 @@ class ConnectionManager:
         history_channel: str | None = None,
         history_bytes: int = HISTORY_BYTES,
         limits: Limits | None = None,
+        store: str | None = None,
     ) -> None:
         self._keeps = keeps or _ends_in_logs_or_events
         self._history_channel = history_channel
         self._limits = limits or LIMITS
         self._audience = Audience(Kept(size, history_bytes, history_bytes), self._limits, self._history)
+        self._way: Audience | Relay = self._audience
+        if store is not None:
+            self._way = Relay(
+                store,
+                self._audience,
+                self._limits,
+                everybody=EVERYBODY,
+                size=size,
+                history_bytes=history_bytes,
+            )
         self._history_frame: tuple[int, Outgoing] | None = None
 
     # -- who is there
@@ -74,7 +92,12 @@ class ConnectionManager:
         return [orjson.loads(one.data) for one in self._audience.kept.of(EVERYBODY)]
 
     async def connect(self, websocket: WebSocket) -> None:
-        """Accept, register and replay. Accepts only what was not accepted yet."""
+        """Accept, register and replay. Accepts only what was not accepted yet.
+
+        Raises:
+            BrokerError: the store cannot be opened.
+        """
+        await self._way.ready()
         await self._audience.enter(websocket, (EVERYBODY,))
 
     def disconnect(self, websocket: WebSocket) -> Sent:
@@ -101,7 +124,7 @@ class ConnectionManager:
         has_channel = type(message) is dict or (not isinstance(message, str) and isinstance(message, Mapping))
         keep = has_channel and self._keeps(str(message.get("channel", "")))
         told = outgoing(message, self._limits.server_payload_bytes)
-        return self._audience.tell(EVERYBODY, told, keep=keep)
+        return self._way.tell(EVERYBODY, told, keep=keep)
 
     def broadcast_json(self, data: Any) -> Sent:
         """As `broadcast`, but a string too is sent as JSON."""
@@ -126,7 +149,7 @@ class ConnectionManager:
         """
         if isinstance(message, WebSocket):
             message, websocket = websocket, message
-        return self._audience.tell_one(websocket, outgoing(message, self._limits.server_payload_bytes))
+        return self._way.tell_one(websocket, outgoing(message, self._limits.server_payload_bytes))
 
     def send_json(self, data: Any, websocket: WebSocket) -> Sent:
         """As `send_personal_message`, but a string too is sent as JSON."""

@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 from .audience.audience import LIMITS, Audience
 from .audience.kept import Kept
 from .audience.message import outgoing
+from .audience.relay import Relay
 from .audience.sent import DONE, Sent
 from .model import Stats
 from .options import Limits, MiB
@@ -19,6 +20,9 @@ HISTORY_BYTES = 1 * MiB
 
 TOTAL_HISTORY_BYTES = 64 * MiB
 """Kept of all keys; the one that was told nothing for longest loses what it has first."""
+
+STORED_KEYS, STORED_MESSAGES = 1000, 100_000
+"""A store keeps the history of so many keys in full, and so many messages of all."""
 
 EVERYBODY = object()
 """The key that all connections have."""
@@ -31,17 +35,42 @@ class Rooms:
     `history` the newest so many broadcasts of each key, of at most `history_bytes`, are told again to
     who comes under it, each as it was, and then what follows: nothing twice and nothing left out.
 
+    With a `store` (`sqlite:///app.db`, `redis://…`) what is sent in one process reaches those under
+    the key in all that have the same, in one order, and what is kept survives a restart; keys are
+    text or whole numbers then. `sqlite:///app.db#chat` has nothing to do with others of another
+    name in that file.
+
     Clients that do not take what they are sent are treated as in `ConnectionManager`.
     """
 
     def __init__(
-        self, *, history: int = 0, history_bytes: int = HISTORY_BYTES, limits: Limits | None = None
+        self,
+        *,
+        history: int = 0,
+        history_bytes: int = HISTORY_BYTES,
+        limits: Limits | None = None,
+        store: str | None = None,
     ) -> None:
         self._limits = limits or LIMITS
         self._audience = Audience(Kept(history, history_bytes, TOTAL_HISTORY_BYTES), self._limits)
+        self._way: Audience | Relay = self._audience
+        if store is not None:
+            self._way = Relay(
+                store,
+                self._audience,
+                self._limits,
+                everybody=EVERYBODY,
+                size=min(history * STORED_KEYS, STORED_MESSAGES),
+                history_bytes=TOTAL_HISTORY_BYTES,
+            )
 
     async def connect(self, websocket: WebSocket, *keys: Hashable) -> None:
-        """Let a connection stand under these keys, beside those it has. Accepts what was not accepted yet."""
+        """Let a connection stand under these keys, beside those it has. Accepts what was not accepted yet.
+
+        Raises:
+            BrokerError: the store cannot be opened.
+        """
+        await self._way.ready()
         await self._audience.enter(websocket, (EVERYBODY, *keys))
 
     def disconnect(self, websocket: WebSocket, *keys: Hashable) -> Sent:
@@ -68,7 +97,7 @@ class Rooms:
             Overloaded: another loop has not taken `limits.in_flight_bytes` of what was told before.
         """
         keep = key is not EVERYBODY
-        return self._audience.tell(key, outgoing(message, self._limits.server_payload_bytes), keep=keep)
+        return self._way.tell(key, outgoing(message, self._limits.server_payload_bytes), keep=keep)
 
     def send(self, message: Any, to: Hashable | WebSocket) -> Sent:
         """Send to those who are under a key now, or to one connection; nothing of it is kept.
@@ -77,8 +106,8 @@ class Rooms:
         """
         told = outgoing(message, self._limits.server_payload_bytes)
         if isinstance(to, WebSocket):
-            return self._audience.tell_one(to, told)
-        return self._audience.tell(to, told)
+            return self._way.tell_one(to, told)
+        return self._way.tell(to, told)
 
     def stats(self) -> Stats:
         """Counts and how things stand: see `Stats`. Its channels are the keys that somebody has."""

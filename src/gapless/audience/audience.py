@@ -96,6 +96,9 @@ class Audience:
             found = [member.websocket for member in self._members.values() if key in member.keys]
         return [websocket for websocket in found if websocket is not None]
 
+    async def ready(self) -> None:
+        """It always is; by way of a store it takes a while."""
+
     async def enter(self, websocket: WebSocket, keys: Iterable[Hashable]) -> None:
         """Accept it if nobody has, let it stand under these keys, tell it what is kept of the new ones."""
         member = self._find(websocket)
