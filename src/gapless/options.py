@@ -67,7 +67,10 @@ class ChannelOptions:
     """Clients that are subscribed may publish; a hook may still refuse."""
     # Who may hear what comes may know what came. Centrifugo: allow_history_for_subscriber false.
     client_history: bool = True
-    """Clients that are subscribed may read the history."""
+    """Clients that are subscribed may read the history, and begin with it."""
+    # Who may not read the history may not have it by coming back either. Centrifugo: force_recovery false.
+    client_recovery: bool = False
+    """Clients that may not read the history get what they missed while they were away all the same."""
     # Only where `presence` is on at all. Centrifugo: allow_presence_for_subscriber false.
     client_presence: bool = True
     """Clients that are subscribed may read who else is."""
@@ -96,10 +99,12 @@ class ChannelOptions:
     user_limited: bool = True
     """A name that ends in `#1,2` admits the users 1 and 2 and nobody else."""
 
-    # -- on the Centrifuge doors
     # The point of numbered channels. Centrifugo: force_recovery_mode stream.
     recovery: Literal["stream", "cache", "off"] = "stream"
-    """What a client that comes back gets from the history: all it missed, the newest, or nothing."""
+    """What a client that comes back gets from the history: all it missed, the newest, or nothing.
+    `cache` is for the Centrifuge doors; on the others it is as `stream`."""
+
+    # -- on the Centrifuge doors
     # Clients that did not ask are not sent what they do not expect.
     auto_cache_recover: bool = False
     """With `recovery="cache"`: also clients that do not ask get the newest publication."""
@@ -147,6 +152,7 @@ def overridden(options: ChannelOptions, override: Override) -> ChannelOptions:
             if override.force_recovery
             else "off"
         )
+        changes["client_recovery"] = override.force_recovery
     if changes.get("join_leave") and not changes.get("presence", options.presence):
         changes["presence"] = True
     if changes.get("presence") is False:

@@ -94,6 +94,7 @@ def test_a_namespace_becomes_the_options_of_its_channels(options: ChannelOptions
         join_leave=True,
         force_push_join_leave=True,
         recovery="cache",
+        client_recovery=True,
         auto_cache_recover=True,
         delta=True,
         delta_publish=True,

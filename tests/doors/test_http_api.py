@@ -155,12 +155,12 @@ async def test_the_credential_may_come_in_each_header(opened: Doors, headers: di
         {"Cookie": f"token={TOKEN}"},
     ],
 )
-async def test_without_the_credential_it_is_401_without_a_word(
-    opened: Doors, headers: dict[str, str]
-) -> None:
+async def test_without_the_credential_it_is_401_in_json(opened: Doors, headers: dict[str, str]) -> None:
     for method in ("info", "publish", "dance"):
         said = await opened.http.post(f"/api/{method}", json={}, headers=headers)
-        assert (said.status_code, said.content) == (401, b"")
+        assert (said.status_code, said.headers["content-type"]) == (401, "application/json")
+        assert said.json()["error"]["code"] == 101
+        assert "GAPLESS_TOKEN" in said.json()["error"]["message"]
 
 
 async def test_a_key_that_is_no_text_is_401_too(opened: Doors) -> None:

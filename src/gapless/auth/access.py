@@ -26,14 +26,18 @@ class Access:
     origins: Sequence[str] = ()
     """Pages of these may connect, besides those of the server's own origin."""
     require_credential: bool = False
-    """Keeps clients out that neither present the credential nor are let in by an `on_connect` hook."""
+    """Keeps clients out that neither present the credential or a good token, nor are let in by an
+    `on_connect` hook."""
     tokens: TokenVerifier | None = None
-    """Verifies the JSON Web Tokens of clients, on the Centrifuge doors."""
+    """Verifies the JSON Web Tokens of clients. Those of the plain doors come as `Authorization: Bearer
+    TOKEN`, as the subprotocols `gapless.bearer, TOKEN`, or as `?token=TOKEN`."""
     anonymous: bool | None = None
-    """Lets in those without a token, on the Centrifuge doors. None: where no tokens are verified, and
-    no credential is required."""
+    """Lets in those who present nothing. None: where no tokens are verified, and no credential is
+    required."""
+    anonymous_tokens: bool = True
+    """Lets in those whose token is good and names no user; else they are closed with 3507."""
     insecure: bool = False
-    """Lets everybody do everything, on the Centrifuge doors."""
+    """Lets everybody do everything. A token that is sent has to be good all the same."""
     personal_namespace: str | None = None
     """Subscribes each user to a channel of its own: `NAMESPACE:#USER`, or `#USER` with an empty one."""
 
@@ -62,5 +66,6 @@ class AccessSettings(TypedDict, total=False):
     require_credential: bool
     tokens: TokenVerifier | None
     anonymous: bool | None
+    anonymous_tokens: bool
     insecure: bool
     personal_namespace: str | None

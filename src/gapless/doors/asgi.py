@@ -9,13 +9,13 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..auth.access import Access, AccessSettings
-from ..auth.admission import Reception
 from ..hub import Hub
 from .centrifuge import CentrifugeDoor, UniDoor
 from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
 from .entrance import HttpEntrance, WebSocketEntrance
 from .guard import Guard
 from .http import ApiDoor, Health, Page
+from .quiet import hide_tokens
 from .sse import SseDoor
 from .websocket import PlainDoor
 
@@ -48,22 +48,16 @@ class HubApp:
         self.hub = hub
         access = access or Access(**settings)
         guard = Guard(hub, access)
-        reception = Reception(
-            hub.hooks,
-            access.tokens,
-            anonymous=access.lets_anonymous_in,
-            insecure=access.insecure,
-            personal_namespace=access.personal_namespace,
-        )
+        hide_tokens()
         channels = tuple(default_channels)
         self._websockets: dict[str, ASGIApp] = {
             "/ws": WebSocketEntrance(guard, PlainDoor(guard, channels).admit),
-            "/connection/websocket": WebSocketEntrance(guard, CentrifugeDoor(guard, reception).admit),
-            "/connection/uni_websocket": WebSocketEntrance(guard, UniDoor(guard, reception).admit),
+            "/connection/websocket": WebSocketEntrance(guard, CentrifugeDoor(guard).admit),
+            "/connection/uni_websocket": WebSocketEntrance(guard, UniDoor(guard).admit),
         }
         page = Page(guard)
         routes: list[BaseRoute] = [
-            *_emulated(guard, reception),
+            *_emulated(guard),
             Route("/connection/init", page.warm_up, methods=["GET"]),
             Route("/sse", HttpEntrance(guard, SseDoor(guard, channels).admit), methods=["GET"]),
             Route("/api/session", page.session, methods=["POST"]),
@@ -78,6 +72,11 @@ class HubApp:
         # A router and no application around it: its middleware would wrap the `send` of every
         # connection, and the doors answer their own errors.
         self._http = Router(routes=routes, lifespan=hub.lifespan)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Everything that is answered, below where it is mounted."""
+        return (*self._websockets, *(route.path for route in self._http.routes if isinstance(route, Route)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -96,10 +95,10 @@ def _path_below(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(root) else path
 
 
-def _emulated(guard: Guard, reception: Reception) -> Iterator[Route]:
+def _emulated(guard: Guard) -> Iterator[Route]:
     emulated = Emulated()
     for kind in KINDS:
-        door = StreamDoor(guard, reception, emulated, kind)
+        door = StreamDoor(guard, emulated, kind)
         yield Route(f"/connection/{kind.transport}", HttpEntrance(guard, door.admit), methods=kind.methods)
     commands = EmulationDoor(guard, emulated)
     yield Route("/emulation", HttpEntrance(guard, commands.admit), methods=["POST", "OPTIONS"])

@@ -16,6 +16,7 @@ from ..hub import Hub
 from ..protocol.strict import Malformed, parse
 from ..version import __version__
 from .assets import assets
+from .entrance import worded
 from .guard import Guard
 from .request import JSON_TYPE, Refused, Request, read_body
 
@@ -34,7 +35,9 @@ STATUSES = {100: 500, 102: 404, 104: 404, 107: 400, 108: 400, 112: 416, 113: 409
 
 
 def _text(status: int, reason: str, **headers: str) -> Response:
-    return Response(reason, status, media_type="text/plain", headers=headers or None)
+    said, head = worded(status, reason)
+    found = {name.decode(): value.decode() for name, value in head} | headers
+    return Response(said, status, headers=found)
 
 
 class ApiDoor:

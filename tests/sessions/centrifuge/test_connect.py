@@ -177,10 +177,12 @@ async def test_without_a_token_only_who_lets_everybody_in_does(codec: Codec) -> 
 async def test_a_token_without_a_user_closes_with_3507_where_anonymous_clients_are_not_wanted(
     codec: Codec,
 ) -> None:
-    async with stage(codec, anonymous=False) as here:
+    async with stage(codec, anonymous=False, anonymous_tokens=False) as here:
         peer = here.peer()
         await peer.tell("connect", token=token_for(""))
         assert peer.closed == 3507
+    async with stage(codec, anonymous=False) as here:
+        assert await here.peer().get("connect", token=token_for(""))
 
 
 async def test_insecure_verifies_a_token_but_lets_it_last(codec: Codec, clock: Clock) -> None:
