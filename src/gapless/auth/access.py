@@ -40,12 +40,15 @@ class Access:
     """Lets everybody do everything. A token that is sent has to be good all the same."""
     personal_namespace: str | None = None
     """Subscribes each user to a channel of its own: `NAMESPACE:#USER`, or `#USER` with an empty one."""
+    weak_token: bool = False
+    """Takes a `token` that can be guessed: while developing, on a machine of one's own."""
 
     credential: Credential | None = field(init=False, repr=False, compare=False)
     policy: OriginPolicy = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        credential = Credential(self.token) if self.token is not None else None
+        weak = self.weak_token
+        credential = Credential(self.token, allow_weak=weak) if self.token is not None else None
         object.__setattr__(self, "credential", credential)
         object.__setattr__(self, "policy", OriginPolicy(self.origins))
 
@@ -69,3 +72,4 @@ class AccessSettings(TypedDict, total=False):
     anonymous_tokens: bool
     insecure: bool
     personal_namespace: str | None
+    weak_token: bool
