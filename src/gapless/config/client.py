@@ -158,6 +158,11 @@ _NO_KEYS = (
 )
 
 
+_INSECURE = (
+    "insecure lets everybody do everything, so tokens protect nothing; keep one of both, or set dev = true"
+)
+
+
 class ClientSection(Section):
     """`[client]`."""
 
@@ -218,8 +223,7 @@ class ClientSection(Section):
         if self.insecure and self.token.has_keys and not dev:
             yield (
                 ("client", "insecure"),
-                "insecure lets everybody do everything, so tokens protect nothing; keep one of both, or "
-                + "set dev = true",
+                _INSECURE,
             )
         if self.user_personal_channel.namespace and not self.user_personal_channel.enabled:
             yield (
