@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Unpack
 
@@ -9,6 +10,7 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..auth.access import Access, AccessSettings
+from ..errors import GaplessError
 from ..hub import Hub
 from .centrifuge import CentrifugeDoor, UniDoor
 from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
@@ -19,12 +21,15 @@ from .quiet import hide_tokens
 from .sse import SseDoor
 from .websocket import PlainDoor
 
+log = logging.getLogger("gapless")
+
 
 class HubApp:
     """The doors of a hub: `/ws`, `/sse`, `/api/…`, `/health`, `/ready`, `/client.js` and the page at `/`.
 
     Served as the root application it answers the ASGI lifespan and so starts and closes the hub.
-    Mounted in another one it does not: pass `lifespan=hub.lifespan` there.
+    Mounted in another one it does not: pass `lifespan=hub.lifespan` there. Where nobody starts the hub
+    it starts with its first request. A path may end in a slash.
 
     `access` says who may come in. Its fields may also be given here one by one:
     `HubApp(hub, token=…, origins=[…])`. `default_channels` are those of a connection to `/ws` or
@@ -71,7 +76,7 @@ class HubApp:
         ]
         # A router and no application around it: its middleware would wrap the `send` of every
         # connection, and the doors answer their own errors.
-        self._http = Router(routes=routes, lifespan=hub.lifespan)
+        self._http = Router(routes=routes, lifespan=hub.lifespan, redirect_slashes=False)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -79,6 +84,11 @@ class HubApp:
         return (*self._websockets, *(route.path for route in self._http.routes if isinstance(route, Route)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            if not self.hub.running:
+                await self._wake()
+            if scope["path"].endswith("/"):
+                scope = _without_slash(scope)
         if scope["type"] == "websocket":
             # Few paths and many clients: looked up, not compared with one pattern after the other.
             door = self._websockets.get(_path_below(scope))
@@ -86,6 +96,21 @@ class HubApp:
                 await door(scope, receive, send)
                 return
         await self._http(scope, receive, send)
+
+    async def _wake(self) -> None:
+        try:
+            await self.hub.wake()
+        except GaplessError as error:
+            log.error("the hub cannot start: %s", error)  # the door says 503, and the next one tries again
+
+
+def _without_slash(scope: Scope) -> Scope:
+    """The same door: frameworks differ in whether they hand `/ws` or `/ws/` over."""
+    below = _path_below(scope)
+    if len(below) < 2:
+        return scope
+    path: str = scope["path"]
+    return {**scope, "path": path[:-1]}
 
 
 def _path_below(scope: Scope) -> str:

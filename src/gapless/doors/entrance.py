@@ -7,6 +7,7 @@ the client can hear: a status before the upgrade, a close code behind it, or a s
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,9 @@ Headers = list[tuple[bytes, bytes]]
 
 REFUSAL_CODES = {401: 101, 403: 103}
 """The error codes that stand in the bodies of these statuses."""
+
+RETRY_MS = 5000
+"""An event stream that there is no room for comes back after so long, or up to twice that."""
 
 BEARER = (b"www-authenticate", b"Bearer")
 """What a 401 has to name (RFC 9110, 15.5.2)."""
@@ -103,13 +107,31 @@ class HttpEntrance:
             await answer(send, error.status, error.reason, headers)
         except Refused as refused:
             counters.refused_connections += 1
-            await answer(send, refused.status, refused.reason, headers)
+            await _turn_away(send, scope, refused.status, refused.reason, headers)
         except Disconnect as disconnect:
             counters.refused_connections += 1
             # EventSource comes back by itself, except after an answer such as these (HTML, 9.2.3).
-            await answer(send, _status(disconnect), disconnect.reason, headers)
+            await _turn_away(send, scope, _status(disconnect), disconnect.reason, headers)
         else:
             await respond(receive, send, headers)
+
+
+async def _turn_away(send: Send, scope: Scope, status: int, reason: str, headers: Headers) -> None:
+    """Answer with a status; an event stream that may come back is told when, by a stream that ends.
+
+    EventSource never comes back after any other status than 200 (HTML, 9.2.3).
+    """
+    if status != 503 or not _wants_events(scope):
+        await answer(send, status, reason, headers)
+        return
+    retry = random.randrange(RETRY_MS, 2 * RETRY_MS)  # not all of them at once
+    head = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": 200, "headers": [*head, *headers]})
+    await send({"type": "http.response.body", "body": f"retry: {retry}\n: {reason}\n\n".encode()})
+
+
+def _wants_events(scope: Scope) -> bool:
+    return any(name == b"accept" and b"text/event-stream" in value for name, value in scope["headers"])
 
 
 def _status(disconnect: Disconnect) -> int:
