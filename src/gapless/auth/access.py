@@ -23,6 +23,9 @@ class Access:
     """The credential of publishers and operators. Without one the API answers 401."""
     open_api: bool = False
     """Everybody may publish by the API: for a hub that only this machine can reach."""
+    old_api_clients: bool = False
+    """Takes the credential also as `?api_key=`, and calls whose bodies have no content type: as clients
+    of older servers send them."""
     origins: Sequence[str] = ()
     """Pages of these may connect, besides those of the server's own origin."""
     require_credential: bool = False
@@ -65,6 +68,7 @@ class AccessSettings(TypedDict, total=False):
 
     token: str | None
     open_api: bool
+    old_api_clients: bool
     origins: Sequence[str]
     require_credential: bool
     tokens: TokenVerifier | None

@@ -138,6 +138,7 @@ class Settings(BaseModel):
     feeds: Names = ()
     default_channels: Names = ()
     insecure: bool = False
+    old_api_clients: bool = False
     dev: bool = False
     ws: str = "gapless.transports.uvicorn:WebSocketProtocol"
     limits: Annotated[Limits, BeforeValidator(_limits)] = Limits()

@@ -67,6 +67,7 @@ class HubApp:
             Route("/sse", HttpEntrance(guard, SseDoor(guard, channels).admit), methods=["GET"]),
             Route("/api/session", page.session, methods=["POST"]),
             Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
+            *([Route("/api", ApiDoor(guard), methods=["POST"])] if access.old_api_clients else []),
             Route("/health", Health(hub).health, methods=["GET"]),
             Route("/ready", Health(hub).ready, methods=["GET"]),
             Route("/signin", page.sign_in, methods=["POST"]),

@@ -74,7 +74,6 @@ class UniDoor:
                 handshake=handshake,
                 bare=True,
                 secret=new_secret(),
-                app_ping=False,
                 first=handshake.query.get("cf_connect"),
             )
 
@@ -82,19 +81,23 @@ class UniDoor:
 
 
 class UniSession(CentrifugeSession):
-    """The unidirectional form over WebSocket; the server's own ping frames keep it alive."""
+    """The unidirectional form over WebSocket: it listens to the connect request, and to nothing after it."""
 
-    __slots__ = ("_first",)
+    __slots__ = ("_first", "_heard")
 
     def __init__(self, *args: Any, first: str | None, **options: Any) -> None:
         super().__init__(*args, **options)
         self._first = first
+        self._heard = False
 
     async def begin(self) -> None:
         if self._first is not None:
             await self.handle(self._first)
 
     async def handle(self, message: str | bytes) -> None:
+        if self._heard:
+            return
+        self._heard = True
         if isinstance(message, bytes):
             raise Disconnect(3506, "inappropriate protocol: text frames only")
         await connect_bare(self, JSON.decode_connect(message, self.node.limits))

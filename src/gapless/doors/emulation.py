@@ -185,7 +185,7 @@ class EmulationDoor:
         elif self._put(said.session, said.data):
             await answer(send, 204, "", headers)
         else:
-            await answer(send, 500, "unknown session", headers)
+            await answer(send, 404, "unknown session", headers)
 
     def _put(self, session_id: str, data: str | bytes) -> bool:
         """Into the inbox of a session of ours. False: there is none."""

@@ -84,10 +84,17 @@ class Guard:
     def admit_operator(self, scope: Scope, request: Request) -> None:
         """For the API. Raises Refused: 403 for the place, 401 for the credential."""
         self.check_place(scope, request)
-        if not self.access.open_api and not self.credential_of(scope, request):
+        if not (self.access.open_api or self._key_in_query(request) or self.credential_of(scope, request)):
             if presented_key(request) or presented_token(scope, request):
                 self.reception.refusals.bad_key()
             raise Refused(401, "the API wants the credential of --token, GAPLESS_TOKEN or HubApp(token=…)")
+
+    def _key_in_query(self, request: Request) -> bool:
+        """Does the query hold the credential, where that is taken?"""
+        credential = self.access.credential
+        if credential is None or not self.access.old_api_clients:
+            return False
+        return any(name == "api_key" and credential.matches(value) for name, value in request.query)
 
     def enter(self, scope: Scope, request: Request) -> bool:
         """May a connection be made from here at all? True: it carries the server's credential.

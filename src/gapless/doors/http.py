@@ -9,7 +9,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..api import BadBody, call
+from ..api import BadBody, call, call_lines
 from ..auth.attempts import Attempts
 from ..brokers.base import MayFail
 from ..hub import Hub
@@ -41,7 +41,7 @@ def _text(status: int, reason: str, **headers: str) -> Response:
 
 
 class ApiDoor:
-    """`POST /api/METHOD`."""
+    """`POST /api/METHOD`; and, where old clients are served, `POST /api` with a call on each line."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
@@ -56,8 +56,10 @@ class ApiDoor:
             self._guard.admit_operator(request.scope, Request.of(request.scope))
             if not hub.running:
                 return _text(503, "the hub is not running", **{"retry-after": "5"})
-            body = await read_body(request, hub.limits, max_bytes=hub.limits.body_bytes)
-            answer = await call(hub, request.path_params["method"], body)
+            old = self._guard.access.old_api_clients
+            body = await read_body(request, hub.limits, max_bytes=hub.limits.body_bytes, undeclared=old)
+            method = request.path_params.get("method")
+            answer = await (call_lines(hub, body) if method is None else call(hub, method, body))
         except Refused as refused:
             return _text(refused.status, refused.reason)
         except BadBody as error:

@@ -11,7 +11,7 @@ import pytest
 from gapless import ChannelOptions, Client, ClientError, ConnectEvent, Disconnect, Grant, Limits
 from gapless.hooks.events import Welcome
 from gapless.model import Override, ServerSubscription
-from gapless.protocol.centrifuge.codecs import Codec
+from gapless.protocol.centrifuge.codecs import JSON, Codec
 
 from ...support.centrifuge.stage import SECRET, stage, token_for
 from ...support.clock import Clock
@@ -43,6 +43,16 @@ async def test_an_emulated_connection_is_told_its_session_and_node(codec: Codec)
     async with stage(codec) as here:
         reply = await here.peer(secret="a secret", node_id="here").get("connect")
         assert (reply["session"], reply["node"]) == ("a secret", "here")
+
+
+async def test_data_of_connect_that_cannot_be_read_has_its_own_reason() -> None:
+    async with stage(JSON) as here:
+        peer = here.peer()
+        await peer.text('{"id":1,"connect":{"data":"\\ud83d"}}')
+        assert peer.outlet.closing is not None
+        code, reason = peer.outlet.closing
+        assert code == 3501
+        assert "data is not strict JSON" in reason
 
 
 @pytest.mark.parametrize("command", [{"subscribe": {"channel": "a"}}, {"rpc": {"method": "a"}}, {}])

@@ -114,6 +114,8 @@ class CentrifugeSession(Peer):
         """One command, and its reply. Raises Disconnect."""
         if self._phase is Phase.UNUSABLE:
             return
+        if self._phase is Phase.NEW and isinstance(command.request, m.Invalid):
+            raise Disconnect(3501, f"bad request: {command.request.reason}")
         if self._phase is Phase.NEW and not isinstance(command.request, m.Connect):
             raise Disconnect(3501, "bad request: connect comes first")
         try:
