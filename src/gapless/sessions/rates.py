@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from ..core.rate import Rate
 from ..errors import (
@@ -18,6 +19,12 @@ from ..errors import (
 )
 from ..node.node import Node
 
+LEAST_WAIT = 0.001
+"""Seconds: less is within what clocks round."""
+
+PAUSE_SECONDS = 1.0
+"""Whose commands did not have to wait for so long has paused."""
+
 USUAL = (TokenExpired, Expired, Unrecoverable, UnknownChannel, PermissionDenied, LimitExceeded)
 """Errors that a sound client meets, perhaps for all of its channels at once: they do not end it."""
 
@@ -25,12 +32,22 @@ USUAL = (TokenExpired, Expired, Unrecoverable, UnknownChannel, PermissionDenied,
 class Rates:
     """The rates of one client. Each is made when it is first needed: most connections only ever read."""
 
-    __slots__ = ("_hurried_since", "_loop", "_node", "commands", "errors", "publish", "read", "subscribe")
+    __slots__ = (
+        "_hurried_since",
+        "_hurried_until",
+        "_loop",
+        "_node",
+        "commands",
+        "errors",
+        "publish",
+        "read",
+        "subscribe",
+    )
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._loop = node.tasks.loop
-        self._hurried_since: float | None = None
+        self._hurried_since = self._hurried_until = -math.inf
         self.commands: Rate | None = None
         self.errors: Rate | None = None
         self.publish: Rate | None = None
@@ -48,13 +65,12 @@ class Rates:
         wait = rate.wait(now)
         if wait:
             self._node.counters.rate_limited += 1
-            if self._hurried_since is None:
+            if now - self._hurried_until > PAUSE_SECONDS:
                 self._hurried_since = now
             elif now - self._hurried_since >= self._node.limits.commands_seconds:
                 raise Disconnect(3013)
-            await asyncio.sleep(wait)
-        else:
-            self._hurried_since = None
+            self._hurried_until = now + wait
+            await asyncio.sleep(max(wait, LEAST_WAIT))
         rate.take(self._loop.time())
 
     def spend(self, what: str) -> None:

@@ -56,10 +56,10 @@ async def test_a_rate_is_error_111_which_is_temporary(
         assert here.hub.counters.rate_limited == 30
 
 
-async def test_a_client_that_keeps_sending_too_fast_closes_with_3013(
+async def test_a_client_that_sends_too_fast_is_made_to_wait(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = Limits(commands=10.0, commands_burst=5, commands_seconds=60.0)
+    limits = Limits(commands=10.0, commands_burst=5)
     async with stage(codec, limits=limits) as here:
         waits: list[float] = []
 
@@ -76,11 +76,6 @@ async def test_a_client_that_keeps_sending_too_fast_closes_with_3013(
         assert peer.is_open(), "reading waits, and that is all"
         assert len(waits) == 300 - 4
         assert all(0.0 < wait <= 0.1 for wait in waits)
-        while peer.is_open():
-            now += 0.09  # a little less than a command takes: it never pauses
-            await peer.tell("unsubscribe", channel="a")
-        assert peer.closed == 3013
-        assert 600 < len(waits) - 296 < 700, "which a minute has"
 
 
 async def test_three_hundred_commands_in_one_frame_are_answered(
