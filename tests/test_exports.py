@@ -125,7 +125,10 @@ def public_functions() -> list[tuple[str, object]]:
     return found
 
 
-MANY = {"Hub.search": "what is sought, and five ways to narrow it, each by its name"}
+MANY = {
+    "Hub.search": "what is sought, and five ways to narrow it, each by its name",
+    "Hub.__init__": "what a hub is made of, each by its name, all but the first with a default",
+}
 """Public functions with more than six arguments, and why."""
 
 

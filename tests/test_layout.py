@@ -70,7 +70,6 @@ ELSEWHERE: dict[str, str] = {
     "config/proxy.py": "config/test_doors.py",
     "api/watching.py": "doors/test_http_watching.py",
     "doors/assets.py": "doors/test_http_page.py",
-    "doors/asgi.py": "doors/test_http_page.py",
     "doors/request.py": "doors/test_query.py",
     "feeds/prefixes.py": "feeds/test_lines.py",
     "hooks/events.py": "hooks/test_hooks.py",

@@ -75,9 +75,9 @@ def codes_page() -> str:
     def below(kind: type[errors.ClientError]) -> list[type[errors.ClientError]]:
         return [kind, *(found for sub in kind.__subclasses__() for found in below(sub))]
 
-    classes = {
-        cls.code: cls for cls in reversed(below(errors.ClientError)) if cls.__module__ == errors.__name__
-    }
+    # 100 is what anything unexpected becomes, and not the base of all the others.
+    kinds = [errors.ClientError, *below(errors.ClientError)[1:]]
+    classes = {cls.code: cls for cls in kinds if cls.__module__ == errors.__name__}
     rows: list[tuple[str, ...]] = [
         (
             str(code),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import socket
+import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from .brokers.base import Broker, JoinsNodes, PresenceStore, Searches
+from .brokers.memory import MemoryBroker
 from .brokers.url import broker_from, presence_of
 from .core.counters import Counters
 from .core.cursor import Lost
-from .errors import LimitExceeded, NotAvailable, NotRunning
+from .errors import ConfigError, LimitExceeded, NotAvailable, NotRunning
 from .hooks.decorators import On, OnName
 from .hooks.registry import Hooks
 from .model import Draft, History, Matches, Member, Position, Stats
@@ -26,11 +30,14 @@ from .node.node import Node
 from .node.receipt import Receipt
 from .node.registry import Registry
 from .node.reports import Reports
+from .node.siblings import Siblings, Workers
 from .node.signals import Signals
 from .options import ChannelOptions, Limits
 from .protocol.encode import encode
 from .sessions.listener import Listener
 from .version import __version__
+
+log = logging.getLogger("gapless")
 
 
 class Hub:
@@ -38,7 +45,10 @@ class Hub:
 
     `broker` is a URL (`memory://`, `sqlite:///app.db`, `redis://…`) or a broker. `channels` declares
     which channels clients may subscribe to, by pattern: the longest that matches gives a channel its
-    options. Channels that match none are the application's own.
+    options. Channels that match none are the application's own: publishing to one that nobody in this
+    process reads is logged once, and with `strict` raises UnknownChannel. `workers` says what happens
+    where several workers of one server each have a `memory://` of their own: each `warn`s once, or
+    `error` lets none but the first start, or it is as wanted (`allow`).
 
     Raises:
         ConfigError: an option that cannot be.
@@ -52,6 +62,8 @@ class Hub:
         limits: Limits | None = None,
         presence: PresenceStore | None = None,
         name: str | None = None,
+        strict: bool = False,
+        workers: Workers = "warn",
     ) -> None:
         self.limits = limits or Limits()
         self.counters = Counters()
@@ -62,7 +74,7 @@ class Hub:
         self.node = Node(
             broker,
             presence or presence_of(broker, self.limits),
-            Registry(channels or {}, self.limits),
+            Registry(channels or {}, self.limits, strict=strict),
             self.hooks,
             self.limits,
             self.counters,
@@ -72,6 +84,10 @@ class Hub:
         self._lifecycle = Lifecycle(self.node)
         self._reports = Reports(broker, self.node.tasks, self._about)
         self._signals = Signals(self.drain_soon)
+        self._waking: asyncio.Future[None] | None = None
+        self._ending: AsyncIterator[None] | None = None
+        self._workers = _checked(workers)
+        self._siblings = Siblings(_caller()) if isinstance(broker, MemoryBroker) else None
 
         self.on_connect = On(self.hooks, "connect")
         """Ask about each new client: see `ConnectEvent`."""
@@ -117,8 +133,11 @@ class Hub:
         Raises:
             BrokerError: the broker cannot be reached.
             NotRunning: it runs on another event loop already.
+            ConfigError: it lives in memory, is one of several workers, and `workers` is `error`.
         """
         was_running = self.running
+        if self._siblings is not None and not was_running:
+            self._siblings.begin(self._workers)
         await self._lifecycle.start()
         if not was_running:
             self._reports.begin()
@@ -129,6 +148,8 @@ class Hub:
         Hooks that are told of the goodbyes may still publish.
         """
         await self._lifecycle.close()
+        if self._siblings is not None and not self.running:
+            self._siblings.end()
 
     def drain(self) -> None:
         """Close every connection with 3001; they come back elsewhere with their positions.
@@ -162,6 +183,41 @@ class Hub:
         finally:
             if not self.running:
                 self._signals.end()
+
+    async def wake(self) -> None:
+        """Start where nobody did: with the first request, on a server that has no lifespan.
+
+        It then ends with the loop. A hub that was started before, and closed, stays so.
+
+        Raises:
+            BrokerError: the broker cannot be reached; the next one tries again.
+        """
+        if self.running or self._lifecycle.was_started:
+            return
+        if self._waking is None:
+            log.warning(
+                "the hub starts with its first request: pass lifespan=hub.lifespan to your application, "
+                "if its server has lifespans, so that it ends with it too"
+            )
+            self._waking = asyncio.ensure_future(self._wake())
+        try:
+            await asyncio.shield(self._waking)
+        finally:
+            if self._waking is not None and self._waking.done():
+                self._waking = None
+
+    async def _wake(self) -> None:
+        await self.start()
+        self._signals.begin()
+        self._ending = self._end_with_the_loop()
+        await anext(self._ending)
+
+    async def _end_with_the_loop(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:  # when the loop shuts its generators down
+            await self.close()
+            self._signals.end()
 
     @asynccontextmanager
     async def lifespan(self, app: Any = None) -> AsyncIterator[None]:
@@ -393,6 +449,18 @@ class Hub:
         if not self.running:
             raise NotRunning(NOT_STARTED)
         return self.node
+
+
+def _caller() -> str:
+    """Where the hub was made: the same line in every worker, and another in another application."""
+    frame = sys._getframe(2)
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _checked(workers: Workers) -> Workers:
+    if workers not in get_args(Workers):
+        raise ConfigError(f"workers is one of {', '.join(get_args(Workers))}, not {workers!r}")
+    return workers
 
 
 def _resident_bytes() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
@@ -42,6 +42,9 @@ class Position(NamedTuple):
         if match is None:
             raise ValueError(f"a position is EPOCH:OFFSET, as in kXwQabcd:42, not {text[:80]!r}")
         return cls(int(match[2]), match[1])
+
+
+BEFORE_EVERYTHING = Position(0, "")
 
 
 class Member(NamedTuple):
@@ -199,6 +202,11 @@ class ServerSubscription:
     override: Override = NO_OVERRIDE
     expires_at: float | None = None
     """Unix seconds; None: it never expires. No token says this, only a hook or the server API."""
+
+    @property
+    def resuming(self) -> ServerSubscription:
+        """The same, of which the server says where it goes on: that is then not the client's to ask for."""
+        return replace(self, override=replace(self.override, force_recovery=True))
 
 
 NO_SUBSCRIPTION = ServerSubscription()

@@ -67,7 +67,10 @@ class ChannelOptions:
     """Clients that are subscribed may publish; a hook may still refuse."""
     # Who may hear what comes may know what came. Centrifugo: allow_history_for_subscriber false.
     client_history: bool = True
-    """Clients that are subscribed may read the history."""
+    """Clients that are subscribed may read the history, and begin with it."""
+    # Who may not read the history may not have it by coming back either. Centrifugo: force_recovery false.
+    client_recovery: bool = False
+    """Clients that may not read the history get what they missed while they were away all the same."""
     # Only where `presence` is on at all. Centrifugo: allow_presence_for_subscriber false.
     client_presence: bool = True
     """Clients that are subscribed may read who else is."""
@@ -96,10 +99,12 @@ class ChannelOptions:
     user_limited: bool = True
     """A name that ends in `#1,2` admits the users 1 and 2 and nobody else."""
 
-    # -- on the Centrifuge doors
     # The point of numbered channels. Centrifugo: force_recovery_mode stream.
     recovery: Literal["stream", "cache", "off"] = "stream"
-    """What a client that comes back gets from the history: all it missed, the newest, or nothing."""
+    """What a client that comes back gets from the history: all it missed, the newest, or nothing.
+    `cache` is for the Centrifuge doors; on the others it is as `stream`."""
+
+    # -- on the Centrifuge doors
     # Clients that did not ask are not sent what they do not expect.
     auto_cache_recover: bool = False
     """With `recovery="cache"`: also clients that do not ask get the newest publication."""
@@ -147,6 +152,7 @@ def overridden(options: ChannelOptions, override: Override) -> ChannelOptions:
             if override.force_recovery
             else "off"
         )
+        changes["client_recovery"] = override.force_recovery
     if changes.get("join_leave") and not changes.get("presence", options.presence):
         changes["presence"] = True
     if changes.get("presence") is False:
@@ -203,16 +209,19 @@ class Limits:
     """Digits of one whole number from outside; more: refused as malformed."""
     # A page that subscribes to everything at once stays below its burst.
     commands: float = 100.0
-    """Commands a second of one connection; faster: reading waits, and 3013 if it goes on."""
+    """Commands a second of one connection; faster: reading waits."""
+    # Longer than whatever an SDK sends at once takes; a program that never stops is one that runs wild.
+    commands_seconds: float = 60.0
+    """Seconds for which commands may come faster than that without a pause; longer: closed with 3013."""
     # 128 subscriptions, and as much again for what follows them.
     commands_burst: int = 200
     """So many commands at once, before the rate counts."""
-    # SDKs put all resubscriptions into one frame: 128, twice.
-    commands_per_frame: int = 256
+    # SDKs put all that they have to say into one frame; their own suites 300. Centrifugo: no bound.
+    commands_per_frame: int = 1024
     """Commands in one frame; more: 3501."""
     # A bug that retries at once shows itself; a user's mistakes do not end the connection.
     rejected_commands: int = 20
-    """Rejected commands within a minute; more: closed with 3509."""
+    """Rejected commands within a minute, without 102, 103, 106; more: closed with 3013."""
     # Centrifugo: client.channel_limit 128.
     subscriptions: int = 128
     """Channels of one connection; more: error 106."""
@@ -222,10 +231,10 @@ class Limits:
     # Twice all subscriptions of a connection, for whoever comes back.
     subscribe_burst: int = 300
     """So many subscribe commands at once, before the rate counts."""
-    # Pointer positions at 50 Hz, the fastest thing that people send.
-    publish_rate: float = 50.0
-    """Publications a second from one client; faster: error 111."""
-    # Two seconds of the rate.
+    # Who may publish at all was allowed to by the application; 50 is for strangers. Centrifugo: none.
+    publish_rate: float | None = None
+    """Publications a second from one client; faster: error 111. None: no bound but that of commands."""
+    # Two seconds of what pointers need.
     publish_burst: int = 100
     """So many publications of a client at once, before the rate counts."""
     # A read may go to the broker; live data needs none.

@@ -105,6 +105,14 @@ def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -
         assert post(url).status_code == 200
 
 
+def test_development_is_said_loudly_and_once() -> None:
+    with started("serve", "--port", "0", "--dev", GAPLESS_TOKEN="key") as running:
+        running.until("http://")
+        assert running.end(signal.SIGINT) == 130
+        (line,) = running.rest("err")
+        assert "DEVELOPMENT MODE" in line
+
+
 def test_every_mistake_in_the_file_is_a_line_with_its_place(verb: Verb, tmp_path: Path) -> None:
     file = tmp_path / "gapless.toml"
     file.write_text("prot = 1\n\n[limits]\nmesage_bytes = 1\n")

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from gapless import ChannelOptions, Hub
 from gapless.auth.issue import issue_connection_token, issue_subscription_token
 from gapless.auth.jwks import MAX_BYTES
-from gapless.cli.serve import check_access
 from gapless.config.client import fetch_key_set
 from gapless.config.doors import back_ends
+from gapless.config.preparing import check_access
 from gapless.config.settings import load
 from gapless.config.values import seconds
 from gapless.errors import ConfigError, Disconnect
@@ -94,6 +94,7 @@ def test_a_namespace_becomes_the_options_of_its_channels(options: ChannelOptions
         join_leave=True,
         force_push_join_leave=True,
         recovery="cache",
+        client_recovery=True,
         auto_cache_recover=True,
         delta=True,
         delta_publish=True,

@@ -68,7 +68,8 @@ async def test_the_first_frame_says_who_it_is_and_pushes_come_one_a_frame(ws: st
             assert set(said["subs"]) == {"a", "b"}
             assert said["session"]
             assert said["session"] != said["client"]
-            assert not {"ping", "pong", "node"} & set(said), "native pings keep it alive"
+            assert said["ping"] == 25
+            assert not {"pong", "node"} & set(said)
             for number in range(3):
                 here.hub.publish("a", number)
                 here.hub.publish("b", number)
@@ -99,14 +100,25 @@ async def test_nothing_to_say_is_an_anonymous_client(ws: str, first: str) -> Non
             assert (await client.next())["connect"]["client"]
 
 
-async def test_a_second_word_closes_with_3501(ws: str) -> None:
+async def test_a_second_word_is_not_listened_to(ws: str) -> None:
     async with doors(OPEN, ws=ws) as here:
         async with connected(here.address.ws("/connection/uni_websocket")) as client:
-            await client.say("{}")
+            await client.say({"subs": {"a": {}}})
             await client.next()
             await client.say("{}")
-            assert (await client.closed())[0] == 3501
+            await client.connection.send(b"anything")
+            await here.hub.publish("a", 1)
+            assert (await client.next())["pub"]["data"] == 1
         await here.settled()
+
+
+async def test_pings_are_empty_pushes_and_want_no_answer(ws: str) -> None:
+    limits = Limits(ping_interval=0.02, pong_timeout=0.01, housekeeping=0.01)
+    async with doors(OPEN, ws=ws, limits=limits) as here:
+        async with connected(here.address.ws("/connection/uni_websocket")) as client:
+            await client.say("{}")
+            assert (await client.next())["connect"]["ping"] == 1
+            assert await client.take(5) == [{}] * 5
 
 
 async def test_binary_frames_close_with_3506(ws: str) -> None:

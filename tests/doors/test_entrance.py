@@ -90,15 +90,22 @@ async def test_who_is_admitted_is_accepted_and_its_session_begins(guard: Guard) 
     assert guard.hub.counters.refused_connections == 0
 
 
-@pytest.mark.parametrize(("status", "retry"), [(403, False), (503, True)])
+@pytest.mark.parametrize(
+    ("status", "retry", "said"),
+    [
+        (401, False, b'{"error":{"code":101,"message":"no"}}'),
+        (403, False, b'{"error":{"code":103,"message":"no"}}'),
+        (503, True, b"no"),
+    ],
+)
 async def test_a_refusal_is_a_status_where_the_server_can_say_it(
-    guard: Guard, status: int, retry: bool
+    guard: Guard, status: int, retry: bool, said: bytes
 ) -> None:
     call = await at_the_websocket(guard, Refused(status, "no"), extensions=STATUSES)
     start, body = call.sent
     assert (start["type"], start["status"]) == ("websocket.http.response.start", status)
     assert ((b"retry-after", b"5") in start["headers"]) is retry
-    assert body["body"] == b"no"
+    assert body["body"] == said
     assert guard.hub.counters.refused_connections == 1
 
 

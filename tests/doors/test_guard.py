@@ -37,7 +37,8 @@ def scope(*headers: tuple[bytes, bytes], host: bytes = b"localhost", server: str
 
 
 async def admitted(guard: Guard, asked: Any) -> tuple[Client, Grant]:
-    return await guard.admit(asked, Request.of(asked), "websocket")
+    client, how = await guard.admit(asked, Request.of(asked), "websocket")
+    return client, how.grant
 
 
 def refusal(guard: Guard, asked: Any) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import cent
 import httpx
+import orjson
 import pytest
 
 from gapless import ChannelOptions, Grant, Hub, HubApp, Limits, Member
@@ -115,7 +116,9 @@ async def test_a_body_that_does_not_arrive_is_408_and_costs_nobody_else() -> Non
 
 
 async def test_a_hub_that_is_not_running_is_503() -> None:
-    app = HubApp(Hub(channels=CHANNELS), token=TOKEN)
+    hub = Hub(channels=CHANNELS)
+    async with hub:
+        app = HubApp(hub, token=TOKEN)
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as browser:
         said = await browser.post("/api/publish", json={"channel": "logs", "data": 1}, headers=KEY)
@@ -155,12 +158,12 @@ async def test_the_credential_may_come_in_each_header(opened: Doors, headers: di
         {"Cookie": f"token={TOKEN}"},
     ],
 )
-async def test_without_the_credential_it_is_401_without_a_word(
-    opened: Doors, headers: dict[str, str]
-) -> None:
+async def test_without_the_credential_it_is_401_in_json(opened: Doors, headers: dict[str, str]) -> None:
     for method in ("info", "publish", "dance"):
         said = await opened.http.post(f"/api/{method}", json={}, headers=headers)
-        assert (said.status_code, said.content) == (401, b"")
+        assert (said.status_code, said.headers["content-type"]) == (401, "application/json")
+        assert said.json()["error"]["code"] == 101
+        assert "GAPLESS_TOKEN" in said.json()["error"]["message"]
 
 
 async def test_a_key_that_is_no_text_is_401_too(opened: Doors) -> None:
@@ -347,3 +350,27 @@ async def test_a_publisher_that_waits_for_each_answer_is_acknowledged_in_order(o
             said = await opened.http.post("/api/publish", json={"channel": "logs", "data": n}, headers=KEY)
             assert json.loads(said.content)["result"]["offset"] == n
         assert [item["data"] for item in await client.live(50)] == list(range(1, 51))
+
+
+# -- older clients
+
+
+async def test_older_clients_are_served_where_that_is_wanted() -> None:
+    call = b'{"channel":"logs","data":1}'
+    lines = b'{"id":1,"method":"publish","params":{"channel":"logs","data":1}}\n{"method":"dance"}\n'
+    async with doors(CHANNELS, token=TOKEN, old_api_clients=True) as here:
+        said = await here.http.post("/api/publish", content=call, params={"api_key": TOKEN})
+        assert said.json()["result"]["offset"] == 1
+        said = await here.http.post("/api", content=lines, params={"api_key": TOKEN})
+        first, second = map(orjson.loads, said.content.splitlines())
+        assert (first["id"], first["result"]["offset"]) == (1, 2)
+        assert second == {"error": {"code": 104, "message": "method not found"}}
+        for wrong in ({"api_key": TOKEN + "x"}, {}):
+            assert (await here.http.post("/api/publish", content=call, params=wrong)).status_code == 401
+        as_form = {"Content-Type": "application/x-www-form-urlencoded"}
+        said = await here.http.post("/api/info", content=call, params={"api_key": TOKEN}, headers=as_form)
+        assert said.status_code == 415, "what a page of anybody can send without being asked"
+    async with doors(CHANNELS, token=TOKEN) as here:
+        assert (await here.http.post("/api/info", json={}, params={"api_key": TOKEN})).status_code == 401
+        assert (await here.http.post("/api/info", content=b"{}", headers=KEY)).status_code == 415
+        assert (await here.http.post("/api", content=lines, headers=KEY)).status_code == 404

@@ -373,7 +373,7 @@ async def test_a_hook_guards_who_subscribes_to_what(open_doors: OpenDoors) -> No
 # -- too much
 
 
-async def test_too_many_rejected_commands_close_with_3509(open_doors: OpenDoors) -> None:
+async def test_too_many_rejected_commands_close_with_a_code_to_come_back_from(open_doors: OpenDoors) -> None:
     async with (
         open_doors({"logs": KEPT}) as doors,
         doors.client("?channel=logs") as neighbour,
@@ -383,19 +383,19 @@ async def test_too_many_rejected_commands_close_with_3509(open_doors: OpenDoors)
         for _ in range(20):
             assert (await client.ask("nonsense"))["code"] == 107
         await client.say("nonsense")
-        assert await client.closed() == (3509, "too many errors")
+        assert await client.closed() == (3013, "too many errors")
         await doors.hub.publish("logs", "fine")
         assert (await neighbour.next())["data"] == "fine"
         assert doors.hub.counters.bad_protocol == 1
 
 
 async def test_commands_that_keep_coming_too_fast_close_with_3013(open_doors: OpenDoors) -> None:
-    limits = Limits(commands=1000.0, commands_burst=20)
+    limits = Limits(commands=1000.0, commands_burst=20, commands_seconds=0.0)
     async with open_doors({"logs": KEPT}, limits=limits) as doors, doors.client() as client:
         for _ in range(500):
             await client.say("ping")
         assert await client.closed() == (3013, "too many requests")
-        assert doors.hub.counters.rate_limited > 20
+        assert doors.hub.counters.rate_limited >= 2
 
 
 async def test_a_burst_of_commands_is_answered_whole(open_doors: OpenDoors) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gapless import ChannelOptions, Limits
-from gapless.errors import BadRequest, LimitExceeded
-from gapless.node.registry import Registry
+from gapless import ChannelOptions, Hub, Limits
+from gapless.errors import BadRequest, LimitExceeded, UnknownChannel
+from gapless.node.registry import WARNINGS, Registry
 
 LOGS, ERRORS = ChannelOptions(history=10), ChannelOptions(history=20)
 
@@ -44,3 +44,47 @@ def test_asking_for_options_makes_no_name_a_good_one(registry: Registry) -> None
     registry.declared("x" * 21)
     with pytest.raises(LimitExceeded):
         registry.check("x" * 21)
+
+
+# -- publishing to what nobody may know
+
+
+def test_a_channel_that_nobody_can_read_is_said_once_with_the_nearest_pattern(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    registry = Registry({"orders:*": ChannelOptions(), "logs": ChannelOptions()}, Limits())
+    for _ in range(3):
+        if not registry.is_expected("log"):
+            registry.expect("log", is_read=False)
+    (record,) = caplog.records
+    assert "'log'" in record.getMessage()
+    assert "nearest declared pattern is 'logs'" in record.getMessage()
+
+
+@pytest.mark.parametrize(("channel", "is_read"), [("logs", False), ("orders:7", False), ("own", True)])
+def test_what_is_declared_or_read_here_is_expected(
+    channel: str, is_read: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    registry = Registry({"orders:*": ChannelOptions(), "logs": ChannelOptions()}, Limits(), strict=True)
+    registry.expect(channel, is_read=is_read)
+    assert registry.is_expected(channel)
+    assert not caplog.records
+
+
+def test_many_such_channels_are_no_slip_any_more(caplog: pytest.LogCaptureFixture) -> None:
+    registry = Registry({}, Limits())
+    for number in range(WARNINGS * 2):
+        registry.expect(f"own:{number}", is_read=False)
+    assert len(caplog.records) == WARNINGS
+
+
+@pytest.mark.anyio
+async def test_a_strict_hub_refuses_until_somebody_here_reads_it() -> None:
+    async with Hub(channels={"logs": ChannelOptions()}, strict=True) as hub:
+        for _ in range(2):
+            with pytest.raises(UnknownChannel, match="nearest declared pattern is 'logs'"):
+                hub.publish("log", 1)
+        await hub.publish("logs", 1)
+        async with hub.subscribe("log") as feed:
+            await hub.publish("log", 2)
+            assert (await anext(feed)).data == 2

@@ -16,8 +16,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from gapless.cli.serve import address, check_access, greeting
+from gapless.cli.serve import address, greeting
 from gapless.cli.terminal import Paint
+from gapless.config.preparing import check_access
 from gapless.config.settings import Settings
 from gapless.errors import ConfigError
 from gapless.server.bounded_http import BoundedHttpProtocol

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from gapless import ClientError, Disconnect, Limits
-from gapless.errors import TokenExpired, TooManyRequests
+from gapless.errors import LimitExceeded, PermissionDenied, TokenExpired, TooManyRequests, UnknownChannel
 from gapless.sessions.rates import Rates
 
 from ..support.world import World
@@ -64,10 +64,12 @@ def test_who_comes_too_fast_waits_for_its_turn(world: World, rates: Rates) -> No
 
 
 def test_who_keeps_at_it_is_closed(world: World, rates: Rates) -> None:
+    before = world.loop.time()
     with pytest.raises(Disconnect) as closed:
-        for _ in range(10):
+        for _ in range(700):
             world.loop.run(rates.throttle())
     assert closed.value.code == 3013
+    assert world.loop.time() - before == pytest.approx(LIMITS.commands_seconds, abs=0.2)
 
 
 def test_who_calms_down_is_forgiven(world: World, rates: Rates) -> None:
@@ -83,12 +85,26 @@ def test_refusals_are_counted_and_end_the_connection(world: World, rates: Rates)
         rates.count_error(ClientError())
     with pytest.raises(Disconnect) as closed:
         rates.count_error(ClientError())
-    assert closed.value.code == 3509
+    assert (closed.value.code, closed.value.reason) == (3013, "too many errors")
     assert world.hub.counters.client_errors == 3
     assert world.hub.counters.bad_protocol == 1
 
 
-def test_refusals_that_clients_answer_by_themselves_end_nothing(world: World, rates: Rates) -> None:
-    for _ in range(20):
-        rates.count_error(TokenExpired())
+USUAL = [TokenExpired(), UnknownChannel(), PermissionDenied(), LimitExceeded("channels", 1, 2)]
+
+
+def test_refusals_that_sound_clients_meet_end_nothing(world: World, rates: Rates) -> None:
+    for error in USUAL * 5:
+        rates.count_error(error)
     assert world.hub.counters.client_errors == 20
+
+
+def test_publishing_has_no_rate_unless_somebody_asks_for_one() -> None:
+    assert Limits().publish_rate is None
+    world = World({})
+    try:
+        rates = Rates(world.hub.node)
+        for _ in range(1000):
+            rates.spend("publish")
+    finally:
+        world.close()

@@ -24,7 +24,7 @@ from .reading import history, history_remove, info, presence, presence_stats, se
 from .shapes import REFUSALS, error_shape
 from .watching import channels, clients
 
-__all__ = ["METHODS", "BadBody", "call"]
+__all__ = ["METHODS", "BadBody", "call", "call_lines"]
 
 log = logging.getLogger("gapless")
 
@@ -56,6 +56,32 @@ async def call(hub: Hub, method: str, body: bytes) -> bytes | None:
         return orjson.dumps({"result": await METHODS[method](hub, said)})
     except REFUSALS as error:
         return orjson.dumps({"error": error_shape(error)})
+
+
+async def call_lines(hub: Hub, body: bytes) -> bytes:
+    """Calls as older clients send them, `{"id", "method", "params"}` on a line each; a line for each answer.
+
+    Raises:
+        BadBody: a line is not such an object, or there are too many.
+    """
+    lines = [line for line in body.split(b"\n") if line.strip()]
+    if not 0 < len(lines) <= hub.limits.batch_commands:
+        raise BadBody(f"1 to {hub.limits.batch_commands} calls, each on a line of its own")
+    answers: list[bytes] = []
+    for line in lines:
+        limits = hub.limits
+        try:
+            said = fields(
+                line, depth=limits.json_depth, members=limits.json_members, digits=limits.json_digits
+            )
+        except Malformed as error:
+            raise BadBody(f"a line is a JSON object: {error}") from None
+        method: str = field(said, "method", str, "")
+        params = said["params"].raw if "params" in said else b"{}"
+        answer = await call(hub, method, params) or orjson.dumps({"error": error_shape(MethodNotFound())})
+        number: int = field(said, "id", int, 0)
+        answers.append(b'{"id":%d,%b' % (number, answer[1:]) if number else answer)
+    return b"\n".join(answers) + b"\n"
 
 
 async def batch(hub: Hub, said: Fields) -> dict[str, Any]:

@@ -23,25 +23,35 @@ class Access:
     """The credential of publishers and operators. Without one the API answers 401."""
     open_api: bool = False
     """Everybody may publish by the API: for a hub that only this machine can reach."""
+    old_api_clients: bool = False
+    """Takes the credential also as `?api_key=`, and calls whose bodies have no content type: as clients
+    of older servers send them."""
     origins: Sequence[str] = ()
     """Pages of these may connect, besides those of the server's own origin."""
     require_credential: bool = False
-    """Keeps clients out that neither present the credential nor are let in by an `on_connect` hook."""
+    """Keeps clients out that neither present the credential or a good token, nor are let in by an
+    `on_connect` hook."""
     tokens: TokenVerifier | None = None
-    """Verifies the JSON Web Tokens of clients, on the Centrifuge doors."""
+    """Verifies the JSON Web Tokens of clients. Those of the plain doors come as `Authorization: Bearer
+    TOKEN`, as the subprotocols `gapless.bearer, TOKEN`, or as `?token=TOKEN`."""
     anonymous: bool | None = None
-    """Lets in those without a token, on the Centrifuge doors. None: where no tokens are verified, and
-    no credential is required."""
+    """Lets in those who present nothing. None: where no tokens are verified, and no credential is
+    required."""
+    anonymous_tokens: bool = True
+    """Lets in those whose token is good and names no user; else they are closed with 3507."""
     insecure: bool = False
-    """Lets everybody do everything, on the Centrifuge doors."""
+    """Lets everybody do everything. A token that is sent has to be good all the same."""
     personal_namespace: str | None = None
     """Subscribes each user to a channel of its own: `NAMESPACE:#USER`, or `#USER` with an empty one."""
+    weak_token: bool = False
+    """Takes a `token` that can be guessed: while developing, on a machine of one's own."""
 
     credential: Credential | None = field(init=False, repr=False, compare=False)
     policy: OriginPolicy = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        credential = Credential(self.token) if self.token is not None else None
+        weak = self.weak_token
+        credential = Credential(self.token, allow_weak=weak) if self.token is not None else None
         object.__setattr__(self, "credential", credential)
         object.__setattr__(self, "policy", OriginPolicy(self.origins))
 
@@ -58,9 +68,12 @@ class AccessSettings(TypedDict, total=False):
 
     token: str | None
     open_api: bool
+    old_api_clients: bool
     origins: Sequence[str]
     require_credential: bool
     tokens: TokenVerifier | None
     anonymous: bool | None
+    anonymous_tokens: bool
     insecure: bool
     personal_namespace: str | None
+    weak_token: bool

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import orjson
 
-from ..errors import Disconnect, Expired
+from ..errors import ClientError, Disconnect, Expired
 from ..hooks.events import Client, ConnectEvent, Welcome, grant_from
 from ..hooks.registry import Hooks
-from ..model import Grant, ServerSubscription
+from ..model import Grant, ServerSubscription, nothing
 from ..protocol.centrifuge.messages import Connect
-from .claims import ConnectionToken
+from .claims import ConnectionToken, InvalidToken
 from .namespaces import personal_channel
+from .refusals import Refusals
 from .verifier import TokenVerifier
 
 
@@ -27,6 +29,22 @@ class Handshake:
     cookies: Mapping[str, str] = field(default_factory=dict)
     operator: bool = False
     """Did the handshake carry the server's own credential?"""
+    scope: Mapping[str, Any] = field(default_factory=nothing)
+    """What the application around the hub knows of the request."""
+
+
+class NoCredential(Disconnect):
+    """3501: nothing was presented, and nothing else lets this client in."""
+
+    def __init__(self) -> None:
+        super().__init__(3501, "no token, and nothing else lets this client in")
+
+
+class BadCredential(Disconnect):
+    """3500: what was presented is no good, or there is nothing to check it with."""
+
+    def __init__(self) -> None:
+        super().__init__(3500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +61,15 @@ class Admitted:
 
 @dataclass(slots=True)
 class Reception:
-    """The rules by which connections of the Centrifuge doors are let in.
+    """The rules by which connections are let in, at every door alike.
 
-    `anonymous` lets in clients without a token or a hook's word. `insecure` lets everybody do
-    everything; a token that is sent is still verified, but its expiry is not looked at.
-    `personal_namespace` subscribes each user to `#USER`, or `NAMESPACE:#USER`; None does not.
+    In this order: a token that can be verified says who it is; the server's own credential makes an
+    operator; the application's hook decides; what is left is anonymous, and let in where `anonymous`
+    says so. A token that can neither be verified nor shown to a hook is never no token at all.
+
+    `insecure` lets everybody do everything; a token that is sent is still verified, but its expiry is
+    not looked at. `anonymous_tokens` lets in tokens without a user. `personal_namespace` subscribes
+    each user to `#USER`, or `NAMESPACE:#USER`; None does not.
     """
 
     hooks: Hooks
@@ -55,22 +77,32 @@ class Reception:
     anonymous: bool = True
     insecure: bool = False
     personal_namespace: str | None = None
+    anonymous_tokens: bool = True
+    refusals: Refusals = field(default_factory=Refusals)
 
     async def admit(self, handshake: Handshake, request: Connect, now: float) -> Admitted:
-        """Decide about one connect command. `now` is Unix seconds.
+        """Decide about one client. `now` is Unix seconds.
+
+        `request` is its connect command; of one that has none, its token.
 
         Raises:
             TokenExpired, Expired: answered with their codes; the client fetches a new token.
-            Disconnect: 3500, 3501, 3507, or what the hook said.
+            Disconnect: 3500 (BadCredential), 3501 (NoCredential), 3507, or what the hook said.
             ClientError: the hook's own.
         """
         if request.token and self.verifier is not None:
-            return self._by_token(await self.verifier.verify_connection(request.token, now), now)
+            return self._by_token(await self._verified(self.verifier, request.token, now), now)
+        if handshake.operator and not request.token:
+            return Admitted(Grant(operator=True))
         if self.hooks.has("connect"):
             return self._personal(await self._by_hook(handshake, request, now))
-        if handshake.operator or self.insecure or self.anonymous:
-            return Admitted(Grant(operator=handshake.operator or self.insecure))
-        raise Disconnect(3501, "no token, and nothing else lets this client in")
+        if request.token:
+            self.refusals.bad_token("there is no key to verify it with")
+            raise BadCredential
+        if self.insecure or self.anonymous:
+            return Admitted(Grant(operator=self.insecure))
+        self.refusals.nothing_presented(handshake.client.transport)
+        raise NoCredential
 
     async def refreshed(self, token: str, user: str, now: float) -> Admitted:
         """What the new token of a connection says of it.
@@ -81,16 +113,24 @@ class Reception:
         """
         if self.verifier is None:
             raise Disconnect(3501, "this server does not take tokens")
-        found = await self.verifier.verify_connection(token, now)
+        found = await self._verified(self.verifier, token, now)
         if found.user != user:
             raise Disconnect(3500)
         return self._by_token(found, now)
+
+    async def _verified(self, verifier: TokenVerifier, token: str, now: float) -> ConnectionToken:
+        try:
+            return await verifier.verify_connection(token, now)
+        except Disconnect as error:
+            known = isinstance(error.__cause__, InvalidToken)
+            self.refusals.bad_token(str(error.__cause__) if known else error.reason)
+            raise BadCredential from error
 
     def _by_token(self, token: ConnectionToken, now: float) -> Admitted:
         expires_at = None if self.insecure else token.expire_at
         if expires_at is not None and expires_at <= now:
             raise Expired
-        if not token.user and not (self.anonymous or self.insecure):
+        if not token.user and not (self.anonymous_tokens or self.insecure):
             raise Disconnect(3507)
         grant = Grant(token.user, token.info, None, expires_at, tuple(token.subs), self.insecure, token.meta)
         refreshes = not self.hooks.has("refresh")
@@ -109,6 +149,7 @@ class Reception:
             version=request.version,
             channels=tuple(request.subs),
             emulated_headers=request.headers,
+            scope=handshake.scope,
         )
         grant = grant_from(await self.hooks.ask("connect", event))
         if self.insecure:
@@ -127,6 +168,14 @@ class Reception:
         except ValueError:
             return admitted  # such an id has none; everything else works
         return replace(admitted, subs={channel: ServerSubscription(), **admitted.subs})
+
+
+_DISCONNECTS = {109: 3005, 110: 3005, 111: 3013, 103: 3507}
+
+
+def unanswered(error: ClientError, otherwise: int = 3004) -> Disconnect:
+    """What an error of connecting becomes where no reply carries it."""
+    return Disconnect(_DISCONNECTS.get(error.code, 3004 if error.temporary else otherwise))
 
 
 def server_subscriptions(grant: Grant) -> dict[str, ServerSubscription]:

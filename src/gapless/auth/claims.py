@@ -52,7 +52,7 @@ class ConnectionToken:
     """Server-side subscriptions by channel, in the token's order."""
     meta: Mapping[str, Any] = field(default_factory=dict)
     """Kept by the server, for hooks; no client sees it."""
-    issued_at: int | None = None
+    issued_at: float | None = None
     token_id: str = ""
 
 
@@ -70,7 +70,7 @@ class SubscriptionToken:
     data: bytes | None = None
     """JSON bytes for the subscribe reply."""
     override: Override = NO_OVERRIDE
-    issued_at: int | None = None
+    issued_at: float | None = None
     token_id: str = ""
 
 
@@ -168,15 +168,16 @@ class Claims:
             raise InvalidToken("a channel without a name")
         return found
 
-    def _time(self, name: str) -> int | None:
-        """A time in whole Unix seconds; None when the claim is absent."""
+    def _time(self, name: str) -> float | None:
+        """A time in Unix seconds, which may be a fraction (RFC 7519, NumericDate); None when it is absent."""
         if name not in self._claims:
             return None
         value = self._claims[name]
         # A bool would be an int to Python, and null an expiry that never comes.
-        if type(value) is not int or not 0 <= value <= _LARGEST_TIME:
-            raise InvalidToken("a time that is not whole seconds")
-        return value
+        if type(value) not in (int, float) or not 0 <= value <= _LARGEST_TIME:
+            raise InvalidToken("a time that is not a number of seconds")
+        time: float = value
+        return time
 
 
 def _server_subscription(claims: object) -> ServerSubscription:

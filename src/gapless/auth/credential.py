@@ -43,7 +43,7 @@ class Via(Enum):
 class Credential:
     """Knows whether a request carries the token.
 
-    `cookie_seconds` is how long a sign-in lasts.
+    `cookie_seconds` is how long a sign-in lasts; `allow_weak` takes tokens that can be guessed.
 
     Raises:
         ConfigError: the token is shorter than 16 bytes, a sample, or nothing that a header can carry.
@@ -51,12 +51,12 @@ class Credential:
 
     __slots__ = ("_cookie_key", "_cookie_seconds", "_digest", "cookie_name")
 
-    def __init__(self, token: str, *, cookie_seconds: int = COOKIE_SECONDS) -> None:
+    def __init__(self, token: str, *, cookie_seconds: int = COOKIE_SECONDS, allow_weak: bool = False) -> None:
         if token and not _TOKEN.fullmatch(token):
             raise ConfigError("token has characters that headers cannot carry: use ASCII without spaces")
         if len(token) > MAX_TOKEN_BYTES:
             raise ConfigError(f"token has {len(token)} bytes, at most {MAX_TOKEN_BYTES} are allowed")
-        check_strength("token", token.encode(), MIN_TOKEN_BYTES)
+        check_strength("token", token.encode(), MIN_TOKEN_BYTES, allow_weak=allow_weak)
         if cookie_seconds < 1:
             raise ConfigError(f"cookie_seconds is at least 1, not {cookie_seconds!r}")
         self._digest = _digest(token.encode())

@@ -98,22 +98,29 @@ class StaticKeys:
         previous_hmac_secret: str | bytes | None = None,
         previous_hmac_until: float | None = None,
         public_keys: Sequence[str] | Mapping[str, str] = (),
+        allow_weak: bool = False,
     ) -> None:
         """Take one HMAC secret, PEM public keys (a list, or a mapping by key id), or both.
 
         `previous_hmac_secret` is accepted as well until `previous_hmac_until`, Unix seconds, or without
         end: so a secret is changed while tokens signed with the old one are still around.
+        `allow_weak` takes secrets that can be guessed: for other people's fixtures, on one machine.
         """
         keys: list[Key] = []
         if hmac_secret is not None:
-            keys.append(hmac_key("hmac_secret", hmac_secret))
+            keys.append(hmac_key("hmac_secret", hmac_secret, allow_weak=allow_weak))
         if previous_hmac_secret is not None:
             if hmac_secret is None:
                 raise ConfigError(
                     "previous_hmac_secret needs hmac_secret, the one that new tokens are signed with"
                 )
             keys.append(
-                hmac_key("previous_hmac_secret", previous_hmac_secret, usable_until=previous_hmac_until)
+                hmac_key(
+                    "previous_hmac_secret",
+                    previous_hmac_secret,
+                    usable_until=previous_hmac_until,
+                    allow_weak=allow_weak,
+                )
             )
         elif previous_hmac_until is not None:
             raise ConfigError("previous_hmac_until needs previous_hmac_secret")
@@ -142,14 +149,16 @@ class StaticKeys:
         ]
 
 
-def hmac_key(name: str, secret: str | bytes, *, usable_until: float | None = None) -> Key:
+def hmac_key(
+    name: str, secret: str | bytes, *, usable_until: float | None = None, allow_weak: bool = False
+) -> Key:
     """An HMAC secret as a key; `name` is the option's, for messages.
 
     Raises:
         ConfigError: shorter than 32 bytes, a sample, or really a public key.
     """
     from_text = secret.encode() if isinstance(secret, str) else secret
-    check_strength(name, from_text, MIN_HMAC_BYTES)
+    check_strength(name, from_text, MIN_HMAC_BYTES, allow_weak=allow_weak)
     known = _pyjwt_algorithms()
     from jwt import InvalidKeyError
 

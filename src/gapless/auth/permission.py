@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ..errors import Expired, PermissionDenied
 from ..hooks.events import SubscribeEvent, SubscriptionGrant
 from ..hooks.registry import Hooks
-from ..model import Grant
-from ..options import ChannelOptions
+from ..model import BEFORE_EVERYTHING, Grant, Position, ServerSubscription
+from ..options import ChannelOptions, overridden
 from ..protocol.encode import encode
 from .namespaces import parse_channel
 
@@ -34,6 +34,10 @@ class Admission:
     from_token: bool = False
     """Did the connection's own token name this channel?"""
 
+    def prolong(self, expires_at: float | None, info: bytes | None) -> None:
+        """It goes on until then; `info` replaces what others see, unless it is None."""
+        self.expires_at, self.info = expires_at, info or self.info
+
 
 def may(grant: Grant, options: ChannelOptions, allowed: bool, anonymous: bool | None = None) -> bool:
     """May this client do what clients may if `allowed`, and those without a user if `anonymous`?
@@ -43,6 +47,20 @@ def may(grant: Grant, options: ChannelOptions, allowed: bool, anonymous: bool | 
     if grant.operator:
         return True
     return allowed and (bool(grant.user) or (options.anonymous if anonymous is None else anonymous))
+
+
+def may_see_past(grant: Grant, options: ChannelOptions, since: Position | None) -> bool:
+    """May this client have publications from before it came? Every way to a past publication asks this.
+
+    `since` is where it says that it has been: it then wants what it missed, and else, or with a
+    position before everything, whatever is kept.
+    """
+    if not options.history:
+        return False
+    reads = may(grant, options, options.client_history, options.anonymous_history)
+    if since is None or since == BEFORE_EVERYTHING:
+        return reads
+    return options.recovery != "off" and (reads or options.client_recovery)
 
 
 async def admit(hooks: Hooks, grant: Grant, options: ChannelOptions, event: SubscribeEvent) -> Admission:
@@ -68,4 +86,18 @@ async def admit(hooks: Hooks, grant: Grant, options: ChannelOptions, event: Subs
         info=None if answer.info is None else encode(answer.info),
         data=b"" if answer.data is None else encode(answer.data),
         expires_at=answer.expires_at,
+    )
+
+
+def by_server(options: ChannelOptions, server: ServerSubscription, *, from_token: bool = False) -> Admission:
+    """How a client is let into a channel that a token, a hook or the API names for it. Raises Expired."""
+    if server.expires_at is not None and server.expires_at <= time.time():
+        raise Expired
+    return Admission(
+        overridden(options, server.override),
+        info=server.info,
+        data=server.data or b"",
+        expires_at=server.expires_at,
+        server_side=True,
+        from_token=from_token,
     )

@@ -41,14 +41,16 @@ _SAMPLE = re.compile(
 _PART = re.compile(rb"[^!-/:-@\[-`{-~ ]+")  # anything without ASCII punctuation
 
 
-def check_strength(name: str, secret: bytes, min_bytes: int) -> None:
+def check_strength(name: str, secret: bytes, min_bytes: int, *, allow_weak: bool = False) -> None:
     """Refuse a secret that can be guessed. `name` is the option's, for the message.
+
+    `allow_weak` refuses an empty one only.
 
     Raises:
         ConfigError: it is shorter than `min_bytes`, repeats itself, counts up, or is a sample.
             The text never holds the secret.
     """
-    wrong = _weakness(secret, min_bytes)
+    wrong = _weakness(secret, min_bytes) if not (allow_weak and secret) else None
     if wrong is not None:
         raise ConfigError(f"{name} {wrong}; make one with: openssl rand -hex {max(min_bytes, 16)}")
 

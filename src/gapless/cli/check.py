@@ -23,14 +23,14 @@ def _config() -> None:
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The TOML file of `gapless serve --config`.")],
 ) -> None:
-    """Say ok, or one line for each option that is unknown or contradicts another, as FILE:LINE.
+    """Say ok, or one line for each thing that `gapless serve` would refuse, as FILE:LINE.
 
     What stands in the environment counts as well, as it does for the server.
     """
-    from ..config.settings import load
+    from ..config import preparing
 
     try:
-        load(file)
+        preparing.check(file)
     except ConfigError as error:
         write([safe(line) for line in str(error).splitlines()])
         raise typer.Exit(1) from None

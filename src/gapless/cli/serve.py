@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ConfigError
 from ..version import __version__
 from .terminal import Paint, say, write
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
-    from ..feeds.redis_pubsub import RedisFeed
-    from ..hub import Hub
+
+DEV_WARNING = (
+    "DEVELOPMENT MODE (--dev, dev = true): weak secrets are taken, and insecure stands beside token keys. "
+    "Never where others can connect."
+)
 
 # Flags have no defaults here: what was not given comes from the environment, the file, or `Settings`.
 
@@ -50,6 +52,10 @@ def serve(
     insecure: Annotated[
         bool | None, typer.Option("--insecure", show_default=False, help="Serve others without a credential.")
     ] = None,
+    dev: Annotated[
+        bool | None,
+        typer.Option("--dev", show_default=False, help="Take weak secrets; on this machine only."),
+    ] = None,
     origin: Annotated[
         list[str] | None,
         typer.Option(show_default=False, help="Another origin whose pages may connect (repeatable)."),
@@ -76,10 +82,12 @@ def serve(
     from ..config.settings import load
 
     flags = {"host": host, "port": port, "store": store, "token": token, "ws": ws, "insecure": insecure}
-    flags["workers"] = workers
+    flags |= {"workers": workers, "dev": dev}
     settings = load(
         config, **flags, origins=tuple(origin) if origin else None, feeds=tuple(feed) if feed else None
     )
+    if settings.dev and inherit is None:
+        say(DEV_WARNING)
     if exit_with_stdin:
         threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
     if settings.workers > 1 and inherit is None:
@@ -90,21 +98,11 @@ def serve(
 
 def _serve_with_workers(settings: Settings) -> None:
     """Watch over processes that do the serving: this very command, with sockets to inherit."""
-    from ..brokers.url import MEMORY, try_out
-    from ..config.doors import doors
-    from ..hub import Hub
-    from ..server.listening import is_loopback
+    from ..brokers.url import try_out
+    from ..config.preparing import prepare
     from ..server.workers import Port, Workers
 
-    if settings.store.startswith(MEMORY):
-        raise ConfigError(
-            f"{settings.workers} workers need a store that they share: --store sqlite:///gapless.db"
-        )
-    if settings.feeds:
-        raise ConfigError("each worker would publish what the feed brings: --feed is for one process")
-    check_access(settings, local=is_loopback(settings.host))
-    # Here as well, so that what is wrong is said once and not by each worker.
-    doors(settings, Hub(settings.store, channels=settings.channels, limits=settings.limits))
+    prepare(settings)  # here as well, so that what is wrong is said once and not by each worker
     asyncio.run(try_out(settings.store, settings.limits))
     port = Port(settings.host, settings.port)
     url = address(settings.host, port.number)
@@ -129,18 +127,12 @@ def _serve_with_workers(settings: Settings) -> None:
 def _serve(settings: Settings, inherit: str | None) -> None:
     # Here, so that the other verbs start without them.
     from ..brokers.url import try_out
-    from ..config.doors import doors
-    from ..hub import Hub
-    from ..server.listening import is_loopback, listen
-    from ..server.serve import run, websocket_protocol
+    from ..config.preparing import prepare
+    from ..server.listening import listen
+    from ..server.serve import run
     from ..server.workers import READY, inherited
 
-    local = is_loopback(settings.host)
-    check_access(settings, local=local)
-    protocol = websocket_protocol(settings.ws)
-    hub = Hub(settings.store, channels=settings.channels, limits=settings.limits)
-    app = doors(settings, hub)
-    feeds = _feeds(settings, hub)
+    hub, app, feeds, protocol = prepare(settings)
     if settings.store.startswith("redis") and inherit is None:
         asyncio.run(try_out(settings.store, settings.limits))
     sockets = listen(settings.host, settings.port) if inherit is None else inherited(inherit)
@@ -169,33 +161,6 @@ def _serve(settings: Settings, inherit: str | None) -> None:
         ws=protocol,
         started=started,
     )
-
-
-def _feeds(settings: Settings, hub: Hub) -> list[RedisFeed]:
-    """Raises ConfigError: one that cannot be, or what they need is not installed."""
-    if not settings.feeds:
-        return []
-    try:
-        from ..feeds.redis_pubsub import RedisFeed
-    except ModuleNotFoundError as error:
-        raise ConfigError(f'{error.name} is not installed: pip install "gapless[redis]"') from None
-    return [RedisFeed(hub.publish, url) for url in settings.feeds]
-
-
-def check_access(settings: Settings, *, local: bool) -> None:
-    """Raises ConfigError when anybody on the network could publish."""
-    if local or settings.insecure:
-        return
-    if settings.client.insecure:
-        raise ConfigError(
-            f"{settings.host} is open to others, and client.insecure lets them do everything: remove it, "
-            "or listen on 127.0.0.1, or pass --insecure where everyone may publish"
-        )
-    if settings.token is None:
-        raise ConfigError(
-            f"{settings.host} is open to others: set GAPLESS_TOKEN, or listen on 127.0.0.1, "
-            "or pass --insecure where everyone may publish"
-        )
 
 
 def address(host: str, port: int) -> str:

@@ -98,6 +98,7 @@ class NamespaceSection(Section):
             join_leave=self.join_leave,
             force_push_join_leave=self.force_push_join_leave,
             recovery=self._recovery(),
+            client_recovery=bool(self.force_recovery or self.allow_recovery),
             auto_cache_recover=self.auto_cache_recover,
             delta="fossil" in self.allowed_delta_types,
             delta_publish=self.delta_publish,

@@ -13,7 +13,7 @@ from pydantic import Field
 from ..auth.claims import Expected
 from ..auth.jwks import Jwks
 from ..auth.keys import KeySource, StaticKeys, hmac_key, pem_key
-from ..auth.verifier import TokenRules, TokenVerifier
+from ..auth.verifier import MAX_LEEWAY_SECONDS, TokenRules, TokenVerifier
 from ..errors import ConfigError
 from .file import Keys
 from .values import Problem, Section
@@ -53,16 +53,16 @@ class TokenSection(Section):
         names = ("hmac_secret_key", *PUBLIC_KEYS, "jwks_public_endpoint")
         return any(getattr(self, name) for name in names)
 
-    def rules(self) -> TokenRules:
-        """Raises ConfigError when a key or an expectation cannot be."""
+    def rules(self, *, dev: bool = False) -> TokenRules:
+        """`dev` takes weak secrets. Raises ConfigError when a key or an expectation cannot be."""
         return TokenRules(
-            self._keys(),
+            self._keys(dev),
             audience=_expected(self.audience, self.audience_regex),
             issuer=_expected(self.issuer, self.issuer_regex),
             user_claim=self.user_id_claim,
         )
 
-    def _keys(self) -> KeySource:
+    def _keys(self, dev: bool = False) -> KeySource:
         place = self.jwks_public_endpoint
         if place:
             return Jwks.from_url(place, fetch_key_set) if "://" in place else Jwks.from_file(place)
@@ -71,11 +71,12 @@ class TokenSection(Section):
             previous_hmac_secret=self.hmac_previous_secret_key,
             previous_hmac_until=self.hmac_previous_secret_key_valid_until,
             public_keys=[pem_text(pem) for name in PUBLIC_KEYS if (pem := getattr(self, name))],
+            allow_weak=dev,
         )
 
-    def problems(self, path: Keys) -> Iterator[Problem]:
+    def problems(self, path: Keys, *, dev: bool = False) -> Iterator[Problem]:
         """What cannot be used, or contradicts itself."""
-        yield from self._key_problems(path)
+        yield from self._key_problems(path, dev)
         for name in ("audience", "issuer"):
             pattern = getattr(self, f"{name}_regex")
             if pattern is not None and getattr(self, name) is not None:
@@ -87,7 +88,7 @@ class TokenSection(Section):
         if not all(self.user_id_claim.split(".")):
             yield (*path, "user_id_claim"), "user_id_claim names a claim, as in 'sub' or 'profile.id'"
 
-    def _key_problems(self, path: Keys) -> Iterator[Problem]:
+    def _key_problems(self, path: Keys, dev: bool) -> Iterator[Problem]:
         written = [name for name in ("hmac_secret_key", *PUBLIC_KEYS) if getattr(self, name)]
         if self.jwks_public_endpoint and written:
             yield (
@@ -108,12 +109,12 @@ class TokenSection(Section):
             if getattr(self, name) is None:
                 continue
             try:
-                self._try(name)
+                self._try(name, dev)
             except ConfigError as error:
                 said = str(error).replace("public_keys", name).replace("jwks_url", name)
                 yield (*path, name), said if said.startswith(name) else f"{name}: {said}"
 
-    def _try(self, name: str) -> None:
+    def _try(self, name: str, dev: bool) -> None:
         """Raises ConfigError when the value of a key's option cannot be one."""
         value: str = getattr(self, name)
         if name in PUBLIC_KEYS:
@@ -123,7 +124,7 @@ class TokenSection(Section):
         elif name == "jwks_public_endpoint":
             self.model_copy(update=dict.fromkeys(PUBLIC_KEYS))._keys()
         else:
-            hmac_key(name, value)
+            hmac_key(name, value, allow_weak=dev)
 
 
 _KINDS = {
@@ -157,6 +158,11 @@ _NO_KEYS = (
 )
 
 
+_INSECURE = (
+    "insecure lets everybody do everything, so tokens protect nothing; keep one of both, or set dev = true"
+)
+
+
 class ClientSection(Section):
     """`[client]`."""
 
@@ -177,6 +183,8 @@ class ClientSection(Section):
 
     insecure: bool = False
     allow_anonymous_connect_without_token: bool | None = None
+    disallow_anonymous_connection_tokens: bool = False
+    token_leeway: float = Field(default=MAX_LEEWAY_SECONDS, ge=0.0, le=MAX_LEEWAY_SECONDS)
     user_personal_channel: PersonalChannelSection = PersonalChannelSection()
     token: TokenSection = TokenSection()
     subscription_token: SubscriptionTokenSection = SubscriptionTokenSection()
@@ -187,18 +195,19 @@ class ClientSection(Section):
         personal = self.user_personal_channel
         return personal.namespace if personal.enabled else None
 
-    def verifier(self) -> TokenVerifier | None:
-        """None where no tokens are verified. Raises ConfigError when a key cannot be used."""
+    def verifier(self, *, dev: bool = False) -> TokenVerifier | None:
+        """None where no tokens are verified; `dev` takes weak secrets. Raises ConfigError."""
         if not self.token.has_keys:
             return None
         own = self.subscription_token
-        return TokenVerifier(self.token.rules(), own.rules() if own.enabled else None)
+        rules = self.token.rules(dev=dev), own.rules(dev=dev) if own.enabled else None
+        return TokenVerifier(*rules, leeway=self.token_leeway)
 
-    def problems(self) -> Iterator[Problem]:
-        """What cannot be used, or contradicts itself."""
-        yield from self.token.problems(("client", "token"))
+    def problems(self, *, dev: bool = False) -> Iterator[Problem]:
+        """What cannot be used, or contradicts itself; less is wrong with `dev`."""
+        yield from self.token.problems(("client", "token"), dev=dev)
         path, own = ("client", "subscription_token"), self.subscription_token
-        yield from own.problems(path)
+        yield from own.problems(path, dev=dev)
         if own.enabled and not own.has_keys:
             yield (*path, "enabled"), _NO_KEYS
         if own.has_keys and not own.enabled:
@@ -211,10 +220,10 @@ class ClientSection(Section):
             and not self.token.hmac_previous_secret_key
         ):
             yield ("client", "token"), "no key to verify tokens with: give hmac_secret_key or a public key"
-        if self.insecure and self.token.has_keys:
+        if self.insecure and self.token.has_keys and not dev:
             yield (
                 ("client", "insecure"),
-                "insecure lets everybody do everything, so tokens protect nothing; keep one of both",
+                _INSECURE,
             )
         if self.user_personal_channel.namespace and not self.user_personal_channel.enabled:
             yield (

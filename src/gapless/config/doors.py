@@ -20,7 +20,7 @@ def doors(settings: Settings, hub: Hub) -> ASGIApp:
         ConfigError: a key, an origin or the credential cannot be.
     """
     client = settings.client
-    tokens = client.verifier()
+    tokens = client.verifier(dev=settings.dev)
     anonymous = client.allow_anonymous_connect_without_token
     if anonymous is None:
         anonymous = tokens is None and settings.token is None
@@ -30,11 +30,14 @@ def doors(settings: Settings, hub: Hub) -> ASGIApp:
         origins=settings.origins,
         default_channels=settings.default_channels,
         open_api=settings.token is None,
+        old_api_clients=settings.old_api_clients,
         require_credential=not anonymous,
         tokens=tokens,
         anonymous=anonymous,
         insecure=client.insecure,
+        anonymous_tokens=not client.disallow_anonymous_connection_tokens,
         personal_namespace=client.personal_namespace,
+        weak_token=settings.dev,
     )
     proxies = back_ends(settings)
     if proxies is None:

@@ -138,6 +138,8 @@ class Settings(BaseModel):
     feeds: Names = ()
     default_channels: Names = ()
     insecure: bool = False
+    old_api_clients: bool = False
+    dev: bool = False
     ws: str = "gapless.transports.uvicorn:WebSocketProtocol"
     limits: Annotated[Limits, BeforeValidator(_limits)] = Limits()
     channels: Annotated[dict[str, ChannelOptions], BeforeValidator(_channels)] = EVERYTHING
@@ -196,7 +198,7 @@ def _settings(layers: Settings) -> Settings:
 def _contradictions(layers: Settings) -> Iterator[Problem]:
     """What each option for itself can be, and all of them together cannot."""
     channel, personal = layers.channel, layers.client.personal_namespace
-    yield from layers.client.problems()
+    yield from layers.client.problems(dev=layers.dev)
     yield from layers.proxy.problems()
     if channel is not None:
         yield from channel.problems(layers.proxy, personal, _own_channels(layers))

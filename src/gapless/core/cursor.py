@@ -34,6 +34,8 @@ class Reason(Enum):
     LATEST = "latest"
     UNNUMBERED = "unnumbered"
     INTERRUPTED = "interrupted"
+    WITHHELD = "withheld"
+    """It is kept, and this subscriber may not have it."""
 
 
 class Lost(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Unpack
 
@@ -9,22 +10,26 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..auth.access import Access, AccessSettings
-from ..auth.admission import Reception
+from ..errors import GaplessError
 from ..hub import Hub
 from .centrifuge import CentrifugeDoor, UniDoor
 from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
 from .entrance import HttpEntrance, WebSocketEntrance
 from .guard import Guard
 from .http import ApiDoor, Health, Page
+from .quiet import hide_tokens
 from .sse import SseDoor
 from .websocket import PlainDoor
+
+log = logging.getLogger("gapless")
 
 
 class HubApp:
     """The doors of a hub: `/ws`, `/sse`, `/api/…`, `/health`, `/ready`, `/client.js` and the page at `/`.
 
     Served as the root application it answers the ASGI lifespan and so starts and closes the hub.
-    Mounted in another one it does not: pass `lifespan=hub.lifespan` there.
+    Mounted in another one it does not: pass `lifespan=hub.lifespan` there. Where nobody starts the hub
+    it starts with its first request. A path may end in a slash.
 
     `access` says who may come in. Its fields may also be given here one by one:
     `HubApp(hub, token=…, origins=[…])`. `default_channels` are those of a connection to `/ws` or
@@ -48,26 +53,21 @@ class HubApp:
         self.hub = hub
         access = access or Access(**settings)
         guard = Guard(hub, access)
-        reception = Reception(
-            hub.hooks,
-            access.tokens,
-            anonymous=access.lets_anonymous_in,
-            insecure=access.insecure,
-            personal_namespace=access.personal_namespace,
-        )
+        hide_tokens()
         channels = tuple(default_channels)
         self._websockets: dict[str, ASGIApp] = {
             "/ws": WebSocketEntrance(guard, PlainDoor(guard, channels).admit),
-            "/connection/websocket": WebSocketEntrance(guard, CentrifugeDoor(guard, reception).admit),
-            "/connection/uni_websocket": WebSocketEntrance(guard, UniDoor(guard, reception).admit),
+            "/connection/websocket": WebSocketEntrance(guard, CentrifugeDoor(guard).admit),
+            "/connection/uni_websocket": WebSocketEntrance(guard, UniDoor(guard).admit),
         }
         page = Page(guard)
         routes: list[BaseRoute] = [
-            *_emulated(guard, reception),
+            *_emulated(guard),
             Route("/connection/init", page.warm_up, methods=["GET"]),
             Route("/sse", HttpEntrance(guard, SseDoor(guard, channels).admit), methods=["GET"]),
             Route("/api/session", page.session, methods=["POST"]),
             Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
+            *([Route("/api", ApiDoor(guard), methods=["POST"])] if access.old_api_clients else []),
             Route("/health", Health(hub).health, methods=["GET"]),
             Route("/ready", Health(hub).ready, methods=["GET"]),
             Route("/signin", page.sign_in, methods=["POST"]),
@@ -77,9 +77,19 @@ class HubApp:
         ]
         # A router and no application around it: its middleware would wrap the `send` of every
         # connection, and the doors answer their own errors.
-        self._http = Router(routes=routes, lifespan=hub.lifespan)
+        self._http = Router(routes=routes, lifespan=hub.lifespan, redirect_slashes=False)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Everything that is answered, below where it is mounted."""
+        return (*self._websockets, *(route.path for route in self._http.routes if isinstance(route, Route)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            if not self.hub.running:
+                await self._wake()
+            if scope["path"].endswith("/"):
+                scope = _without_slash(scope)
         if scope["type"] == "websocket":
             # Few paths and many clients: looked up, not compared with one pattern after the other.
             door = self._websockets.get(_path_below(scope))
@@ -87,6 +97,21 @@ class HubApp:
                 await door(scope, receive, send)
                 return
         await self._http(scope, receive, send)
+
+    async def _wake(self) -> None:
+        try:
+            await self.hub.wake()
+        except GaplessError as error:
+            log.error("the hub cannot start: %s", error)  # the door says 503, and the next one tries again
+
+
+def _without_slash(scope: Scope) -> Scope:
+    """The same door: frameworks differ in whether they hand `/ws` or `/ws/` over."""
+    below = _path_below(scope)
+    if len(below) < 2:
+        return scope
+    path: str = scope["path"]
+    return {**scope, "path": path[:-1]}
 
 
 def _path_below(scope: Scope) -> str:
@@ -96,10 +121,10 @@ def _path_below(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(root) else path
 
 
-def _emulated(guard: Guard, reception: Reception) -> Iterator[Route]:
+def _emulated(guard: Guard) -> Iterator[Route]:
     emulated = Emulated()
     for kind in KINDS:
-        door = StreamDoor(guard, reception, emulated, kind)
+        door = StreamDoor(guard, emulated, kind)
         yield Route(f"/connection/{kind.transport}", HttpEntrance(guard, door.admit), methods=kind.methods)
     commands = EmulationDoor(guard, emulated)
     yield Route("/emulation", HttpEntrance(guard, commands.admit), methods=["POST", "OPTIONS"])

@@ -8,16 +8,15 @@ from typing import Any
 
 from starlette.types import Scope
 
-from ..auth.admission import Handshake, Reception
+from ..auth.admission import unanswered
 from ..core.outbox import Outlet
 from ..errors import BrokerError, ClientError, Disconnect
-from ..hooks.events import Client
 from ..protocol.centrifuge import messages as m
 from ..protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 from ..sessions.centrifuge.session import CentrifugeSession
 from ..sessions.views import Framing
 from .entrance import Opening
-from .guard import Guard, new_client_id
+from .guard import Guard
 from .request import Refused, Request
 
 PROTOBUF_SUBPROTOCOL = "centrifuge-protobuf"
@@ -27,16 +26,15 @@ JSON_SUBPROTOCOL = "centrifuge-json"
 class CentrifugeDoor:
     """Who comes in at `/connection/websocket`; the connect command then says who it is."""
 
-    def __init__(self, guard: Guard, reception: Reception) -> None:
+    def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._reception = reception
 
     async def admit(self, scope: Scope, request: Request) -> Opening:
         """Raises Refused."""
         hub = self._guard.hub
         query = dict(request.query)
         codec, subprotocol = _codec(scope.get("subprotocols", ()), query)
-        handshake = handshake_of(self._guard, scope, request, "websocket")
+        handshake = self._guard.handshake(scope, request, "websocket")
 
         def make(outlet: Outlet, framing: Framing) -> CentrifugeSession:
             return CentrifugeSession(
@@ -44,7 +42,7 @@ class CentrifugeDoor:
                 outlet,
                 framing,
                 codec=codec,
-                reception=self._reception,
+                reception=self._guard.reception,
                 handshake=handshake,
                 app_ping=query.get("cf_ws_frame_ping_pong") != "true",
             )
@@ -58,14 +56,13 @@ class UniDoor:
     Its connect request is the first text frame, or `?cf_connect=…`.
     """
 
-    def __init__(self, guard: Guard, reception: Reception) -> None:
+    def __init__(self, guard: Guard) -> None:
         self._guard = guard
-        self._reception = reception
 
     async def admit(self, scope: Scope, request: Request) -> Opening:
         """Raises Refused."""
         hub = self._guard.hub
-        handshake = handshake_of(self._guard, scope, request, "uni_websocket")
+        handshake = self._guard.handshake(scope, request, "uni_websocket")
 
         def make(outlet: Outlet, framing: Framing) -> UniSession:
             return UniSession(
@@ -73,11 +70,10 @@ class UniDoor:
                 outlet,
                 framing,
                 codec=JSON,
-                reception=self._reception,
+                reception=self._guard.reception,
                 handshake=handshake,
                 bare=True,
                 secret=new_secret(),
-                app_ping=False,
                 first=handshake.query.get("cf_connect"),
             )
 
@@ -85,19 +81,23 @@ class UniDoor:
 
 
 class UniSession(CentrifugeSession):
-    """The unidirectional form over WebSocket; the server's own ping frames keep it alive."""
+    """The unidirectional form over WebSocket: it listens to the connect request, and to nothing after it."""
 
-    __slots__ = ("_first",)
+    __slots__ = ("_first", "_heard")
 
     def __init__(self, *args: Any, first: str | None, **options: Any) -> None:
         super().__init__(*args, **options)
         self._first = first
+        self._heard = False
 
     async def begin(self) -> None:
         if self._first is not None:
             await self.handle(self._first)
 
     async def handle(self, message: str | bytes) -> None:
+        if self._heard:
+            return
+        self._heard = True
         if isinstance(message, bytes):
             raise Disconnect(3506, "inappropriate protocol: text frames only")
         await connect_bare(self, JSON.decode_connect(message, self.node.limits))
@@ -108,30 +108,14 @@ class UniSession(CentrifugeSession):
         super().close(disconnect)
 
 
-UNI_DISCONNECTS = {109: 3005, 110: 3005, 111: 3013, 103: 3507}
-"""What a connect error becomes where there is no reply to carry it; anything else is 3004."""
-
-
 async def connect_bare(session: CentrifugeSession, request: m.Connect) -> None:
     """Connect a client that gets no replies. Raises Disconnect where it would be told an error."""
     try:
         await session.connect(0, request)
     except ClientError as error:
-        raise Disconnect(UNI_DISCONNECTS.get(error.code, 3004)) from error
+        raise unanswered(error) from error
     except BrokerError as error:
         raise Disconnect(3004) from error
-
-
-def handshake_of(guard: Guard, scope: Scope, request: Request, transport: str) -> Handshake:
-    """What the request says of a client to come. Raises Refused: wrong place, or no room."""
-    operator = guard.enter(scope, request)
-    return Handshake(
-        Client(new_client_id(), "", transport, request.address),
-        headers=request.headers,
-        query=dict(request.query),
-        cookies=request.cookies,
-        operator=operator,
-    )
 
 
 def new_secret() -> str:

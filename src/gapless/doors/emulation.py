@@ -15,14 +15,13 @@ from functools import partial
 from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Send
 
-from ..auth.admission import Reception
 from ..errors import BrokerError, Disconnect
 from ..protocol.centrifuge import messages as m
 from ..protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 from ..sessions.centrifuge.session import CentrifugeSession
 from ..transports.inbox import Inbox
 from ..transports.stream import BYTES, EVENTS, LINES, HttpStream
-from .centrifuge import connect_bare, handshake_of, new_secret
+from .centrifuge import connect_bare, new_secret
 from .entrance import Headers, Respond, answer
 from .guard import Guard
 from .request import JSON_TYPE, Request, Unreadable, content_type, read_body
@@ -81,16 +80,15 @@ KINDS = (
 class StreamDoor:
     """Who comes in at a door of this kind; the first commands come with the request."""
 
-    def __init__(self, guard: Guard, reception: Reception, emulated: Emulated, kind: Kind) -> None:
+    def __init__(self, guard: Guard, emulated: Emulated, kind: Kind) -> None:
         self._guard = guard
-        self._reception = reception
         self._emulated = emulated
         self._kind = kind
 
     async def admit(self, http: HttpRequest, request: Request) -> Respond:
         """Raises Refused or Unreadable."""
         hub, kind = self._guard.hub, self._kind
-        handshake = handshake_of(self._guard, http.scope, request, kind.transport)
+        handshake = self._guard.handshake(http.scope, request, kind.transport)
         try:
             codec, commands = await self._commands(http)
         except Disconnect as disconnect:
@@ -111,7 +109,7 @@ class StreamDoor:
                 stream.writer,
                 framing,
                 codec=codec,
-                reception=self._reception,
+                reception=self._guard.reception,
                 handshake=handshake,
                 bare=kind.bare,
                 secret=new_secret(),
@@ -187,7 +185,7 @@ class EmulationDoor:
         elif self._put(said.session, said.data):
             await answer(send, 204, "", headers)
         else:
-            await answer(send, 500, "unknown session", headers)
+            await answer(send, 404, "unknown session", headers)
 
     def _put(self, session_id: str, data: str | bytes) -> bool:
         """Into the inbox of a session of ours. False: there is none."""

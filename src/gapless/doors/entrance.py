@@ -7,9 +7,11 @@ the client can hear: a status before the upgrade, a close code behind it, or a s
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+import orjson
 from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Scope, Send
 
@@ -18,10 +20,20 @@ from ..protocol import plain
 from ..transports.conversation import converse
 from ..transports.session import MakeSession
 from .guard import Guard
+from .presented import bearer_subprotocol
 from .query import BadQuery
-from .request import Refused, Request, Unreadable
+from .request import JSON_TYPE, Refused, Request, Unreadable
 
 Headers = list[tuple[bytes, bytes]]
+
+REFUSAL_CODES = {401: 101, 403: 103}
+"""The error codes that stand in the bodies of these statuses."""
+
+RETRY_MS = 5000
+"""An event stream that there is no room for comes back after so long, or up to twice that."""
+
+BEARER = (b"www-authenticate", b"Bearer")
+"""What a 401 has to name (RFC 9110, 15.5.2)."""
 
 Respond = Callable[[Receive, Send, Headers], Awaitable[None]]
 """What an admitted request is answered with. The headers belong to any answer."""
@@ -58,11 +70,11 @@ class WebSocketEntrance:
             return
         except Disconnect as disconnect:
             counters.refused_connections += 1
-            await _dismiss(send, disconnect.code, disconnect.reason)
+            await _dismiss(scope, send, disconnect.code, disconnect.reason)
             return
         except BadQuery as error:
             counters.bad_protocol += 1
-            await _dismiss(send, 3501, "bad request", plain.error(107, str(error)))
+            await _dismiss(scope, send, 3501, "bad request", plain.error(107, str(error)))
             return
         await send({"type": "websocket.accept", "subprotocol": opening.subprotocol})
         await converse(self._hub.node, scope, receive, send, opening.make, binary=opening.binary)
@@ -95,20 +107,45 @@ class HttpEntrance:
             await answer(send, error.status, error.reason, headers)
         except Refused as refused:
             counters.refused_connections += 1
-            await answer(send, refused.status, refused.reason, headers)
+            await _turn_away(send, scope, refused.status, refused.reason, headers)
         except Disconnect as disconnect:
             counters.refused_connections += 1
             # EventSource comes back by itself, except after an answer such as these (HTML, 9.2.3).
-            await answer(send, 503 if disconnect.reconnect else 403, disconnect.reason, headers)
+            await _turn_away(send, scope, _status(disconnect), disconnect.reason, headers)
         else:
             await respond(receive, send, headers)
 
 
+async def _turn_away(send: Send, scope: Scope, status: int, reason: str, headers: Headers) -> None:
+    """Answer with a status; an event stream that may come back is told when, by a stream that ends.
+
+    EventSource never comes back after any other status than 200 (HTML, 9.2.3).
+    """
+    if status != 503 or not _wants_events(scope):
+        await answer(send, status, reason, headers)
+        return
+    retry = random.randrange(RETRY_MS, 2 * RETRY_MS)  # not all of them at once
+    head = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": 200, "headers": [*head, *headers]})
+    await send({"type": "http.response.body", "body": f"retry: {retry}\n: {reason}\n\n".encode()})
+
+
+def _wants_events(scope: Scope) -> bool:
+    return any(name == b"accept" and b"text/event-stream" in value for name, value in scope["headers"])
+
+
+def _status(disconnect: Disconnect) -> int:
+    """What an answer says in place of a close code."""
+    if disconnect.code in (3005, 3500):
+        return 401
+    return 503 if disconnect.reconnect else 403
+
+
 async def answer(send: Send, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
     """A whole response: its body is the reason."""
-    head = [*_text_headers(status), *headers]
-    await send({"type": "http.response.start", "status": status, "headers": head})
-    await send({"type": "http.response.body", "body": reason.encode()})
+    said, head = worded(status, reason)
+    await send({"type": "http.response.start", "status": status, "headers": [*head, *headers]})
+    await send({"type": "http.response.body", "body": said})
 
 
 async def _refuse(scope: Scope, send: Send, refused: Refused) -> None:
@@ -116,27 +153,33 @@ async def _refuse(scope: Scope, send: Send, refused: Refused) -> None:
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 3507 if refused.status < 500 else 3001})
         return
-    head = _text_headers(refused.status)
+    said, head = worded(refused.status, refused.reason)
     await send({"type": "websocket.http.response.start", "status": refused.status, "headers": head})
-    await send({"type": "websocket.http.response.body", "body": refused.reason.encode()})
+    await send({"type": "websocket.http.response.body", "body": said})
     # uvicorn takes a call that returns before the socket is closed for one that forgot to answer,
     # and logs an error for each client that was refused. The socket closes in this turn.
     await asyncio.sleep(0)
 
 
-async def _dismiss(send: Send, code: int, reason: str, said: bytes | None = None) -> None:
+async def _dismiss(scope: Scope, send: Send, code: int, reason: str, said: bytes | None = None) -> None:
     """Accept, for pages see neither status nor text of a handshake, and close with a code."""
-    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.accept", "subprotocol": bearer_subprotocol(scope)})
     if said is not None:
         await send({"type": "websocket.send", "text": said.decode()})
     await send({"type": "websocket.close", "code": code, "reason": reason})
 
 
-def _text_headers(status: int) -> Headers:
+def worded(status: int, reason: str) -> tuple[bytes, Headers]:
+    """A refusal's body and what says of it: who was refused access reads JSON, as the API's errors are."""
+    code = REFUSAL_CODES.get(status)
+    if code is not None:
+        error = {"error": {"code": code, "message": reason}}
+        headers = [(b"content-type", JSON_TYPE.encode())]
+        return orjson.dumps(error), [*headers, *([BEARER] if status == 401 else [])]
     headers = [(b"content-type", b"text/plain; charset=utf-8")]
     if status == 503:
         headers.append((b"retry-after", b"5"))
-    return headers
+    return reason.encode(), headers
 
 
 def _cors(guard: Guard, request: Request) -> Headers:

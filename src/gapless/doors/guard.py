@@ -12,11 +12,14 @@ import time
 from starlette.types import Scope
 
 from ..auth.access import Access
+from ..auth.admission import Admitted, BadCredential, Handshake, NoCredential, Reception, unanswered
 from ..auth.credential import Via
 from ..errors import ClientError, Disconnect
-from ..hooks.events import Client, ConnectEvent, grant_from
+from ..hooks.events import Client
 from ..hub import Hub
-from ..model import ANONYMOUS, Grant
+from ..model import nothing
+from ..protocol.centrifuge.messages import Connect
+from .presented import bearer_offered, by_header, presented_key, presented_token
 from .request import Refused, Request
 
 log = logging.getLogger("gapless")
@@ -31,6 +34,14 @@ class Guard:
     def __init__(self, hub: Hub, access: Access) -> None:
         self.hub = hub
         self.access = access
+        self.reception = Reception(
+            hub.hooks,
+            access.tokens,
+            anonymous=access.lets_anonymous_in,
+            insecure=access.insecure,
+            personal_namespace=access.personal_namespace,
+            anonymous_tokens=access.anonymous_tokens,
+        )
         self._told = False
         self._known_room: float = 0
 
@@ -51,10 +62,12 @@ class Guard:
         """The right origin, and the right host. Raises Refused (403)."""
         host = request.headers.get("host", "")
         if not self.access.policy.allows(request.origins, host, scope.get("scheme", "http")):
+            self.reception.refusals.origin(request.origins, host)
             raise Refused(403, "this origin is not allowed; add it with --origin or HubApp(origins=[…])")
         if self.access.open_api and _is_loopback(scope) and not _is_literal(host):
             # Whoever's name resolves to 127.0.0.1 could be a page of anybody (DNS rebinding); an
             # open hub on loopback therefore answers to addresses and to localhost only.
+            self.reception.refusals.host(host)
             raise Refused(403, "an open hub on loopback answers to localhost and 127.0.0.1 only; set a token")
 
     def credential_of(self, scope: Scope, request: Request) -> bool:
@@ -62,6 +75,8 @@ class Guard:
         credential = self.access.credential
         if credential is None:
             return False
+        if credential.matches(bearer_offered(scope)):
+            return True
         via = credential.present_in(scope["headers"], time.time())
         # A cookie travels with whatever any page causes; without an origin it proves nothing.
         return via is Via.HEADER or (via is Via.COOKIE and bool(request.origins or _is_same_site(request)))
@@ -69,8 +84,17 @@ class Guard:
     def admit_operator(self, scope: Scope, request: Request) -> None:
         """For the API. Raises Refused: 403 for the place, 401 for the credential."""
         self.check_place(scope, request)
-        if not self.access.open_api and not self.credential_of(scope, request):
-            raise Refused(401, "")
+        if not (self.access.open_api or self._key_in_query(request) or self.credential_of(scope, request)):
+            if presented_key(request) or presented_token(scope, request):
+                self.reception.refusals.bad_key()
+            raise Refused(401, "the API wants the credential of --token, GAPLESS_TOKEN or HubApp(token=…)")
+
+    def _key_in_query(self, request: Request) -> bool:
+        """Does the query hold the credential, where that is taken?"""
+        credential = self.access.credential
+        if credential is None or not self.access.old_api_clients:
+            return False
+        return any(name == "api_key" and credential.matches(value) for name, value in request.query)
 
     def enter(self, scope: Scope, request: Request) -> bool:
         """May a connection be made from here at all? True: it carries the server's credential.
@@ -87,48 +111,60 @@ class Guard:
         self.check_place(scope, request)
         return self.credential_of(scope, request)
 
-    async def admit(self, scope: Scope, request: Request, transport: str) -> tuple[Client, Grant]:
-        """For a connection of a client.
+    def handshake(self, scope: Scope, request: Request, transport: str) -> Handshake:
+        """What a request says of the client to come.
 
         Raises:
-            Refused: before the upgrade: 401, 403, or 503 when the hub is full or not running.
-            Disconnect: the application's hook refused; say so with a close code.
+            Refused: 401, 403, or 503 when the hub is full or not running.
         """
         operator = self.enter(scope, request)
-        client = Client(new_client_id(), "", transport, request.address)
-        if operator or not self.hub.hooks.has("connect"):
-            if self.access.require_credential and not operator:
-                raise Refused(401, "")
-            grant = Grant(operator=True) if operator else ANONYMOUS
-            return self._introduced(client, grant, request), grant
-        event = ConnectEvent(
-            client=client,
+        return Handshake(
+            Client(new_client_id(), "", transport, request.address),
             headers=request.headers,
             query=dict(request.query),
             cookies=request.cookies,
-            credential=operator,
+            operator=operator,
+            # A copy: what a hook writes there reaches nobody else.
+            scope=dict(scope) if self.hub.hooks.has("connect") else nothing(),
         )
-        grant = await self._ask(event)
-        # The hook may have taken its time.
-        unready = self.hub.unready()
-        if unready is not None:
-            raise Refused(503, unready)
-        self._check_user(grant.user)
-        return self._introduced(client, grant, request), grant
 
-    def _introduced(self, client: Client, grant: Grant, request: Request) -> Client:
-        return self.hub.hooks.introduce(client, grant, headers=request.headers, emulated={})
+    async def admit(self, scope: Scope, request: Request, transport: str) -> tuple[Client, Admitted]:
+        """For a client that says who it is by its request, and by nothing after it.
 
-    async def _ask(self, event: ConnectEvent) -> Grant:
-        """What the application's hook grants. Raises Disconnect."""
+        Raises:
+            Refused: before the upgrade: 401, 403, or 503 when the hub is full or not running.
+            Disconnect: what was presented is no good, or the application's hook refused.
+        """
+        handshake = self.handshake(scope, request, transport)
+        token = "" if handshake.operator else presented_token(scope, request)
+        if not (token or handshake.operator or self.hub.hooks.has("connect")) and presented_key(request):
+            self.reception.refusals.bad_key()
+            raise Refused(401, "that is not the credential")
         try:
-            return grant_from(await self.hub.hooks.ask("connect", event))
+            admitted = await self.reception.admit(handshake, Connect(token=token), time.time())
+        except NoCredential as error:
+            raise Refused(401, "this hub wants a credential or a token") from error
+        except BadCredential as error:
+            if by_header(scope, request):  # who can set a header can read a status
+                raise Refused(401, "that is neither the credential nor a good token") from error
+            raise
         except ClientError as error:
-            raise Disconnect(3507 if error.code == 103 else 3004 if error.temporary else 3501) from error
+            raise unanswered(error, 3501) from error
         except TypeError:
             self.hub.counters.hook_errors += 1
             log.exception("the connect hook returned what grants nothing")
             raise Disconnect(3004) from None
+        # Tokens and hooks may have taken their time.
+        unready = self.hub.unready()
+        if unready is not None:
+            raise Refused(503, unready)
+        if len(admitted.subs) > self.hub.limits.subscriptions:
+            raise Disconnect(3505)
+        self._check_user(admitted.grant.user)
+        about = self.hub.hooks.introduce(
+            handshake.client, admitted.grant, headers=request.headers, emulated={}
+        )
+        return about, admitted
 
     def _tell(self) -> None:
         """Once, and not for every client that tries again: how to start the hub."""

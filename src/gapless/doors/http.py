@@ -9,13 +9,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..api import BadBody, call
+from ..api import BadBody, call, call_lines
 from ..auth.attempts import Attempts
 from ..brokers.base import MayFail
 from ..hub import Hub
 from ..protocol.strict import Malformed, parse
 from ..version import __version__
 from .assets import assets
+from .entrance import worded
 from .guard import Guard
 from .request import JSON_TYPE, Refused, Request, read_body
 
@@ -34,11 +35,13 @@ STATUSES = {100: 500, 102: 404, 104: 404, 107: 400, 108: 400, 112: 416, 113: 409
 
 
 def _text(status: int, reason: str, **headers: str) -> Response:
-    return Response(reason, status, media_type="text/plain", headers=headers or None)
+    said, head = worded(status, reason)
+    found = {name.decode(): value.decode() for name, value in head} | headers
+    return Response(said, status, headers=found)
 
 
 class ApiDoor:
-    """`POST /api/METHOD`."""
+    """`POST /api/METHOD`; and, where old clients are served, `POST /api` with a call on each line."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
@@ -53,8 +56,10 @@ class ApiDoor:
             self._guard.admit_operator(request.scope, Request.of(request.scope))
             if not hub.running:
                 return _text(503, "the hub is not running", **{"retry-after": "5"})
-            body = await read_body(request, hub.limits, max_bytes=hub.limits.body_bytes)
-            answer = await call(hub, request.path_params["method"], body)
+            old = self._guard.access.old_api_clients
+            body = await read_body(request, hub.limits, max_bytes=hub.limits.body_bytes, undeclared=old)
+            method = request.path_params.get("method")
+            answer = await (call_lines(hub, body) if method is None else call(hub, method, body))
         except Refused as refused:
             return _text(refused.status, refused.reason)
         except BadBody as error:

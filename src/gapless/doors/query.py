@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple, Self
 
 from ..model import Position
@@ -66,6 +67,11 @@ class Query(NamedTuple):
             pace=_pace(values, limits),
             joins=_flag(values, "joins"),
         )
+
+    def with_channels(self, more: Iterable[str]) -> Self:
+        """As it is, and those of `more` that it does not name, behind the others and from the same start."""
+        others = tuple(channel for channel in more if channel not in self.channels)
+        return self._replace(channels=self.channels + others) if others else self
 
     def commands(self) -> list[plain.Subscribe]:
         """What the query asks for, one subscription a channel."""

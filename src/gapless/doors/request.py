@@ -80,14 +80,21 @@ def read_query(query: bytes) -> list[tuple[str, str]]:
 
 
 async def read_body(
-    request: HttpRequest, limits: Limits, *, max_bytes: int, kinds: tuple[str, ...] = (JSON_TYPE,)
+    request: HttpRequest,
+    limits: Limits,
+    *,
+    max_bytes: int,
+    kinds: tuple[str, ...] = (JSON_TYPE,),
+    undeclared: bool = False,
 ) -> bytes:
     """The body of a POST that is declared as one of `kinds`, within `max_bytes` and `body_seconds`.
+
+    `undeclared` also takes one that is declared as nothing at all.
 
     Raises:
         Unreadable: 415, 413, 408, or 400 when the client left in the middle.
     """
-    if content_type(request) not in kinds:
+    if content_type(request) not in kinds and not (undeclared and "content-type" not in request.headers):
         raise Unreadable(415, f"send Content-Type: {' or '.join(kinds)}")
     too_large = Unreadable(413, f"the body is larger than {max_bytes} bytes")
     declared = request.headers.get("content-length", "")

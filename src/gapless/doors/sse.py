@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Send
 
@@ -33,8 +35,8 @@ class SseDoor:
     async def admit(self, http: HttpRequest, request: Request) -> Respond:
         """Raises Refused, Unreadable or Disconnect."""
         hub = self._guard.hub
-        client, grant = await self._guard.admit(http.scope, request, "sse")
-        query = self._query(request)
+        client, admitted = await self._guard.admit(http.scope, request, "sse")
+        query = self._query(request, admitted.subs)
         since = _resume(request, query)
 
         async def respond(receive: Receive, send: Send, headers: Headers) -> None:
@@ -47,7 +49,8 @@ class SseDoor:
                 hub.node,
                 stream.writer,
                 client=client.id,
-                grant=grant,
+                grant=admitted.grant,
+                subs=admitted.subs,
                 about=client,
                 channels=query.channels,
                 since=since,
@@ -59,10 +62,12 @@ class SseDoor:
 
         return respond
 
-    def _query(self, request: Request) -> Query:
+    def _query(self, request: Request, granted: Iterable[str]) -> Query:
+        """What is asked for, and behind it what the client was granted besides."""
         limits = self._guard.hub.limits
         try:
             query = Query.parse(request.query, limits, default_channels=self._default_channels, sse=True)
+            query = query.with_channels(granted)
             if not query.channels:
                 raise BadQuery("channel: name at least one, as in /sse?channel=logs")
         except BadQuery as error:

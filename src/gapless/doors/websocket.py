@@ -9,6 +9,7 @@ from ..sessions.plain import PlainSession
 from ..sessions.views import Framing
 from .entrance import Opening
 from .guard import Guard
+from .presented import bearer_subprotocol
 from .query import Query
 from .request import Request
 
@@ -23,8 +24,9 @@ class PlainDoor:
     async def admit(self, scope: Scope, request: Request) -> Opening:
         """Raises Refused, Disconnect or BadQuery."""
         hub = self._guard.hub
-        client, grant = await self._guard.admit(scope, request, "websocket")
+        client, admitted = await self._guard.admit(scope, request, "websocket")
         query = Query.parse(request.query, hub.limits, default_channels=self._default_channels)
+        query = query.with_channels(admitted.subs)
 
         def make(outlet: Outlet, framing: Framing) -> PlainSession:
             return PlainSession(
@@ -32,11 +34,12 @@ class PlainDoor:
                 outlet,
                 framing,
                 client=client.id,
-                grant=grant,
+                grant=admitted.grant,
+                subs=admitted.subs,
                 about=client,
                 query=query.commands(),
                 batch=query.batch,
                 pace=query.pace,
             )
 
-        return Opening(make)
+        return Opening(make, subprotocol=bearer_subprotocol(scope))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from ..model import ANONYMOUS, Grant, Position, ServerSubscription, nothing
@@ -34,6 +35,12 @@ class ConnectEvent:
 
     `headers` have lower-case names; of repeated ones the last counts. `query` holds the last
     value of each parameter. `credential` tells that the server's own credential was presented.
+    `token` is what the client presented, where the hub does not verify tokens itself.
+
+    `scope` is the ASGI scope of the request as the application around the hub left it, for reading: a
+    copy, whose `user`, `session`, `state` and `path_params` are there where middleware and mounts put
+    them. `HTTPConnection(event.scope)` makes a dependency's argument of it.
+
     What follows is said by clients of the Centrifuge doors: `name` and `version` of their library,
     the `channels` that the server had subscribed them to, and `emulated_headers`, which stand for
     those that a browser cannot set and prove nothing.
@@ -50,6 +57,27 @@ class ConnectEvent:
     version: str = ""
     channels: Sequence[str] = ()
     emulated_headers: Mapping[str, str] = field(default_factory=nothing)
+    scope: Mapping[str, Any] = field(default_factory=nothing, repr=False, compare=False)
+
+    @property
+    def user(self) -> Any:
+        """Whom the application's authentication found (`scope["user"]`); None without any."""
+        return self.scope.get("user")
+
+    @property
+    def session(self) -> Mapping[str, Any]:
+        """The application's session (`scope["session"]`), for reading; empty without any."""
+        return MappingProxyType(self.scope.get("session") or {})
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """What the application's lifespan and middleware keep (`scope["state"]`), for reading."""
+        return MappingProxyType(self.scope.get("state") or {})
+
+    @property
+    def path_params(self) -> Mapping[str, Any]:
+        """The named parts of the path that the hub is mounted at: `/rooms/{room}`."""
+        return MappingProxyType(self.scope.get("path_params") or {})
 
 
 @dataclass(frozen=True, slots=True)

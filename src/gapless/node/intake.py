@@ -15,6 +15,7 @@ from ..errors import BadRequest, LimitExceeded, NotRunning, Overloaded
 from ..model import Draft
 from ..options import Limits
 from .flush import Flush
+from .forks import FORKED, FORKS
 from .receipt import Receipt
 from .registry import Registry
 from .rings import Rings
@@ -53,6 +54,7 @@ class Intake:
         self._limits = limits
         self._counters = counters
         self._thread: int | None = None
+        self._forks = 0
         self._inbox: deque[tuple[str, Draft, Receipt]] = deque()
         self._lock = threading.Lock()
         self._inbox_bytes = 0
@@ -62,6 +64,7 @@ class Intake:
     def open(self) -> None:
         """Called on the loop that the node runs on."""
         self.loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self._forks = FORKS.count
 
     def close(self) -> None:
         """Publish what is in the inbox, and take nothing more."""
@@ -86,16 +89,21 @@ class Intake:
 
         Raises:
             BadRequest, LimitExceeded: the channel cannot be, or a tag or the key is not allowed.
-            NotRunning: it is closed.
+            NotRunning: it is closed, or this process is a fork of the one that it is open in.
+            UnknownChannel: no pattern declares the channel, nobody here reads it, and the hub is strict.
             Overloaded: more is in flight than `Limits.in_flight_bytes`.
         """
         self._registry.check(channel)
         if draft.tags or draft.idempotency_key is not None:
             check_labels(draft, self._limits)
+        if not self._registry.is_expected(channel):
+            self._registry.expect(channel, is_read=self._rings.find(channel) is not None)
         size = len(draft.payload)
         receipt = Receipt(self, channel, size)
         if self.loop is None:
             raise NotRunning(NOT_STARTED)
+        if self._forks != FORKS.count:
+            raise NotRunning(FORKED)
         in_flight = self._broker_bytes + self._inbox_bytes + size
         if in_flight > self._limits.in_flight_bytes:
             self._counters.overloaded += 1

@@ -24,6 +24,8 @@ class Lifecycle:
         self._changing: asyncio.Future[None] | None = None
         self._uses = 0
         self._started_at = 0.0
+        self.was_started = False
+        """Has it ever been started? What was closed is not to be woken up again."""
         self._draining = False
 
     @property
@@ -53,6 +55,7 @@ class Lifecycle:
             return
         with self._change(loop):
             await self._node.start()
+            self.was_started = True
             self._intake.open()
             self._started_at = time.monotonic()
             self._uses = 1

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
+import logging
 from collections.abc import Mapping
 
 from ..core.patterns import PatternMap
-from ..errors import BadRequest, LimitExceeded
+from ..errors import BadRequest, LimitExceeded, UnknownChannel
 from ..options import ChannelOptions, Limits
+
+log = logging.getLogger("gapless")
+
+WARNINGS = 20
+"""Undeclared channels that are logged; after that many it is no slip any more."""
 
 _DEFAULT = ChannelOptions()
 
@@ -14,8 +21,14 @@ _DEFAULT = ChannelOptions()
 class Registry:
     """The declared patterns. The longest that matches a name gives the channel its options."""
 
-    def __init__(self, channels: Mapping[str, ChannelOptions], limits: Limits) -> None:
+    def __init__(
+        self, channels: Mapping[str, ChannelOptions], limits: Limits, *, strict: bool = False
+    ) -> None:
         self._patterns = PatternMap(dict(channels))
+        self._texts = tuple(channels)
+        self._strict = strict
+        self._expected: set[str] = set()
+        self._warned = 0
         self._limits = limits
         self._resolved: dict[str, ChannelOptions | None] = {}
         self._good: set[str] = set()
@@ -33,6 +46,40 @@ class Registry:
     def options(self, channel: str) -> ChannelOptions:
         """The options of any channel: one that no pattern declares is the application's own."""
         return self.declared(channel) or _DEFAULT
+
+    # -- publishing to what nobody may know
+
+    def is_expected(self, channel: str) -> bool:
+        """Is it known that publishing here leads somewhere, or was it said that it does not?"""
+        return channel in self._expected
+
+    def expect(self, channel: str, *, is_read: bool) -> None:
+        """Something is published here for the first time; `is_read`: somebody in this process reads it.
+
+        A channel that no pattern declares is the application's own: clients cannot subscribe to it. With
+        nobody reading it either, its name is probably misspelt. That is logged once for each channel.
+
+        Raises:
+            UnknownChannel: that is so, and the hub is strict.
+        """
+        if not is_read and self.declared(channel) is None:
+            said = self._undeclared(channel)
+            if self._strict:
+                raise UnknownChannel(said)
+            if self._warned < WARNINGS:
+                self._warned += 1
+                log.warning("%s", said)
+        if len(self._expected) >= self._limits.resolved_names:
+            self._expected.clear()
+        self._expected.add(channel)
+
+    def _undeclared(self, channel: str) -> str:
+        near = difflib.get_close_matches(channel, self._texts, n=1, cutoff=0.0)
+        nearest = f"the nearest declared pattern is {near[0]!r}" if near else "no pattern is declared"
+        return (
+            f"nobody gets what is published to {channel!r}: no pattern declares it for clients, and nobody "
+            f"in this process reads it; {nearest} (Hub(channels={{{channel!r}: ChannelOptions()}}))"
+        )
 
     def check(self, channel: str) -> None:
         """Can a channel have this name?

@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 
 from ..core.channel import Channel
 from ..core.cursor import Cursor, Lost, Reason, State
-from ..model import History, Position, Publication, Run
+from ..model import BEFORE_EVERYTHING, History, Position, Publication, Run
 from ..node.history import POSITION, Range
 from ..node.node import Node
 
@@ -94,6 +94,17 @@ class Catchup:
         if not (self._begins_in_ring(since, history) and self._is_there()):
             page = await self._position(since)
         return page.top, self._cursor.begin(page, since, history)
+
+    async def withhold(self, since: Position | None) -> tuple[Position, Lost | None]:
+        """Begin behind everything there is, for who may have nothing of it: the stream's position.
+
+        Lost is what came after `since`, of whoever says to have been there.
+        """
+        top, _ = await self.place(None, 0)
+        if since is None or since in (BEFORE_EVERYTHING, top):
+            return top, None
+        last = top.offset if since.epoch == top.epoch and since.offset < top.offset else None
+        return top, Lost(since.offset + 1, last, Reason.WITHHELD, top.epoch)
 
     async def newest(self, count: int) -> History:
         """The newest `count` publications, newest first; the cursor begins behind them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..core.channel import Channel
 from ..core.cursor import Lost
@@ -41,11 +41,12 @@ class PlainSession(Session):
         client: str,
         grant: Grant,
         about: Client,
+        subs: Mapping[str, ServerSubscription] | None = None,
         query: Sequence[plain.Subscribe] = (),
         batch: bool = False,
         pace: float = 0.0,
     ) -> None:
-        super().__init__(node, outlet, client=client, grant=grant, about=about, pace=pace)
+        super().__init__(node, outlet, client=client, grant=grant, about=about, subs=subs, pace=pace)
         self.framing = framing
         self.batch = batch
         self._query: Sequence[plain.Subscribe] = query
@@ -124,8 +125,9 @@ class PlainSession(Session):
     async def subscribe_from_server(
         self, channel: str, server: ServerSubscription, since: Position | None
     ) -> None:
-        """As if the client had asked: it gets history frames, then live ones."""
+        """It gets history frames, then live ones, as if it had asked; `since` is the server's word."""
         if channel not in self.subscriptions:
+            self.subscriptions.grant(channel, server.resuming if since else server)
             await self.subscribe(plain.Subscribe(channel, history=0, since=since))
 
     def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
@@ -177,7 +179,10 @@ class Replay:
         """Write the first frame; the others follow in a task of their own."""
         channel = self._subscription.channel
         if channel is not None and channel.options.history:
-            await self._begin(channel)
+            if self._session.may_see_past(self._subscription, self._command.since):
+                await self._begin(channel)
+            else:
+                await self._begin_at_top(channel)
         else:
             await self._room()
             nothing = History([], Position(0, ""), 0)
@@ -216,6 +221,23 @@ class Replay:
             session.node.tasks.spawn(self._go_on(catchup))
         else:
             self._subscription.go_live()
+
+    async def _begin_at_top(self, channel: Channel) -> None:
+        """With nothing from before, for who may not have it: what it missed is said to be lost."""
+        session, since = self._session, self._command.since
+        await self._room()
+        top, lost = await Catchup(session.node, channel, self._cursor).withhold(since)
+        if lost is not None:
+            session.node.counters.gaps += 1
+        self._write(
+            History([], top, top.offset + 1),
+            b"",
+            more=False,
+            recovered=None if since is None else lost is None,
+            lost=None if lost is None else (lost.first, lost.last),
+            id=self._command.id,
+        )
+        self._subscription.go_live()
 
     async def _room(self) -> None:
         """Wait until a frame can be written. Raises UnknownChannel when that has become of no use."""

@@ -3,21 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from ..core.rate import Rate
-from ..errors import ClientError, Disconnect, Expired, TokenExpired, TooManyRequests, Unrecoverable
+from ..errors import (
+    ClientError,
+    Disconnect,
+    Expired,
+    LimitExceeded,
+    PermissionDenied,
+    TokenExpired,
+    TooManyRequests,
+    UnknownChannel,
+    Unrecoverable,
+)
 from ..node.node import Node
+
+LEAST_WAIT = 0.001
+"""Seconds: less is within what clocks round."""
+
+PAUSE_SECONDS = 1.0
+"""Whose commands did not have to wait for so long has paused."""
+
+USUAL = (TokenExpired, Expired, Unrecoverable, UnknownChannel, PermissionDenied, LimitExceeded)
+"""Errors that a sound client meets, perhaps for all of its channels at once: they do not end it."""
 
 
 class Rates:
     """The rates of one client. Each is made when it is first needed: most connections only ever read."""
 
-    __slots__ = ("_hurry", "_loop", "_node", "commands", "errors", "publish", "read", "subscribe")
+    __slots__ = (
+        "_hurried_since",
+        "_hurried_until",
+        "_loop",
+        "_node",
+        "commands",
+        "errors",
+        "publish",
+        "read",
+        "subscribe",
+    )
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._loop = node.tasks.loop
-        self._hurry = 0
+        self._hurried_since = self._hurried_until = -math.inf
         self.commands: Rate | None = None
         self.errors: Rate | None = None
         self.publish: Rate | None = None
@@ -25,25 +55,28 @@ class Rates:
         self.subscribe: Rate | None = None
 
     async def throttle(self) -> None:
-        """Wait while commands come too fast; give up on a client that keeps at it.
+        """Wait while commands come too fast; give up on a client that never pauses.
 
         Raises:
             Disconnect: 3013.
         """
         rate = self._rate("commands")
-        wait = rate.wait(self._loop.time())
+        now = self._loop.time()
+        wait = rate.wait(now)
         if wait:
-            self._hurry += 1
             self._node.counters.rate_limited += 1
-            if self._hurry > self._node.limits.commands_burst:
+            if now - self._hurried_until > PAUSE_SECONDS:
+                self._hurried_since = now
+            elif now - self._hurried_since >= self._node.limits.commands_seconds:
                 raise Disconnect(3013)
-            await asyncio.sleep(wait)
-        elif self._hurry:
-            self._hurry -= 1
+            self._hurried_until = now + wait
+            await asyncio.sleep(max(wait, LEAST_WAIT))
         rate.take(self._loop.time())
 
     def spend(self, what: str) -> None:
         """Use up one of `subscribe`, `publish` or `read`. Raises TooManyRequests."""
+        if what == "publish" and self._node.limits.publish_rate is None:
+            return
         if not self._rate(what).take(self._loop.time()):
             self._node.counters.rate_limited += 1
             raise TooManyRequests("too many requests: slow down")
@@ -51,11 +84,11 @@ class Rates:
     def count_error(self, error: ClientError) -> None:
         """A command was refused. Raises Disconnect when that happens too often."""
         self._node.counters.client_errors += 1
-        if error.temporary or isinstance(error, (TokenExpired, Expired, Unrecoverable)):
-            return  # clients of this protocol answer these by themselves, for all their channels at once
+        if error.temporary or isinstance(error, USUAL):
+            return
         if not self._rate("errors").take(self._loop.time()):
             self._node.counters.bad_protocol += 1
-            raise Disconnect(3509)
+            raise Disconnect(3013, "too many errors")  # which SDKs come back from, later and later
 
     def _rate(self, what: str) -> Rate:
         rate: Rate | None = getattr(self, what)
@@ -64,7 +97,7 @@ class Rates:
             per_second, burst = {
                 "commands": (limits.commands, limits.commands_burst),
                 "subscribe": (limits.subscribe_rate, limits.subscribe_burst),
-                "publish": (limits.publish_rate, limits.publish_burst),
+                "publish": (limits.publish_rate or 0.0, limits.publish_burst),
                 "read": (limits.read_rate, limits.read_burst),
                 "errors": (limits.rejected_commands / 60.0, limits.rejected_commands),
             }[what]

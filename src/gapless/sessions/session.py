@@ -5,10 +5,12 @@ What all doors share is here. What a door says on the wire is in its own session
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..auth import permission
 from ..auth.permission import Admission, may
 from ..core.cursor import Lost
 from ..core.outbox import Outlet
@@ -32,6 +34,7 @@ from ..model import Draft, Grant, Member, Position, ServerSubscription
 from ..node.node import Node
 from ..protocol.encode import encode
 from .flow import Flow
+from .lease import Lease
 from .rates import Rates
 from .subscription import Subscription
 from .subscriptions import Subscriptions
@@ -54,6 +57,7 @@ class Session:
         "client",
         "flow",
         "grant",
+        "lease",
         "node",
         "secret",
         "subscriptions",
@@ -67,21 +71,31 @@ class Session:
         client: str,
         grant: Grant,
         about: Client,
+        subs: Mapping[str, ServerSubscription] | None = None,
         pace: float = 0.0,
     ) -> None:
+        """`subs` are the channels that the grant names: there nothing but the grant is asked."""
         self.node = node
         self.client = client
         self.grant = grant
         self.about = about
-        self.subscriptions = Subscriptions(self)
+        self.subscriptions = Subscriptions(self, subs)
         self.flow = Flow(node, outlet, self.subscriptions.by_name, pace=pace)
         self.secret = ""
         """The session id that an emulated or unidirectional connection was told."""
+        self.lease: Lease | None = None
+        """Held while there is something that can expire."""
+        self.hold(grant.expires_at)
         self._rates: Rates | None = None
 
     @property
     def user(self) -> str:
         return self.grant.user
+
+    @property
+    def client_refreshes(self) -> bool:
+        """Does the client keep its grant from expiring by itself? Otherwise the application is asked."""
+        return False
 
     @property
     def channels(self) -> Iterable[str]:
@@ -131,9 +145,28 @@ class Session:
     def refresh_from_server(self, expires_at: float | None, info: bytes | None = None) -> None:
         """Set when the connection expires, None for never, and what others see of it from now on."""
         self.grant = replace(self.grant, expires_at=expires_at, info=info or self.grant.info)
+        self.hold(expires_at)
         self.subscriptions.renew_members()
 
+    def prolong(self, grant: Grant) -> None:
+        """It goes on until the new grant expires; what that says of it replaces what was known."""
+        info, meta = grant.info or self.grant.info, grant.meta or self.grant.meta
+        self.grant = replace(self.grant, expires_at=grant.expires_at, info=info, meta=meta)
+        self.hold(grant.expires_at)
+        self.about = replace(self.about, meta=meta)
+        self.subscriptions.renew_members()
+
+    def hold(self, expires_at: float | None) -> None:
+        """Something of it ends then; None: it does not."""
+        if expires_at is not None and self.lease is None:
+            self.lease = Lease(self)
+
     # -- commands that all doors share
+
+    def may_see_past(self, subscription: Subscription, since: Position | None) -> bool:
+        """May it have what was published in the channel before it came, or since it left?"""
+        admission = subscription.admission
+        return admission is not None and permission.may_see_past(self.grant, admission.options, since)
 
     def member(self, admission: Admission | None) -> Member:
         """This connection as others see it, in a channel if it is in one."""
@@ -168,12 +201,14 @@ class Session:
     # -- the end
 
     def check(self, now: float) -> None:
-        """Is there something to read that the client does not read? Called about once a second."""
+        """Is there something to read that it does not read, or has it expired? Called about once a second."""
         if self.flow.is_stalled(now):
             self.node.counters.stalled += 1
             if not self.flow.outlet.abort():
                 self.node.counters.stuck += 1
             self.end(Disconnect(3008, "stalled"))
+        elif self.lease is not None and self.closed is None:
+            self.lease.check(time.time())
 
     def close(self, disconnect: Disconnect) -> None:
         """Say goodbye with a code, and leave everything."""
@@ -187,6 +222,7 @@ class Session:
         if self.closed is not None:
             return
         self.flow.end(disconnect)
+        self.lease = None
         self.subscriptions.drop_all()
         self.node.roster.discard(self)
         self.node.tell_hooks("disconnect", DisconnectEvent(self.about, disconnect.code, disconnect.reason))

@@ -9,7 +9,7 @@ from ..core.log import Entry, SteadyView, View
 from ..core.outbox import Outlet
 from ..errors import UNSUBSCRIBE_REASONS, BrokerError, ClientError, Disconnect
 from ..hooks.events import Client
-from ..model import Grant, Position
+from ..model import Grant, Position, ServerSubscription
 from ..node.node import Node
 from ..protocol import plain, sse
 from .catchup import Catchup
@@ -37,13 +37,14 @@ class SseSession(Session):
         client: str,
         grant: Grant,
         about: Client,
+        subs: Mapping[str, ServerSubscription] | None = None,
         channels: tuple[str, ...],
         since: Mapping[str, Position],
         history: int | None = None,
         pace: float = 0.0,
         joins: bool = False,
     ) -> None:
-        super().__init__(node, outlet, client=client, grant=grant, about=about, pace=pace)
+        super().__init__(node, outlet, client=client, grant=grant, about=about, subs=subs, pace=pace)
         self._since = since
         self._history = history
         # A channel that is not entered yet stands where the client left it.
@@ -84,7 +85,10 @@ class SseSession(Session):
             if since is not None and since.offset:
                 self._announce(name, Lost(None, None, Reason.INTERRUPTED, ""))
             return
-        _, lost = await catchup.place(since, self._history)
+        if self.may_see_past(subscription, since):
+            _, lost = await catchup.place(since, self._history)
+        else:
+            _, lost = await catchup.withhold(since)
         if lost is not None:
             self.node.counters.gaps += 1
             self._announce(name, lost)

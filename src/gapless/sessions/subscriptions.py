@@ -16,7 +16,7 @@ from ..auth.permission import Admission
 from ..core.log import View
 from ..errors import AlreadySubscribed, LimitExceeded, UnknownChannel
 from ..hooks.events import ChannelEvent, Client, SubscribeEvent, UnsubscribeEvent
-from ..model import Grant, Member, Position
+from ..model import Grant, Member, Position, ServerSubscription, nothing
 from ..options import ChannelOptions
 from .rates import Rates
 from .subscription import GivenUp, Owner, Subscription
@@ -32,6 +32,9 @@ class Subscriber(Owner, Protocol):
     def rates(self) -> Rates:
         """What it may do how often."""
 
+    def hold(self, expires_at: float | None) -> None:
+        """Something of it ends then; None: it does not."""
+
     def member(self, admission: Admission | None) -> Member:
         """The connection as others see it in a channel."""
 
@@ -39,13 +42,19 @@ class Subscriber(Owner, Protocol):
 class Subscriptions(Mapping[str, Subscription]):
     """Those that are made or being made. Iterating gives the names, in the order they were reserved."""
 
-    __slots__ = ("_node", "_weak_owner", "by_name")
+    __slots__ = ("_granted", "_node", "_weak_owner", "by_name")
 
-    def __init__(self, owner: Subscriber) -> None:
+    def __init__(self, owner: Subscriber, granted: Mapping[str, ServerSubscription] | None = None) -> None:
+        """`granted` are those that its token or hook names: there nothing else is asked."""
         # Weak: a circle would leave every connection that ended to the garbage collector.
         self._weak_owner = weakref.ref(owner)
         self._node = owner.node
+        self._granted = granted or nothing()
         self.by_name: dict[str, Subscription] = {}
+
+    def grant(self, name: str, server: ServerSubscription) -> None:
+        """From now on it may be in this channel, in this way."""
+        self._granted = {**self._granted, name: server}
 
     @property
     def _owner(self) -> Subscriber:
@@ -112,6 +121,9 @@ class Subscriptions(Mapping[str, Subscription]):
         token: str = "",
     ) -> Admission:
         """May this client subscribe? Raises ClientError or Disconnect."""
+        granted = self._granted.get(name)
+        if granted is not None:
+            return permission.by_server(options, granted)
         event = SubscribeEvent(self._owner.about, name, since, data, token)
         return await permission.admit(self._node.hooks, self._owner.grant, options, event)
 
@@ -126,6 +138,7 @@ class Subscriptions(Mapping[str, Subscription]):
         """
         name, node = subscription.name, self._node
         subscription.admission = admission
+        self._owner.hold(admission.expires_at)
         channel = await node.rings.join(name)
         if not self.is_current(subscription):
             node.rings.leave(channel, None)

@@ -11,7 +11,7 @@ import pytest
 from gapless import ChannelOptions, Client, ClientError, ConnectEvent, Disconnect, Grant, Limits
 from gapless.hooks.events import Welcome
 from gapless.model import Override, ServerSubscription
-from gapless.protocol.centrifuge.codecs import Codec
+from gapless.protocol.centrifuge.codecs import JSON, Codec
 
 from ...support.centrifuge.stage import SECRET, stage, token_for
 from ...support.clock import Clock
@@ -43,6 +43,16 @@ async def test_an_emulated_connection_is_told_its_session_and_node(codec: Codec)
     async with stage(codec) as here:
         reply = await here.peer(secret="a secret", node_id="here").get("connect")
         assert (reply["session"], reply["node"]) == ("a secret", "here")
+
+
+async def test_data_of_connect_that_cannot_be_read_has_its_own_reason() -> None:
+    async with stage(JSON) as here:
+        peer = here.peer()
+        await peer.text('{"id":1,"connect":{"data":"\\ud83d"}}')
+        assert peer.outlet.closing is not None
+        code, reason = peer.outlet.closing
+        assert code == 3501
+        assert "data is not strict JSON" in reason
 
 
 @pytest.mark.parametrize("command", [{"subscribe": {"channel": "a"}}, {"rpc": {"method": "a"}}, {}])
@@ -177,10 +187,12 @@ async def test_without_a_token_only_who_lets_everybody_in_does(codec: Codec) -> 
 async def test_a_token_without_a_user_closes_with_3507_where_anonymous_clients_are_not_wanted(
     codec: Codec,
 ) -> None:
-    async with stage(codec, anonymous=False) as here:
+    async with stage(codec, anonymous=False, anonymous_tokens=False) as here:
         peer = here.peer()
         await peer.tell("connect", token=token_for(""))
         assert peer.closed == 3507
+    async with stage(codec, anonymous=False) as here:
+        assert await here.peer().get("connect", token=token_for(""))
 
 
 async def test_insecure_verifies_a_token_but_lets_it_last(codec: Codec, clock: Clock) -> None:

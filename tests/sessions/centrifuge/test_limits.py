@@ -56,32 +56,60 @@ async def test_a_rate_is_error_111_which_is_temporary(
         assert here.hub.counters.rate_limited == 30
 
 
-async def test_a_client_that_keeps_sending_too_fast_closes_with_3013(
+async def test_a_client_that_sends_too_fast_is_made_to_wait(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with stage(codec, limits=Limits(commands=10.0, commands_burst=5)) as here:
+    limits = Limits(commands=10.0, commands_burst=5)
+    async with stage(codec, limits=limits) as here:
         waits: list[float] = []
 
         async def sleep(seconds: float) -> None:
             waits.append(seconds)
 
         peer = await here.client()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         monkeypatch.setattr(asyncio, "sleep", sleep)
-        for _ in range(30):
+        monkeypatch.setattr(loop, "time", lambda: now)
+        for _ in range(300):
             await peer.tell("unsubscribe", channel="a")
-        assert peer.closed == 3013
-        assert len(waits) == 5
-        assert all(0.0 < wait <= 0.1 for wait in waits), "it is made to wait first"
+        assert peer.is_open(), "reading waits, and that is all"
+        assert len(waits) == 300 - 4
+        assert all(0.0 < wait <= 0.1 for wait in waits)
 
 
-async def test_more_than_twenty_refused_commands_close_with_3509(codec: Codec) -> None:
+async def test_three_hundred_commands_in_one_frame_are_answered(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def sleep(seconds: float) -> None: ...
+
+    async with stage(codec, OPEN, limits=Limits(client_payload_bytes=1000)) as here:
+        peer = await here.client()
+        await peer.get("subscribe", channel="a")
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        await peer.frame(*({"id": n, "publish": {"channel": "a", "data": n}} for n in range(1, 301)))
+        assert [peer.reply(n) for n in range(1, 301)] == [{"publish": {}}] * 300
+
+
+async def test_more_than_twenty_refused_commands_close_with_a_code_to_come_back_from(codec: Codec) -> None:
     async with stage(codec) as here:
         peer = await here.client()
         for _ in range(20):
-            assert await peer.refused("publish", channel="a", data=1) == 103
+            assert await peer.refused("publish", channel="a") == 107
         assert peer.closed is None
-        assert await peer.refused("publish", channel="a", data=1) == 103
-        assert peer.closed == 3509
+        assert await peer.refused("publish", channel="a") == 107
+        assert peer.outlet.closing == (3013, "too many errors")
+
+
+async def test_refusals_that_sound_clients_meet_do_not_add_up(codec: Codec) -> None:
+    async with stage(codec, {"a": ChannelOptions()}, limits=Limits(subscriptions=1)) as here:
+        peer = await here.client()
+        await peer.get("subscribe", channel="a")
+        for _ in range(20):
+            assert await peer.refused("publish", channel="a", data=1) == 103
+            assert await peer.refused("history", channel="b") == 102
+            assert await peer.refused("subscribe", channel="b") == 106
+        assert peer.closed is None
 
 
 async def test_expired_tickets_do_not_add_up_to_too_many_errors(codec: Codec, clock: Clock) -> None:

@@ -83,7 +83,7 @@ async def test_the_very_beginning_is_recovered_while_nothing_is_trimmed(codec: C
         ("after state was invalidated", {"epoch": "_", "offset": 0}),
         ("ahead of the top", {"offset": 99}),
         ("just ahead of the top", {"offset": 6}),
-        ("an offset without an epoch", {"epoch": ""}),
+        ("ahead of the top, without an epoch", {"epoch": "", "offset": 6}),
     ],
 )
 @pytest.mark.parametrize("flag", [0, 1, 2, 3])
@@ -102,6 +102,18 @@ async def test_what_cannot_be_proven_is_not_recovered(
         assert reply["was_recovering"]
         assert not {"recovered", "publications"} & set(reply)
         assert reply["offset"] == 5
+        await here.publish("a", 6)
+        assert peer.offsets("a") == [6]
+
+
+async def test_an_offset_without_an_epoch_is_one_of_the_stream_as_it_is(codec: Codec) -> None:
+    async with stage(codec) as here:
+        peer = await here.client()
+        top = await here.publish("a", 1, 2, 3, 4, 5)
+        reply = await peer.get("subscribe", channel="a", recover=True, offset=3)
+        assert (reply["recovered"], offsets(reply), reply["offset"]) == (True, [4, 5], 3)
+        assert top is not None
+        assert reply["epoch"] == top.epoch
         await here.publish("a", 6)
         assert peer.offsets("a") == [6]
 

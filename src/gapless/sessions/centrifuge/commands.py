@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from ...auth.permission import may
+from ...auth.permission import may, may_see_past
 from ...errors import (
     BadRequest,
     Disconnect,
@@ -95,7 +95,7 @@ async def _history(peer: Peer, request: m.History) -> m.HistoryResult:
     peer.rates.spend("read")
     if not options.history:
         raise NotAvailable
-    if not may(peer.grant, options, options.client_history, options.anonymous_history):
+    if not may_see_past(peer.grant, options, None):
         raise PermissionDenied
     _check_inside(peer, name, outside=options.outside_history)
     if request.reverse and since is not None and since.offset == 0:

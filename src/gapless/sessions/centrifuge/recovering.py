@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ...auth.permission import Admission
+from ...auth.permission import Admission, may_see_past
 from ...errors import Unrecoverable
 from ...model import Position, Publication, shown
 from ...options import ChannelOptions
@@ -16,6 +16,9 @@ from ..subscription import GivenUp, Subscription
 from .peer import Peer
 
 FLAG_REFUSE_UNRECOVERABLE = 2
+
+SOMEWHERE = Position(1, "_")
+"""A place in a stream, whichever: may clients go on from one at all?"""
 
 FILTER_LOOK_BACK = 300
 """Newest publications among which cache recovery looks for one that a filter lets through."""
@@ -32,16 +35,17 @@ async def recover(
         GivenUp: the server ended it meanwhile.
     """
     options = admission.options
-    recoverable = bool(options.history) and options.recovery != "off"
+    positioned = bool(options.history) and options.recovery != "off"
+    recoverable = may_see_past(peer.grant, options, SOMEWHERE)
     publications: list[Publication] = []
     recovered, was_recovering = False, request.recover
     position, offset = Position(0, ""), 0
     if options.history:
-        if options.recovery == "cache":
+        if options.recovery == "cache" and recoverable:
             was_recovering = was_recovering or options.auto_cache_recover
             position, publications, recovered = await _newest(subscription, request, was_recovering)
             offset = position.offset
-        elif request.recover and recoverable:
+        elif request.recover and recoverable and may_see_past(peer.grant, options, request.position):
             position, publications, recovered = await _missed(peer, subscription, request)
             offset = request.offset if recovered else position.offset
         else:
@@ -64,7 +68,7 @@ async def recover(
         publications=delta_forms(publications) if delta else publications,
         recovered=recovered,
         offset=offset,
-        positioned=recoverable,
+        positioned=positioned,
         data=admission.data,
         was_recovering=was_recovering,
         delta=delta,
@@ -79,7 +83,12 @@ async def _missed(
     Up to `Limits.recovery_bytes` go into the reply; the rest follows as pushes right behind.
     """
     catchup = _catchup(subscription, peer.node.limits.recovery_bytes)
-    page, fresh, lost = await catchup.begin(request.position, None)
+    since = request.position
+    if since.offset and not since.epoch:
+        # It does not say in which life of the stream: as in Centrifugo that is taken to be this one.
+        top, _ = await catchup.place(None, history=0)
+        since = since._replace(epoch=top.epoch)
+    page, fresh, lost = await catchup.begin(since, None)
     if lost is None:
         return page.top, shown(fresh, peer.client), True
     catchup.at_top(page)

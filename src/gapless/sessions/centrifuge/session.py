@@ -9,7 +9,6 @@ import random
 import time
 from dataclasses import replace
 from enum import Enum
-from typing import Any
 
 from ...auth.admission import Handshake, Reception
 from ...core.outbox import Outlet
@@ -22,8 +21,7 @@ from ...errors import (
     Internal,
     TokenExpired,
 )
-from ...hooks.events import RefreshEvent
-from ...model import Grant, Position, ServerSubscription
+from ...model import Position, ServerSubscription
 from ...node.node import Node
 from ...protocol.centrifuge import messages as m
 from ...protocol.centrifuge.codecs import Codec
@@ -65,7 +63,6 @@ class CentrifugeSession(Peer):
         "_phase",
         "_pings",
         "_pong_due",
-        "_refreshing",
     )
 
     def __init__(
@@ -95,7 +92,10 @@ class CentrifugeSession(Peer):
         self._next_ping = 0.0
         self._pong_due: float | None = None
         self._client_refreshes = False
-        self._refreshing = False
+
+    @property
+    def client_refreshes(self) -> bool:
+        return self._client_refreshes
 
     # -- in
 
@@ -114,6 +114,8 @@ class CentrifugeSession(Peer):
         """One command, and its reply. Raises Disconnect."""
         if self._phase is Phase.UNUSABLE:
             return
+        if self._phase is Phase.NEW and isinstance(command.request, m.Invalid):
+            raise Disconnect(3501, f"bad request: {command.request.reason}")
         if self._phase is Phase.NEW and not isinstance(command.request, m.Connect):
             raise Disconnect(3501, "bad request: connect comes first")
         try:
@@ -172,6 +174,7 @@ class CentrifugeSession(Peer):
         self._check_user(grant.user)
         self.node.roster.identify(self, grant.user)
         self.grant = grant
+        self.hold(grant.expires_at)
         self.about = self.node.hooks.introduce(
             self.about, grant, headers=self._handshake.headers, emulated=request.headers
         )
@@ -228,16 +231,9 @@ class CentrifugeSession(Peer):
         if set(admitted.subs) != ours:
             raise Disconnect(3010)
         grant = admitted.grant
-        self._prolong(grant)
+        self.prolong(grant)
         expires, ttl = self._ttl(grant.expires_at)
         return m.RefreshResult(client=self.client, version=__version__, expires=expires, ttl=ttl)
-
-    def _prolong(self, grant: Grant) -> None:
-        """It goes on until the new grant expires; what that says of it replaces what was known."""
-        info, meta = grant.info or self.grant.info, grant.meta or self.grant.meta
-        self.grant = replace(self.grant, expires_at=grant.expires_at, info=info, meta=meta)
-        self.about = replace(self.about, meta=meta)
-        self.subscriptions.renew_members()
 
     # -- what the server does to it
 
@@ -269,7 +265,6 @@ class CentrifugeSession(Peer):
         if self._pong_due is not None and now >= self._pong_due:
             self.close(Disconnect(3012))
             return
-        self._check_expiry(time.time())
         # Last: a client whose pong meets a close frame takes it for a lost connection, without the code.
         if self.closed is None and self._pings and now >= self._next_ping:
             self._ping(now)
@@ -285,36 +280,6 @@ class CentrifugeSession(Peer):
         if self._pong_due is None:
             raise Disconnect(3501, "bad request: a pong that nobody asked for")
         self._pong_due = None
-
-    def _check_expiry(self, now: float) -> None:
-        expires_at = self.grant.expires_at
-        if expires_at is not None and now >= expires_at:
-            if self._client_refreshes:
-                if now >= expires_at + self.node.limits.expiry_grace:
-                    self.close(Disconnect(3005))
-                    return
-            elif not self._refreshing:
-                self._refreshing = True
-                self.node.tasks.spawn(self._ask_to_refresh())
-        subscribing.check_expiry(self, now)
-
-    async def _ask_to_refresh(self) -> None:
-        answer: Any = None
-        try:
-            answer = await self.node.hooks.ask("refresh", RefreshEvent(self.about))
-        except ClientError:
-            answer = None
-        except Disconnect as disconnect:
-            self.close(disconnect)
-        finally:
-            self._refreshing = False
-        if self.closed is not None:
-            return
-        grant = Grant(expires_at=float(answer)) if isinstance(answer, (int, float)) else answer
-        if isinstance(grant, Grant) and (grant.expires_at is None or grant.expires_at > time.time()):
-            self._prolong(grant)
-        else:
-            self.close(Disconnect(3005))
 
 
 def _from_token(subscription: Subscription) -> bool:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import orjson
 
 from ...auth.admission import Admitted
-from ...auth.permission import Admission
+from ...auth.permission import Admission, by_server
 from ...auth.verifier import check_subscription
 from ...errors import (
     BadRequest,
@@ -25,12 +25,10 @@ from ...errors import (
     TokenExpired,
     UnknownChannel,
 )
-from ...hooks.events import RefreshEvent, SubscriptionGrant
 from ...model import Position, ServerSubscription
 from ...options import ChannelOptions, overridden
 from ...protocol.centrifuge import filters
 from ...protocol.centrifuge import messages as m
-from ...protocol.encode import encode
 from ..subscription import GivenUp, Subscription
 from .peer import Peer
 from .recovering import recover, ttl_of
@@ -115,7 +113,8 @@ async def refresh(peer: Peer, request: m.SubRefresh) -> m.SubRefreshResult:
     check_subscription(token, peer.user, request.channel, peer.client)
     if token.expire_at is not None and token.expire_at <= time.time():
         raise Expired
-    _prolong(peer, subscription.admission, token.expire_at, token.info)
+    subscription.admission.prolong(token.expire_at, token.info)
+    peer.subscriptions.renew_members()
     expires, ttl = ttl_of(subscription.admission)
     return m.SubRefreshResult(expires, ttl)
 
@@ -223,16 +222,7 @@ async def _join_by_server(
     peer: Peer, request: m.Subscribe, server: ServerSubscription, from_token: bool
 ) -> Joined:
     async def admit(options: ChannelOptions) -> Admission:
-        if server.expires_at is not None and server.expires_at <= time.time():
-            raise Expired
-        return Admission(
-            overridden(options, server.override),
-            info=server.info,
-            data=server.data or b"",
-            expires_at=server.expires_at,
-            server_side=True,
-            from_token=from_token,
-        )
+        return by_server(options, server, from_token=from_token)
 
     return await join(peer, request, admit, counted=False)
 
@@ -245,6 +235,7 @@ async def subscribe_from_server(
         return
     request = m.Subscribe(name)
     if since is not None:
+        server = server.resuming
         request = replace(request, recover=True, offset=since.offset, epoch=since.epoch)
     subscription, result = await _join_by_server(peer, request, server, from_token=False)
     peer.announce(
@@ -260,52 +251,3 @@ async def subscribe_from_server(
     for sent in result.publications:
         peer.announce(m.PublicationPush(name, sent))
     subscription.go_live()
-
-
-# -- by the clock
-
-
-def check_expiry(peer: Peer, now: float) -> None:
-    """End what has expired. `now` is Unix seconds."""
-    grace = peer.node.limits.expiry_grace
-    for subscription in list(peer.subscriptions.values()):
-        admission = subscription.admission
-        if admission is None or admission.expires_at is None or now < admission.expires_at:
-            continue
-        if admission.client_refreshes:
-            if now >= admission.expires_at + grace:
-                _expire(peer, subscription, admission)
-        else:
-            admission.expires_at = None  # asked once; the answer sets it again
-            peer.node.tasks.spawn(_ask_to_refresh(peer, subscription, admission))
-
-
-async def _ask_to_refresh(peer: Peer, subscription: Subscription, admission: Admission) -> None:
-    answer: object = None
-    try:
-        event = RefreshEvent(peer.about, subscription.name)
-        answer = await peer.node.hooks.ask("sub_refresh", event, subscription.name)
-    except ClientError:
-        answer = None
-    except Disconnect as disconnect:
-        peer.close(disconnect)
-    if not peer.subscriptions.is_current(subscription):
-        return
-    said = SubscriptionGrant(expires_at=float(answer)) if isinstance(answer, (int, float)) else answer
-    if isinstance(said, SubscriptionGrant) and (said.expires_at is None or said.expires_at > time.time()):
-        info = None if said.info is None else encode(said.info)
-        _prolong(peer, admission, said.expires_at, info)
-    else:
-        _expire(peer, subscription, admission)
-
-
-def _prolong(peer: Peer, admission: Admission, expires_at: float | None, info: bytes | None) -> None:
-    admission.expires_at, admission.info = expires_at, info or admission.info
-    peer.subscriptions.renew_members()
-
-
-def _expire(peer: Peer, subscription: Subscription, admission: Admission) -> None:
-    if admission.server_side:
-        peer.close(Disconnect(3006))
-    else:
-        peer.unsubscribe_from_server(subscription.name, 2501)
