@@ -19,8 +19,8 @@ from ..errors import (
 )
 from ..node.node import Node
 
-LEAST_WAIT = 0.001
-"""Seconds: less is within what clocks round."""
+ROUNDING = 1e-9
+"""Seconds that clocks round away: without them what was waited for is not quite there."""
 
 PAUSE_SECONDS = 1.0
 """Whose commands did not have to wait for so long has paused."""
@@ -70,7 +70,7 @@ class Rates:
             elif now - self._hurried_since >= self._node.limits.commands_seconds:
                 raise Disconnect(3013)
             self._hurried_until = now + wait
-            await asyncio.sleep(max(wait, LEAST_WAIT))
+            await asyncio.sleep(wait + ROUNDING)
         rate.take(self._loop.time())
 
     def spend(self, what: str) -> None:
