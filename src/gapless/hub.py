@@ -29,7 +29,6 @@ from .node.lifecycle import Lifecycle
 from .node.node import Node
 from .node.receipt import Receipt
 from .node.registry import Registry
-from .node.reports import Reports
 from .node.siblings import Siblings, Workers
 from .node.signals import Signals
 from .options import ChannelOptions, Limits
@@ -82,7 +81,6 @@ class Hub:
             describe=self._about,
         )
         self._lifecycle = Lifecycle(self.node)
-        self._reports = Reports(broker, self.node.tasks, self._about)
         self._signals = Signals(self.drain_soon)
         self._waking: asyncio.Future[None] | None = None
         self._ending: AsyncIterator[None] | None = None
@@ -135,12 +133,9 @@ class Hub:
             NotRunning: it runs on another event loop already.
             ConfigError: it lives in memory, is one of several workers, and `workers` is `error`.
         """
-        was_running = self.running
-        if self._siblings is not None and not was_running:
+        if self._siblings is not None and not self.running:
             self._siblings.begin(self._workers)
         await self._lifecycle.start()
-        if not was_running:
-            self._reports.begin()
 
     async def close(self) -> None:
         """Say goodbye to every client and stop. What was published is with the broker.
@@ -428,7 +423,7 @@ class Hub:
             BrokerError: the broker failed.
         """
         node = self._running_node()
-        return await (node.peers.all() if node.peers.joined else self._reports.all())
+        return await node.peers.all()
 
     def _about(self) -> dict[str, Any]:
         stats = self.stats()

@@ -166,17 +166,6 @@ class JoinsNodes(Protocol):
 
 
 @runtime_checkable
-class KnowsNodes(Protocol):
-    """A broker by which the processes of a hub tell each other how they stand."""
-
-    async def report(self, uid: str, about: bytes, seconds: float) -> None:
-        """Keep what the process `uid` says of itself for so many seconds. Raises BrokerError."""
-
-    async def nodes(self) -> dict[str, bytes]:
-        """What all processes say of themselves, by their uid. Raises BrokerError."""
-
-
-@runtime_checkable
 class Searches(Protocol):
     """A broker that finds publications by their words, in channels with `ChannelOptions.search`."""
 
