@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gapless import ChannelOptions, Hub
+from gapless import ChannelOptions, Hub, Limits
 from gapless.api import call
 from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 
@@ -28,6 +28,9 @@ NEEDS_REDIS = [
     pytest.mark.redis,
     pytest.mark.skipif(not has("redis-server"), reason="redis-server is not installed"),
 ]
+
+SAID_ONLY = Limits(position_check=3600.0)
+"""What nodes do not say to each other they would find out by themselves, every now and then."""
 
 MEMBERS = {"*": ChannelOptions(history=10, presence=True, join_leave=True, client_publish=True)}
 
@@ -51,7 +54,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def nodes(anyio_backend: str, url: str) -> AsyncIterator[list[Stage]]:
     """Two nodes, each with its own clients."""
     async with AsyncExitStack() as stack:
-        made = [stage(JSON, MEMBERS, broker=url) for _ in range(2)]
+        made = [stage(JSON, MEMBERS, broker=url, limits=SAID_ONLY) for _ in range(2)]
         yield [await stack.enter_async_context(one) for one in made]
 
 
