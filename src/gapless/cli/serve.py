@@ -43,7 +43,12 @@ def serve(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(envvar="GAPLESS_CONFIG", show_default=False, metavar="FILE", help="A TOML file."),
+        typer.Option(
+            envvar="GAPLESS_CONFIG",
+            show_default=False,
+            metavar="FILE",
+            help="A TOML file, or Centrifugo's own.",
+        ),
     ] = None,
     token: Annotated[
         str | None,
