@@ -104,6 +104,11 @@ class ChannelOptions:
     """What a client that comes back gets from the history: all it missed, the newest, or nothing.
     `cache` is for the Centrifuge doors; on the others it is as `stream`."""
 
+    # Protobuf clients have bytes, and their libraries expect to be let. Centrifugo: publication_data_format.
+    any_bytes: bool = True
+    """Payloads may be no JSON, from Protobuf clients and `b64data` of the API; off: error 107. Clients that
+    read JSON only are closed with 3506 by one (Centrifuge doors), or told a gap."""
+
     # -- on the Centrifuge doors
     # Clients that did not ask are not sent what they do not expect.
     auto_cache_recover: bool = False

@@ -52,14 +52,20 @@ REFUSED: dict[str, bytes | str] = {
 }
 
 
+TWICE = [raw for name, raw in REFUSED.items() if "duplicate key" in name]
+
+
 @pytest.mark.parametrize("raw", REFUSED.values(), ids=REFUSED.keys())
 def test_refuses(raw: bytes | str) -> None:
     with pytest.raises(Malformed):
         strict.parse(raw)
     with pytest.raises(Malformed):
         strict.fields(raw)
-    with pytest.raises(Malformed):
+    try:
         strict.payload(raw)
+    except Malformed:
+        return
+    assert raw in TWICE, "what an application may write in its own data"
 
 
 @pytest.mark.parametrize("fault", [b"NaN", b'{"a":1,"a":1}', b"9" * 21, b"[" * 70 + b"]" * 70, b"}"])

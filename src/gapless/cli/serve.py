@@ -43,7 +43,12 @@ def serve(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(envvar="GAPLESS_CONFIG", show_default=False, metavar="FILE", help="A TOML file."),
+        typer.Option(
+            envvar="GAPLESS_CONFIG",
+            show_default=False,
+            metavar="FILE",
+            help="A TOML file, or Centrifugo's own.",
+        ),
     ] = None,
     token: Annotated[
         str | None,
@@ -79,6 +84,7 @@ def serve(
     ] = False,
 ) -> None:
     """Start a hub and say how to look at it and how to feed it."""
+    from ..config.centrifugo import notes
     from ..config.settings import load
 
     flags = {"host": host, "port": port, "store": store, "token": token, "ws": ws, "insecure": insecure}
@@ -86,6 +92,9 @@ def serve(
     settings = load(
         config, **flags, origins=tuple(origin) if origin else None, feeds=tuple(feed) if feed else None
     )
+    if config is not None and inherit is None:
+        for note in notes(config):
+            say(note)
     if settings.dev and inherit is None:
         say(DEV_WARNING)
     if exit_with_stdin:

@@ -13,6 +13,7 @@ from ..brokers.base import Broker
 from ..core.counters import Counters
 from ..errors import BadRequest, LimitExceeded, NotRunning, Overloaded
 from ..model import Draft
+from ..opaque import is_packed
 from ..options import Limits
 from .flush import Flush
 from .forks import FORKED, FORKS
@@ -96,6 +97,8 @@ class Intake:
         self._registry.check(channel)
         if draft.tags or draft.idempotency_key is not None:
             check_labels(draft, self._limits)
+        if is_packed(draft.payload) and not self._registry.options(channel).any_bytes:
+            raise BadRequest("data is no JSON, and this channel takes nothing else")
         if not self._registry.is_expected(channel):
             self._registry.expect(channel, is_read=self._rings.find(channel) is not None)
         size = len(draft.payload)

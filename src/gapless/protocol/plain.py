@@ -13,6 +13,7 @@ import orjson
 
 from ..errors import BadRequest
 from ..model import Member, Position, Publication
+from ..opaque import is_packed
 from .strict import Malformed, Raw, fields
 
 PONG = b'{"type":"pong"}'
@@ -39,6 +40,8 @@ def item(publication: Publication) -> bytes:
         beside += b',"tags":' + orjson.dumps(dict(publication.tags))
     if publication.info is not None:
         beside += b',"info":' + member(publication.info)
+    if publication.offset and is_packed(publication.payload):
+        return b'{"offset":%d,"gap":"binary"%b}' % (publication.offset, beside)
     if publication.offset:
         return b'{"offset":%d,"data":%b%b}' % (publication.offset, publication.payload, beside)
     return b'{"data":%b%b}' % (publication.payload, beside)

@@ -86,8 +86,11 @@ def loose_fields(text: str) -> dict[str, Raw]:
 
 
 def payload(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int = 20) -> bytes:
-    """One JSON document as it may be embedded: checked like `parse`, unchanged but for raw newlines."""
-    parse(raw, depth=depth, members=members, digits=digits)
+    """One JSON document as it may be embedded: checked like `parse`, unchanged but for raw newlines.
+
+    A key may stand twice in an object: what an application means by that is its own.
+    """
+    _scan(_checked(raw, depth), 0, _decoder(members, digits, twice=True))
     return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
 
 
@@ -120,7 +123,9 @@ def _is_deeper(text: str, depth: int) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _decoder(members: int, digits: int) -> json.JSONDecoder:
+def _decoder(members: int, digits: int, *, twice: bool = False) -> json.JSONDecoder:
+    """`twice` lets a key stand twice in one object."""
+
     def whole_number(text: str) -> int:
         if len(text) > digits and len(text.lstrip("-")) > digits:
             raise Malformed(f"a number of more than {digits} digits")
@@ -130,7 +135,7 @@ def _decoder(members: int, digits: int) -> json.JSONDecoder:
         if len(pairs) > members:
             raise Malformed(f"an object of more than {members} members")
         found = dict(pairs)
-        if len(found) != len(pairs):
+        if len(found) != len(pairs) and not twice:
             raise Malformed("a key that stands twice in one object")
         return found
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from .. import opaque
 from ..auth import permission
 from ..auth.permission import Admission, may
 from ..core.cursor import Lost
@@ -232,7 +233,7 @@ def _replaced(draft: Draft, data: Any, answer: Replace) -> Draft:
     # What the hook did not touch stays byte for byte what the client sent.
     return replace(
         draft,
-        payload=draft.payload if answer.data is data else encode(answer.data),
+        payload=draft.payload if answer.data is data else _payload(answer.data),
         tags=answer.tags,
         skip_history=answer.skip_history,
         idempotency_key=answer.idempotency_key,
@@ -242,6 +243,11 @@ def _replaced(draft: Draft, data: Any, answer: Replace) -> Draft:
     )
 
 
+def _payload(data: Any) -> bytes:
+    return opaque.packed(data) if isinstance(data, bytes) else encode(data)
+
+
 def _check_size(payload: bytes, limit: int) -> None:
-    if len(payload) > limit:
-        raise LimitExceeded("bytes of a publication", limit, len(payload), code=107)
+    size = opaque.size(payload)
+    if size > limit:
+        raise LimitExceeded("bytes of a publication", limit, size, code=107)

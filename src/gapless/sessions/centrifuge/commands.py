@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import orjson
-
+from ... import opaque
 from ...auth.permission import may, may_see_past
 from ...errors import (
     BadRequest,
@@ -50,7 +49,7 @@ async def take_message(peer: Peer, request: m.Send) -> None:
     """The one command that wants no answer. Raises ClientError or Disconnect."""
     if not peer.node.hooks.has("message"):
         raise Disconnect(3508)
-    data = orjson.loads(request.data) if request.data else None
+    data = opaque.value(request.data) if request.data else None
     await peer.node.hooks.ask("message", MessageEvent(peer.about, data))
 
 
@@ -60,7 +59,7 @@ async def _publish(peer: Peer, request: m.Publish) -> m.PublishResult:
         raise PermissionDenied("map channels are not offered")
     if not request.data:
         raise BadRequest("data is missing")
-    await peer.publish(request.channel, request.data, orjson.loads(request.data))
+    await peer.publish(request.channel, request.data, opaque.value(request.data))
     return m.PublishResult()
 
 
@@ -138,6 +137,6 @@ async def _rpc(peer: Peer, request: m.Rpc) -> m.RpcResult:
         raise NotAvailable
     if not hooks.guards("rpc", request.method):
         raise MethodNotFound
-    data = orjson.loads(request.data) if request.data else None
+    data = opaque.value(request.data) if request.data else None
     result = await hooks.ask("rpc", RpcEvent(peer.about, request.method, data), request.method)
-    return m.RpcResult(encode(result))
+    return m.RpcResult(opaque.packed(result) if isinstance(result, bytes) else encode(result))
