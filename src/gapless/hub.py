@@ -11,6 +11,7 @@ import uuid
 from asyncio import _get_running_loop
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, get_args
 
@@ -54,6 +55,8 @@ class Hub:
     process reads is logged once, and with `strict` raises UnknownChannel. `workers` says what happens
     where several workers of one server each have a `memory://` of their own: each `warn`s once, or
     `error` lets none but the first start, or it is as wanted (`allow`).
+    `default` makes of a value that JSON does not have, and this hub does not know either, one that it has, as
+    in `json.dumps`; for what it does not know it raises TypeError.
 
     Raises:
         ConfigError: an option that cannot be.
@@ -69,10 +72,12 @@ class Hub:
         name: str | None = None,
         strict: bool = False,
         workers: Workers = "warn",
+        default: Callable[[Any], Any] | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.counters = Counters()
-        self.hooks = Hooks(self.counters)
+        self._encode = partial(encode, default=default) if default is not None else encode
+        self.hooks = Hooks(self.counters, self._encode)
         self.uid = str(uuid.uuid4())
         self.name = name or f"{socket.gethostname()}_{os.getpid()}"
         broker = broker_from(broker, self.limits) if isinstance(broker, str) else broker
@@ -241,18 +246,19 @@ class Hub:
         """Publish to a channel: everybody who is subscribed gets it, in order.
 
         A plain function: call it from any thread, from async code or not; it never blocks and
-        never waits for a client. `data` is anything JSON can hold. `exclude` is the id of the
+        never waits for a client. `data` is anything that can be JSON: see `protocol.encode` for what of
+        Pydantic, numpy and others is known, and `default` for the rest. `exclude` is the id of the
         client that published it and knows it already. Publications of one thread keep their
         order. The receipt may be ignored: a failure that nobody looked at is logged and counted.
 
         Raises:
             BadRequest: the channel cannot exist, or a tag or key is not allowed.
-            TypeError: `data` cannot be JSON; the message names what is in the way.
+            TypeError: `data` cannot be JSON; the message names what is in the way, and where in it.
             LimitExceeded: `data` is larger than `Limits.server_payload_bytes`.
             Overloaded: more is in flight than `Limits.in_flight_bytes`.
             NotRunning: the hub was not started.
         """
-        payload = encode(data)
+        payload = self._encode(data)
         if len(payload) > self.limits.server_payload_bytes:
             raise LimitExceeded(
                 "bytes of a publication", self.limits.server_payload_bytes, len(payload), code=107

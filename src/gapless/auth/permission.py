@@ -10,7 +10,6 @@ from ..hooks.events import SubscribeEvent, SubscriptionGrant
 from ..hooks.registry import Hooks
 from ..model import BEFORE_EVERYTHING, Grant, Position, ServerSubscription
 from ..options import ChannelOptions, overridden
-from ..protocol.encode import encode
 from .namespaces import parse_channel
 
 
@@ -83,8 +82,8 @@ async def admit(hooks: Hooks, grant: Grant, options: ChannelOptions, event: Subs
         raise Expired
     return Admission(
         answer.options or options,
-        info=None if answer.info is None else encode(answer.info),
-        data=b"" if answer.data is None else encode(answer.data),
+        info=None if answer.info is None else hooks.encode(answer.info),
+        data=b"" if answer.data is None else hooks.encode(answer.data),
         expires_at=answer.expires_at,
     )
 

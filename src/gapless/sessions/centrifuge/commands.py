@@ -19,7 +19,6 @@ from ...hooks.events import MessageEvent, RpcEvent
 from ...node.history import Range
 from ...options import ChannelOptions
 from ...protocol.centrifuge import messages as m
-from ...protocol.encode import encode
 from .peer import Peer
 
 
@@ -140,4 +139,4 @@ async def _rpc(peer: Peer, request: m.Rpc) -> m.RpcResult:
         raise MethodNotFound
     data = orjson.loads(request.data) if request.data else None
     result = await hooks.ask("rpc", RpcEvent(peer.about, request.method, data), request.method)
-    return m.RpcResult(encode(result))
+    return m.RpcResult(hooks.encode(result))
