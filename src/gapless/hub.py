@@ -249,7 +249,8 @@ class Hub:
         never waits for a client. `data` is anything that can be JSON: see `protocol.encode` for what of
         Pydantic, numpy and others is known, and `default` for the rest. `exclude` is the id of the
         client that published it and knows it already. Publications of one thread keep their
-        order. The receipt may be ignored: a failure that nobody looked at is logged and counted.
+        order. With `skip_history` it is not kept, and has no position. The receipt may be ignored: a
+        failure that nobody looked at is logged and counted.
 
         Raises:
             BadRequest: the channel cannot exist, or a tag or key is not allowed.
