@@ -195,8 +195,8 @@ class Limits:
     """How long a key is remembered."""
 
     # -- from a client
-    # As one publication of a client. Centrifugo: message_size_limit 65,536.
-    message_bytes: int = 64 * KiB
+    # Well above what one publication of a client may have: that which is too large fails alone.
+    message_bytes: int = 256 * KiB
     """One message of a client; larger: closed with 1009."""
     # Nobody nests deeper by hand, and parsers recurse. simdjson: 1,024; .NET: 64.
     json_depth: int = 64

@@ -62,6 +62,12 @@ def test_refuses(raw: bytes | str) -> None:
         strict.payload(raw)
 
 
+@pytest.mark.parametrize("raw", [b'"\\ud83d"', b'"\\ude00"', b'{"\\ud83d":1}', '"\ud83d"'])
+def test_half_an_emoji_is_called_so(raw: bytes | str) -> None:
+    with pytest.raises(Malformed, match="an emoji cut in two"):
+        strict.parse(raw)
+
+
 @pytest.mark.parametrize("fault", [b"NaN", b'{"a":1,"a":1}', b"9" * 21, b"[" * 70 + b"]" * 70, b"}"])
 def test_the_reason_is_short_and_repeats_nothing_of_the_input(fault: bytes) -> None:
     with pytest.raises(Malformed) as caught:

@@ -15,6 +15,7 @@ from ..node.node import Node
 from ..options import Limits
 from ..protocol import plain
 from ..protocol.strict import parse
+from . import reading
 from .catchup import Catchup
 from .session import Session
 from .subscription import Subscription
@@ -95,6 +96,14 @@ class PlainSession(Session):
             case plain.Publish():
                 position = await self.publish(command.channel, command.payload, parse(command.payload))
                 self.say(plain.published(command.channel, position, command.id))
+            case plain.ReadPresence():
+                members = await reading.presence(self, command.channel)
+                self.say(plain.present(command.channel, members, command.id))
+            case plain.ReadHistory():
+                found = await reading.history(
+                    self, command.channel, since=command.since, limit=command.limit, reverse=command.reverse
+                )
+                self.say(plain.page(command.channel, found, command.id))
 
     def refuse(self, error: ClientError, id: int | str | None, channel: str | None) -> None:  # noqa: A002
         """Say what was wrong. Raises Disconnect when that happens too often."""
