@@ -293,6 +293,15 @@ class Limits:
     # The HTML standard advises about 15 s (server-sent events, authoring notes).
     heartbeat: float = 15.0
     """Seconds between comment lines on an idle SSE stream."""
+    # Longer than a phone's change of network; with a heartbeat before it well below `presence_expiry`.
+    peer_timeout: float = 30.0
+    """Seconds in which a stream's client's machine acknowledges nothing; then cut off, where TCP tells."""
+    # So that what a deploy or a balancer moved away spreads again, and rarely enough to cost nothing.
+    stream_age: float = 3600.0
+    """Seconds after which an event stream is ended, at most; its client comes back and resumes."""
+    # As `presence_expiry`: whoever is gone is seen no longer than that.
+    unwatched_stream_age: float = 60.0
+    """The same on servers that do not let us find a dead client."""
 
     # -- kept by the process
     # What the operating system grants, with room for the broker and for /health.

@@ -101,7 +101,7 @@ class StreamDoor:
             return framing.wrap(codec.encode_bare_push(push) if kind.bare else codec.encode_push(push))
 
         async def respond(receive: Receive, send: Send, headers: Headers) -> None:
-            stream = HttpStream(hub.node, receive, send, farewell)
+            stream = HttpStream(hub.node, receive, send, farewell, listens_only=kind.bare)
             media = "text/event-stream; charset=utf-8" if kind.events else _TYPES[codec.text]
             head = [(b"content-type", media.encode()), *_STREAM_HEADERS, *headers]
             await stream.begin(head, b"\r\n" if kind.events else b"")

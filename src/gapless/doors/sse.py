@@ -49,6 +49,8 @@ class SseDoor:
         hub = self._guard.hub
         client, admitted = await self._guard.admit(http.scope, request, "sse")
         query = self._query(request, admitted.subs)
+        if not query.takes_commands:
+            self._check(query.channels)
         since = _resume(request, query)
 
         async def respond(receive: Receive, send: Send, headers: Headers) -> None:
@@ -94,6 +96,21 @@ class SseDoor:
         inbox = Inbox(hub.node, session)
         with self._emulated.holding(session, inbox):
             await stream.run(session, _begin(session, inbox, hub.uid))
+
+    def _check(self, channels: tuple[str, ...]) -> None:
+        """Can any of them be read by anybody? Raises Unreadable (404, or 400 for names that cannot be)."""
+        registry = self._guard.hub.node.registry
+        refusals: list[Unreadable] = []
+        for name in channels:
+            try:
+                registry.check(name)
+            except ClientError as error:
+                refusals.append(Unreadable(400, error.message))
+            else:
+                if registry.declared(name) is not None:
+                    return
+                refusals.append(Unreadable(404, f"unknown channel: no pattern of this hub matches {name!a}"))
+        raise refusals[0]
 
     def _query(self, request: Request, granted: Iterable[str]) -> Query:
         """What is asked for, and behind it what the client was granted besides."""

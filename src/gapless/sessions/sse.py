@@ -117,7 +117,7 @@ class SseSession(Session):
             else (100, "the broker did not answer; try again")
         )
         self.node.counters.client_errors += 1
-        self.reply(sse.event(plain.error(code, message, channel=channel), name="error"))
+        self.reply(sse.event(plain.error(code, message, channel=channel), name="refused"))
 
     def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
         subscription = self.subscriptions.get(name)
