@@ -97,7 +97,7 @@ class ChannelOptions:
     """May they read who is subscribed? None: as `anonymous` says."""
     # Names with `#` are Centrifugo's personal channels; SDK users rely on their being private.
     user_limited: bool = True
-    """A name that ends in `#1,2` admits the users 1 and 2 and nobody else."""
+    """A name that ends in `#1,2` admits the users 1 and 2 and nobody else; False: `#` means nothing."""
 
     # The point of numbered channels. Centrifugo: force_recovery_mode stream.
     recovery: Literal["stream", "cache", "off"] = "stream"

@@ -35,7 +35,7 @@ async def test_the_kernel_is_asked_to_find_them(anyio_backend: str) -> None:
     async with doors({"room": ROOM}, limits=Limits(peer_timeout=7.5)) as opened, sse(opened, "channel=room"):
         await until(lambda: opened.hub.stats().subscriptions == 1)
         (connection,) = opened.address.server.server_state.connections
-        connected = connection.transport.get_extra_info("socket")  # type: ignore[union-attr]
+        connected = connection.transport.get_extra_info("socket")
         assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7500
 
 

@@ -70,7 +70,10 @@ async def admit(hooks: Hooks, grant: Grant, options: ChannelOptions, event: Subs
         if parts.is_private:
             raise PermissionDenied("a channel that begins with $ needs a subscription token")
         if options.user_limited and not parts.admits(grant.user):
-            raise PermissionDenied("the channel is limited to other users")
+            raise PermissionDenied(
+                "the channel is limited to other users: a name lists those it admits after #, "
+                "unless its options say user_limited=False"
+            )
     if not may(grant, options, options.client_subscribe):
         raise PermissionDenied("clients may not subscribe to this channel")
     if not hooks.guards("subscribe", name):
