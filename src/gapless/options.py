@@ -97,7 +97,7 @@ class ChannelOptions:
     """May they read who is subscribed? None: as `anonymous` says."""
     # Names with `#` are Centrifugo's personal channels; SDK users rely on their being private.
     user_limited: bool = True
-    """A name that ends in `#1,2` admits the users 1 and 2 and nobody else."""
+    """A name that ends in `#1,2` admits the users 1 and 2 and nobody else; False: `#` means nothing."""
 
     # The point of numbered channels. Centrifugo: force_recovery_mode stream.
     recovery: Literal["stream", "cache", "off"] = "stream"
@@ -200,8 +200,8 @@ class Limits:
     """How long a key is remembered."""
 
     # -- from a client
-    # As one publication of a client. Centrifugo: message_size_limit 65,536.
-    message_bytes: int = 64 * KiB
+    # Well above what one publication of a client may have: that which is too large fails alone.
+    message_bytes: int = 256 * KiB
     """One message of a client; larger: closed with 1009."""
     # Nobody nests deeper by hand, and parsers recurse. simdjson: 1,024; .NET: 64.
     json_depth: int = 64
@@ -298,6 +298,15 @@ class Limits:
     # The HTML standard advises about 15 s (server-sent events, authoring notes).
     heartbeat: float = 15.0
     """Seconds between comment lines on an idle SSE stream."""
+    # Longer than a phone's change of network; with a heartbeat before it well below `presence_expiry`.
+    peer_timeout: float = 30.0
+    """Seconds in which a stream's client's machine acknowledges nothing; then cut off, where TCP tells."""
+    # So that what a deploy or a balancer moved away spreads again, and rarely enough to cost nothing.
+    stream_age: float = 3600.0
+    """Seconds after which an event stream is ended, at most; its client comes back and resumes."""
+    # As `presence_expiry`: whoever is gone is seen no longer than that.
+    unwatched_stream_age: float = 60.0
+    """The same on servers that do not let us find a dead client."""
 
     # -- kept by the process
     # What the operating system grants, with room for the broker and for /health.

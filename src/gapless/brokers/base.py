@@ -42,7 +42,7 @@ class Settle(Protocol):
     """The other end of a receipt. Exactly one of the two is called, once, on the loop's thread."""
 
     def resolve(self, position: Position | None) -> None:
-        """Stored as strongly as this broker says. None: the channel keeps no history."""
+        """Stored as strongly as this broker says. None: it got no offset."""
 
     def fail(self, error: Exception) -> None:
         """Not stored, or unknown."""

@@ -32,14 +32,16 @@ def serve(
     host: Annotated[
         str | None, typer.Option(show_default="127.0.0.1", help="Address to listen on; 0.0.0.0 for all.")
     ] = None,
-    port: Annotated[int | None, typer.Option(show_default="8765", help="0 takes a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, show_default="8765", help="0 takes a free one.")
+    ] = None,
     store: Annotated[
         str | None,
         typer.Option(show_default="memory://", help="Where histories are kept: sqlite:///gapless.db."),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(show_default="1", help="Processes on this port; more need a store they share."),
+        typer.Option(min=1, show_default="1", help="Processes on this port; more need a store they share."),
     ] = None,
     config: Annotated[
         Path | None,

@@ -17,6 +17,7 @@ import orjson
 _PLAIN = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_HALF = "half of a surrogate pair (an emoji cut in two)"
 _BRACKETS = bytes.maketrans(b"[{}]", b"(())")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[{}]"))
 
@@ -103,7 +104,8 @@ def _checked(raw: bytes | str, depth: int) -> str:
     try:
         orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise Malformed(f"not valid JSON at character {error.pos}") from None
+        fault = _HALF if "surrogate" in error.msg else "not valid JSON"
+        raise Malformed(f"{fault} at character {error.pos}") from None
     text = raw if isinstance(raw, str) else raw.decode()
     if _is_deeper(text, depth):
         raise Malformed(f"nested deeper than {depth}")

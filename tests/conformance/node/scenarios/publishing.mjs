@@ -121,7 +121,7 @@ export default {
   "is closed for good after a message that is too large": only(websocket, async (stage) => {
     const client = await stage.connected();
     const sub = await stage.subscribed(client, stage.channel("room"));
-    await rejection(sub.publish(stage.encode({ text: "x".repeat(70_000) })));
+    await rejection(sub.publish(stage.encode({ text: "x".repeat(300_000) })));
     const [context] = await client.log.next("disconnected");
     assert.equal(context.reason, "message size limit exceeded");
   }),
