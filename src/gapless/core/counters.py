@@ -27,6 +27,18 @@ class Counters:
     """Commands answered with an error."""
     bad_protocol: int = 0
     """Connections closed because of what they sent."""
+    oversized: int = 0
+    """Messages larger than a bound, in bytes or frames; each ended its connection with 1009."""
+    unfinished: int = 0
+    """Messages that were begun and not finished in time; each ended its connection with 1008."""
+    control_floods: int = 0
+    """Connections closed with 1008 because of their pings and pongs."""
+    pongs_skipped: int = 0
+    """Answers to pings left out because a newer one waits for the socket."""
+    inbound_waits: int = 0
+    """Times a client's messages waited because of their bytes a second."""
+    inbound_full: int = 0
+    """Connections closed because what all clients sent, and nobody handled yet, was too much."""
     slow_replies: int = 0
     """Connections closed because they did not read their replies."""
     slow_disconnects: int = 0
