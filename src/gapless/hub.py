@@ -296,15 +296,18 @@ class Hub:
         since: Position | None = None,
         limit: int | None = None,
         reverse: bool = False,
+        max_bytes: int | None = None,
     ) -> History:
         """Read what a channel keeps: after `since` oldest first, or before it with `reverse`.
+
+        At most `limit` publications, and of at most `max_bytes`, unless the first alone is larger.
 
         Raises:
             BrokerError: the broker failed.
         """
         self.node.registry.check(channel)
         after = None if since is None else since.offset
-        return await self._running_node().pages.read(channel, Range(after, limit, reverse=reverse))
+        return await self._running_node().pages.read(channel, Range(after, limit, max_bytes, reverse))
 
     async def search(
         self,

@@ -334,6 +334,9 @@ class Limits:
     # 1 MiB at 1 Mbit/s.
     body_seconds: float = 10.0
     """Time for a body to arrive; later: 408."""
+    # Eight milliseconds of encoding, and as much as a browser shows without a pause.
+    answer_bytes: int = 4 * MiB
+    """Publications in one answer of the API, those of a batch together; the rest is another page."""
     # Each channel is a publication; a thousand are a turn of the loop of 20 ms.
     broadcast_channels: int = 1000
     """Channels of one broadcast; more: error 107."""

@@ -64,7 +64,7 @@ class _Stream:
     def append(self, publication: Publication) -> None:
         self.top = publication.offset
         self.kept.append(publication)
-        self.bytes += len(publication.payload) + PUBLICATION_OVERHEAD
+        self.bytes += publication.size + PUBLICATION_OVERHEAD
 
     def trim(self, now: float) -> None:
         """Drop what size, bytes or age no longer allow, whichever bites first."""
@@ -83,7 +83,7 @@ class _Stream:
                 self._drop()
 
     def _drop(self) -> None:
-        self.bytes -= len(self.kept.popleft().payload) + PUBLICATION_OVERHEAD
+        self.bytes -= self.kept.popleft().size + PUBLICATION_OVERHEAD
 
     def drop_all(self) -> None:
         self.kept.clear()
@@ -115,7 +115,7 @@ class _Stream:
         if max_bytes is not None:
             size = 0
             for at, publication in enumerate(found):
-                size += len(publication.payload)
+                size += publication.size
                 if at and size > max_bytes:
                     return found[:at]
         return found
@@ -181,7 +181,7 @@ class MemoryBroker:
             try:
                 stream = self._stream(channel, options, now)
                 if not draft.skip_history and self._bytes > self._limits.memory_budget_bytes:
-                    self._make_room_for(channel, stream, len(draft.payload))
+                    self._make_room_for(channel, stream, draft.size)
             except BrokerError as error:
                 settle.fail(error)
                 return
@@ -293,7 +293,7 @@ class MemoryBroker:
     def _make_room_for(self, channel: str, stream: _Stream, size: int) -> None:
         # What replaces something of its size is taken even when all are in use: it adds nothing.
         full = len(stream.kept) >= stream.options.history
-        if not full or size > len(stream.kept[0].payload):
+        if not full or size > stream.kept[0].size:
             self._make_room(keep=channel)
 
     def _make_room(self, keep: str | None = None) -> None:
