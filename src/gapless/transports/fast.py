@@ -467,6 +467,8 @@ class FastProtocol(asyncio.Protocol):
         """Fail the connection (RFC 6455, 7.1.7)."""
         if bad.code == 1009:
             self._inbound.counters.oversized += 1
+        elif bad.code in (1002, 1007):
+            self._inbound.counters.bad_protocol += 1
         self._fail(bad.code, bad.reason)
 
     def _on_control(self, opcode: Opcode, data: bytes) -> None:
@@ -491,7 +493,7 @@ class FastProtocol(asyncio.Protocol):
         try:
             code = read_close(data)
         except BadFrame as bad:
-            self._fail(bad.code, bad.reason)
+            self.on_bad_frame(bad)
             return
         if self._phase is Phase.TAKEN:
             self._write(Frame(Opcode.CLOSE, data).serialize(mask=False))
@@ -505,7 +507,7 @@ class FastProtocol(asyncio.Protocol):
             try:
                 message = data.decode()
             except UnicodeDecodeError:
-                self._fail(1007, "invalid UTF-8")  # RFC 6455, 8.1
+                self.on_bad_frame(BadFrame(1007, "invalid UTF-8"))  # RFC 6455, 8.1
                 return
         if self._handler is not None:
             self._handler.on_message(message)

@@ -93,11 +93,14 @@ class Inbox:
             while self._waiting and session.closed is None:
                 if not turns.has_time():
                     await turns.wait()
-                self._paid, wait = paid_for(self._node, self._paid, self._waiting[0])
+                if (message := self._take()) is None:
+                    break
+                self._paid, wait = paid_for(self._node, self._paid, message)
                 if wait:
                     await asyncio.sleep(wait)
-                if (message := self._take()) is not None:
-                    await session.handle(message)
+                    if self._is_over():
+                        break
+                await session.handle(message)
         except Disconnect as disconnect:
             session.close(disconnect)
         except Exception:
@@ -111,11 +114,14 @@ class Inbox:
 
     def _take(self) -> str | bytes | None:
         """The next message; None: the session was closed meanwhile, and nothing is handled any more."""
-        if not self._waiting or self._session.closed is not None:
+        if not self._waiting or self._is_over():
             return None
         message = self._waiting.pop(0)
         self._hold(-len(message) - MESSAGE_BYTES)
         return message
+
+    def _is_over(self) -> bool:
+        return self._session.closed is not None
 
     def _hold(self, size: int) -> None:
         self._bytes += size
