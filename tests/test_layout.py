@@ -89,7 +89,6 @@ ELSEWHERE: dict[str, str] = {
     "protocol/centrifuge/messages.py": "protocol/centrifuge/test_schema.py",
     "proxy/backend.py": "proxy/test_answers.py",
     "proxy/proxy.py": "proxy/test_calls.py",
-    "server/bounded_http.py": "server/test_serve.py",
     "server/checkup.py": "cli/test_doctor.py",
     "server/listening.py": "server/test_serve.py",
     "sessions/centrifuge/session.py": "sessions/centrifuge/test_subscribing.py",

@@ -14,9 +14,9 @@ from typing import Protocol
 from ..errors import Disconnect
 from ..node.inbound import Inbound
 from ..node.node import Node
+from ..server.sockets import bytes_taken, descriptor_of
 from .inbox import Inbox, check_size
 from .session import DuplexSession, MakeSession
-from .sockets import bytes_taken, descriptor_of
 
 EXTENSION = "gapless.connection"
 """The name under which a server offers a `Connection` in the ASGI scope's extensions."""

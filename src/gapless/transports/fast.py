@@ -24,11 +24,11 @@ from websockets.frames import Close, Frame, Opcode
 
 from ..core.rate import spend
 from ..node.inbound import Inbound
+from ..server.sockets import bytes_taken, cut_off, descriptor_of, unacknowledged
 from .direct import EXTENSION, Handler
 from .frames import BadFrame, Message, read_close
 from .hearing import Hearing
 from .keepalive import Keepalive
-from .sockets import bytes_taken, cut_off, descriptor_of, unacknowledged
 from .upgrade import SHORT_HEAD, Upgrade, read_short, read_upgrade
 from .uvicorn_inside import (
     ServerProtocol,

@@ -18,7 +18,7 @@ from ..core.outbox import Outbox
 from ..isolation.begun import Begun
 from ..isolation.server import Transport
 from ..options import Limits
-from .sockets import bytes_taken, cut_off
+from ..server.sockets import bytes_taken, cut_off
 
 log = logging.getLogger("gapless")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gapless.transports.sockets import bytes_taken, cut_off, descriptor_of, unacknowledged
+from gapless.server.sockets import bytes_taken, cut_off, descriptor_of, unacknowledged
 
 from ..support.wire import Wire
 
