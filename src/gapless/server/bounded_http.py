@@ -125,6 +125,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._give_time()
 
     def timeout_keep_alive_handler(self) -> None:
+        """No request followed in time."""
         self._close()
 
     # -- the head
@@ -207,6 +208,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     # -- the body, and the answer
 
     def on_response_complete(self) -> None:
+        """An answer was written; its request may go on all the same."""
         super().on_response_complete()
         self.idle_since = self.loop.time()
         if self.transport.is_closing():
