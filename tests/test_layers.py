@@ -15,6 +15,7 @@ ROOMS: list[tuple[str, ...]] = [
     # A module may import from its own room and from the rooms in the lines above; rooms that share
     # a line do not know each other. A room is a module or a package at the top of `gapless`.
     ("errors",),
+    ("opaque",),
     ("model",),
     ("options",),
     ("version",),
@@ -38,7 +39,7 @@ ROOMS: list[tuple[str, ...]] = [
 EXCEPTIONS: dict[tuple[str, str], str] = {}
 """Arrows that may go upwards or sideways, by module and what it imports, each with its reason."""
 
-PURE = ("errors", "model", "options", "version", "core", "protocol")
+PURE = ("errors", "opaque", "model", "options", "version", "core", "protocol")
 
 NOT_PURE = {
     "asyncio",

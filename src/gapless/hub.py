@@ -8,8 +8,10 @@ import os
 import socket
 import sys
 import uuid
+from asyncio import _get_running_loop
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, get_args
 
@@ -22,6 +24,7 @@ from .errors import ConfigError, LimitExceeded, NotAvailable, NotRunning
 from .hooks.decorators import On, OnName
 from .hooks.registry import Hooks
 from .model import Draft, History, Matches, Member, Position, Stats
+from .node.abroad import there
 from .node.connections import Connections, Whom
 from .node.history import Range
 from .node.intake import NOT_STARTED
@@ -29,12 +32,12 @@ from .node.lifecycle import Lifecycle
 from .node.node import Node
 from .node.receipt import Receipt
 from .node.registry import Registry
-from .node.reports import Reports
 from .node.siblings import Siblings, Workers
 from .node.signals import Signals
 from .options import ChannelOptions, Limits
 from .protocol.encode import encode
-from .sessions.listener import Listener
+from .sessions.distant import DistantListener
+from .sessions.listener import Listener, LocalListener
 from .version import __version__
 
 log = logging.getLogger("gapless")
@@ -43,12 +46,17 @@ log = logging.getLogger("gapless")
 class Hub:
     """A realtime hub. Making one opens nothing; it runs between `start` and `close`, on one loop.
 
+    `publish` works in every thread. What is awaited may be awaited on any loop of another thread, too,
+    as in `asyncio.run` within a sync route: it is done on the hub's.
+
     `broker` is a URL (`memory://`, `sqlite:///app.db`, `redis://…`) or a broker. `channels` declares
     which channels clients may subscribe to, by pattern: the longest that matches gives a channel its
     options. Channels that match none are the application's own: publishing to one that nobody in this
     process reads is logged once, and with `strict` raises UnknownChannel. `workers` says what happens
     where several workers of one server each have a `memory://` of their own: each `warn`s once, or
     `error` lets none but the first start, or it is as wanted (`allow`).
+    `default` makes of a value that JSON does not have, and this hub does not know either, one that it has, as
+    in `json.dumps`; for what it does not know it raises TypeError.
 
     Raises:
         ConfigError: an option that cannot be.
@@ -64,10 +72,12 @@ class Hub:
         name: str | None = None,
         strict: bool = False,
         workers: Workers = "warn",
+        default: Callable[[Any], Any] | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.counters = Counters()
-        self.hooks = Hooks(self.counters)
+        self._encode = partial(encode, default=default) if default is not None else encode
+        self.hooks = Hooks(self.counters, self._encode)
         self.uid = str(uuid.uuid4())
         self.name = name or f"{socket.gethostname()}_{os.getpid()}"
         broker = broker_from(broker, self.limits) if isinstance(broker, str) else broker
@@ -82,7 +92,6 @@ class Hub:
             describe=self._about,
         )
         self._lifecycle = Lifecycle(self.node)
-        self._reports = Reports(broker, self.node.tasks, self._about)
         self._signals = Signals(self.drain_soon)
         self._waking: asyncio.Future[None] | None = None
         self._ending: AsyncIterator[None] | None = None
@@ -135,12 +144,9 @@ class Hub:
             NotRunning: it runs on another event loop already.
             ConfigError: it lives in memory, is one of several workers, and `workers` is `error`.
         """
-        was_running = self.running
-        if self._siblings is not None and not was_running:
+        if self._siblings is not None and not self.running:
             self._siblings.begin(self._workers)
         await self._lifecycle.start()
-        if not was_running:
-            self._reports.begin()
 
     async def close(self) -> None:
         """Say goodbye to every client and stop. What was published is with the broker.
@@ -240,18 +246,20 @@ class Hub:
         """Publish to a channel: everybody who is subscribed gets it, in order.
 
         A plain function: call it from any thread, from async code or not; it never blocks and
-        never waits for a client. `data` is anything JSON can hold. `exclude` is the id of the
+        never waits for a client. `data` is anything that can be JSON: see `protocol.encode` for what of
+        Pydantic, numpy and others is known, and `default` for the rest. `exclude` is the id of the
         client that published it and knows it already. Publications of one thread keep their
-        order. The receipt may be ignored: a failure that nobody looked at is logged and counted.
+        order. With `skip_history` it is not kept, and has no position. The receipt may be ignored: a
+        failure that nobody looked at is logged and counted.
 
         Raises:
             BadRequest: the channel cannot exist, or a tag or key is not allowed.
-            TypeError: `data` cannot be JSON; the message names what is in the way.
+            TypeError: `data` cannot be JSON; the message names what is in the way, and where in it.
             LimitExceeded: `data` is larger than `Limits.server_payload_bytes`.
             Overloaded: more is in flight than `Limits.in_flight_bytes`.
             NotRunning: the hub was not started.
         """
-        payload = encode(data)
+        payload = self._encode(data)
         if len(payload) > self.limits.server_payload_bytes:
             raise LimitExceeded(
                 "bytes of a publication", self.limits.server_payload_bytes, len(payload), code=107
@@ -277,17 +285,25 @@ class Hub:
     ) -> Listener:
         """Listen in this process: `async with hub.subscribe("logs") as feed: async for p in feed`.
 
+        Call it on the loop that reads. On another than the hub's each publication crosses threads.
+
         `since` resumes right after a position (a Position, or `EPOCH:OFFSET`); else the newest
         `history` publications come first, all that are kept with None. See `Listener` for gaps.
 
         Raises:
             ValueError: `since` is no position.
             BadRequest: the channel cannot exist.
+            RuntimeError: the hub's loop stands still while this one runs.
         """
-        self.node.registry.check(channel)
+        node = self._running_node()
+        node.registry.check(channel)
         if isinstance(since, str):
             since = Position.parse(since)
-        return Listener(self._running_node(), channel, since=since, history=history, on_gap=on_gap)
+        here = _get_running_loop()
+        if here is None or here is node.intake.loop:
+            return LocalListener(node, channel, since=since, history=history, on_gap=on_gap)
+        node.intake.check_loop()
+        return DistantListener(node, channel, since=since, history=history, on_gap=on_gap)
 
     async def history(
         self,
@@ -307,7 +323,9 @@ class Hub:
         """
         self.node.registry.check(channel)
         after = None if since is None else since.offset
-        return await self._running_node().pages.read(channel, Range(after, limit, max_bytes, reverse))
+        node = self._running_node()
+        part = Range(after, limit, max_bytes, reverse)
+        return await there(node.intake, node.pages.read(channel, part))
 
     async def search(
         self,
@@ -337,22 +355,26 @@ class Hub:
             raise NotAvailable("search is off in this channel: ChannelOptions(history=…, search=True)")
         if not isinstance(node.broker, Searches):
             raise NotAvailable("search needs a store that can: sqlite:///app.db")
-        return await node.broker.search(
+        found = node.broker.search(
             channel, options, query, before=before, limit=limit, since=since, until=until, level=level
         )
+        return await there(node.intake, found)
 
     async def remove_history(self, channel: str) -> None:
         """Drop what a channel keeps; offset and epoch go on. Raises BrokerError."""
         self.node.registry.check(channel)
-        await self._running_node().remove_history(channel)
+        node = self._running_node()
+        await there(node.intake, node.remove_history(channel))
 
     async def presence(self, channel: str) -> dict[str, Member]:
         """Who is subscribed, by client id; empty where presence is off."""
-        return await self._running_node().presence.members(channel)
+        node = self._running_node()
+        return await there(node.intake, node.presence.members(channel))
 
     async def presence_stats(self, channel: str) -> tuple[int, int]:
         """How many clients are subscribed, and how many distinct users they are."""
-        return await self._running_node().presence.counts(channel)
+        node = self._running_node()
+        return await there(node.intake, node.presence.counts(channel))
 
     def channels(self, *, all: bool = False) -> dict[str, int]:  # noqa: A002 - as on the wire
         """How many subscribers each channel has here; with `all` also channels without."""
@@ -370,9 +392,11 @@ class Hub:
         found: dict[str, int] = {}
         if all:
             broker = node.broker
-            streams = await broker.streams() if isinstance(broker, JoinsNodes) else broker.known()
-            found = dict.fromkeys(streams, 0)
-        return found | await node.peers.occupancy()
+            if isinstance(broker, JoinsNodes):
+                found = dict.fromkeys(await there(node.intake, broker.streams()), 0)
+            else:
+                found = dict.fromkeys(broker.known(), 0)
+        return found | await there(node.intake, node.peers.occupancy())
 
     # -- clients that are connected
 
@@ -431,7 +455,7 @@ class Hub:
             BrokerError: the broker failed.
         """
         node = self._running_node()
-        return await (node.peers.all() if node.peers.joined else self._reports.all())
+        return await there(node.intake, node.peers.all())
 
     def _about(self) -> dict[str, Any]:
         stats = self.stats()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
+
+from . import opaque
 
 _POSITION = re.compile(r"([0-9A-Za-z_\-]{0,64}):(0|[1-9][0-9]{0,18})", re.ASCII)
 
@@ -62,7 +63,8 @@ class Member(NamedTuple):
 class Publication(NamedTuple):
     """One entry in a channel.
 
-    `payload` is valid UTF-8 JSON without raw newlines, exactly as published. `offset` is 0 for
+    `payload` is valid UTF-8 JSON without raw newlines, exactly as published; what is no JSON is packed
+    (see `opaque`). `offset` is 0 for
     a publication without one: the channel keeps no history, or it was asked not to.
     """
 
@@ -85,8 +87,8 @@ class Publication(NamedTuple):
 
     @property
     def data(self) -> Any:
-        """The payload, decoded anew at each call."""
-        return json.loads(self.payload)
+        """The payload, decoded anew at each call; bytes where it was published as what is no JSON."""
+        return opaque.value(self.payload)
 
     @property
     def position(self) -> Position:

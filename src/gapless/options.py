@@ -97,12 +97,17 @@ class ChannelOptions:
     """May they read who is subscribed? None: as `anonymous` says."""
     # Names with `#` are Centrifugo's personal channels; SDK users rely on their being private.
     user_limited: bool = True
-    """A name that ends in `#1,2` admits the users 1 and 2 and nobody else."""
+    """A name that ends in `#1,2` admits the users 1 and 2 and nobody else; False: `#` means nothing."""
 
     # The point of numbered channels. Centrifugo: force_recovery_mode stream.
     recovery: Literal["stream", "cache", "off"] = "stream"
     """What a client that comes back gets from the history: all it missed, the newest, or nothing.
     `cache` is for the Centrifuge doors; on the others it is as `stream`."""
+
+    # Protobuf clients have bytes, and their libraries expect to be let. Centrifugo: publication_data_format.
+    any_bytes: bool = True
+    """Payloads may be no JSON, from Protobuf clients and `b64data` of the API; off: error 107. Clients that
+    read JSON only are closed with 3506 by one (Centrifuge doors), or told a gap."""
 
     # -- on the Centrifuge doors
     # Clients that did not ask are not sent what they do not expect.
@@ -195,13 +200,13 @@ class Limits:
     """How long a key is remembered."""
 
     # -- from a client
-    # As one publication of a client. Centrifugo: message_size_limit 65,536.
-    message_bytes: int = 64 * KiB
+    # Well above what one publication of a client may have: that which is too large fails alone.
+    message_bytes: int = 256 * KiB
     """One message of a client; larger: closed with 1009."""
     # Browsers send one frame a message; libraries that split do so at 16 KiB or more.
     message_frames: int = 128
     """Frames of one message of a client; more: closed with 1009."""
-    # 64 KiB at 52 kbit/s. As for the head of a request.
+    # 256 KiB at 210 kbit/s. As for the head of a request.
     message_seconds: float = 10.0
     """Time for all of a message that has begun; later: closed with 1008."""
     # A client that pings once a second is a nervous one; an answer costs no more than a ping.
@@ -210,13 +215,13 @@ class Limits:
     # Two seconds of the rate: a client that was suspended says all at once.
     control_burst: int = 40
     """So many pings and pongs at once, before the rate counts."""
-    # Four of the largest messages, and a thousand of the usual.
-    inbound_bytes: int = 256 * KiB
+    # Two of the largest messages, and thousands of the usual.
+    inbound_bytes: int = 512 * KiB
     """Messages of one connection that wait to be handled; more: its reading waits."""
     # A quarter of the rings' budget: what comes in is handled, not kept.
     inbound_budget_bytes: int = 64 * MiB
     """Messages and parts of them that wait, of all connections; more: the fullest is closed with 3013."""
-    # 16 of the largest messages. What is parsed costs more than its bytes; see `nesting_bytes`.
+    # Four of the largest messages. What is parsed costs more than its bytes; see `nesting_bytes`.
     inbound_rate: int = 1 * MiB
     """Bytes a second of one client's messages; faster: reading waits."""
     # Two seconds of the rate: a page that opens, or a client that comes back to all its channels.
@@ -320,6 +325,15 @@ class Limits:
     # The HTML standard advises about 15 s (server-sent events, authoring notes).
     heartbeat: float = 15.0
     """Seconds between comment lines on an idle SSE stream."""
+    # Longer than a phone's change of network; with a heartbeat before it well below `presence_expiry`.
+    peer_timeout: float = 30.0
+    """Seconds in which a stream's client's machine acknowledges nothing; then cut off, where TCP tells."""
+    # So that what a deploy or a balancer moved away spreads again, and rarely enough to cost nothing.
+    stream_age: float = 3600.0
+    """Seconds after which an event stream is ended, at most; its client comes back and resumes."""
+    # As `presence_expiry`: whoever is gone is seen no longer than that.
+    unwatched_stream_age: float = 60.0
+    """The same on servers that do not let us find a dead client."""
 
     # -- kept by the process
     # What the operating system grants, with room for the broker and for /health.

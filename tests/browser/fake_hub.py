@@ -49,6 +49,8 @@ class Visit:
 
     websocket: WebSocket
     query: dict[str, str]
+    offered: list[str] = field(default_factory=list)
+    """Subprotocols, a credential among them."""
     commands: list[dict[str, Any]] = field(default_factory=list)
     pings: int = 0
     subscribed: set[str] = field(default_factory=set)
@@ -158,6 +160,7 @@ class FakeHub:
         doors = [
             Route("/", self._index),
             Route("/client.js", lambda request: FileResponse(STATIC / "client.js")),
+            Mount("/client", StaticFiles(directory=STATIC / "client")),
             Route("/signin", self._sign_in, methods=["POST"]),
             Route("/api/{method}", self._call, methods=["POST"]),
             WebSocketRoute("/ws", self._talk),
@@ -211,8 +214,9 @@ class FakeHub:
         if self.refuses or not self._signed_in(websocket):
             await websocket.close()
             return
-        await websocket.accept()
-        visit = Visit(websocket, dict(websocket.query_params))
+        offered = websocket.scope["subprotocols"]
+        await websocket.accept("gapless.bearer" if "gapless.bearer" in offered else None)
+        visit = Visit(websocket, dict(websocket.query_params), offered)
         self._note(lambda: self.visits.append(visit))
         try:
             await self._subscribe(visit, _command(visit.query))

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from ..support.commands import environment
 from ..support.until import DEADLINE
 
@@ -32,6 +34,17 @@ def test_a_reader_that_goes_ends_it_without_noise(url: str, channel: str) -> Non
     os.close(readable)
     _, said = pipe.communicate(b"one\ntwo\n", timeout=DEADLINE)
     assert (pipe.returncode, said) == (0, b"")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], []])
+def test_a_help_whose_reader_goes_ends_without_noise(arguments: list[str]) -> None:
+    readable, writable = os.pipe()
+    os.close(readable)
+    command = [sys.executable, "-m", "gapless", *arguments]
+    shown = subprocess.Popen(command, stdout=writable, stderr=subprocess.PIPE, env=environment())
+    os.close(writable)
+    _, said = shown.communicate(timeout=DEADLINE)
+    assert (shown.returncode, said) == (0, b"")
 
 
 def test_a_tail_whose_reader_goes_ends_without_noise(url: str, channel: str) -> None:

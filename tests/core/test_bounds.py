@@ -30,6 +30,7 @@ NO_BOUND = {
     "nesting_bytes": "a weight within inbound_rate",
     "patience": "how long a publisher waits",
     "ping_interval": "an interval",
+    "peer_timeout": "how long another process is waited for",
     "position_check": "an interval",
     "presence_expiry": "an interval",
     "presence_info_bytes": "of hooks and tokens, who are told with 107",
@@ -38,8 +39,10 @@ NO_BOUND = {
     "resolved_names": "a cache",
     "slice_seconds": "a share of time",
     "slowest_rate": "a part of stall_timeout, where progress cannot be seen",
+    "stream_age": "an age after which a stream begins anew",
     "tag_bytes": "of publishers, who are told with 107",
     "tags": "of publishers, who are told with 107",
+    "unwatched_stream_age": "as stream_age",
 }
 """What is no bound that a client can reach, with what it is instead."""
 

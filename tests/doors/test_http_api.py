@@ -59,6 +59,16 @@ async def test_what_is_published_over_http_reaches_subscribers_byte_for_byte(ope
     ("request_", "status", "text"),
     [
         ({"content": b"{"}, 400, "the body is a JSON object: not valid JSON"),
+        (
+            {"content": b'{"channel":"logs","data":"\\ud83d"}'},
+            400,
+            "the body is a JSON object: half of a ",
+        ),
+        (
+            {"content": b'{"channel":"logs","data":NaN}'},
+            400,
+            "the body is a JSON object: not valid JSON at ",
+        ),
         ({"json": [1]}, 400, "the body is a JSON object: not an object"),
         ({"json": {"channel": 1, "data": 1}}, 400, "channel is a string"),
         ({"json": {}, "url": "/api/dance"}, 404, "there is no such method"),

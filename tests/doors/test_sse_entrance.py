@@ -18,7 +18,7 @@ KEPT = ChannelOptions(history=1000)
 TOKEN = "9f2c61d07be84a35c1d2"
 
 
-async def test_a_channel_that_is_refused_is_an_error_event_and_the_others_go_on() -> None:
+async def test_a_channel_that_is_refused_is_an_event_and_the_others_go_on() -> None:
     hub = Hub(channels={"logs": KEPT, "secret": KEPT})
 
     @hub.on_subscribe("secret")
@@ -29,7 +29,7 @@ async def test_a_channel_that_is_refused_is_an_error_event_and_the_others_go_on(
         await hub.publish("logs", 1)
         async with sse(opened, "channel=nope&channel=secret&channel=logs") as stream:
             unknown, secret, event = await stream.take(3)
-            assert unknown.name == secret.name == "error"
+            assert unknown.name == secret.name == "refused"
             assert unknown.data == {
                 "type": "error",
                 "code": 102,
@@ -49,7 +49,20 @@ BAD_QUERIES = [
     ("channel=logs&since=x", "since: is CHANNEL@EPOCH:OFFSET, not 'x'"),
     ("channel=logs&joins=x", "joins: is 1 or 0, not 'x'"),
     ("channel=%FF", "the query cannot be read"),
+    ("channel=a%0Ab", "a channel's name holds"),
 ]
+
+
+async def test_a_stream_of_nothing_but_unknown_channels_is_404() -> None:
+    """`EventSource` takes it for the end; an empty stream it would read for ever."""
+    async with doors({"logs": KEPT}) as opened:
+        answer = await opened.http.get("/sse?channel=nope&channel=a%0Ab")
+        assert (answer.status_code, answer.text) == (
+            404,
+            "unknown channel: no pattern of this hub matches 'nope'",
+        )
+        assert opened.hub.counters.bad_protocol == 1
+        await opened.settled()
 
 
 async def test_a_query_that_cannot_be_meant_is_400_and_explained() -> None:

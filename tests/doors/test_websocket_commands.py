@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -113,6 +114,33 @@ async def test_an_error_carries_the_id_and_the_channel_of_its_command(open_doors
         assert (answer["id"], answer["channel"]) == ("p", "logs")
         answer = await client.ask({"type": "dance", "id": 4})
         assert (answer["id"], "channel" in answer) == (4, False)
+
+
+HALF_AN_EMOJI = '{"type":"publish","id":5,"channel":"chat","data":"Hi \\ud83d"}'
+BEYOND = [
+    (HALF_AN_EMOJI, "half of a surrogate pair (an emoji cut in two) at character"),
+    ('{"type":"publish","id":5,"channel":"chat","data":123456789012345678901}', "more than 20 digits"),
+    (
+        json.dumps(
+            {"type": "publish", "id": 5, "channel": "chat", "data": dict.fromkeys(map(str, range(1001)))}
+        ),
+        "more than 1000 members",
+    ),
+    ('{"type":"publish","id":5,"channel":"chat","data":' + "[" * 70 + "]" * 70 + "}", "deeper than 64"),
+    ('{"type":"publish","id":5,"channel":"chat","data":"' + "x" * 200_000 + '"}', "above the limit of 65536"),
+]
+
+
+async def test_what_a_client_waits_for_is_answered_however_it_is_refused(open_doors: OpenDoors) -> None:
+    async with open_doors({"chat": CHAT}) as doors, doors.client("?channel=chat") as client:
+        await client.history("chat")
+        for said, message in BEYOND:
+            answer = await client.ask(said)
+            assert (answer["type"], answer["code"]) == ("error", 107)
+            assert (answer["id"], answer["channel"]) == (5, "chat"), said[:100]
+            assert message in answer["message"]
+        await doors.hub.publish("chat", "it goes on")
+        assert (await client.next())["data"] == "it goes on"
 
 
 # -- subscribing and unsubscribing

@@ -314,11 +314,13 @@ async def test_who_comes_while_the_hub_begins_to_drain_is_sent_away_too(open_doo
         assert await coming == (503, "the hub is shutting down")
 
 
-async def test_a_hub_that_was_never_started_says_503_and_names_the_fix_in_one_line(
+async def test_a_hub_that_was_closed_says_503_and_names_the_fix_in_one_line(
     ws_protocol: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = FastAPI()  # without lifespan=hub.lifespan
-    app.mount("/live", HubApp(Hub(channels={"logs": KEPT})))
+    hub = Hub(channels={"logs": KEPT})
+    async with hub:
+        app.mount("/live", HubApp(hub))
     with caplog.at_level(logging.WARNING):
         async with serve(app, ws=ws_protocol) as address:
             for _ in range(3):

@@ -75,13 +75,29 @@ class TestPublishing:
 
     @pytest.mark.parametrize(
         "data",
-        [{1, 2}, object(), b"bytes", "\ud800", float, {"a": {("b",): 1}}],
+        [{1, 2j}, object(), b"bytes", float("nan"), "\ud800", float, {"a": {("b",): 1}}],
         ids=lambda one: repr(one)[:12],
     )
     async def test_says_what_json_cannot_hold(self, data: Any) -> None:
         async with hub_with() as hub:
             with pytest.raises(TypeError, match="cannot be published as JSON"):
                 hub.publish("c", data)
+
+    async def test_what_json_does_not_have_may_be_made_into_something_that_it_has(self) -> None:
+        def default(value: Any) -> Any:
+            if isinstance(value, complex):
+                return [value.real, value.imag]
+            raise TypeError("no complex number")
+
+        async with Hub(channels={"c": ChannelOptions(history=9)}, default=default) as hub:
+            await hub.publish("c", {"z": 1 + 2j})
+            assert await kept(hub) == [{"z": [1.0, 2.0]}]
+            with pytest.raises(
+                TypeError, match=r"data\.z is of the type bytes, and default says: no complex"
+            ):
+                hub.publish("c", {"z": b""})
+            # What hooks answer with is written in the same way.
+            assert hub.hooks.encode(1j) == b"[0.0,1.0]"
 
     async def test_too_much_data_is_refused_with_its_numbers(self) -> None:
         async with hub_with(server_payload_bytes=10) as hub:

@@ -1,4 +1,4 @@
-"""Several nodes that share a Redis are one hub: what is said of and done to connections holds on all."""
+"""Several nodes that share a store are one hub: what is said of and done to connections holds on all."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gapless import ChannelOptions, Hub
+from gapless import ChannelOptions, Hub, Limits
 from gapless.api import call
-from gapless.brokers.redis.broker import RedisBroker
 from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 
 from ..support.centrifuge.stage import Stage, stage
@@ -22,11 +22,15 @@ from ..support.redis_server import RedisServer, has
 from ..support.serving import doors
 from ..support.until import until
 
-pytestmark = [
-    pytest.mark.anyio,
+pytestmark = pytest.mark.anyio
+
+NEEDS_REDIS = [
     pytest.mark.redis,
     pytest.mark.skipif(not has("redis-server"), reason="redis-server is not installed"),
 ]
+
+SAID_ONLY = Limits(position_check=3600.0)
+"""What nodes do not say to each other they would find out by themselves, every now and then."""
 
 MEMBERS = {"*": ChannelOptions(history=10, presence=True, join_leave=True, client_publish=True)}
 
@@ -38,8 +42,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     one.stop()
 
 
-@pytest.fixture
-def url(server: RedisServer) -> str:
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=NEEDS_REDIS)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/nodes.db"
+    server = request.getfixturevalue("server")
     return f"{server.url}?prefix=test-{secrets.token_hex(4)}"
 
 
@@ -47,7 +54,7 @@ def url(server: RedisServer) -> str:
 async def nodes(anyio_backend: str, url: str) -> AsyncIterator[list[Stage]]:
     """Two nodes, each with its own clients."""
     async with AsyncExitStack() as stack:
-        made = [stage(JSON, MEMBERS, broker=RedisBroker(url)) for _ in range(2)]
+        made = [stage(JSON, MEMBERS, broker=url, limits=SAID_ONLY) for _ in range(2)]
         yield [await stack.enter_async_context(one) for one in made]
 
 
@@ -196,3 +203,26 @@ async def test_commands_posted_to_another_node_reach_the_one_that_has_the_sessio
         await up.say({"id": 2, "subscribe": {"channel": "a"}})
         assert list(await opened.next()) == ["id", "subscribe"]
         assert (await up.post({"id": 3, "ping": {}}, node="nobody")).status_code == 404
+
+
+async def test_what_one_has_forgotten_is_found_in_no_ring(nodes: list[Stage]) -> None:
+    here, there = nodes
+    client = await there.client("anna")
+    await client.get("subscribe", channel="a")
+    since = await here.hub.publish("a", 0)
+    for number in (1, 2):
+        await here.hub.publish("a", number)
+
+    async def first() -> object:
+        async with there.hub.subscribe("a", since=since, on_gap=lambda lost: None) as feed:
+            return (await anext(feed)).data
+
+    await until(lambda: there.hub.node.rings.find("a").ring.top == 3)  # type: ignore[union-attr]
+    assert await first() == 1
+    await api(here.hub, "history_remove", channel="a")
+    await here.hub.publish("a", "after")
+
+    async def finds_nothing() -> bool:
+        return await first() == "after"
+
+    await until(finds_nothing)

@@ -42,6 +42,9 @@ class Desk:
     def is_here(self) -> bool:
         return threading.get_ident() == self.thread
 
+    def check_loop(self) -> None:
+        pass
+
     def unseen(self, error: Exception) -> None:
         self.unseen_errors.append(error)
 

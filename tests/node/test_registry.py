@@ -26,11 +26,58 @@ def test_what_no_pattern_declares_is_the_applications_own(registry: Registry) ->
     assert registry.options("jobs") == ChannelOptions()
 
 
-@pytest.mark.parametrize("name", ["", "a\nb", "a\x00", "\ud83d", "a\u2028b"])
-def test_a_name_that_cannot_be_shown_is_refused(registry: Registry, name: str) -> None:
+NEVER = [
+    "\n",
+    "\x00",
+    "\x1f",
+    "\x7f",
+    "\x85",
+    "\x9f",
+    "\ud83d",
+    "\udfff",
+    "\u2028",
+    "\u2029",
+    "\u202d",
+    "\u202e",
+]
+
+
+@pytest.mark.parametrize("name", ["", *(f"a{character}b" for character in NEVER)])
+def test_a_name_that_would_mislead_is_refused(registry: Registry, name: str) -> None:
     with pytest.raises(BadRequest) as refused:
         registry.check(name)
     assert refused.value.code == 107
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "می\u200cخواهم",  # Persian, with a zero-width non-joiner
+        "👩\u200d💻:logs",  # a sequence of emoji
+        "🏴\U000e0067\U000e007f",  # a flag, with tags
+        "a\u3000b",  # the ideographic space
+        "a\u00a0b \u00ad",
+        "\u2066rtl\u2069",  # isolates reorder nothing outside of them
+        "\ue000\U000f0000",  # private use
+        "\U0001fadf\U0003fffe",  # not assigned, or only in some version of Unicode
+        " !\"#$%&'()*+,-./:;<=>?@[]^_`{|}~",
+    ],
+)
+def test_every_other_name_can_be(name: str) -> None:
+    registry = Registry({}, Limits())
+    registry.check(name)
+
+
+def test_what_is_refused_depends_on_no_version_of_unicode() -> None:
+    registry = Registry({}, Limits(resolved_names=2_000_000))
+    refused = []
+    for code in range(0x110000):
+        try:
+            registry.check(chr(code))
+        except BadRequest:
+            refused.append(code)
+    controls = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, 0x202D, 0x202E, *range(0xD800, 0xE000)]
+    assert refused == controls
 
 
 def test_a_name_is_measured_in_bytes(registry: Registry) -> None:

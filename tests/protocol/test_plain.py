@@ -7,9 +7,17 @@ from typing import Any
 
 import pytest
 
-from gapless.model import Member, Position, Publication
+from gapless.model import History, Member, Position, Publication
 from gapless.protocol import plain
-from gapless.protocol.plain import BadCommand, Ping, Publish, Subscribe, Unsubscribe
+from gapless.protocol.plain import (
+    BadCommand,
+    Ping,
+    Publish,
+    ReadHistory,
+    ReadPresence,
+    Subscribe,
+    Unsubscribe,
+)
 
 WHO = Member("c1", "42")
 
@@ -97,6 +105,14 @@ def test_answers_carry_the_id_of_their_command() -> None:
     assert plain.unsubscribed("a", None, 2000, "bye") == (
         b'{"type":"unsubscribed","channel":"a","code":2000,"reason":"bye"}'
     )
+    assert plain.present("a", {"c1": WHO}, 4) == (
+        b'{"type":"presence","channel":"a","id":4,"presence":{"c1":{"user":"42","client":"c1"}}}'
+    )
+    found = History([Publication(b"1", 7, "e"), Publication(b"2", 8, "e")], Position(8, "e"), 7)
+    assert plain.page("a", found, 5) == (
+        b'{"type":"history","channel":"a","epoch":"e","oldest":7,"head":8,"id":5,'
+        b'"publications":[{"offset":7,"data":1},{"offset":8,"data":2}]}'
+    )
     assert plain.error(107, "what") == b'{"type":"error","code":107,"message":"what"}'
     assert plain.error(102, "what", 3, "a") == (
         b'{"type":"error","code":102,"message":"what","channel":"a","id":3}'
@@ -120,6 +136,12 @@ def test_answers_carry_the_id_of_their_command() -> None:
         ('{"type":"subscribe","channel":"a","since":"e:7"}', Subscribe("a", None, Position(7, "e"))),
         ('{"type":"subscribe","channel":"a","since":":0"}', Subscribe("a", None, Position(0, ""))),
         ('{"type":"unsubscribe","channel":"\\u00e9"}', Unsubscribe("é")),
+        ('{"type":"presence","channel":"a","id":1}', ReadPresence("a", 1)),
+        ('{"type":"history","channel":"a"}', ReadHistory("a")),
+        (
+            '{"type":"history","channel":"a","since":"e:7","limit":3,"reverse":true,"id":0}',
+            ReadHistory("a", Position(7, "e"), 3, True, 0),
+        ),
         ('{"type":"publish","channel":"a","data":null}', Publish("a", b"null")),
         ('{"type":"publish","channel":"a","data":{"x": 1.0e5}}', Publish("a", b'{"x": 1.0e5}')),
         ('{"type":"publish","channel":"a","data":[1,\r\n2]}', Publish("a", b"[1,2]")),
@@ -135,10 +157,53 @@ def test_a_bad_command_knows_the_id_and_the_channel_as_far_as_they_were_understo
     assert (caught.value.id, caught.value.channel) == (5, "a")
     with pytest.raises(BadCommand) as caught:
         plain.decode('{"id":5,"type":"subscribe","channel":"a","history":-1}')
-    assert caught.value.id == 5
+    assert (caught.value.id, caught.value.channel) == (5, "a")
     with pytest.raises(BadCommand) as caught:
-        plain.decode('{"id":-5,"type":"ping"}')
-    assert caught.value.id is None
+        plain.decode('{"id":-5,"type":"unsubscribe","channel":"a"}')
+    assert (caught.value.id, caught.value.channel) == (None, "a")
+
+
+BEYOND = {
+    "half an emoji": r'"Hi \ud83d"',
+    "half an emoji in a key": r'{"\ude00":1}',
+    "more digits": "123456789012345678901",
+    "very many digits": "1" * 4000,
+    "more members": json.dumps({str(n): n for n in range(1001)}),
+    "more levels": "[" * 70 + "]" * 70,
+    "a key twice": '{"k":1,"k":2}',
+    "no JSON number": "NaN",
+    "a float that overflows": "1e999",
+}
+SHAPES = ('{"type":"publish","id":7,"channel":"a","data":%s}', '{"data":%s,"channel":"a","id":7}')
+
+
+@pytest.mark.parametrize("data", BEYOND.values(), ids=BEYOND)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_data_that_is_refused_still_tells_whom_to_answer(shape: str, data: str) -> None:
+    with pytest.raises(BadCommand) as caught:
+        plain.decode(shape % data)
+    assert (caught.value.id, caught.value.channel) == (7, "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "addressee"),
+    [
+        (r'{"id":"\ud83d","channel":"a","data":1}', (None, "a")),
+        (r'{"id":1,"channel":"\ud83d","data":1}', (1, None)),
+        ('{"id":[1],"channel":2,"data":NaN}', (None, None)),
+        ('{"id":1,"channel":"a","data":{', (None, None)),
+        ('{"id":1,"channel":"a","data":' + "[" * 100_000, (None, None)),
+        ('{"id":' + "1" * 5000 + ',"channel":"a"}', (None, None)),
+        ("[1]", (None, None)),
+        ('"', (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_who_cannot_be_told_apart_or_named_is_not(text: str, addressee: tuple[Any, Any]) -> None:
+    with pytest.raises(BadCommand) as caught:
+        plain.decode(text)
+    assert (caught.value.id, caught.value.channel) == addressee
+    assert plain.error(107, "it can be said", *addressee)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -21,6 +22,15 @@ def test_each_line_of_the_data_is_a_data_line(end: bytes) -> None:
     assert sse.event(b"a" + end + end + b"id: forged" + end) == (
         b"data: a\ndata: \ndata: id: forged\ndata: \n\n"
     )
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\u2029"])
+def test_what_other_readers_split_lines_at_is_written_as_an_escape(end: str) -> None:
+    data = json.dumps({end: ["é…", f"a{end}id: forged"]}, ensure_ascii=False).encode()
+    written = sse.event(data)
+    assert len(written.decode().splitlines()) == 2
+    ((_, _, seen),) = read(written)
+    assert json.loads(seen) == json.loads(data)
 
 
 def test_a_comment_is_no_event() -> None:

@@ -132,9 +132,9 @@ class FakeBroker:
                 settle.resolve(position)
                 return
         if position is None or draft.skip_history:
-            self._remember(channel, key, position)
+            self._remember(channel, key, None)
             self.notify(channel, _publication(draft, Position(0, "")))
-            settle.resolve(position)
+            settle.resolve(None)
             return
         publication = _publication(draft, Position(stream.top + 1, stream.epoch))
         self._remember(channel, key, publication.position)

@@ -13,7 +13,7 @@ from gapless.core.cursor import Lost
 from gapless.errors import BrokerError, Missed
 from gapless.model import Publication
 from gapless.protocol import plain
-from gapless.sessions.listener import Listener
+from gapless.sessions.listener import LocalListener
 from gapless.sessions.plain import PlainSession
 from gapless.transports.conversation import TEXT
 
@@ -284,6 +284,7 @@ class ListenerClient:
         on_gap = None if self._raises else self._on_gap
         feed = self._hub.subscribe(self.channel, since=since, history=self._history, on_gap=on_gap)
         try:
+            assert isinstance(feed, LocalListener)
             async with feed:
                 if since is None:
                     self._checker.begins(self.name, self.channel, feed.position)
@@ -291,7 +292,7 @@ class ListenerClient:
         except BrokerError:
             return  # it could not begin; it comes back later
 
-    async def _listen(self, feed: Listener, flow: asyncio.Event) -> None:
+    async def _listen(self, feed: LocalListener, flow: asyncio.Event) -> None:
         while True:
             try:
                 async for publication in feed:

@@ -81,14 +81,16 @@ class Address:
 
 
 @asynccontextmanager
-async def serve(app: Any, *, ws: str = PLAIN_ASGI, **options: Any) -> AsyncIterator[Address]:
-    """Serve an application; `options` are uvicorn's.
+async def serve(
+    app: Any, *, ws: str = PLAIN_ASGI, on: str = "127.0.0.1", **options: Any
+) -> AsyncIterator[Address]:
+    """Serve an application on an address of this machine; `options` are uvicorn's.
 
     Fails when a connection or an ASGI call does not come to its end by itself.
     """
     # Said to be TCP, for asyncio else leaves Nagle's algorithm on, and answers wait for 40 ms.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.bind(("127.0.0.1", 0))
+    listening.bind((on, 0))
     listening.listen(2048)
     config = uvicorn.Config(
         app,

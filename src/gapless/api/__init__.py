@@ -15,7 +15,6 @@ import orjson
 
 from ..errors import BadRequest, Internal, LimitExceeded, MethodNotFound
 from ..hub import Hub
-from ..protocol.encode import encode
 from ..protocol.strict import Malformed, Raw, fields
 from .arguments import BadBody, Fields, data_of, field
 from .connections import disconnect, refresh, subscribe, unsubscribe
@@ -147,7 +146,7 @@ async def rpc(hub: Hub, said: Fields) -> dict[str, Any]:
     raw = data_of(said, "params", "")
     answer = await hub.hooks.ask("api_rpc", orjson.loads(raw) if raw is not None else None, method)
     try:
-        return {"data": orjson.Fragment(encode(answer))}
+        return {"data": orjson.Fragment(hub.hooks.encode(answer))}
     except TypeError as error:
         hub.counters.hook_errors += 1
         log.exception("what the api_rpc hook for %r returned is no JSON", method)

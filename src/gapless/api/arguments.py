@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import BadRequest, UnknownChannel
 from ..hub import Hub
 from ..model import Position
+from ..opaque import packed
 from ..protocol.strict import Malformed, Raw, payload
 
 Fields = Mapping[str, Raw]
@@ -71,8 +72,10 @@ def position_of(said: Fields, name: str) -> Position | None:
     return Position(offset, epoch)
 
 
-def data_of(said: Fields, name: str, base64_name: str) -> bytes | None:
+def data_of(said: Fields, name: str, base64_name: str, *, any_bytes: bool = False) -> bytes | None:
     """A payload as one line of JSON: from base64 where that is given, else as it stands; None: neither.
+
+    With `any_bytes`, base64 may hold what is no JSON.
 
     Raises:
         BadRequest: not base64, or what it holds is not strict JSON.
@@ -87,4 +90,6 @@ def data_of(said: Fields, name: str, base64_name: str) -> bytes | None:
     try:
         return payload(raw)
     except Malformed as error:
+        if any_bytes:
+            return packed(raw)
         raise BadRequest(f"{base64_name} holds no JSON: {error}") from None

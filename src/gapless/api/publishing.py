@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import opaque
 from ..errors import BadRequest, LimitExceeded
 from ..hub import Hub
 from ..model import Draft, Position
@@ -12,11 +13,12 @@ from .shapes import REFUSALS, error_shape
 
 
 def _draft(hub: Hub, said: Fields) -> Draft:
-    payload = data_of(said, "data", "b64data")
+    payload = data_of(said, "data", "b64data", any_bytes=True)
     if payload is None:
         raise BadRequest("data is missing")
-    if len(payload) > hub.limits.server_payload_bytes:
-        raise LimitExceeded("bytes of a publication", hub.limits.server_payload_bytes, len(payload), code=107)
+    size = opaque.size(payload)
+    if size > hub.limits.server_payload_bytes:
+        raise LimitExceeded("bytes of a publication", hub.limits.server_payload_bytes, size, code=107)
     tags = field(said, "tags", dict, None)
     if tags is not None and not all(isinstance(value, str) for value in tags.values()):
         raise BadBody("tags is an object of strings")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import orjson
 
 from ..errors import BrokerError, ClientError, Internal, Overloaded
 from ..model import Member, Publication
+from ..opaque import is_packed, unpacked
 
 REFUSALS = (ClientError, BrokerError, Overloaded)
 """What one call may end with; anything else is our own fault."""
@@ -22,7 +24,12 @@ def error_shape(error: Exception) -> dict[str, Any]:
 
 def publication_shape(publication: Publication) -> dict[str, Any]:
     """A publication as the server API answers it."""
-    shown: dict[str, Any] = {"data": orjson.Fragment(publication.payload), "offset": publication.offset}
+    payload = publication.payload
+    shown: dict[str, Any]
+    if is_packed(payload):
+        shown = {"b64data": base64.b64encode(unpacked(payload)).decode(), "offset": publication.offset}
+    else:
+        shown = {"data": orjson.Fragment(payload), "offset": publication.offset}
     if publication.tags:
         shown["tags"] = dict(publication.tags)
     if publication.info is not None:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
-
+from .. import opaque
 from ..errors import ClientError, Disconnect, Expired
 from ..hooks.events import Client, ConnectEvent, Welcome, grant_from
 from ..hooks.registry import Hooks
@@ -143,7 +142,7 @@ class Reception:
             query=handshake.query,
             cookies=handshake.cookies,
             token=request.token,
-            data=orjson.loads(request.data) if request.data else None,
+            data=opaque.value(request.data) if request.data else None,
             credential=handshake.operator,
             name=request.name,
             version=request.version,

@@ -10,7 +10,6 @@ from ..hooks.events import SubscribeEvent, SubscriptionGrant
 from ..hooks.registry import Hooks
 from ..model import BEFORE_EVERYTHING, Grant, Position, ServerSubscription
 from ..options import ChannelOptions, overridden
-from ..protocol.encode import encode
 from .namespaces import parse_channel
 
 
@@ -71,7 +70,10 @@ async def admit(hooks: Hooks, grant: Grant, options: ChannelOptions, event: Subs
         if parts.is_private:
             raise PermissionDenied("a channel that begins with $ needs a subscription token")
         if options.user_limited and not parts.admits(grant.user):
-            raise PermissionDenied("the channel is limited to other users")
+            raise PermissionDenied(
+                "the channel is limited to other users: a name lists those it admits after #, "
+                "unless its options say user_limited=False"
+            )
     if not may(grant, options, options.client_subscribe):
         raise PermissionDenied("clients may not subscribe to this channel")
     if not hooks.guards("subscribe", name):
@@ -83,8 +85,8 @@ async def admit(hooks: Hooks, grant: Grant, options: ChannelOptions, event: Subs
         raise Expired
     return Admission(
         answer.options or options,
-        info=None if answer.info is None else encode(answer.info),
-        data=b"" if answer.data is None else encode(answer.data),
+        info=None if answer.info is None else hooks.encode(answer.info),
+        data=b"" if answer.data is None else hooks.encode(answer.data),
         expires_at=answer.expires_at,
     )
 

@@ -42,7 +42,7 @@ class Settle(Protocol):
     """The other end of a receipt. Exactly one of the two is called, once, on the loop's thread."""
 
     def resolve(self, position: Position | None) -> None:
-        """Stored as strongly as this broker says. None: the channel keeps no history."""
+        """Stored as strongly as this broker says. None: it got no offset."""
 
     def fail(self, error: Exception) -> None:
         """Not stored, or unknown."""
@@ -163,17 +163,6 @@ class JoinsNodes(Protocol):
 
     async def streams(self) -> list[str]:
         """All channels that have a stream, whichever node made it. Raises BrokerError."""
-
-
-@runtime_checkable
-class KnowsNodes(Protocol):
-    """A broker by which the processes of a hub tell each other how they stand."""
-
-    async def report(self, uid: str, about: bytes, seconds: float) -> None:
-        """Keep what the process `uid` says of itself for so many seconds. Raises BrokerError."""
-
-    async def nodes(self) -> dict[str, bytes]:
-        """What all processes say of themselves, by their uid. Raises BrokerError."""
 
 
 @runtime_checkable

@@ -207,9 +207,8 @@ class MemoryBroker:
             except BrokerError as error:
                 settle.fail(error)
                 return
-            position = stream.position
             if stream.is_repeated_version(draft):
-                settle.resolve(position)
+                settle.resolve(stream.position)
                 return
             if not draft.skip_history:
                 offset, epoch = stream.top + 1, stream.epoch

@@ -14,6 +14,7 @@ from ..version import __version__
 from .bench.command import bench
 from .channels import channels
 from .check import config
+from .common import WrongUsage
 from .demo import demo
 from .doctor import doctor
 from .follow import follow
@@ -40,7 +41,7 @@ class Verbs(TyperGroup):
         except GaplessError as error:
             for line in str(error).splitlines():
                 say(line)
-            raise typer.Exit(1) from None
+            raise typer.Exit(2 if isinstance(error, WrongUsage) else 1) from None
         except BrokenPipeError:
             silence()
             raise typer.Exit(0) from None
@@ -93,6 +94,11 @@ def run(arguments: list[str] | None = None) -> int:
         return _say_usage(error)
     except typer.Abort:
         return INTERRUPTED
+    except SystemExit as ended:
+        # rich ends like this where the reader of a help text has gone.
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        return 0
     return code if isinstance(code, int) else 0
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..client.remote import Remote
-from .common import DEFAULT_URL, Token, Url
+from .common import DEFAULT_URL, Token, Url, hub_at
 from .terminal import safe, safe_json, say, write
 
 
@@ -24,7 +24,7 @@ def channels(
     token: Token = None,
 ) -> None:
     """List the channels, with how many clients are subscribed to each."""
-    found = asyncio.run(_channels(Remote.parse(url, token), pattern))
+    found = asyncio.run(_channels(hub_at(url, token), pattern))
     rows = sorted((name, int(about.get("num_clients", 0))) for name, about in found.items())
     if as_json:
         write(
@@ -35,6 +35,8 @@ def channels(
         )
     elif rows:
         Console().print(_table(rows))
+    elif pattern:
+        say(f"no channel matches {pattern!r}")
     else:
         say("there is no channel yet; `gapless publish logs '\"hello\"'` makes one")
 

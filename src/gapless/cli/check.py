@@ -27,11 +27,12 @@ def check(
 
     What stands in the environment counts as well, as it does for the server.
     """
-    from ..config import preparing
+    from ..config import centrifugo, preparing
 
     try:
         preparing.check(file)
+        said = centrifugo.notes(file)
     except ConfigError as error:
         write([safe(line) for line in str(error).splitlines()])
         raise typer.Exit(1) from None
-    write(["ok"])
+    write([*(safe(line) for line in said), "ok"])

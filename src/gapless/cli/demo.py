@@ -32,10 +32,17 @@ END_SECONDS = 4.0
 
 def demo(
     path: Annotated[
-        Path | None, typer.Argument(show_default="this git checkout", help="The code that the worker reads.")
+        Path | None,
+        typer.Argument(
+            exists=True,
+            file_okay=False,
+            show_default="this git checkout",
+            help="The code that the worker reads.",
+        ),
     ] = None,
     port: Annotated[
-        int | None, typer.Option(show_default=f"{PORT}, or a free one", help="Where the hub listens.")
+        int | None,
+        typer.Option(min=0, max=65535, show_default=f"{PORT}, or a free one", help="Where the hub listens."),
     ] = None,
     store: Annotated[
         str | None,

@@ -9,11 +9,10 @@ from typing import Annotated
 import typer
 
 from ..client.publisher import Publisher
-from ..client.remote import Remote
 from ..feeds.files import FollowedFile
 from ..feeds.prefixes import Row
 from ..feeds.tracebacks import HOLD_SECONDS
-from .common import DEFAULT_URL, Token, Url
+from .common import DEFAULT_URL, Token, Url, hub_at
 from .feeding import Join, Rows, feed
 from .terminal import say
 
@@ -36,7 +35,7 @@ def follow(
     Lines are read as `gapless pipe` does. With several files each row says its source. While the hub is
     away, reading waits: the files keep what comes.
     """
-    remote = Remote.parse(url, token)
+    remote = hub_at(url, token)
     sources = [Source(path, from_start, join, named=len(files) > 1) for path in files]
     try:
         code = asyncio.run(feed(remote, lambda publisher: _follow(publisher, channel, sources)))

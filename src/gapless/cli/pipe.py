@@ -11,10 +11,9 @@ from typing import Annotated
 import typer
 
 from ..client.publisher import Publisher
-from ..client.remote import Remote
 from ..feeds.splitting import LineSplitter
 from ..feeds.tracebacks import HOLD_SECONDS
-from .common import DEFAULT_URL, Token, Url
+from .common import DEFAULT_URL, Token, Url, hub_at
 from .feeding import Join, Rows, feed
 
 CHUNK_BYTES = 64 * 1024
@@ -34,7 +33,7 @@ def pipe(
     A JSON object stays what it is, key=value pairs become an object, other text becomes its message with
     time and level where they can be recognised. While the hub is away, 16 MiB are kept.
     """
-    remote = Remote.parse(url, token)
+    remote = hub_at(url, token)
     raise typer.Exit(asyncio.run(feed(remote, lambda publisher: _pipe(publisher, channel, quiet, join))))
 
 

@@ -13,8 +13,7 @@ import typer
 
 from ..client.backoff import Backoff
 from ..client.remote import NobodyThere, Remote, Unreachable
-from ..errors import ConfigError
-from .common import DEFAULT_URL, Token, Url
+from .common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
 from .terminal import say, write
 
 ATTEMPTS = 3
@@ -32,7 +31,7 @@ def publish(
     [dim]gapless publish events '{"type":"deploy"}'[/dim]
     """
     payload = _json(sys.stdin.read() if data == "-" else data)
-    result = asyncio.run(_publish(Remote.parse(url, token), channel, payload))
+    result = asyncio.run(_publish(hub_at(url, token), channel, payload))
     if "offset" in result:
         write([f"{result['epoch']}:{result['offset']}"])
     else:
@@ -43,7 +42,7 @@ def _json(text: str) -> str:
     try:
         json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
-        raise ConfigError(
+        raise WrongUsage(
             f"this is not JSON: {error}; text is written '\"like this\"', quotes included"
         ) from None
     return text.strip()

@@ -11,8 +11,7 @@ import typer
 
 from ..client.reader import Arrived
 from ..client.remote import Remote
-from ..errors import ConfigError
-from .common import DEFAULT_URL, Token, Url
+from .common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
 from .pretty import pretty
 from .tail import Format, shown
 from .terminal import Paint, write
@@ -54,7 +53,7 @@ def search(
         "until": None if until is None else _seconds("until", until),
     }
     request |= {name: value for name, value in narrower.items() if value is not None}
-    found = asyncio.run(_search(Remote.parse(url, token), request))
+    found = asyncio.run(_search(hub_at(url, token), request))
     paint, now = Paint(), datetime.now().astimezone()
     for publication in reversed(found["publications"]):
         arrived = Arrived(
@@ -81,4 +80,4 @@ def _seconds(name: str, text: str) -> float:
     try:
         return datetime.fromisoformat(text).astimezone().timestamp()
     except ValueError:
-        raise ConfigError(f"--{name} is a time as 2026-11-28T17:00, not {text!r}") from None
+        raise WrongUsage(f"--{name} is a time as 2026-11-28T17:00, not {text!r}") from None

@@ -32,18 +32,25 @@ def serve(
     host: Annotated[
         str | None, typer.Option(show_default="127.0.0.1", help="Address to listen on; 0.0.0.0 for all.")
     ] = None,
-    port: Annotated[int | None, typer.Option(show_default="8765", help="0 takes a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, show_default="8765", help="0 takes a free one.")
+    ] = None,
     store: Annotated[
         str | None,
         typer.Option(show_default="memory://", help="Where histories are kept: sqlite:///gapless.db."),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(show_default="1", help="Processes on this port; more need a store they share."),
+        typer.Option(min=1, show_default="1", help="Processes on this port; more need a store they share."),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(envvar="GAPLESS_CONFIG", show_default=False, metavar="FILE", help="A TOML file."),
+        typer.Option(
+            envvar="GAPLESS_CONFIG",
+            show_default=False,
+            metavar="FILE",
+            help="A TOML file, or Centrifugo's own.",
+        ),
     ] = None,
     token: Annotated[
         str | None,
@@ -79,6 +86,7 @@ def serve(
     ] = False,
 ) -> None:
     """Start a hub and say how to look at it and how to feed it."""
+    from ..config.centrifugo import notes
     from ..config.settings import load
 
     flags = {"host": host, "port": port, "store": store, "token": token, "ws": ws, "insecure": insecure}
@@ -86,6 +94,9 @@ def serve(
     settings = load(
         config, **flags, origins=tuple(origin) if origin else None, feeds=tuple(feed) if feed else None
     )
+    if config is not None and inherit is None:
+        for note in notes(config):
+            say(note)
     if settings.dev and inherit is None:
         say(DEV_WARNING)
     if exit_with_stdin:

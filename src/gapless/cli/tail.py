@@ -13,11 +13,9 @@ from typing import Annotated, Any
 import typer
 
 from ..client.reader import Arrived, CaughtUp, Happening, Missed, Reader
-from ..client.remote import Remote
 from ..client.subscriber import Away, Back, Subscriber
-from ..errors import ConfigError
 from ..model import Position
-from .common import DEFAULT_URL, Token, Url
+from .common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
 from .pretty import pretty
 from .terminal import Paint, safe_json, say, write
 
@@ -64,24 +62,24 @@ def tail(
     reader = Reader(channels, _count(lines), positions(since or (), channels))
     tail = Tail(output, show_channel=len(channels) > 1, fail_on_gap=fail_on_gap)
     waiting_for = set() if follow else set(channels)
-    raise typer.Exit(asyncio.run(_read(Subscriber(Remote.parse(url, token), reader), tail, waiting_for)))
+    raise typer.Exit(asyncio.run(_read(Subscriber(hub_at(url, token), reader), tail, waiting_for)))
 
 
 def positions(texts: Sequence[str], channels: Sequence[str]) -> dict[str, Position]:
-    """What --since says, by channel. Raises ConfigError."""
+    """What --since says, by channel. Raises WrongUsage."""
     since: dict[str, Position] = {}
     for text in texts:
         channel, at, position = text.rpartition("@")
         if not at:
             if len(channels) > 1:
-                raise ConfigError(f"--since {text}: with several channels, write CHANNEL@EPOCH:OFFSET")
+                raise WrongUsage(f"--since {text}: with several channels, write CHANNEL@EPOCH:OFFSET")
             channel = channels[0]
         if channel not in channels:
-            raise ConfigError(f"--since {text}: {channel} is not among the channels to read")
+            raise WrongUsage(f"--since {text}: {channel} is not among the channels to read")
         try:
             since[channel] = Position.parse(position)
         except ValueError as error:
-            raise ConfigError(f"--since {text}: {error}") from None
+            raise WrongUsage(f"--since {text}: {error}") from None
     return since
 
 
@@ -90,7 +88,7 @@ def _count(lines: str) -> int | None:
         return None
     if lines.isascii() and lines.isdigit():
         return int(lines)
-    raise ConfigError(f"-n is a whole number or all, not {lines!r}")
+    raise WrongUsage(f"-n is a whole number or all, not {lines!r}")
 
 
 async def _read(subscriber: Subscriber, tail: Tail, waiting_for: set[str]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ConfigError
+from .common import WrongUsage
 from .terminal import write
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def token(
         else:
             write([issue_subscription_token(secret, user, channel, **given)])
     except ValueError as error:
-        raise ConfigError(str(error)) from None
+        raise WrongUsage(str(error)) from None
 
 
 def _rules(config: Path | None, *, of_subscription: bool) -> TokenSection:
@@ -90,9 +91,9 @@ def _lifetime(text: str) -> float | None:
     try:
         value = seconds(text)
     except ValueError as error:
-        raise ConfigError(f"--expires: {error}, or never") from None
+        raise WrongUsage(f"--expires: {error}, or never") from None
     if not isinstance(value, float) or value <= 0:
-        raise ConfigError("--expires is above 0 seconds")
+        raise WrongUsage("--expires is above 0 seconds")
     return value
 
 
@@ -102,4 +103,4 @@ def _json(text: str | None) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise ConfigError(f'--info is JSON, as in \'{{"name": "Ann"}}\': {error}') from None
+        raise WrongUsage(f'--info is JSON, as in \'{{"name": "Ann"}}\': {error}') from None

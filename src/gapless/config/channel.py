@@ -32,7 +32,6 @@ class NamespaceSection(Section):
 
     elsewhere: ClassVar[Mapping[str, str]] = {
         "channel_regex": "Gapless does not restrict names within a namespace; remove it",
-        "publication_data_format": "payloads are JSON; remove it",
         "subscription_type": _NO_MAPS,
         "map": _NO_MAPS,
         "allow_map_publish_for_client": _NO_MAPS,
@@ -77,6 +76,7 @@ class NamespaceSection(Section):
     allow_presence_for_subscriber: bool = False
     allow_presence_for_anonymous: bool = False
     allow_user_limited_channels: bool = False
+    publication_data_format: Literal["", "json", "binary"] = ""
     subscribe_proxy_enabled: bool = False
     publish_proxy_enabled: bool = False
     sub_refresh_proxy_enabled: bool = False
@@ -115,6 +115,7 @@ class NamespaceSection(Section):
             anonymous_history=self.allow_history_for_anonymous,
             anonymous_presence=self.allow_presence_for_anonymous,
             user_limited=self.allow_user_limited_channels,
+            any_bytes=self.publication_data_format != "json",
         )
 
     def _recovery(self) -> Literal["stream", "cache", "off"]:

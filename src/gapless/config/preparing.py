@@ -15,8 +15,7 @@ from ..hub import Hub
 from ..server.listening import is_loopback
 from ..server.serve import websocket_protocol
 from .doors import doors
-from .file import TomlFile
-from .settings import Settings, load
+from .settings import Settings, document_of, load
 
 if TYPE_CHECKING:
     from ..feeds.redis_pubsub import RedisFeed
@@ -55,7 +54,8 @@ def check(file: Path) -> Settings:
     try:
         prepare(settings)
     except ConfigError as error:
-        document = TomlFile.load(file)
+        document, _ = document_of(file)
+        assert document is not None  # noqa: S101 - a file was given
         words = re.findall(r"\w+", str(error))  # one of them is the option's, or what it has several of
         named = next((name for word in words for name in (word, f"{word}s") if name in document.data), None)
         raise ConfigError(f"{document.where(named) if named else file}: {error}") from None

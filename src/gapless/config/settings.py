@@ -25,6 +25,7 @@ from ..brokers.url import broker_from
 from ..core.patterns import Pattern, PatternMap
 from ..errors import ConfigError
 from ..options import ChannelOptions, Limits, MiB
+from . import centrifugo
 from .channel import ChannelSection
 from .client import ClientSection, anchored
 from .file import TomlFile, closest
@@ -155,8 +156,11 @@ def load(file: Path | None = None, **flags: Any) -> Settings:
     Raises:
         ConfigError: one line for each thing that is wrong, with its place and the fix.
     """
-    document = TomlFile.load(file) if file is not None else None
+    document, found = document_of(file)
     from_file, problems = _sound(document) if document is not None else ({}, [])
+    problems = found + problems
+    if flags.get("dev") and document is not None and ("host",) not in document.lines:
+        from_file.pop("host", None)  # which nobody wrote, and development is for this machine
 
     class Layers(Settings, BaseSettings):
         model_config = SettingsConfigDict(env_prefix=ENVIRONMENT, env_nested_delimiter="__")
@@ -186,6 +190,16 @@ def load(file: Path | None = None, **flags: Any) -> Settings:
     except ValidationError as invalid:
         lines = [_invalid(_source(error["loc"], flags), error) for error in invalid.errors()]
         raise ConfigError("\n".join([*problems, *lines])) from None
+
+
+def document_of(file: Path | None) -> tuple[TomlFile | None, list[str]]:
+    """A file as this server would have it, and what in it cannot be applied. Raises ConfigError."""
+    if file is None:
+        return None, []
+    if centrifugo.is_centrifugos(file):
+        translated = centrifugo.read(file)
+        return translated.document, translated.problems
+    return TomlFile.load(file), []
 
 
 def _settings(layers: Settings) -> Settings:

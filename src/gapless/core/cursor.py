@@ -34,6 +34,8 @@ class Reason(Enum):
     LATEST = "latest"
     UNNUMBERED = "unnumbered"
     INTERRUPTED = "interrupted"
+    BINARY = "binary"
+    """It is no JSON, and this subscriber reads JSON only."""
     WITHHELD = "withheld"
     """It is kept, and this subscriber may not have it."""
 

@@ -61,11 +61,12 @@ class HubApp:
             "/connection/websocket": WebSocketEntrance(guard, CentrifugeDoor(guard).admit),
             "/connection/uni_websocket": WebSocketEntrance(guard, UniDoor(guard).admit),
         }
-        page = Page(guard)
+        page, emulated = Page(guard), Emulated()
+        sse = SseDoor(guard, channels, emulated)
         routes: list[BaseRoute] = [
-            *_emulated(guard),
+            *_emulated(guard, emulated),
             Route("/connection/init", page.warm_up, methods=["GET"]),
-            Route("/sse", HttpEntrance(guard, SseDoor(guard, channels).admit), methods=["GET"]),
+            Route("/sse", HttpEntrance(guard, sse.admit), methods=["GET", "OPTIONS"]),
             Route("/api/session", page.session, methods=["POST"]),
             Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
             *([Route("/api", ApiDoor(guard), methods=["POST"])] if access.old_api_clients else []),
@@ -74,6 +75,7 @@ class HubApp:
             Route("/metrics", Metrics(guard).show, methods=["GET"]),
             Route("/signin", page.sign_in, methods=["POST"]),
             Route("/client.js", page.client, methods=["GET"]),
+            Route("/client/{part}", page.client, methods=["GET"]),
             Route("/static/{path:path}", page.asset, methods=["GET"]),
             Route("/", page.index, methods=["GET"]),
         ]
@@ -123,8 +125,7 @@ def _path_below(scope: Scope) -> str:
     return path[len(root) :] if root and path.startswith(root) else path
 
 
-def _emulated(guard: Guard) -> Iterator[Route]:
-    emulated = Emulated()
+def _emulated(guard: Guard, emulated: Emulated) -> Iterator[Route]:
     for kind in KINDS:
         door = StreamDoor(guard, emulated, kind)
         yield Route(f"/connection/{kind.transport}", HttpEntrance(guard, door.admit), methods=kind.methods)

@@ -19,6 +19,7 @@ from ..errors import BrokerError, Disconnect
 from ..protocol.centrifuge import messages as m
 from ..protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 from ..sessions.centrifuge.session import CentrifugeSession
+from ..sessions.session import Session
 from ..transports.inbox import Inbox
 from ..transports.stream import BYTES, EVENTS, LINES, HttpStream
 from .centrifuge import connect_bare, new_secret
@@ -40,10 +41,10 @@ class Emulated:
     """The emulated connections of one HubApp, by their secret session id."""
 
     def __init__(self) -> None:
-        self._inboxes: dict[str, tuple[CentrifugeSession, Inbox]] = {}
+        self._inboxes: dict[str, tuple[Session, Inbox]] = {}
 
     @contextmanager
-    def holding(self, session: CentrifugeSession, inbox: Inbox) -> Iterator[None]:
+    def holding(self, session: Session, inbox: Inbox) -> Iterator[None]:
         """What is posted for the session arrives in its inbox."""
         self._inboxes[session.secret] = session, inbox
         try:
@@ -51,7 +52,7 @@ class Emulated:
         finally:
             del self._inboxes[session.secret]
 
-    def find(self, secret: str) -> tuple[CentrifugeSession, Inbox] | None:
+    def find(self, secret: str) -> tuple[Session, Inbox] | None:
         return self._inboxes.get(secret)
 
 
@@ -100,7 +101,7 @@ class StreamDoor:
             return framing.wrap(codec.encode_bare_push(push) if kind.bare else codec.encode_push(push))
 
         async def respond(receive: Receive, send: Send, headers: Headers) -> None:
-            stream = HttpStream(hub.node, receive, send, farewell)
+            stream = HttpStream(hub.node, receive, send, farewell, listens_only=kind.bare)
             media = "text/event-stream; charset=utf-8" if kind.events else _TYPES[codec.text]
             head = [(b"content-type", media.encode()), *_STREAM_HEADERS, *headers]
             await stream.begin(head, b"\r\n" if kind.events else b"")

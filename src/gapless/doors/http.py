@@ -161,7 +161,10 @@ class Page:
         return Response(b"{}", media_type=JSON_TYPE)
 
     async def client(self, request: HttpRequest) -> Response:
-        return _of_page(assets().answer("client.js", request) or _text(404, "Not Found"))
+        """`/client.js`, and what it imports from `/client/…` when it is needed."""
+        part = request.path_params.get("part")
+        path = "client.js" if part is None else f"client/{part}"
+        return _of_page(assets().answer(path, request) or _text(404, "Not Found"))
 
     async def sign_in(self, request: HttpRequest) -> Response:
         """`{"token": …}` in, the cookie out."""

@@ -26,6 +26,8 @@ class Query(NamedTuple):
     batch: bool
     pace: float
     joins: bool
+    takes_commands: bool
+    """Of an event stream: does it carry the frames of `/ws`, and are commands posted to it?"""
 
     @classmethod
     def parse(
@@ -57,7 +59,8 @@ class Query(NamedTuple):
             if channel in since:
                 raise BadQuery(f"since: {channel!r} is given twice")
             since[channel] = position
-        if sse and "batch" in values:
+        takes_commands = sse and _flag(values, "commands")
+        if sse and "batch" in values and not takes_commands:
             raise BadQuery("batch: events are not batched; leave it out")
         return cls(
             channels=channels,
@@ -66,6 +69,7 @@ class Query(NamedTuple):
             batch=_flag(values, "batch"),
             pace=_pace(values, limits),
             joins=_flag(values, "joins"),
+            takes_commands=takes_commands,
         )
 
     def with_channels(self, more: Iterable[str]) -> Self:

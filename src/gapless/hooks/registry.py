@@ -19,6 +19,7 @@ from ..core.counters import Counters
 from ..core.patterns import Pattern
 from ..errors import ClientError, Disconnect, Internal, PermissionDenied
 from ..model import Grant, nothing
+from ..protocol.encode import encode
 from .events import Client
 
 log = logging.getLogger("gapless")
@@ -39,6 +40,8 @@ class Hooks:
     """What an application registered, by event."""
 
     counters: Counters
+    encode: Callable[[Any], bytes] = encode
+    """What they answer with, as JSON. Raises TypeError."""
     _hooks: dict[str, list[_Registered]] = field(default_factory=dict)
     _headers: set[str] = field(default_factory=set)
     _emulated: set[str] = field(default_factory=set)

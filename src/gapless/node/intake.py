@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from asyncio import _get_running_loop
 from collections import deque
 from collections.abc import Awaitable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from ..brokers.base import Broker
 from ..core.counters import Counters
 from ..errors import BadRequest, LimitExceeded, NotRunning, Overloaded
 from ..model import Draft
+from ..opaque import is_packed
 from ..options import Limits
 from .flush import Flush
 from .forks import FORKED, FORKS
@@ -29,6 +31,8 @@ NOT_STARTED = (
     "the hub is not running: use `async with hub:`, or pass `lifespan=hub.lifespan` to your application "
     "(FastAPI(lifespan=hub.lifespan)), or serve HubApp(hub) as the root application"
 )
+
+STRANDED = "the event loop that the hub ran on was closed and the hub was not: make a new hub"
 
 
 class Intake:
@@ -77,6 +81,23 @@ class Intake:
         """Is this the thread of the loop?"""
         return self._thread == threading.get_ident()
 
+    def check_loop(self) -> None:
+        """Can the loop that runs here wait for what the hub's does?
+
+        Raises:
+            RuntimeError: the hub's stands still meanwhile, for both have the same thread.
+            NotRunning: the hub's was closed.
+        """
+        if self.loop is None or _get_running_loop() is self.loop:
+            return
+        if self.loop.is_closed():
+            raise NotRunning(STRANDED)
+        if self.is_here():
+            raise RuntimeError(
+                "the hub's event loop stands still while another one runs in its thread, and would be waited "
+                "for for ever: use the hub on its own loop, or run the other one in a thread of its own"
+            )
+
     @property
     def in_flight_bytes(self) -> int:
         """Payload bytes of the publications that the broker has not answered yet, the inbox included."""
@@ -96,6 +117,8 @@ class Intake:
         self._registry.check(channel)
         if draft.tags or draft.idempotency_key is not None:
             check_labels(draft, self._limits)
+        if is_packed(draft.payload) and not self._registry.options(channel).any_bytes:
+            raise BadRequest("data is no JSON, and this channel takes nothing else")
         if not self._registry.is_expected(channel):
             self._registry.expect(channel, is_read=self._rings.find(channel) is not None)
         size = draft.size
@@ -134,9 +157,7 @@ class Intake:
             try:
                 self.loop.call_soon_threadsafe(self._drain_inbox)
             except RuntimeError:
-                raise NotRunning(
-                    "the event loop that the hub ran on was closed and the hub was not: make a new hub"
-                ) from None
+                raise NotRunning(STRANDED) from None
             self._waking = True
 
     def _drain_inbox(self) -> None:
@@ -173,8 +194,9 @@ class Intake:
             self._counters.publish_failed += 1
 
     def relieve(self, channel: str) -> Awaitable[None] | None:
-        """Something to wait for when the channel has readers that lag but move."""
-        here = self._rings.find(channel) if self.loop is not None else None
+        """Something to wait for, on this loop, when the channel has readers that lag but move."""
+        is_home = self.loop is not None and _get_running_loop() is self.loop
+        here = self._rings.find(channel) if is_home else None
         return self._flush.relief(here) if here is not None else None
 
     def unseen(self, error: Exception) -> None:

@@ -86,6 +86,7 @@ class Node:
             describe=describe,
             subscribers=self.rings.subscribers,
         )
+        self.peers.on_forgotten = lambda channel: self.tasks.spawn(self._learn_position(channel))
         self.listeners: set[Listening] = set()
         self._comparing: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
@@ -123,12 +124,16 @@ class Node:
         self.flush.end()
 
     async def remove_history(self, channel: str) -> None:
-        """Have the broker forget what it keeps; nobody finds it in the ring either, who comes after.
+        """Have the broker forget what it keeps; nobody finds it in a ring either, who comes after.
 
         Raises:
             BrokerError: the broker did not answer, or refused.
         """
         await self.broker.remove_history(channel)
+        self.peers.forgot(channel)
+        await self._learn_position(channel)
+
+    async def _learn_position(self, channel: str) -> None:
         here = self.rings.find(channel)
         if here is not None:
             here.ring.learn(await self.pages.read(channel, POSITION))

@@ -59,6 +59,8 @@ class Peers:
         self._asked: dict[int, tuple[set[str], list[Any], asyncio.Event]] = {}
         self.on_emulated: Callable[[str, str | bytes], object] = lambda session, data: None
         """Takes commands that were posted elsewhere, for a session that is here."""
+        self.on_forgotten: Callable[[str], object] = lambda channel: None
+        """Hears that another node had the broker forget what it kept of a channel."""
 
     @property
     def joined(self) -> bool:
@@ -108,6 +110,10 @@ class Peers:
         if self._nodes is not None:
             who = {**asdict(whom), "keep": sorted(whom.keep)}
             self._say({"do": verb, "whom": who, "arguments": _plain(arguments)})
+
+    def forgot(self, channel: str) -> None:
+        """Have all other nodes learn that nothing is kept of a channel any more."""
+        self._say({"forgot": channel})
 
     def _say(self, message: dict[str, Any], node: str | None = None) -> None:
         if self._nodes is not None:
@@ -169,6 +175,8 @@ class Peers:
             case {"do": str(verb), "whom": dict(whom), "arguments": dict(arguments)}:
                 found = Connections(self._roster.find(whom["user"], whom["client"], whom["session"]))
                 self._do(verb, found.but(frozenset(whom["keep"])), arguments)
+            case {"forgot": str(channel)}:
+                self.on_forgotten(channel)
             case {"ask": int(number), "from": str(node)}:
                 self._say({"answer": number, "counts": self._subscribers()}, node)
             case {"answer": int(number), "counts": dict(counts), "from": str(node)}:

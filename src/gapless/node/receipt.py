@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from asyncio import _get_running_loop
 from collections.abc import Awaitable, Generator
 from typing import Any, Protocol
 
 from ..model import Position
 
-_EVENTS = threading.Lock()
-"""Held while a receipt gets the event that several threads may wait for."""
+_WAITING = threading.Lock()
+"""Held while a receipt gets somebody else who waits for it, in whichever thread."""
 
 
 class Desk(Protocol):
@@ -20,30 +21,34 @@ class Desk(Protocol):
         """The broker has answered; called once, on the loop's thread."""
 
     def relieve(self, channel: str) -> Awaitable[None] | None:
-        """Something to wait for before more is published to a channel, if it is needed."""
+        """Something to wait for before more is published to a channel, if it is needed here."""
 
     def is_here(self) -> bool:
         """Is this the thread that settles receipts?"""
+
+    def check_loop(self) -> None:
+        """Can the running loop wait for what the hub's loop does? Raises RuntimeError."""
 
     def unseen(self, error: Exception) -> None:
         """A publication failed and nobody looked at its receipt."""
 
 
 class Receipt:
-    """Awaitable on the hub's loop, readable with `result` from any other thread.
+    """Awaitable on any event loop, readable with `result` from any thread but the hub's.
 
-    Both give the position once the broker has the publication, None where the channel keeps no
-    history, and raise BrokerError when it failed. Awaiting always gives the loop a turn, and
-    waits for subscribers that lag but move (at most `Limits.patience`), so that a publisher in
-    a tight loop neither starves them nor outruns them.
+    Both give the position once the broker has the publication, None where it got no offset (the
+    channel keeps no history, or `skip_history`), and raise BrokerError when it failed. Awaiting
+    always gives the loop a turn. On the hub's own loop it also waits for subscribers that lag but
+    move (at most `Limits.patience`), so that a publisher in a tight loop neither starves them nor
+    outruns them; publications from elsewhere are taken no faster than subscribers are served.
     """
 
     __slots__ = (
         "_desk",
         "_event",
-        "_future",
         "_position",
         "_seen",
+        "_waiting",
         "channel",
         "done",
         "error",
@@ -62,7 +67,7 @@ class Receipt:
         self._position: Position | None = None
         self.error: Exception | None = None
         """Why it failed; None while it has not."""
-        self._future: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] | None = None
         self._event: threading.Event | None = None
 
     def resolve(self, position: Position | None) -> None:
@@ -76,21 +81,28 @@ class Receipt:
         self._finish()
 
     def _finish(self) -> None:
-        # `result` sets the event first and then looks at `done`; we set `done` first and then
-        # look at the event. In either order of the two threads one of them sees the other.
+        # Who waits first says so (an event, or a future in the list) and then looks at `done`; we set
+        # `done` first and then look who waits. In either order of the two threads one sees the other.
         self.done = True
         if self._event is not None:
             self._event.set()
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
+        if self._waiting is not None:
+            here = _get_running_loop()
+            for future in self._waiting:
+                _wake(future, here)
         self._desk.settled(self)
 
     def __await__(self) -> Generator[Any, Any, Position | None]:
         yield  # a turn for the loop, whatever else happens
         if not self.done:
-            if self._future is None:
-                self._future = asyncio.get_running_loop().create_future()
-            yield from asyncio.shield(self._future).__await__()
+            self._desk.check_loop()
+            future = asyncio.get_running_loop().create_future()
+            with _WAITING:
+                if self._waiting is None:
+                    self._waiting = []
+                self._waiting.append(future)
+            if not self.done:
+                yield from future
         relief = self._desk.relieve(self.channel)
         if relief is not None:
             yield from relief.__await__()
@@ -109,7 +121,7 @@ class Receipt:
                 raise RuntimeError(
                     "receipt.result() in the hub's own thread waits for itself: await the receipt"
                 )
-            with _EVENTS:
+            with _WAITING:
                 event = self._event = self._event or threading.Event()
             if not self.done and not event.wait(timeout):
                 raise TimeoutError(f"no answer of the broker within {timeout} seconds")
@@ -124,3 +136,19 @@ class Receipt:
     def __del__(self) -> None:
         if self.error is not None and not self._seen:
             self._desk.unseen(self.error)
+
+
+def _wake(future: asyncio.Future[None], here: asyncio.AbstractEventLoop | None) -> None:
+    loop = future.get_loop()
+    if loop is here:
+        _set(future)
+        return
+    try:
+        loop.call_soon_threadsafe(_set, future)
+    except RuntimeError:
+        pass  # that loop was closed, and who waited on it is gone
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():  # else whoever waited has given up
+        future.set_result(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import re
 from collections.abc import Mapping
 
 from ..core.patterns import PatternMap
@@ -16,6 +17,13 @@ WARNINGS = 20
 """Undeclared channels that are logged; after that many it is no slip any more."""
 
 _DEFAULT = ChannelOptions()
+
+_NEVER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202d\u202e\ud800-\udfff]")
+"""What no name may hold: controls (Cc), ends of lines, overrides of the writing direction, surrogates.
+
+Named here and not asked of Python, whose Unicode tables are another each year: a name that one node takes
+all must take. Joiners, spaces and emoji of all kinds are names.
+"""
 
 
 class Registry:
@@ -85,15 +93,17 @@ class Registry:
         """Can a channel have this name?
 
         Raises:
-            BadRequest: it is empty, or holds what cannot be shown (error 107).
+            BadRequest: it is empty, or holds one of the few characters that no name has (error 107).
             LimitExceeded: it is longer than `Limits.channel_bytes`.
         """
         if channel in self._good:
             return
         if not channel:
             raise BadRequest("a channel's name is empty")
-        if not channel.isprintable():
-            raise BadRequest("a channel's name holds control characters or text that is not valid")
+        found = _NEVER.search(channel)
+        if found is not None:
+            what = f"U+{ord(found[0]):04X}"
+            raise BadRequest(f"a channel's name holds control characters or text that is not valid: {what}")
         size = len(channel.encode("utf-8", "surrogatepass"))
         if size > self._limits.channel_bytes:
             raise LimitExceeded("bytes of a channel's name", self._limits.channel_bytes, size, code=107)

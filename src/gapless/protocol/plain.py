@@ -6,14 +6,16 @@ already, so a payload is passed on byte for byte.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from ..errors import BadRequest
-from ..model import Member, Position, Publication
-from .strict import Malformed, Raw, fields
+from ..model import History, Member, Position, Publication
+from ..opaque import is_packed
+from .strict import Malformed, Raw, fields, loose_fields
 
 PONG = b'{"type":"pong"}'
 
@@ -39,6 +41,8 @@ def item(publication: Publication) -> bytes:
         beside += b',"tags":' + orjson.dumps(dict(publication.tags))
     if publication.info is not None:
         beside += b',"info":' + member(publication.info)
+    if publication.offset and is_packed(publication.payload):
+        return b'{"offset":%d,"gap":"binary"%b}' % (publication.offset, beside)
     if publication.offset:
         return b'{"offset":%d,"data":%b%b}' % (publication.offset, publication.payload, beside)
     return b'{"data":%b%b}' % (publication.payload, beside)
@@ -110,6 +114,20 @@ def published(channel: str, position: Position | None, id: Any) -> bytes:  # noq
     return _answer(said, id)
 
 
+def present(channel: str, members: Mapping[str, Member], id: Any) -> bytes:  # noqa: A002
+    """The reply to a presence command."""
+    who = b",".join(b"%b:%b" % (_text(client), member(each)) for client, each in members.items())
+    return _around({"type": "presence", "channel": channel}, b'"presence":{%b}' % who, id)
+
+
+def page(channel: str, found: History, id: Any) -> bytes:  # noqa: A002
+    """The reply to a history command."""
+    said: dict[str, Any] = {"type": "history", "channel": channel, "epoch": found.top.epoch}
+    said |= {"oldest": found.oldest, "head": found.top.offset}
+    items = b",".join(map(item, found.publications))
+    return _around(said, b'"publications":[%b]' % items, id)
+
+
 def unsubscribed(
     channel: str,
     id: Any = None,  # noqa: A002
@@ -140,6 +158,11 @@ def _answer(said: dict[str, Any], id: Any) -> bytes:  # noqa: A002
     if id is not None:
         said["id"] = id
     return orjson.dumps(said)
+
+
+def _around(said: dict[str, Any], embedded: bytes, id: Any) -> bytes:  # noqa: A002
+    """An answer with a member that is JSON already."""
+    return b"%b,%b}" % (_answer(said, id)[:-1], embedded)
 
 
 # -- in
@@ -180,16 +203,39 @@ class Publish:
     id: int | str | None = None
 
 
-Command = Ping | Subscribe | Unsubscribe | Publish
+@dataclass(frozen=True, slots=True)
+class ReadPresence:
+    """Who is in a channel?"""
+
+    channel: str
+    id: int | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHistory:
+    """What does a channel keep? `limit` None: as much as one answer may hold."""
+
+    channel: str
+    since: Position | None = None
+    limit: int | None = None
+    reverse: bool = False
+    id: int | str | None = None
+
+
+Command = Ping | Subscribe | Unsubscribe | Publish | ReadPresence | ReadHistory
 
 
 class BadCommand(BadRequest):
-    """A frame that is none of the commands; knows the `id` to answer to, if it had one."""
+    """A frame that is none of the commands; knows the `id` and `channel` to answer to, if it had them."""
 
     def __init__(self, message: str, id: int | str | None = None, channel: str | None = None) -> None:  # noqa: A002
         self.id = id
         self.channel = channel
         super().__init__(message)
+
+
+class _Unmeant(ValueError):
+    """What is wrong with a command."""
 
 
 def decode(text: str, *, depth: int = 64, members: int = 1000, digits: int = 20) -> Command:
@@ -203,70 +249,116 @@ def decode(text: str, *, depth: int = 64, members: int = 1000, digits: int = 20)
     try:
         said = fields(text, depth=depth, members=members, digits=digits)
     except Malformed as error:
-        raise BadCommand(f"a command is the word ping or a JSON object: {error}") from None
+        fault = f"a command is the word ping or a JSON object: {error}"
+        raise BadCommand(fault, *_addressee(_told_apart(text))) from None
+    try:
+        return _command(said)
+    except _Unmeant as error:
+        raise BadCommand(str(error), *_addressee(said)) from None
+
+
+def _told_apart(text: str) -> dict[str, Raw]:
+    """The members of what is not strict JSON, as far as there are any."""
+    try:
+        return loose_fields(text)
+    except Malformed:
+        return {}
+
+
+def _addressee(said: dict[str, Raw]) -> tuple[int | str | None, str | None]:
+    """The `id` and `channel` that an error is to name: those that can be named."""
+    id = said["id"].value if "id" in said else None  # noqa: A001
+    channel = said["channel"].value if "channel" in said else None
+    return (
+        cast("int | str", id) if _is_id(id) else None,
+        channel if isinstance(channel, str) and _is_text(channel) else None,
+    )
+
+
+def _command(said: dict[str, Raw]) -> Command:
     id = _id(said)  # noqa: A001
-    match _typed(said, "type", str, id):
+    match _typed(said, "type", str):
         case "ping":
             return Ping(id)
         case "subscribe":
-            return Subscribe(_channel(said, id), _history(said, id), _since(said, id), _joins(said, id), id)
+            return Subscribe(_channel(said), _count(said, "history"), _since(said), _flag(said, "joins"), id)
         case "unsubscribe":
-            return Unsubscribe(_channel(said, id), id)
+            return Unsubscribe(_channel(said), id)
         case "publish":
-            channel = _channel(said, id)
+            channel = _channel(said)
             if "data" not in said:
-                raise BadCommand("publish needs data", id, channel)
+                raise _Unmeant("publish needs data")
             return Publish(channel, said["data"].raw, id)
-    raise BadCommand("type is one of ping, subscribe, unsubscribe, publish", id)
+        case "presence":
+            return ReadPresence(_channel(said), id)
+        case "history":
+            since, limit, reverse = _since(said), _count(said, "limit"), _flag(said, "reverse")
+            return ReadHistory(_channel(said), since, limit, reverse, id)
+    raise _Unmeant("type is one of ping, subscribe, unsubscribe, publish, presence, history")
 
 
 def _id(said: dict[str, Raw]) -> int | str | None:
     if "id" not in said:
         return None
     value = said["id"].value
-    if isinstance(value, str) and len(value) <= 64:
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53:
-        return value
-    raise BadCommand("id is a whole number from 0 to 2^53, or a string of at most 64 characters")
+    if not _is_id(value):
+        raise _Unmeant("id is a whole number from 0 to 2^53, or a string of at most 64 characters")
+    return cast("int | str", value)
 
 
-def _typed(said: dict[str, Raw], name: str, kind: type, id: int | str | None) -> Any:  # noqa: A002
+def _is_id(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= 64 and _is_text(value)
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
+def _is_text(value: str) -> bool:
+    """Can it be sent back? Half of a surrogate pair cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _typed(said: dict[str, Raw], name: str, kind: type) -> Any:
     if name not in said:
-        raise BadCommand(f"{name} is missing", id)
+        raise _Unmeant(f"{name} is missing")
     value = said[name].value
     if not isinstance(value, kind):
-        raise BadCommand(f"{name} is not a {'string' if kind is str else kind.__name__}", id)
+        raise _Unmeant(f"{name} is not a {'string' if kind is str else kind.__name__}")
     return value
 
 
-def _channel(said: dict[str, Raw], id: int | str | None) -> str:  # noqa: A002
-    channel: str = _typed(said, "channel", str, id)
+def _channel(said: dict[str, Raw]) -> str:
+    channel: str = _typed(said, "channel", str)
     return channel
 
 
-def _history(said: dict[str, Raw], id: int | str | None) -> int | None:  # noqa: A002
-    if "history" not in said:
+def _count(said: dict[str, Raw], name: str) -> int | None:
+    if name not in said:
         return None
-    value = said["history"].value
+    value = said[name].value
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise BadCommand("history is a whole number, 0 for none", id)
+        raise _Unmeant(f"{name} is a whole number, 0 for none")
     return value
 
 
-def _since(said: dict[str, Raw], id: int | str | None) -> Position | None:  # noqa: A002
+def _since(said: dict[str, Raw]) -> Position | None:
     if "since" not in said:
         return None
     try:
-        return Position.parse(_typed(said, "since", str, id))
+        return Position.parse(_typed(said, "since", str))
+    except _Unmeant:
+        raise
     except ValueError as error:
-        raise BadCommand(f"since: {error}", id) from None
+        raise _Unmeant(f"since: {error}") from None
 
 
-def _joins(said: dict[str, Raw], id: int | str | None) -> bool:  # noqa: A002
-    if "joins" not in said:
+def _flag(said: dict[str, Raw], name: str) -> bool:
+    if name not in said:
         return False
-    value = said["joins"].value
+    value = said[name].value
     if not isinstance(value, bool):
-        raise BadCommand("joins is true or false", id)
+        raise _Unmeant(f"{name} is true or false")
     return value

@@ -12,11 +12,18 @@ COMMENT = b":\n\n"
 _LINES = re.compile(rb"\r\n|\r|\n")
 
 
+_ESCAPES = {b"\xc2\x85": rb"\u0085", b"\xe2\x80\xa8": rb"\u2028", b"\xe2\x80\xa9": rb"\u2029"}
+"""Where clients split lines that take every end of a line in Unicode for one."""
+
+
 def event(data: bytes, *, id: str | None = None, name: str | None = None) -> bytes:  # noqa: A002
-    """One event. `data` may hold line ends; each line becomes a `data:` line of its own.
+    """One event. `data` is JSON, and may hold line ends; each line becomes a `data:` line of its own.
 
     `id` and `name` are the hub's own words, never a peer's: they hold no line ends and no NUL.
     """
+    if b"\xe2\x80" in data or b"\xc2\x85" in data:
+        for end, escape in _ESCAPES.items():
+            data = data.replace(end, escape)
     head = b""
     if name is not None:
         head += b"event: " + name.encode() + b"\n"

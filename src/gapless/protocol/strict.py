@@ -17,6 +17,7 @@ import orjson
 _PLAIN = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
+_HALF = "half of a surrogate pair (an emoji cut in two)"
 _BRACKETS = bytes.maketrans(b"[{}]", b"(())")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[{}]"))
 
@@ -86,8 +87,11 @@ def loose_fields(text: str) -> dict[str, Raw]:
 
 
 def payload(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int = 20) -> bytes:
-    """One JSON document as it may be embedded: checked like `parse`, unchanged but for raw newlines."""
-    parse(raw, depth=depth, members=members, digits=digits)
+    """One JSON document as it may be embedded: checked like `parse`, unchanged but for raw newlines.
+
+    A key may stand twice in an object: what an application means by that is its own.
+    """
+    _scan(_checked(raw, depth), 0, _decoder(members, digits, twice=True))
     return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
 
 
@@ -100,7 +104,8 @@ def _checked(raw: bytes | str, depth: int) -> str:
     try:
         orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise Malformed(f"not valid JSON at character {error.pos}") from None
+        fault = _HALF if "surrogate" in error.msg else "not valid JSON"
+        raise Malformed(f"{fault} at character {error.pos}") from None
     text = raw if isinstance(raw, str) else raw.decode()
     if _is_deeper(text, depth):
         raise Malformed(f"nested deeper than {depth}")
@@ -120,7 +125,9 @@ def _is_deeper(text: str, depth: int) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _decoder(members: int, digits: int) -> json.JSONDecoder:
+def _decoder(members: int, digits: int, *, twice: bool = False) -> json.JSONDecoder:
+    """`twice` lets a key stand twice in one object."""
+
     def whole_number(text: str) -> int:
         if len(text) > digits and len(text.lstrip("-")) > digits:
             raise Malformed(f"a number of more than {digits} digits")
@@ -130,7 +137,7 @@ def _decoder(members: int, digits: int) -> json.JSONDecoder:
         if len(pairs) > members:
             raise Malformed(f"an object of more than {members} members")
         found = dict(pairs)
-        if len(found) != len(pairs):
+        if len(found) != len(pairs) and not twice:
             raise Malformed("a key that stands twice in one object")
         return found
 

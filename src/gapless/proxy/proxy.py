@@ -189,6 +189,8 @@ def _about(endpoint: Endpoint, client: Client) -> dict[str, Any]:
 def _payload(endpoint: Endpoint, data: Any) -> dict[str, Any]:
     if data is None:
         return {}
+    if isinstance(data, bytes):
+        return {"b64data": base64.b64encode(data).decode()}
     if endpoint.binary_encoding:
         return {"b64data": base64.b64encode(orjson.dumps(data)).decode()}
     return {"data": data}

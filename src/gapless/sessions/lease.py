@@ -10,7 +10,6 @@ from ..errors import ClientError, Disconnect
 from ..hooks.events import Client, RefreshEvent, SubscriptionGrant
 from ..model import Grant
 from ..node.node import Node
-from ..protocol.encode import encode
 from .subscription import Subscription
 from .subscriptions import Subscriptions
 
@@ -98,7 +97,8 @@ class Lease:
             return
         said = SubscriptionGrant(expires_at=float(answer)) if isinstance(answer, (int, float)) else answer
         if isinstance(said, SubscriptionGrant) and not _is_over(said.expires_at, time.time()):
-            admission.prolong(said.expires_at, None if said.info is None else encode(said.info))
+            info = None if said.info is None else self._holder.node.hooks.encode(said.info)
+            admission.prolong(said.expires_at, info)
             self._holder.subscriptions.renew_members()
         else:
             self._expire(subscription, admission)

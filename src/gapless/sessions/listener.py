@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
@@ -18,7 +19,7 @@ from .catchup import Catchup
 PAGE_BYTES = 256 * 1024
 
 
-class Listener:
+class Listener(ABC):
     """A subscription of this process. Made by `hub.subscribe`, used with `async with`.
 
     Iterating yields each publication once, in order, until the block is left or the hub closes.
@@ -26,6 +27,35 @@ class Listener:
     raised in its place; iterating again goes on behind it. `position` is that of the last
     publication handed out; resume there with `since`.
     """
+
+    position: Position
+
+    @abstractmethod
+    async def __aenter__(self) -> Self: ...
+
+    @abstractmethod
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+    def __aiter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    async def __anext__(self) -> Publication:
+        """The next publication, as soon as there is one.
+
+        Raises:
+            Missed: publications are gone, and no `on_gap` was given.
+            BrokerError: the history could not be read; calling again tries again.
+        """
+
+
+class LocalListener(Listener):
+    """One that is read on the hub's own loop."""
 
     resting = False
 
@@ -53,6 +83,8 @@ class Listener:
         self.position = since or Position(0, "")
 
     async def __aenter__(self) -> Self:
+        if self._node.intake.loop is not asyncio.get_running_loop():
+            raise RuntimeError("this is not the hub's event loop: call hub.subscribe on the loop that reads")
         channel = await self._node.rings.join(self._name)
         try:
             channel.add(self)
@@ -105,16 +137,7 @@ class Listener:
 
     # -- the reader's side
 
-    def __aiter__(self) -> Self:
-        return self
-
     async def __anext__(self) -> Publication:
-        """The next publication, as soon as there is one.
-
-        Raises:
-            Missed: publications are gone, and no `on_gap` was given.
-            BrokerError: the history could not be read; calling again tries again.
-        """
         if self._lost is not None:
             lost, self._lost = self._lost, None
             self._lose(lost)

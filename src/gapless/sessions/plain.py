@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..core.channel import Channel
 from ..core.cursor import Lost
@@ -13,9 +14,11 @@ from ..hooks.events import Client
 from ..model import Grant, History, Position, Publication, Run, ServerSubscription, shown
 from ..node.node import Node
 from ..options import Limits
-from ..protocol import plain
+from ..protocol import plain, sse
 from ..protocol.strict import parse
+from . import reading
 from .catchup import Catchup
+from .heartbeat import Heartbeat
 from .session import Session
 from .subscription import Subscription
 from .views import BatchView, Framing, PlainView, shared_view
@@ -95,6 +98,14 @@ class PlainSession(Session):
             case plain.Publish():
                 position = await self.publish(command.channel, command.payload, parse(command.payload))
                 self.say(plain.published(command.channel, position, command.id))
+            case plain.ReadPresence():
+                members = await reading.presence(self, command.channel)
+                self.say(plain.present(command.channel, members, command.id))
+            case plain.ReadHistory():
+                found = await reading.history(
+                    self, command.channel, since=command.since, limit=command.limit, reverse=command.reverse
+                )
+                self.say(plain.page(command.channel, found, command.id))
 
     def refuse(self, error: ClientError, id: int | str | None, channel: str | None) -> None:  # noqa: A002
         """Say what was wrong. Raises Disconnect when that happens too often."""
@@ -158,6 +169,21 @@ class PlainSession(Session):
         except BaseException:
             self.subscriptions.drop(subscription)
             raise
+
+
+class EventSession(PlainSession):
+    """One that reads its frames as the events of a stream, which must not be silent for long."""
+
+    __slots__ = ("_heartbeat",)
+
+    def __init__(self, node: Node, *args: Any, **how: Any) -> None:
+        super().__init__(node, *args, **how)
+        self._heartbeat = Heartbeat(node.limits.heartbeat, node.tasks.loop.time())
+
+    def check(self, now: float) -> None:
+        super().check(now)
+        if self.closed is None and self._heartbeat.is_due(now, waiting=self.flow.outlet.waiting):
+            self.reply(sse.COMMENT)
 
 
 def decode(text: str, limits: Limits) -> plain.Command:

@@ -6,10 +6,11 @@ What all doors share is here. What a door says on the wire is in its own session
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from .. import opaque
 from ..auth import permission
 from ..auth.permission import Admission, may
 from ..core.cursor import Lost
@@ -32,7 +33,6 @@ from ..hooks.events import (
 )
 from ..model import Draft, Grant, Member, Position, ServerSubscription
 from ..node.node import Node
-from ..protocol.encode import encode
 from .flow import Flow
 from .lease import Lease
 from .rates import Rates
@@ -187,7 +187,7 @@ class Session:
             event = PublishEvent(self.about, name, data)
             answer = await self.node.hooks.ask_for(Replace, "publish", event, name)
             if answer is not None:
-                draft = _replaced(draft, data, answer)
+                draft = _replaced(draft, data, answer, self.node.hooks.encode)
                 _check_size(draft.payload, self.node.limits.server_payload_bytes)
         elif not may(self.grant, options, options.client_publish, options.anonymous_publish):
             raise PermissionDenied("clients may not publish to this channel")
@@ -229,11 +229,11 @@ class Session:
         self.node.tell_hooks("disconnect", DisconnectEvent(self.about, disconnect.code, disconnect.reason))
 
 
-def _replaced(draft: Draft, data: Any, answer: Replace) -> Draft:
+def _replaced(draft: Draft, data: Any, answer: Replace, encode: Callable[[Any], bytes]) -> Draft:
     # What the hook did not touch stays byte for byte what the client sent.
     return replace(
         draft,
-        payload=draft.payload if answer.data is data else encode(answer.data),
+        payload=draft.payload if answer.data is data else _payload(answer.data, encode),
         tags=answer.tags,
         skip_history=answer.skip_history,
         idempotency_key=answer.idempotency_key,
@@ -243,6 +243,11 @@ def _replaced(draft: Draft, data: Any, answer: Replace) -> Draft:
     )
 
 
+def _payload(data: Any, encode: Callable[[Any], bytes]) -> bytes:
+    return opaque.packed(data) if isinstance(data, bytes) else encode(data)
+
+
 def _check_size(payload: bytes, limit: int) -> None:
-    if len(payload) > limit:
-        raise LimitExceeded("bytes of a publication", limit, len(payload), code=107)
+    size = opaque.size(payload)
+    if size > limit:
+        raise LimitExceeded("bytes of a publication", limit, size, code=107)

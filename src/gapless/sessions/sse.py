@@ -13,6 +13,7 @@ from ..model import Grant, Position, ServerSubscription
 from ..node.node import Node
 from ..protocol import plain, sse
 from .catchup import Catchup
+from .heartbeat import Heartbeat
 from .session import Session
 from .subscription import Subscription
 from .views import SseView
@@ -27,7 +28,7 @@ class SseSession(Session):
     publications (all: None).
     """
 
-    __slots__ = ("_history", "_joins", "_places", "_since", "_spoke_at")
+    __slots__ = ("_heartbeat", "_history", "_joins", "_places", "_since")
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class SseSession(Session):
         # A channel that is not entered yet stands where the client left it.
         self._places = {name: _standing(since.get(name, START)) for name in channels}
         self._joins = joins
-        self._spoke_at = self.node.tasks.loop.time()
+        self._heartbeat = Heartbeat(node.limits.heartbeat, node.tasks.loop.time())
 
     def view_for(self) -> View:
         """How this client sees entries."""
@@ -116,7 +117,7 @@ class SseSession(Session):
             else (100, "the broker did not answer; try again")
         )
         self.node.counters.client_errors += 1
-        self.reply(sse.event(plain.error(code, message, channel=channel), name="error"))
+        self.reply(sse.event(plain.error(code, message, channel=channel), name="refused"))
 
     def unsubscribe_from_server(self, name: str, code: int = 2000, reason: str | None = None) -> None:
         subscription = self.subscriptions.get(name)
@@ -127,12 +128,8 @@ class SseSession(Session):
 
     def check(self, now: float) -> None:
         super().check(now)
-        if self.closed is None and not self.flow.outlet.waiting:
-            if now - self._spoke_at >= self.node.limits.heartbeat:
-                self._spoke_at = now
-                self.reply(sse.COMMENT)
-        else:
-            self._spoke_at = now
+        if self.closed is None and self._heartbeat.is_due(now, waiting=self.flow.outlet.waiting):
+            self.reply(sse.COMMENT)
 
 
 class _ManyView(SteadyView):

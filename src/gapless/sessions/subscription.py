@@ -134,7 +134,11 @@ class Subscription:
             self._fall_behind(channel)
         if cursor.index == ring.head or not (cursor.state is State.LIVE or cursor.state is State.LAGGING):
             return None
-        chunk = ring.chunk(self.view, cursor.index, limits.flush_bytes)
+        try:
+            chunk = ring.chunk(self.view, cursor.index, limits.flush_bytes)
+        except Disconnect as disconnect:  # what it cannot be shown in its encoding
+            session.close(disconnect)
+            return None
         left_out = bool(chunk.excluded) and session.client in chunk.excluded
         if left_out:
             chunk = ring.chunk_for(session.client, self.view, cursor.index, limits.flush_bytes)
@@ -226,8 +230,8 @@ class Subscription:
             self.flow.flush()
         except BrokerError:
             session.close(Disconnect(3004))
-        except Disconnect:
-            return  # the session closed; there is nobody to write to
+        except Disconnect as disconnect:
+            session.close(disconnect)  # unless it is closed already, which this often says
         except Exception:
             session.close(Disconnect(3004))
             raise

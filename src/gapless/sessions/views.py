@@ -6,7 +6,9 @@ from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any, Protocol
 
+from ..core.cursor import Reason
 from ..core.log import Entry, Kind, SteadyView, View
+from ..opaque import is_packed
 from ..protocol import plain, sse
 
 SEND_BYTES = 16 * 1024
@@ -82,14 +84,16 @@ class BatchView(SteadyView):
             return _message(channel, entry) if self._joins else None
         piece = entry.frames.get("item")
         if piece is None and entry.publication is not None:
-            piece = entry.frames["item"] = plain.item(entry.publication)
+            binary = is_packed(entry.publication.payload)
+            piece = _message(channel, entry) if binary else plain.item(entry.publication)
+            entry.frames["item"] = piece
         return piece
 
     def join(self, channel: str, frames: list[bytes]) -> Any:
         messages: list[bytes] = []
         items: list[bytes] = []
         for frame in frames:
-            if frame.startswith(b'{"channel":'):  # a join or a leave: an item never begins so
+            if frame.startswith(b'{"channel":'):  # a join, a leave or a gap: an item never begins so
                 self._put(channel, items, messages)
                 items = []
                 messages.append(frame)
@@ -126,7 +130,8 @@ class SseView(SteadyView):
             publication = entry.publication
             has_id = self._with_id and publication is not None and publication.offset
             id = str(publication.position) if has_id and publication is not None else None  # noqa: A001
-            frame = entry.frames[self._frame_key] = sse.event(_message(channel, entry), id=id)
+            name = "gap" if publication is not None and is_packed(publication.payload) else None
+            frame = entry.frames[self._frame_key] = sse.event(_message(channel, entry), id=id, name=name)
         return frame
 
     def join(self, channel: str, frames: list[bytes]) -> list[bytes]:
@@ -137,8 +142,12 @@ class SseView(SteadyView):
 
 
 def _message(channel: str, entry: Entry) -> bytes:
-    if entry.publication is not None:
-        return plain.live(channel, plain.item(entry.publication))
+    publication = entry.publication
+    if publication is not None and is_packed(publication.payload):
+        at = publication.offset or None
+        return plain.gap(channel, at, at, Reason.BINARY.value, publication.epoch, int(at is None))
+    if publication is not None:
+        return plain.live(channel, plain.item(publication))
     assert entry.member is not None  # noqa: S101 - what is no publication is a join or a leave of somebody
     return (plain.joined if entry.kind is Kind.JOIN else plain.left)(channel, entry.member)
 

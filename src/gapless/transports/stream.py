@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..isolation.server import find_server
 from ..node.node import Node
 from ..protocol import sse
 from ..sessions.views import stream_bodies
+from .dead_peers import find_dead_peer
 from .session import AnySession, attended
 from .writer import Writer, flows
 
@@ -45,15 +47,24 @@ class HttpStream:
     """A response under way, and the `writer` that a session needs. Begin it before the session.
 
     `farewell` is the last part of the body, for the code and reason that the session closes with.
+    A client that only listens, `listens_only`, is not heard when it is gone: its stream ends after a while,
+    sooner where nothing else finds that out, and those who are there come back and resume.
     """
 
     def __init__(
-        self, node: Node, receive: Receive, send: Send, farewell: Callable[[int, str], bytes] | None = None
+        self,
+        node: Node,
+        receive: Receive,
+        send: Send,
+        farewell: Callable[[int, str], bytes] | None = None,
+        *,
+        listens_only: bool = True,
     ) -> None:
         self._node = node
         self._receive = receive
         self._send = send
         self._farewell = farewell
+        self._listens_only = listens_only
         server = find_server(send)
         server.bound_send_buffer()
         self.writer = Writer(
@@ -72,11 +83,20 @@ class HttpStream:
             left = asyncio.ensure_future(until_left(self._receive))
             # At once, also while the opening waits for a hook or a broker.
             left.add_done_callback(lambda _: session.end(Disconnect(3000)))
+            ageing = asyncio.get_running_loop().call_later(self._age(), session.close, Disconnect(3011))
             try:
                 await opening
                 await asyncio.wait([left, self.writer.gone], return_when=asyncio.FIRST_COMPLETED)
             finally:
                 left.cancel()
+                ageing.cancel()
+
+    def _age(self) -> float:
+        """How many seconds it lives at most. Not all that began together end together."""
+        limits = self._node.limits
+        is_watched = find_dead_peer(self._send, limits.peer_timeout) or not self._listens_only
+        age = limits.stream_age if is_watched else limits.unwatched_stream_age
+        return age * (0.75 + random.random() / 4)
 
     async def _send_part(self, body: bytes) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": True})

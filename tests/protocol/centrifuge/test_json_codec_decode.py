@@ -182,9 +182,9 @@ class TestDecode:
         assert caught.value.code == 3506
 
     def test_commands_in_a_frame_are_bounded_exactly(self) -> None:
-        assert len(JSON.decode("\n".join(["{}"] * 256))) == 256
-        with pytest.raises(Disconnect, match="256 commands"):
-            JSON.decode("\n".join(["{}"] * 257))
+        assert len(JSON.decode("\n".join(["{}"] * 1024))) == 1024
+        with pytest.raises(Disconnect, match="1024 commands"):
+            JSON.decode("\n".join(["{}"] * 1025))
         with pytest.raises(Disconnect, match="1 commands"):
             JSON.decode("{}\n{}", replace(LIMITS, commands_per_frame=1))
 
@@ -209,6 +209,19 @@ class TestDecode:
             JSON.decode(frame, replace(LIMITS, **changes))
 
 
+def test_a_key_may_stand_twice_in_a_payload_and_nowhere_else() -> None:
+    data = '{"a":1,"a":2,"b":[{"c":1,"c":2}]}'
+    (command,) = JSON.decode(f'{{"id":7,"publish":{{"channel":"c","data":{data}}}}}')
+    assert command.request == m.Publish("c", data.encode())
+    for wrong in (
+        '{"id":7,"id":8,"publish":{"channel":"c","data":1}}',
+        '{"id":7,"publish":{"channel":"c","channel":"d","data":1}}',
+        '{"id":7,"history":{"channel":"c","since":{"offset":1,"offset":2}}}',
+    ):
+        with pytest.raises(Disconnect):
+            JSON.decode(wrong)
+
+
 class TestInvalid:
     """A request whose payload alone is at fault costs that request, not the connection."""
 
@@ -219,7 +232,6 @@ class TestInvalid:
             "NaN",
             "[1,-Infinity]",
             "1e999",
-            '{"a":1,"a":2}',
             "1" * 21,
             "[" * 65 + "]" * 65,
             json.dumps({str(n): n for n in range(1001)}),

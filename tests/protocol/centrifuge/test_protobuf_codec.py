@@ -6,11 +6,15 @@ import pytest
 
 from gapless.errors import Disconnect, UnknownChannel
 from gapless.model import Member, Position, Publication
+from gapless.opaque import is_packed, unpacked
 from gapless.options import Limits
 from gapless.protocol.centrifuge import client_pb2 as pb
 from gapless.protocol.centrifuge import messages as m
+from gapless.protocol.centrifuge.codecs import JSON
 from gapless.protocol.centrifuge.messages import Command, Invalid, Pong, Reply
 from gapless.protocol.centrifuge.protobuf_codec import ProtobufCodec
+
+from ...support.centrifuge.wire import messages
 
 PROTOBUF = ProtobufCodec()
 
@@ -111,8 +115,6 @@ class TestDecode:
             framed(b"\x08\x01\x22\x03\x0a\x01\xff"),  # a token that is not UTF-8
             framed(b"\x08\x01\x0f"),
             framed(b"garbage"),
-            framed(pb.Command(send=pb.SendRequest(data=b"NaN"))),
-            framed(pb.Command(id=1, send=pb.SendRequest(data=b"\xff"))),
         ],
     )
     def test_anything_else_is_3501(self, frame: bytes) -> None:
@@ -124,8 +126,8 @@ class TestDecode:
         assert disconnect("{}").code == 3506
 
     def test_commands_in_a_frame_are_bounded_exactly(self) -> None:
-        assert len(PROTOBUF.decode(b"\x00" * 256)) == 256
-        assert disconnect(b"\x00" * 257).code == 3501
+        assert len(PROTOBUF.decode(b"\x00" * 1024)) == 1024
+        assert disconnect(b"\x00" * 1025).code == 3501
         assert disconnect(b"\x00\x00", Limits(commands_per_frame=1)).code == 3501
 
     def test_parts_in_a_frame_are_bounded_exactly(self) -> None:
@@ -140,17 +142,23 @@ class TestDecode:
         assert "4096 parts" in disconnect(frame(2046) + more).reason
 
     @pytest.mark.parametrize(
-        "payload", [b"NaN", b"\xff", b"{", b'{"a":1,"a":1}', b'"\\ud800"', b"[" * 65 + b"]" * 65, b"1" * 21]
+        "payload", [b"NaN", b"\xff", b"{", b'"\\ud800"', b"[" * 65 + b"]" * 65, b"1" * 21, b"\x00"]
     )
-    def test_a_payload_that_is_no_strict_json_costs_that_request(self, payload: bytes) -> None:
+    def test_a_payload_that_is_no_strict_json_is_bytes(self, payload: bytes) -> None:
         frame = framed(
             pb.Command(id=7, publish=pb.PublishRequest(channel="c", data=payload)),
             pb.Command(id=8, ping=pb.PingRequest()),
         )
         first, second = PROTOBUF.decode(frame)
-        assert isinstance(first.request, Invalid)
-        assert (first.id, first.request.request) == (7, "publish")
+        assert isinstance(first.request, m.Publish)
+        assert is_packed(first.request.data)
+        assert unpacked(first.request.data) == payload
         assert second == Command(8, m.Ping())
+        (push,) = messages(PROTOBUF.encode_publication_push("c", Publication(first.request.data)))
+        assert pb.Reply.FromString(push).push.pub.data == payload
+        with pytest.raises(Disconnect) as refused:
+            JSON.encode_publication_push("c", Publication(first.request.data))
+        assert refused.value.code == 3506
 
     def test_an_integer_beyond_2_to_the_53_costs_that_request(self) -> None:
         exact = pb.Command(id=1, subscribe=pb.SubscribeRequest(offset=2**53))

@@ -69,7 +69,7 @@ async def test_invalid_json_is_refused_and_published_nowhere() -> None:
     async with stage(JSON, {"*": CHAT}) as here:
         peer = await here.client()
         await peer.get("subscribe", channel="a")
-        for text in ("{bad", "NaN", '"\\ud800"', "01", "1e999", "{\\u0000:1}", '{"a":1,"a":2}'):
+        for text in ("{bad", "NaN", '"\\ud800"', "01", "1e999", "{\\u0000:1}"):
             other = await here.client()
             await other.get("subscribe", channel="a")
             other.forget()

@@ -228,7 +228,7 @@ async def stage(
     codec: Codec,
     channels: Mapping[str, ChannelOptions] | None = None,
     *,
-    broker: Broker | None = None,
+    broker: Broker | str | None = None,
     limits: Limits | None = None,
     presence: PresenceStore | None = None,
     tokens: bool = True,

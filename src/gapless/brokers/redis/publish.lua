@@ -3,7 +3,7 @@
 --
 -- KEYS  state, stream, generation, names and, with an idempotency key, its record
 -- ARGV  see `RedisBroker.publish`
--- Gives EPOCH:OFFSET, or the empty string where the channel keeps no history.
+-- Gives EPOCH:OFFSET, or the empty string where it got no number.
 --
 -- An entry's id is OFFSET-TOTAL, TOTAL being the bytes, tags included, that were ever published up to and
 -- with it: what lies between two entries is known without reading them. `floor` and `since` are the
@@ -64,9 +64,8 @@ end
 
 if skip then
   tell(0, '')
-  local position = string.format('%s:%.0f', epoch, top)
-  if record then redis.call('SET', record, position, 'PX', remember) end
-  return position
+  if record then redis.call('SET', record, '', 'PX', remember) end
+  return ''
 end
 
 top, total = top + 1, total + #payload + #about

@@ -16,9 +16,9 @@ from ..base import Settle, Sink
 from .address import Address, Synchronous
 from .entries import Entry, Kind
 from .journal import DEFAULT, Journal
+from .nodes import SqliteNodes
 from .pages import Page, Request, read_page
 from .presence import SqlitePresence
-from .reports import Reporting, nodes
 from .retention import Aging, Forgetting, Removing
 from .search import Indexer, Search, index_all
 from .store import Store
@@ -58,6 +58,7 @@ class SqliteBroker:
         self.store = Store(Address(Path(path), synchronous), limits or Limits(), now, tuning, self._take)
         self.presence = SqlitePresence(self.store)
         self._indexer = Indexer(self.store)
+        self.nodes = SqliteNodes(self.store)
         self.reads = 0
         self.shared_reads = 0
         self._sink: Sink | None = None
@@ -77,6 +78,7 @@ class SqliteBroker:
 
     async def close(self) -> None:
         """Write what was published, and close the store."""
+        self.nodes.close()
         await self.store.close()
         while self._arrived:
             batch = self._arrived.popleft()
@@ -150,17 +152,14 @@ class SqliteBroker:
         search = Search(channel, query, before, limit, since, until, level)
         return await self.store.read(partial(search.run, tuning=self.store.tuning))
 
-    async def report(self, uid: str, about: bytes, seconds: float) -> None:
-        await self.store.call(Reporting(uid, about, self.store.now() + seconds))
-
-    async def nodes(self) -> dict[str, bytes]:
-        return await nodes(self.store)
-
     async def remove_history(self, channel: str) -> None:
         await self.store.call(Removing(channel))
 
     def known(self) -> list[str]:
         return list(self._known)
+
+    async def streams(self) -> list[str]:
+        return list(self._known)  # whichever process made them
 
     # -- notifying
 

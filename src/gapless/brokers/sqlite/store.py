@@ -51,6 +51,8 @@ class Store:
         self._writer: Writer | None = None
         self._readers: Readers | None = None
         self._wakeups = Wakeups()
+        self.directory: Path | None = None
+        """Where the sockets of the processes are; None while it is not open, or where there is none."""
 
     async def open(self) -> list[str]:
         """Open it; the channels that have a stream. Raises BrokerError that says what is wrong with it."""
@@ -96,6 +98,7 @@ class Store:
         directory = await found
         if directory is not None:
             self._wakeups.open(directory)
+            self.directory = directory
         if self._wakeups.socket is not None:
             self._loop.add_reader(self._wakeups.socket, self._woken)
 

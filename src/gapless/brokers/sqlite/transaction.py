@@ -127,9 +127,8 @@ class Transaction:
         position, stream = None, None
         if options.history:
             stream = self.stream(channel, options)
-            position = stream.position
             if stream.is_repeated_version(draft):
-                return position
+                return stream.position
         if stream is None or draft.skip_history:
             self._pass_on(channel, draft)
         else:

@@ -19,6 +19,9 @@ from pathlib import Path
 LONGEST = 60
 """Letters of a temporary directory's path; with a longer one, /tmp is used."""
 
+TALK = "talk-"
+"""How the names begin of sockets that messages come to, and no wake-up."""
+
 RESCAN_SECONDS = 1.0
 """Between looks for sockets of new processes."""
 
@@ -106,7 +109,8 @@ class Wakeups:
         except OSError:
             names = []
         own = os.path.basename(self._own)
-        self._others = [str(self._directory / name) for name in names if name != own]
+        names = [name for name in names if name != own and not name.startswith(TALK)]
+        self._others = [str(self._directory / name) for name in names]
 
     def _drop(self, address: str) -> None:
         """The process is gone, whatever became of it: a socket that nobody holds is a name only."""

@@ -17,8 +17,8 @@ import orjson
 import typer
 
 from ...client.remote import TIMEOUT_SECONDS, Remote
-from ...errors import ConfigError, GaplessError
-from ..common import DEFAULT_URL, Token, Url
+from ...errors import GaplessError
+from ..common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
 from ..terminal import Paint, say, write
 from .load import MARKER_BYTES, Load, Totals
 from .opening import Door
@@ -70,7 +70,7 @@ def bench(
     Every publication is counted at every subscriber; missing and repeated ones are an error.
     Latency is from when a publication was due to when a subscriber read it.
     """
-    hub = Remote.parse(url, token)
+    hub = hub_at(url, token)
     _check_place(hub, allowed=remote)
     channel = channel or f"bench:{secrets.token_hex(4)}"
     marker = "@" + secrets.token_hex(MARKER_BYTES // 2)
@@ -102,11 +102,11 @@ def _judge(totals: Totals, clients: int) -> int:
 
 def _check_place(hub: Remote, *, allowed: bool) -> None:
     if not hub.url.startswith("http://"):
-        raise ConfigError("bench speaks plain http:// only: TLS would be what it measures")
+        raise WrongUsage("bench speaks plain http:// only: TLS would be what it measures")
     if hub.loopback:
         return
     if not allowed:
-        raise ConfigError(f"{hub.url} is not on this machine; add --remote if you may load it")
+        raise WrongUsage(f"{hub.url} is not on this machine; add --remote if you may load it")
     say(f"warning: this loads {hub.url}, and measures the network on the way")
 
 

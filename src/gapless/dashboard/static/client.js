@@ -5,7 +5,8 @@
  *     const hub = connect("/live");
  *     const orders = hub.subscribe("orders:7", (publication) => console.log(publication.data));
  *
- * What cannot be recovered is said to `onGap`, in its place. Nothing here needs a secure context.
+ * What cannot be recovered is said to `onGap`, in its place. Works in pages, workers, Node and Deno, without a secure
+ * context; where no WebSocket comes through, by an event stream and `POST`. What is rarely needed is in `client/`.
  *
  * publication  {channel, offset, epoch, data, tags, info, history, recovered}: `offset` is null where none
  *              is kept; `recovered`: it was missed while the connection was away
@@ -17,7 +18,8 @@
  */
 
 const STABLE_MS = 5_000; // a connection that lived this long starts the back-off anew
-const staysAway = (code) => code === 1009 || (code >= 3500 && code <= 3999) || (code >= 4500 && code <= 4999);
+const TOO_LARGE = "a message was larger than this server takes";
+const staysAway = (code) => (code >= 3500 && code <= 3999) || (code >= 4500 && code <= 4999);
 const isTemporary = (code) => code === 100 || code === 111 || (code >= 2500 && code <= 2999);
 // Between half and all of it, so that a thousand pages do not come back in one moment.
 const jittered = (milliseconds) => milliseconds * (0.5 + Math.random() / 2);
@@ -25,8 +27,16 @@ const backOff = (attempt) => jittered(attempt === 1 ? 250 : Math.min(30_000, 500
 
 /**
  * Nothing is opened before the first subscription. `base` is where the hub is mounted, by default the
- * directory of this module; options: `batch`, `pace`, the least time between live frames, `pingEvery` and
- * `pongWithin`, in milliseconds, and `parse`, by which the text of a frame is read instead of `JSON.parse`.
+ * directory of this module. Options:
+ *
+ * token        the credential: text, or a function that gives it, or a promise of it, for each attempt
+ * query        more parameters of the address, by name
+ * onState      is told each state
+ * integers     "bigint" or "string": what whole numbers become that a number would round
+ * parse        reads a frame, instead of `JSON.parse`
+ * batch, pace  the protocol's; by default publications that come together come in one frame
+ * pingEvery, pongWithin   milliseconds between pings, and for their answers
+ * WebSocket    the class to use; null: none, but event streams
  */
 export function connect(base = new URL(".", import.meta.url), options = {}) {
   return new Hub(base, options);
@@ -34,28 +44,29 @@ export function connect(base = new URL(".", import.meta.url), options = {}) {
 
 class Hub {
   state = { name: "idle" };
-  onstate = null;
-  #url;
-  #query;
-  #pings;
-  #parse;
+  #base;
+  #options;
   #subscriptions = new Map();
-  #publishes = new Map(); // command id → how to settle its promise
+  #asked = new Map(); // command id → how to settle its promise
   #socket = null;
   #timer = 0; // for what is waited for: open, pong, next ping, next attempt
   #lastId = 0;
   #attempt = 0;
   #openedAt = 0;
   #pinged = false; // and nothing was heard since
+  #ways; // how a connection may be made: as the last one was, first
+  #way = 0; // the one that is tried
+  #vain = Infinity; // attempts since a connection was made
   #listening = new AbortController();
 
-  constructor(base, { batch = true, pace, pingEvery = 25_000, pongWithin = 10_000, parse = JSON.parse }) {
-    const { document, location } = globalThis;
-    this.#url = new URL("ws", new URL(String(base).replace(/\/*$/, "/"), document?.baseURI ?? location?.href));
-    this.#url.protocol = this.#url.protocol.replace(/^http/, "ws");
-    this.#query = { batch: batch ? 1 : undefined, pace };
-    this.#pings = { every: pingEvery, within: pongWithin };
-    this.#parse = parse;
+  constructor(base, options) {
+    const { document, location, WebSocket } = globalThis;
+    const { parse, stringify } = JSON;
+    this.#options = { batch: true, pingEvery: 25_000, pongWithin: 10_000, WebSocket, parse, stringify, ...options };
+    this.#base = new URL(String(base).replace(/\/*$/, "/"), document?.baseURI ?? location?.href);
+    if (!/^http/.test(this.#base.protocol)) throw new Error("connect(url): say where the hub is mounted, as http(s)://…");
+    this.#ways = this.#options.WebSocket ? [this.#webSocket, this.#stream] : [this.#stream];
+    this.onstate = options.onState ?? null;
     const listening = { signal: this.#listening.signal };
     for (const type of ["online", "pageshow", "visibilitychange"])
       globalThis.addEventListener?.(type, () => this.#wake(), listening);
@@ -64,9 +75,9 @@ class Hub {
   /**
    * Get a channel's history, then what is published. Options: `history`, so many of the newest (default: all);
    * `since`, what follows this position instead; `atMost`, `{missed, newest}`: when more than `missed` would have
-   * to be resumed, only so many of the `newest` are, behind a gap that says what was skipped; `onGap(gap)`;
-   * `onHistory({epoch, oldest, head, count, recovered})`, it is complete; `onError({code, message})`, refused or
-   * ended by the server, and over.
+   * to be resumed, only so many of the `newest` are, behind a gap that says what was skipped; `onGap(gap)`, instead
+   * of a warning in the console; `onHistory({epoch, oldest, head, count, recovered})`, it is complete;
+   * `onError({code, message})`, refused or ended by the server, and over; `onJoin(member)` and `onLeave(member)`.
    */
   subscribe(channel, onPublication, options = {}) {
     if (this.#subscriptions.has(channel)) throw new Error(`already subscribed to ${channel}: unsubscribe first`);
@@ -81,11 +92,24 @@ class Hub {
    * Publish, where the server allows it; a promise of the position. It is rejected, too, when the connection
    * is lost before the answer: then it may have been published or not, and it is not sent again.
    */
-  publish(channel, data) {
-    if (this.state.name !== "connected") return Promise.reject(new Error(`not connected: ${this.state.name}`));
-    return new Promise((resolve, reject) => {
-      this.#publishes.set(this.#send({ type: "publish", channel, data }), { resolve, reject });
-    });
+  async publish(channel, data) {
+    const { epoch, offset } = await this.#ask({ type: "publish", channel, data });
+    return { epoch, offset };
+  }
+
+  /** A promise of who is in a channel: {user, client, conn_info, chan_info} by client id. */
+  async presence(channel) {
+    return (await this.#ask({ type: "presence", channel })).presence;
+  }
+
+  /**
+   * A promise of a page of what a channel keeps, {publications, epoch, oldest, head}, oldest first. Options: `limit`,
+   * `since`, a position that they follow, and `reverse`: newest first, and before that position.
+   */
+  async history(channel, { since, ...options } = {}) {
+    const asked = { type: "history", channel, since: since && written(since), ...options };
+    const { publications, epoch, oldest, head } = await this.#ask(asked);
+    return { publications, epoch, oldest, head };
   }
 
   /** Try again now, also after `closed`. */
@@ -101,24 +125,60 @@ class Hub {
     this.#become({ name: "closed", code: 1000, reason: "closed by this page" });
   }
 
-  #open() {
+  async #open() {
     // One channel travels in the query: without any, the server would choose channels by itself.
-    const first = this.#subscriptions.values().next().value;
+    const [first] = this.#subscriptions.values();
     if (!first) return this.#become({ name: "idle" });
-    const { channel, since, history } = first.ask(undefined);
-    const query = { ...this.#query, channel, history, since: since && `${channel}@${since}` };
-    this.#url.search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined));
-    const socket = (this.#socket = new WebSocket(this.#url));
-    socket.onopen = () => this.#onOpen(first);
-    socket.onmessage = (message) => this.#onFrame(this.#parse(message.data));
-    socket.onclose = (event) => this.#onLost(event.code, event.reason);
+    const opening = (this.#socket = { close() {} });
     this.#wait(10_000, () => this.#onLost(1006, "it did not open"));
-    this.#become({ name: "connecting", attempt: this.#attempt });
+    if (this.#way === 0) this.#become({ name: "connecting", attempt: this.#attempt });
+    try {
+      const { token, integers } = this.#options;
+      const credential = typeof token === "function" ? await token() : token;
+      if (integers) Object.assign(this.#options, (await import("./client/exact.js")).exactly(integers));
+      const socket = await this.#ways[this.#way].call(this, this.#query(first), credential);
+      if (this.#socket === opening) this.#use(socket, first);
+      else socket.close();
+    } catch (error) {
+      if (this.#socket === opening) this.#onLost(1006, error.message);
+    }
+  }
+
+  #use(socket, first) {
+    this.#socket = socket;
+    socket.onopen = () => this.#onOpen(first);
+    socket.onmessage = (message) => this.#onFrame(this.#options.parse(message.data));
+    socket.onclose = (event) => this.#onLost(event.code, event.reason);
+  }
+
+  #query(first) {
+    const { channel, since, history, joins } = first.ask(undefined);
+    const { batch, pace, query } = this.#options;
+    const flags = { batch: batch ? 1 : undefined, joins: joins ? 1 : undefined };
+    const all = { ...query, ...flags, pace, channel, history, since: since && `${channel}@${since}` };
+    return new URLSearchParams(Object.entries(all).filter(([, value]) => value !== undefined));
+  }
+
+  #webSocket(query, token) {
+    const url = new URL("ws", this.#base);
+    url.protocol = url.protocol.replace(/^http/, "ws");
+    const spoken = /^[\w.~!#$%&'*+^`|-]*$/.test(token ?? ""); // as the name of a subprotocol
+    if (token && !spoken) query.set("token", token);
+    url.search = query;
+    return new this.#options.WebSocket(url, token && spoken ? ["gapless.bearer", token] : []);
+  }
+
+  async #stream(query, token) {
+    query.set("commands", 1);
+    const { Stream } = await import("./client/stream.js");
+    return new Stream(new URL(`sse?${query}`, this.#base), new URL("emulation", this.#base), token);
   }
 
   #onOpen(first) {
     const others = [...this.#subscriptions.values()].filter((subscription) => subscription !== first);
     this.#openedAt = Date.now();
+    if (this.#way > 0) this.#ways.reverse();
+    this.#way = this.#vain = 0;
     this.#rest();
     this.#become({ name: "connected" });
     if (first.over) this.#send({ type: "unsubscribe", channel: first.channel });
@@ -126,8 +186,14 @@ class Hub {
   }
 
   #onLost(code, reason) {
-    this.#detach("the connection was lost: this may or may not have been published");
+    if (code === 1009) console.warn(`gapless: ${TOO_LARGE}`);
+    this.#detach(code === 1009 ? TOO_LARGE : "the connection was lost: this may or may not have been published");
     const stable = this.#openedAt && Date.now() - this.#openedAt > STABLE_MS;
+    // The other way belongs to the same attempt, but not when a server that was there is only restarted.
+    const other = this.#openedAt || this.#vain < 4 ? undefined : this.#ways[this.#way + 1];
+    this.#way = other ? this.#way + 1 : 0;
+    if (other) return this.#open();
+    this.#vain += 1;
     this.#openedAt = 0;
     if (staysAway(code)) return this.#become({ name: "closed", code, reason });
     this.#attempt = stable ? 1 : this.#attempt + 1;
@@ -142,8 +208,8 @@ class Hub {
     const socket = this.#socket;
     this.#socket = null;
     if (socket) Object.assign(socket, { onopen: null, onmessage: null, onclose: null }).close();
-    for (const publish of this.#publishes.values()) publish.reject(new Error(reason));
-    this.#publishes.clear();
+    for (const { reject } of this.#asked.values()) reject(new Error(reason));
+    this.#asked.clear();
   }
 
   #become(state) {
@@ -153,7 +219,7 @@ class Hub {
 
   #rest() {
     this.#pinged = false;
-    this.#wait(this.#pings.every, () => this.#ping(this.#pings.within));
+    this.#wait(this.#options.pingEvery, () => this.#ping(this.#options.pongWithin));
   }
 
   #ping(patience) {
@@ -176,16 +242,16 @@ class Hub {
   #wake() {
     if (globalThis.document?.visibilityState === "hidden") return;
     if (this.state.name === "waiting") this.#open();
-    else if (this.state.name === "connected" && !this.#pinged) this.#ping(this.#pings.within / 3);
+    else if (this.state.name === "connected" && !this.#pinged) this.#ping(this.#options.pongWithin / 3);
   }
 
   #onFrame(frame) {
     if (this.#pinged) this.#rest();
     const subscription = this.#subscriptions.get(frame.channel);
-    const publish = this.#publishes.get(frame.id);
-    this.#publishes.delete(frame.id);
-    if (frame.type === "published") publish?.resolve({ epoch: frame.epoch, offset: frame.offset });
-    else if (publish) publish.reject(Object.assign(new Error(frame.message), { code: frame.code }));
+    const asked = this.#asked.get(frame.id);
+    this.#asked.delete(frame.id);
+    if (asked && frame.type !== "error") asked.resolve(frame);
+    else if (asked) asked.reject(Object.assign(new Error(frame.message), { code: frame.code }));
     else if (frame.type === undefined && subscription?.isTooMuch(frame)) this.#rejoin(subscription);
     else if (frame.type === undefined) subscription?.receive(frame);
     else if (frame.type !== "pong" && subscription?.isEndedBy(frame)) this.#onEnded(subscription, frame);
@@ -218,9 +284,14 @@ class Hub {
     if (this.state.name === "connected") this.#send({ type: "unsubscribe", channel: subscription.channel });
   }
 
+  #ask(command) {
+    if (this.state.name !== "connected") return Promise.reject(new Error(`not connected: ${this.state.name}`));
+    return new Promise((resolve, reject) => this.#asked.set(this.#send(command), { resolve, reject }));
+  }
+
   #send(command) {
     const id = ++this.#lastId;
-    this.#socket?.send(JSON.stringify({ ...command, id }));
+    this.#socket?.send(this.#options.stringify({ ...command, id }));
     return id;
   }
 }
@@ -234,18 +305,20 @@ class Subscription {
   #skipped = null; // position from which on no more was wanted than the newest
 
   constructor(channel, deliver, options, unsubscribe) {
-    Object.assign(this, { channel, deliver, options, unsubscribe });
-    const [, epoch, offset] = /^(.*):(\d+)$/.exec(options.since) ?? [];
-    this.position = offset ? { epoch, offset: Number(offset) } : (options.since ?? null);
+    const { onGap = warn, onJoin, onLeave, since } = options;
+    const joins = onJoin || onLeave ? true : undefined;
+    Object.assign(this, { channel, deliver, unsubscribe, joins, options: { ...options, onGap } });
+    const [, epoch, offset] = /^(.*):(\d+)$/.exec(since) ?? [];
+    this.position = offset ? { epoch, offset: Number(offset) } : (since ?? null);
   }
 
   /** What to ask for, in the words of the command. `id` is the command's, if it is one. */
   ask(id) {
     Object.assign(this, { id, joining: true });
-    const { channel, position, options } = this;
-    if (this.#skipped) return { channel, history: options.atMost.newest };
-    if (position) return { channel, since: `${position.epoch}:${position.offset}` };
-    return { channel, history: options.history };
+    const { channel, position, options, joins } = this;
+    if (this.#skipped) return { channel, joins, history: options.atMost.newest };
+    if (position) return { channel, joins, since: written(position) };
+    return { channel, joins, history: options.history };
   }
 
   /** Is it this subscription that was refused or ended, and not an earlier one to the same channel? */
@@ -269,6 +342,8 @@ class Subscription {
     if (this.joining) this.#onAnswer(frame);
     if (frame.history) this.#onHistory(frame);
     else if (frame.gap) this.#onGap(frame.gap);
+    else if (frame.join) tell(this.options.onJoin, frame.join);
+    else if (frame.leave) tell(this.options.onLeave, frame.leave);
     else for (const entry of frame.batch ?? [frame]) this.#accept(entry, false);
   }
 
@@ -324,11 +399,21 @@ class Subscription {
   }
 }
 
+const written = (position) => (typeof position === "string" ? position : `${position.epoch}:${position.offset}`);
+
+/** Unless somebody wants to know by himself. */
+function warn({ channel, from, to, count, reason }) {
+  const what = from === null ? `${count ?? "an unknown number of"} publications` : `offsets ${from} to ${to ?? "?"}`;
+  console.warn(`gapless: ${channel} has a gap, ${what} (${reason}); subscribe with onGap to handle it`);
+}
+
 /** An error in a page's own callback is reported, and stops nothing here. */
 function tell(callback, value) {
   try {
     callback?.(value);
   } catch (error) {
-    reportError(error);
+    // Outside of browsers what is reported ends the process.
+    if (globalThis.document ?? globalThis.WorkerGlobalScope) reportError(error);
+    else console.error(error);
   }
 }

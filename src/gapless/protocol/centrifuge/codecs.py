@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...model import Publication, Run
+from ...opaque import is_packed
 from . import delta
 from .codec import Codec
 from .json_codec import JsonCodec
@@ -35,7 +36,7 @@ def delta_form(publication: Publication, base: Publication | None) -> DeltaForm:
 
     A patch where it was published for that and the patch is the shorter; without a base, whole.
     """
-    if base is None or not publication.delta:
+    if base is None or not publication.delta or is_packed(publication.payload) or is_packed(base.payload):
         return DeltaForm(publication)
     patch = delta.create(base.payload, publication.payload)
     if len(patch) >= len(publication.payload) or not delta.fits_json(patch):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, cast
 
 import orjson
 
+from ... import opaque
+from ...errors import Disconnect
 from ...model import Run
 from ...options import Limits
 from .. import strict
 from ..strict import Malformed, Raw
 from .codec import DEFAULTS, PONG, Allowance, Codec, Unusable, bad_request, exact, read_command
-from .messages import Command, Connect, EmulationRequest, Invalid, Push, Reply, Sent
+from .messages import Command, Connect, EmulationRequest, Invalid, Push, Reply, Request, Sent
 from .schema import (
     CLIENT_INFO,
     CONNECT_REQUEST,
@@ -141,16 +144,29 @@ def _read_command(members: dict[str, Raw], allowance: Allowance) -> Command:
 
 
 def _blame_payload(line: str, fault: Malformed, allowance: Allowance) -> Command:
-    """The command as invalid if its payload alone is at fault. Otherwise raises Malformed.
+    """The command, or the command as invalid, if its payload alone is at fault. Otherwise raises Malformed.
 
-    A lone surrogate in a message should cost a chat user that message and not the connection.
+    A key that stands twice in an application's own data is no fault; a lone surrogate in a message
+    should cost a chat user that message and not the connection.
     """
     for name, member in strict.loose_fields(line).items():
         if name in _WITH_PAYLOAD and (data := member.fields().get("data")) is not None:
             found = _read_command(_fields(data.replaced("null"), allowance.limits), allowance)
             if isinstance(found.request, REQUESTS[name].holder):
-                return Command(found.id, Invalid(name, f"data is not strict JSON: {fault}"))
+                return Command(found.id, _with_payload(name, found.request, data.raw, allowance.limits))
     raise fault
+
+
+def _with_payload(name: str, request: Any, data: bytes, limits: Limits) -> Request:
+    try:
+        return replace(  # type: ignore[no-any-return]
+            request,
+            data=strict.payload(
+                data, depth=limits.json_depth, members=limits.json_members, digits=limits.json_digits
+            ),
+        )
+    except Malformed as fault:
+        return Invalid(name, f"data is not strict JSON: {fault}")
 
 
 def _read(kind: Kind, raw: Raw, allowance: Allowance) -> Any:
@@ -233,7 +249,8 @@ def _plain(shape: Shape, message: object) -> dict[str, Any]:
 def _publication(sent: Sent) -> bytes:
     # By hand what the table would do as well: this is made anew for every publication.
     data, info, offset, tags, delta = wire_publication(sent)
-    parts = [b'{"data":', orjson.dumps(data.decode()) if isinstance(data, Text) else strict.one_line(data)]
+    readable = _readable(data)
+    parts = [b'{"data":', orjson.dumps(data.decode()) if isinstance(data, Text) else readable]
     if info is not None:
         parts += b',"info":', orjson.dumps(_plain(CLIENT_INFO, info))
     if offset:
@@ -242,6 +259,13 @@ def _publication(sent: Sent) -> bytes:
         parts += b',"tags":', orjson.dumps(dict(tags))
     parts.append(b',"delta":true}' if delta else b"}")
     return b"".join(parts)
+
+
+def _readable(payload: bytes) -> bytes:
+    """A payload as it may stand in a line. Raises Disconnect (3506) for what is no JSON."""
+    if opaque.is_packed(payload):
+        raise Disconnect(3506, "inappropriate protocol: the data is no JSON, and needs Protobuf")
+    return strict.one_line(payload)
 
 
 def _shared(kind: Many, run: Run[Any]) -> orjson.Fragment:
@@ -259,4 +283,5 @@ def _json(kind: Kind, value: Any) -> Any:
         return {key: _json(kind.of, part) for key, part in value.items()}
     if kind is not Scalar.BYTES:
         return value
-    return value.decode() if isinstance(value, Text) else orjson.Fragment(strict.one_line(value))
+    readable = _readable(value)
+    return value.decode() if isinstance(value, Text) else orjson.Fragment(readable)

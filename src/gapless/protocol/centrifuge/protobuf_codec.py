@@ -7,18 +7,19 @@ from typing import Any, Protocol
 
 from google.protobuf.message import DecodeError
 
+from ... import opaque
 from ...model import Run
 from ...options import Limits
 from .. import strict
 from ..strict import Malformed
 from . import client_pb2
-from .codec import DEFAULTS, PONG, Allowance, Codec, Unusable, bad_request, exact, read_command
+from .codec import DEFAULTS, PONG, Allowance, Codec, bad_request, exact, read_command
 from .messages import Command, EmulationRequest, PublicationPush, Push, Reply, Sent
 from .schema import REQUESTS, Kind, Many, Map, Scalar, Shape, outcome_shape, push_shape
 
 
 class ProtobufCodec(Codec):
-    """See `Codec`. Payloads are JSON here as well, so that every client can read them."""
+    """See `Codec`. Payloads are any bytes; what is no JSON is packed while it is in the hub."""
 
     name = "protobuf"
     text = False
@@ -134,12 +135,14 @@ def _read(kind: Kind, value: Any, allowance: Allowance) -> Any:
 
 
 def _payload(raw: bytes, limits: Limits) -> bytes:
+    if not raw:
+        return b""
     try:
         return strict.payload(
             raw, depth=limits.json_depth, members=limits.json_members, digits=limits.json_digits
         )
-    except Malformed as fault:
-        raise Unusable(f"data is not strict JSON: {fault}") from None
+    except Malformed:
+        return opaque.packed(raw)
 
 
 # -- writing ---------------------------------------------------------------------------------------
@@ -161,7 +164,7 @@ def _fill(encoded: Any, shape: Shape, message: object) -> None:
 
 def _fill_field(encoded: Any, name: str, kind: Kind, value: Any) -> None:
     if isinstance(kind, Scalar):
-        setattr(encoded, name, value)
+        setattr(encoded, name, opaque.unpacked(value) if kind is Scalar.BYTES else value)
         return
     target = getattr(encoded, name)
     if isinstance(kind, Shape):

@@ -11,8 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-import orjson
-
+from ... import opaque
 from ...auth.admission import Admitted
 from ...auth.permission import Admission, by_server
 from ...auth.verifier import check_subscription
@@ -129,7 +128,7 @@ async def _asked(peer: Peer, request: m.Subscribe, options: ChannelOptions) -> A
         peer.reception.verifier is not None or not peer.node.hooks.guards("subscribe", request.channel)
     ):
         return await _by_token(peer, request, options)
-    data = orjson.loads(request.data) if request.data else None
+    data = opaque.value(request.data) if request.data else None
     since = request.position if request.recover else None
     return await peer.subscriptions.admit(request.channel, options, since, data, request.token)
 

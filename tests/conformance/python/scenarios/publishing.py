@@ -77,7 +77,7 @@ async def is_closed_after_a_message_that_is_too_large_and_comes_back(stage: Stag
     ada = await stage.connected()
     seat = await stage.subscribed(ada, stage.channel("room"))
     try:
-        await seat.sub.publish(stage.encode({"text": "x" * 70_000}))
+        await seat.sub.publish(stage.encode({"text": "x" * 300_000}))
     except centrifuge.CentrifugeError:
         pass
     assert await ada.log.gone(3) == "message size limit"  # what the library makes of the close code 1009
