@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test lint bench bench-full bench-dashboard screenshots docs clean
+.PHONY: setup demo test attack lint bench bench-full bench-dashboard screenshots docs clean
 
 setup: $(STAMP)  ## .venv with the gapless command in it
 
@@ -19,8 +19,11 @@ demo: setup  ## the hub and a real worker beside it, on this checkout; STORE=sql
 
 test: setup  ## the whole suite, its files spread over the cores, and how much of the source it takes
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered \
-		--ignore tests/conformance --ignore tests/variants
-	$(BIN)/python -m pytest tests/conformance tests/variants  # other people's programs, with the machine to themselves
+		--ignore tests/conformance --ignore tests/variants --ignore tests/attacks
+	$(BIN)/python -m pytest tests/conformance tests/variants tests/attacks  # other people's programs, with the machine to themselves
+
+attack: setup  ## healthy readers beside every kind of attack, 20 s each, as a table; KINDS=pings,frozen
+	$(BIN)/python -m tests.attacks $(if $(KINDS),--kinds $(KINDS))
 
 lint: setup  ## format, lint and strict types over source, tests and benchmarks
 	$(BIN)/ruff format --check src tests bench

@@ -60,6 +60,7 @@ NAMES = [
     "TokenVerifier",
     "UnsubscribeEvent",
     "Welcome",
+    "run",
     "__version__",
 ]
 

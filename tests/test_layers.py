@@ -27,7 +27,7 @@ ROOMS: list[tuple[str, ...]] = [
     ("sessions",),
     ("hub", "transports"),
     ("audience",),
-    ("api", "proxy", "connection_manager", "rooms"),
+    ("api", "proxy", "connection_manager", "rooms", "serving"),
     ("doors",),
     ("config",),
     ("demo", "dashboard"),

@@ -87,7 +87,6 @@ ELSEWHERE: dict[str, str] = {
     "protocol/centrifuge/messages.py": "protocol/centrifuge/test_schema.py",
     "proxy/backend.py": "proxy/test_answers.py",
     "proxy/proxy.py": "proxy/test_calls.py",
-    "server/bounded_http.py": "server/test_serve.py",
     "server/checkup.py": "cli/test_doctor.py",
     "server/listening.py": "server/test_serve.py",
     "sessions/centrifuge/session.py": "sessions/centrifuge/test_subscribing.py",
@@ -137,7 +136,16 @@ def test_nothing_is_excused_that_needs_no_excuse() -> None:
 
 
 def test_every_room_of_the_tests_is_one_of_the_source_or_stands_for_all_of_it() -> None:
-    across = {"browser", "conformance", "faults", "properties", "simulation", "support", "variants"}
+    across = {
+        "attacks",
+        "browser",
+        "conformance",
+        "faults",
+        "properties",
+        "simulation",
+        "support",
+        "variants",
+    }
     rooms = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()} | across
     found = {path.name for path in HERE.iterdir() if path.is_dir() and not path.name.startswith(("_", "."))}
     assert found <= rooms

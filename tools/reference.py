@@ -1,6 +1,6 @@
 """Writes the reference pages that are tables of what the source says: options, limits, counters, codes.
 
-python tools/reference.py          writes docs/reference/{options,counters,codes}.md
+python tools/reference.py          writes docs/reference/{options,counters,codes,limits}.md
 python tools/reference.py --check  exits with 1 when a page is not what it would write
 """
 
@@ -68,6 +68,28 @@ def counters_page() -> str:
     )
 
 
+def bounds_page() -> str:
+    sys.path.insert(0, str(ROOT / "src"))
+    from gapless import Limits
+    from gapless.core.bounds import BOUNDS
+
+    def default(option: str) -> str:
+        value = getattr(Limits(), option)
+        return "off" if value is None else f"{value:,}"
+
+    rows: list[tuple[str, ...]] = [
+        (f"`{row.option}`", default(row.option), row.then, f"`{row.counter}`") for row in BOUNDS
+    ]
+    return (
+        "# Bounds\n\nWhere each is reached, what happens there, and the counter that moves. `GET /metrics` "
+        '(`pip install "gapless[metrics]"`) shows every counter in Prometheus\' format, as '
+        "`gapless_NAME_total`; it asks for the credential of the API, and no series holds a channel, a user "
+        "or an address. Sizes are bytes, times seconds, rates a second; what each option means stands under "
+        "[options](options.md), counters with `broker.` are those of `memory://`.\n\n"
+        f"{table(('Limit', 'Default', 'Then', 'Counter'), rows)}"
+    )
+
+
 def codes_page() -> str:
     sys.path.insert(0, str(ROOT / "src"))
     from gapless import errors
@@ -109,7 +131,12 @@ def codes_page() -> str:
 
 
 def main() -> int:
-    pages = {"options.md": options_page(), "counters.md": counters_page(), "codes.md": codes_page()}
+    pages = {
+        "options.md": options_page(),
+        "counters.md": counters_page(),
+        "codes.md": codes_page(),
+        "limits.md": bounds_page(),
+    }
     stale = [name for name, text in pages.items() if not _is(PAGES / name, text)]
     if "--check" in sys.argv[1:]:
         for name in stale:

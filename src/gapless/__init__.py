@@ -44,6 +44,7 @@ from .node.connections import Connections
 from .node.receipt import Receipt
 from .options import ChannelOptions, Limits
 from .rooms import Rooms
+from .serving import run
 from .sessions.listener import Listener
 from .version import __version__
 
@@ -99,4 +100,5 @@ __all__ = [
     "UnsubscribeEvent",
     "Welcome",
     "__version__",
+    "run",
 ]

@@ -312,8 +312,11 @@ class Hub:
         since: Position | None = None,
         limit: int | None = None,
         reverse: bool = False,
+        max_bytes: int | None = None,
     ) -> History:
         """Read what a channel keeps: after `since` oldest first, or before it with `reverse`.
+
+        At most `limit` publications, and of at most `max_bytes`, unless the first alone is larger.
 
         Raises:
             BrokerError: the broker failed.
@@ -321,7 +324,8 @@ class Hub:
         self.node.registry.check(channel)
         after = None if since is None else since.offset
         node = self._running_node()
-        return await there(node.intake, node.pages.read(channel, Range(after, limit, reverse=reverse)))
+        part = Range(after, limit, max_bytes, reverse)
+        return await there(node.intake, node.pages.read(channel, part))
 
     async def search(
         self,

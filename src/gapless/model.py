@@ -81,6 +81,11 @@ class Publication(NamedTuple):
     """The client id that does not get it: its publisher, who knows it already."""
 
     @property
+    def size(self) -> int:
+        """Bytes that it counts as, wherever publications are bounded: its tags are kept as well."""
+        return len(self.payload) if self.tags is None else len(self.payload) + tag_bytes(self.tags)
+
+    @property
     def data(self) -> Any:
         """The payload, decoded anew at each call; bytes where it was published as what is no JSON."""
         return opaque.value(self.payload)
@@ -89,6 +94,15 @@ class Publication(NamedTuple):
     def position(self) -> Position:
         """The position right after this publication."""
         return Position(self.offset, self.epoch)
+
+
+TAG_OVERHEAD = 100
+"""What a tag costs beside its text."""
+
+
+def tag_bytes(tags: Mapping[str, str]) -> int:
+    """What the tags of a publication cost."""
+    return sum(len(name.encode()) + len(value.encode()) + TAG_OVERHEAD for name, value in tags.items())
 
 
 class Run(list[T]):
@@ -157,6 +171,11 @@ class Draft:
     exclude: str | None = None
     version: int = 0
     version_epoch: str = ""
+
+    @property
+    def size(self) -> int:
+        """As that of the publication that becomes of it."""
+        return len(self.payload) if self.tags is None else len(self.payload) + tag_bytes(self.tags)
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,6 +203,33 @@ class Limits:
     # Well above what one publication of a client may have: that which is too large fails alone.
     message_bytes: int = 256 * KiB
     """One message of a client; larger: closed with 1009."""
+    # Browsers send one frame a message; libraries that split do so at 16 KiB or more.
+    message_frames: int = 128
+    """Frames of one message of a client; more: closed with 1009."""
+    # 256 KiB at 210 kbit/s. As for the head of a request.
+    message_seconds: float = 10.0
+    """Time for all of a message that has begun; later: closed with 1008."""
+    # A client that pings once a second is a nervous one; an answer costs no more than a ping.
+    control_rate: float = 20.0
+    """Pings and pongs a second of one connection; faster: closed with 1008."""
+    # Two seconds of the rate: a client that was suspended says all at once.
+    control_burst: int = 40
+    """So many pings and pongs at once, before the rate counts."""
+    # Two of the largest messages, and thousands of the usual.
+    inbound_bytes: int = 512 * KiB
+    """Messages of one connection that wait to be handled; more: its reading waits."""
+    # A quarter of the rings' budget: what comes in is handled, not kept.
+    inbound_budget_bytes: int = 64 * MiB
+    """Messages and parts of them that wait, of all connections; more: the fullest is closed with 3013."""
+    # Four of the largest messages. What is parsed costs more than its bytes; see `nesting_bytes`.
+    inbound_rate: int = 1 * MiB
+    """Bytes a second of one client's messages; faster: reading waits."""
+    # Two seconds of the rate: a page that opens, or a client that comes back to all its channels.
+    inbound_burst: int = 2 * MiB
+    """So many bytes of messages at once, before the rate counts."""
+    # An object that is parsed costs a hundred times its two bytes.
+    nesting_bytes: int = 64
+    """What an opening bracket counts as, in `inbound_rate`."""
     # Nobody nests deeper by hand, and parsers recurse. simdjson: 1,024; .NET: 64.
     json_depth: int = 64
     """Nesting of JSON from outside; deeper: refused as malformed."""
@@ -321,6 +348,9 @@ class Limits:
     # 1 MiB at 1 Mbit/s.
     body_seconds: float = 10.0
     """Time for a body to arrive; later: 408."""
+    # Eight milliseconds of encoding, and as much as a browser shows without a pause.
+    answer_bytes: int = 4 * MiB
+    """Publications in one answer of the API, those of a batch together; the rest is another page."""
     # Each channel is a publication; a thousand are a turn of the loop of 20 ms.
     broadcast_channels: int = 1000
     """Channels of one broadcast; more: error 107."""

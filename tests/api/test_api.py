@@ -224,6 +224,29 @@ async def test_history_is_paged_from_either_end(said: dict[str, Any], offsets: l
         assert {"offset": page["offset"], "epoch": page["epoch"]} == position
 
 
+async def test_an_answer_has_a_bound_in_bytes_and_the_rest_is_another_page() -> None:
+    async with Hub(channels=CHANNELS, limits=Limits(answer_bytes=1000)) as hub:
+        for _ in range(25):
+            await result(hub, "publish", channel="logs", data="x" * 98)
+        pages: list[list[int]] = []
+        while not pages or pages[-1]:
+            since = {"offset": pages[-1][-1]} if pages else None
+            page = await result(hub, "history", channel="logs", limit=-1, since=since)
+            pages.append([publication["offset"] for publication in page["publications"]])
+        assert [len(page) for page in pages] == [10, 10, 5, 0]
+        assert [offset for page in pages for offset in page] == list(range(1, 26))
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+async def test_the_histories_of_a_batch_share_that_bound(parallel: bool) -> None:
+    async with Hub(channels=CHANNELS, limits=Limits(answer_bytes=1000)) as hub:
+        for _ in range(25):
+            await result(hub, "publish", channel="logs", data="x" * 98)
+        commands = [{"history": {"channel": "logs", "limit": -1}}] * 5
+        said = await answer(hub, "batch", commands=commands, parallel=parallel)
+        assert [len(reply["history"]["publications"]) for reply in said["replies"]] == [2] * 5
+
+
 async def test_what_history_refuses() -> None:
     async with Hub(channels=CHANNELS) as hub:
         assert await error(hub, "history", channel="now") == (108, "no history is kept in this channel")

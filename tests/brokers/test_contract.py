@@ -271,6 +271,14 @@ class TestRetention:
         assert offsets(page) == [4, 5]
         assert page.oldest == 4
 
+    async def test_tags_count_as_what_is_kept(self, broker: Harness) -> None:
+        options = ChannelOptions(history=100, history_bytes=5000)
+        for _ in range(10):
+            await broker.publish("c", b"1", options, tags={"tag": "x" * 1000})
+        assert 1 <= len((await broker.history("c", options)).publications) <= 5
+        page = await broker.history("c", options, max_bytes=2500)
+        assert 1 <= len(page.publications) <= 3
+
     async def test_the_newest_is_kept_even_if_it_alone_is_too_large(self, broker: Harness) -> None:
         options = ChannelOptions(history=100, history_bytes=10)
         await broker.publish("c", b"1" * 100, options)

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from gapless import BrokerError, ChannelOptions, Limits
-from gapless.brokers.memory import PUBLICATION_OVERHEAD, STREAM_OVERHEAD, MemoryBroker, MemoryPresence
+from gapless.brokers.memory import (
+    EMPTY_STREAMS,
+    PUBLICATION_OVERHEAD,
+    STREAM_OVERHEAD,
+    TROUBLE_SECONDS,
+    MemoryBroker,
+    MemoryPresence,
+)
 from gapless.model import Member, Publication
 
 from ..support.clock import Clock
@@ -184,9 +191,58 @@ class TestTheBudget:
             await harness.fill(name, 1)
         with pytest.raises(BrokerError, match="memory_channels"):
             await harness.publish("c")
-        with pytest.raises(BrokerError):
-            await harness.history("c")
+        page = await harness.history("c")
+        assert (page.publications, page.top.offset) == ([], 0), "reading takes nothing from anybody"
         await harness.publish("a")
+
+    async def test_names_that_hold_nothing_take_nothing_from_those_that_do(self) -> None:
+        harness = memory(memory_channels=2)
+        await harness.fill("kept", 3)
+        for number in range(EMPTY_STREAMS + 10):
+            await harness.history(f"asked:{number}", limit=0)
+        assert [p.offset for p in (await harness.history("kept")).publications] == [1, 2, 3]
+        assert own(harness).evicted == 0
+        assert own(harness)._bytes == STREAM_OVERHEAD + 3 * (PUBLICATION_OVERHEAD + 1)
+        assert len(harness.broker.known()) == 1 + EMPTY_STREAMS, "the oldest of them are forgotten"
+
+    async def test_a_name_that_holds_nothing_keeps_its_epoch_while_somebody_reads_it(self) -> None:
+        harness = memory()
+        await harness.broker.subscribe("read")
+        position = (await harness.history("read", limit=0)).top
+        for number in range(EMPTY_STREAMS + 10):
+            await harness.history(f"asked:{number}", limit=0)
+        assert (await harness.history("read", limit=0)).top == position
+        published = await harness.publish("read")
+        assert published is not None
+        assert published.epoch == position.epoch
+
+    async def test_who_comes_back_to_a_channel_that_was_evicted_finds_another_epoch(self) -> None:
+        harness = memory(memory_channels=1)
+        (before,) = await harness.fill("old", 1)
+        await harness.fill("new", 1)
+        page = await harness.history("old", after=1)
+        assert (page.publications, page.top.offset) == ([], 0)
+        assert page.top.epoch != before.epoch
+
+    async def test_it_says_that_it_is_full_until_there_is_room_or_a_minute_has_passed(self) -> None:
+        clock = Clock()
+        harness = memory(clock, memory_channels=1)
+        broker = own(harness)
+        await broker.subscribe("a")
+        await harness.fill("a", 1)
+        for _ in range(2):
+            assert broker.unready() is None
+            with pytest.raises(BrokerError):
+                await harness.publish("b")
+            assert "memory_channels" in (broker.unready() or "")
+            await harness.publish("a")
+            assert broker.unready() is not None, "others still have no room"
+            clock.now += TROUBLE_SECONDS
+        with pytest.raises(BrokerError):
+            await harness.publish("b")
+        await broker.unsubscribe("a")
+        await harness.publish("b")
+        assert broker.unready() is None
 
     async def test_bytes_are_given_back_with_what_is_trimmed_removed_and_forgotten(self) -> None:
         clock = Clock()

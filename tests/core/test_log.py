@@ -98,6 +98,12 @@ class TestBounds:
             ring.append(numbered(offset, size=100))
         assert offsets(ring) == [3, 4, 5]
 
+    def test_tags_count_as_much_as_payloads(self) -> None:
+        ring = ring_of(max_bytes=3 * (ENTRY_OVERHEAD + 1000))
+        for offset in range(1, 6):
+            ring.append(numbered(offset)._replace(tags={"tag": "x" * 1000}))
+        assert offsets(ring) == [4, 5]
+
     def test_the_newest_stays_even_if_it_alone_is_too_large(self) -> None:
         ring = ring_of(max_bytes=10)
         ring.append(numbered(1, size=5000))

@@ -108,6 +108,9 @@ async def test_a_connection_that_does_not_finish_its_head_is_closed(said: bytes)
 class Wire(asyncio.Transport):
     """A transport that keeps what is written to it."""
 
+    def can_write_eof(self) -> bool:
+        return False
+
     def __init__(self) -> None:
         super().__init__()
         self.written = b""

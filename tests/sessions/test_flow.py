@@ -221,8 +221,20 @@ class TestStall:
         outlet.reply(b"unread")
         begun = loop.time()
         for seconds in range(0, 60, 6):
-            outlet.progressed += 1
+            outlet.frames_sent += 1
             assert not flow.is_stalled(begun + seconds)
+
+    def test_a_number_that_falls_is_no_progress(self, loop: VirtualLoop, node: Node) -> None:
+        flow, outlet = flow_of(node)
+        outlet.stall()
+        outlet.reply(b"unread")
+        outlet.frames_sent = 100
+        begun = loop.time()
+        assert not flow.is_stalled(begun)
+        for seconds in range(1, 10):
+            outlet.frames_sent -= 1
+            assert not flow.is_stalled(begun + seconds)
+        assert flow.is_stalled(begun + 10.1)
 
     def test_who_has_nothing_to_read_is_not(self, loop: VirtualLoop, node: Node) -> None:
         flow, _ = flow_of(node)

@@ -121,7 +121,7 @@ def test_a_client_that_takes_nothing_is_cut_off_and_one_that_moves_is_not(
     now = world.loop.time()
     for after in (0.0, 4.9, 5.1, 10.0, 10.2):
         if after == 5.1:
-            session.wire.progressed += 1
+            session.wire.frames_sent += 1
         assert world.hub.counters.stalled == 0, after
         session.check(now + after)
     assert session.closed is not None

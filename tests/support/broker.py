@@ -41,7 +41,7 @@ class Stream:
         kept = self.kept
         del kept[: max(0, len(kept) - options.history)]
         if options.history_bytes is not None:
-            while len(kept) > 1 and sum(len(p.payload) for p in kept) > options.history_bytes:
+            while len(kept) > 1 and sum(p.size for p in kept) > options.history_bytes:
                 del kept[0]
         if options.history_age is not None:
             while kept and kept[0].time <= time.time() - options.history_age:
@@ -199,7 +199,7 @@ class FakeBroker:
         found = found[:limit]
         size = 0
         for at, publication in enumerate(found):
-            size += len(publication.payload)
+            size += publication.size
             if max_bytes is not None and at and size > max_bytes:
                 found = found[:at]
                 break

@@ -50,7 +50,7 @@ class FakeOutlet(Outbox):
             self.late.extend(chunk)
         elif self.eager and not self.stalled and not self.waiting:
             self._taken.extend(chunk)
-            self.progressed += 1
+            self.frames_sent += 1
             self._wake_up()
         else:
             super().push(chunk, size)
@@ -83,7 +83,7 @@ class FakeOutlet(Outbox):
             return
         if self._loop is None:
             while (frame := self.take()) is not None:
-                self.progressed += 1
+                self.frames_sent += 1
                 self.on_frame(frame)
         elif not self._pumping:
             self._pumping = True

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gapless.node.inbound import Inbound
 from gapless.transports.direct import HELD_BYTES, DirectOutlet, Handler
 
 from ..support.wire import Piped, Wire
@@ -96,7 +97,7 @@ class Line:
 
     on_offer = True
 
-    def hand_over(self, handler: Handler) -> None: ...
+    def hand_over(self, handler: Handler, inbound: Inbound) -> None: ...
 
     def abort(self) -> None: ...
 

@@ -16,11 +16,14 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 from websockets.asyncio.client import connect as client
-from websockets.server import ServerProtocol
 
 from gapless import ChannelOptions, Hub, HubApp, Limits
-from gapless.transports.direct import EXTENSION, WAITING_MESSAGES, Connection
-from gapless.transports.fast import FastProtocol
+from gapless.core.counters import Counters
+from gapless.node.inbound import Inbound
+from gapless.transports.direct import EXTENSION, Connection
+from gapless.transports.fast import DISCARDED_BYTES, FastProtocol
+from gapless.transports.frames import FrameReader
+from gapless.transports.inbox import WAITING_MESSAGES
 
 from ..support.serving import FAST_PATH, doors, serve
 from ..support.sockets import handshake, masked
@@ -47,7 +50,10 @@ def connect(app: Any, path: str = "/ws?channel=room&history=0", **settings: Any)
 class Taker:
     """An application that takes the connection over, and hears what comes of it."""
 
-    def __init__(self, then: Callable[[Connection], None] = lambda connection: None) -> None:
+    def __init__(
+        self, then: Callable[[Connection], None] = lambda connection: None, limits: Limits | None = None
+    ) -> None:
+        self.inbound = Inbound(limits or Limits(), Counters())
         self.heard: list[str | bytes] = []
         self.writable: list[bool] = []
         self.codes: list[int] = []
@@ -58,7 +64,7 @@ class Taker:
         await send({"type": "websocket.accept"})
         connection = scope["extensions"][EXTENSION]
         assert connection.on_offer
-        connection.hand_over(self)
+        connection.hand_over(self, self.inbound)
         self._then(connection)
 
     def on_message(self, message: str | bytes) -> None:
@@ -78,7 +84,7 @@ def written(wire: Wire, count: int) -> bool:
 def parsers() -> int:
     """How many connections have a parser."""
     gc.collect()
-    return sum(type(found) is ServerProtocol for found in gc.get_objects())
+    return sum(type(found) is FrameReader for found in gc.get_objects())
 
 
 async def echo(scope: Any, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
@@ -174,14 +180,18 @@ async def test_a_connection_that_says_short_things_never_has_a_parser() -> None:
     await until(lambda: wire.writes)
     for opcode, payload in ((1, b"hello"), (2, b"\x00\x01"), (1, "é".encode())):
         protocol.data_received(masked(opcode, payload))
+        await turns()
     assert taker.heard == ["hello", b"\x00\x01", "é"]
     protocol.data_received(masked(9, b"ping"))
+    await turns()
     protocol.data_received(masked(10, b"pong that nobody waits for"))
+    await turns()
     assert wire.writes[-1] == b"\x8a\x04ping"
     assert parsers() == before
     protocol.data_received(masked(1, b"x" * 200))
     assert parsers() == before + 1
     protocol.connection_lost(None)
+    await turns()
     assert parsers() == before
 
 
@@ -200,15 +210,17 @@ async def test_an_idle_subscriber_has_neither_parser_nor_task() -> None:
 
 
 async def test_a_message_in_pieces_goes_through_the_parser_and_all_that_follows_too() -> None:
-    taker = Taker()
+    taker = Taker(limits=Limits(message_bytes=70_000))
     protocol, wire = connect(taker)
     await until(lambda: wire.writes)
     whole = masked(1, b"in two pieces")
     fragments = bytes((0x01, 0x82)) + b"\0\0\0\0ab" + bytes((0x80, 0x81)) + b"\0\0\0\0c"
     for piece in (whole[:9], whole[9:], masked(1, b"short"), fragments, masked(2, b"y" * 70_000)):
         protocol.data_received(piece)
+    await turns()
     assert taker.heard == ["in two pieces", "short", "abc", b"y" * 70_000]
     protocol.data_received(masked(9, b"a") + masked(9, b"b"))
+    await turns()
     assert b"".join(wire.writes).endswith(b"\x8a\x01a\x8a\x01b")
     protocol.connection_lost(None)
 
@@ -219,6 +231,7 @@ async def test_a_short_frame_above_the_bound_of_messages_is_too_big_all_the_same
     await until(lambda: wire.writes)
     protocol.data_received(masked(1, b"four"))
     protocol.data_received(masked(1, b"hello"))
+    await until(lambda: wire.closed)
     assert wire.writes[-1][:4] == b"\x88" + wire.writes[-1][1:2] + (1009).to_bytes(2)
     assert wire.closed
     assert (taker.heard, taker.codes) == (["four"], [1009])
@@ -460,3 +473,100 @@ async def test_replies_to_commands_that_came_in_one_frame_are_one_write() -> Non
         await until(lambda: b'"id":2' in wire.writes[-1])
         assert len(wire.writes) == 2, "the handshake's answer, and both replies"
         protocol.connection_lost(None)
+
+
+# -- what a client may say
+
+
+async def test_pings_within_their_rate_are_answered_and_one_more_is_the_end() -> None:
+    taker = Taker(limits=Limits(control_rate=0.001, control_burst=5))
+    protocol, wire = connect(taker)
+    await until(lambda: wire.writes)
+    for _ in range(5):
+        protocol.data_received(masked(9, b""))
+        await turns()
+    assert (wire.writes[-5:], taker.codes) == ([b"\x8a\x00"] * 5, [])
+    protocol.data_received(masked(10, b""))
+    await turns()
+    assert wire.writes[-1][2:4] == (1008).to_bytes(2)
+    assert (taker.codes, taker.inbound.counters.control_floods) == ([1008], 1)
+    protocol.connection_lost(None)
+
+
+async def test_while_the_socket_takes_nothing_only_the_newest_ping_is_answered() -> None:
+    taker = Taker()
+    protocol, wire = connect(taker)
+    await until(lambda: wire.writes)
+    before = len(wire.writes)
+    protocol.pause_writing()
+    for payload in (b"1", b"2", b"3"):
+        protocol.data_received(masked(9, payload))
+        await turns()
+    assert len(wire.writes) == before
+    protocol.resume_writing()
+    assert wire.writes[before:] == [b"\x8a\x013"]
+    assert taker.inbound.counters.pongs_skipped == 2
+    protocol.connection_lost(None)
+
+
+class HalfClosing(Wire):
+    """A transport that can say that it has no more to say."""
+
+    ended = False
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [(masked(1, b"x" * 11), 1009), (masked(1, b"\xff"), 1007), (b"\x91\x80\0\0\0\0", 1002)],
+    ids=["too large", "no text", "reserved bits"],
+)
+async def test_what_a_client_still_sends_behind_a_failure_is_thrown_away(said: bytes, code: int) -> None:
+    taker, wire = Taker(limits=Limits(message_bytes=10)), HalfClosing()
+    protocol = FastProtocol(configured(taker), ServerState(), {})
+    protocol.connection_made(wire)
+    protocol.data_received(handshake("127.0.0.1:80", "/"))
+    await until(lambda: wire.writes)
+    protocol.data_received(said)
+    await until(lambda: taker.codes)
+    assert taker.codes == [code]
+    assert wire.writes[-1][2:4] == code.to_bytes(2)
+    assert wire.ended
+    assert not wire.is_closing(), "closing with unread bytes would reset it, and nobody would read why"
+    protocol.data_received(masked(1, b"more"))
+    assert (taker.heard, wire.is_closing()) == ([], False)
+    protocol.data_received(b"x" * DISCARDED_BYTES)
+    assert wire.aborted, "not for ever"
+    protocol.connection_lost(None)
+
+
+async def test_a_connection_that_is_taken_over_has_the_bounds_of_who_took_it() -> None:
+    taker = Taker(limits=Limits(message_bytes=100))
+    protocol, wire = connect(taker, ws_max_size=16 * 1024 * 1024)
+    await until(lambda: wire.writes)
+    protocol.data_received(masked(1, b"x" * 100))
+    await until(lambda: taker.heard)
+    protocol.data_received(masked(1, b"x" * 101)[:14])
+    await until(lambda: taker.codes)
+    assert (taker.codes, taker.inbound.counters.oversized) == ([1009], 1)
+    protocol.connection_lost(None)
+
+
+async def test_forty_thousand_frames_in_one_read_leave_the_loop_to_others() -> None:
+    hub = Hub(channels=ROOM)
+    async with hub:
+        protocol, wire = connect(HubApp(hub))
+        await until(lambda: wire.writes)
+        protocol.data_received(masked(1, b"x" * 30) * 7000)
+        assert wire.paused, "what waits is read before more is"
+        (session,) = hub.node.roster
+        await until(lambda: session.closed)
+        assert session.closed is not None
+        assert session.closed.code in (3509, 3013)
+        protocol.connection_lost(None)
+        await until(lambda: not hub.node.inbound.used)

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gapless import Disconnect, Hub
-from gapless.transports.inbox import Inbox, check_size
+from gapless import Disconnect, Hub, Limits
+from gapless.transports.inbox import MESSAGE_BYTES, Inbox, check_size, paid_for
 
 from ..support.session import FakeSession
-from ..support.until import turns
+from ..support.until import turns, until
 
 pytestmark = pytest.mark.anyio
 
@@ -94,6 +94,68 @@ async def test_who_is_gone_wants_to_hear_nothing(hub: Hub) -> None:
     inbox.release()
     await turns()
     assert (session.heard, empty) == (["one"], [])
+
+
+async def test_what_is_forsaken_while_it_waits_for_its_turn_is_handled_no_more() -> None:
+    async with Hub(limits=Limits(slice_seconds=0.0)) as hub:
+        session = FakeSession()
+        inbox = Inbox(hub.node, session)
+        inbox.release()
+        for _ in range(5):  # they are before it
+            hub.node.inbound.turns.call(lambda: None)
+        inbox.put("one")
+        await turns(1)
+        session.end(Disconnect(3000))
+        inbox.forsake()
+        await turns()
+        assert session.heard == []
+        assert (len(inbox), hub.node.inbound.used, hub.counters.session_errors) == (0, 0, 0)
+
+
+async def test_many_bytes_crowd_it_as_many_messages_do() -> None:
+    async with Hub(limits=Limits(inbound_bytes=1000)) as hub:
+        inbox = Inbox(hub.node, FakeSession())
+        inbox.put("x" * (999 - MESSAGE_BYTES))
+        crowded = [inbox.is_crowded]
+        inbox.put("")
+        crowded.append(inbox.is_crowded)
+        assert hub.node.inbound.used == 999 + MESSAGE_BYTES
+        inbox.release()
+        await until(lambda: not hub.node.inbound.used)
+        crowded.append(inbox.is_crowded)
+        assert crowded == [False, True, False]
+
+
+async def test_the_fullest_of_all_is_closed_when_too_much_waits() -> None:
+    async with Hub(limits=Limits(inbound_budget_bytes=1000)) as hub:
+        sessions = [FakeSession(), FakeSession()]
+        for session, size in zip(sessions, (300, 600), strict=True):
+            Inbox(hub.node, session).put("x" * size)
+        assert [session.ended for session in sessions] == [[], [3013]]
+        assert hub.counters.inbound_full == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "costs"),
+    [("[" * 100, 100), ("[" * 600, 600 * 65), ("{" * 600, 600 * 65), ("x" * 600, 600), (b"{" * 600, 600)],
+)
+async def test_brackets_of_long_messages_count_as_many_bytes(message: str | bytes, costs: int) -> None:
+    async with Hub(limits=Limits(inbound_rate=1000, inbound_burst=0)) as hub:
+        now = asyncio.get_running_loop().time()
+        paid, wait = paid_for(hub.node, 0.0, message)
+        assert paid - now == pytest.approx(costs / 1000, abs=1.0)
+        assert wait > 0
+        assert hub.counters.inbound_waits == 1
+
+
+async def test_what_is_within_the_burst_does_not_wait() -> None:
+    async with Hub(limits=Limits(inbound_rate=1, inbound_burst=1000)) as hub:
+        paid, wait = paid_for(hub.node, 0.0, "x" * 400)
+        assert wait == 0
+        paid, wait = paid_for(hub.node, paid, "x" * 400)
+        assert (wait, hub.counters.inbound_waits) == (0, 0)
+        _, wait = paid_for(hub.node, paid, "x" * 400)
+        assert wait > 100
 
 
 @pytest.mark.parametrize("message", ["x" * 10, "é" * 5, b"x" * 10, "€" * 3])

@@ -20,13 +20,18 @@ class Line:
         self.loop = asyncio.get_running_loop()
         self.pings: list[tuple[float, bytes]] = []
         self.lost_at: list[float] = []
+        self.busy = False
+        self.lives = False
         self.keepalive = Keepalive(20.0, timeout, self._ping, self._lost)
 
-    def _ping(self, payload: bytes) -> None:
-        self.pings.append((self.loop.time(), payload))
+    def _ping(self, payload: bytes) -> bool:
+        if not self.busy:
+            self.pings.append((self.loop.time(), payload))
+        return not self.busy
 
-    def _lost(self) -> None:
+    def _lost(self) -> bool:
         self.lost_at.append(self.loop.time())
+        return self.lives
 
     @property
     def times(self) -> list[float]:
@@ -77,6 +82,36 @@ def test_an_answer_counts_once(loop: VirtualLoop) -> None:
         line.keepalive.on_pong(first)
         await asyncio.sleep(20.0)
         assert line.lost_at == [start + 45.0]
+
+    loop.run_until_complete(story())
+
+
+def test_a_ping_that_cannot_be_sent_now_is_not_waited_for(loop: VirtualLoop) -> None:
+    async def story() -> None:
+        line, start = Line(), loop.time()
+        line.busy = True
+        await asyncio.sleep(50.0)
+        assert (line.pings, line.lost_at) == ([], [])
+        line.busy = False
+        await asyncio.sleep(20.0)
+        assert line.times == [start + 60.0]
+        line.keepalive.stop()
+
+    loop.run_until_complete(story())
+
+
+def test_who_lives_all_the_same_has_as_long_again(loop: VirtualLoop) -> None:
+    async def story() -> None:
+        line, start = Line(), loop.time()
+        line.lives = True
+        await asyncio.sleep(31.0)
+        assert line.lost_at == [start + 25.0, start + 30.0]
+        line.keepalive.on_pong(line.pings[-1][1])
+        await asyncio.sleep(10.0)
+        assert len(line.pings) == 2
+        line.lives = False
+        await asyncio.sleep(60.0)
+        assert line.lost_at[2:] == [line.times[1] + 5.0], "asked again, and cut off"
 
     loop.run_until_complete(story())
 

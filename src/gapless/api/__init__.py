@@ -91,9 +91,9 @@ async def batch(hub: Hub, said: Fields) -> dict[str, Any]:
         raise LimitExceeded("commands of a batch", limit, len(commands), code=107)
     items = said["commands"].items() if commands else []
     if field(said, "parallel", bool, False):
-        replies = await asyncio.gather(*(_one(hub, item) for item in items))
+        replies = await asyncio.gather(*(_one(hub, item, len(commands)) for item in items))
     else:
-        replies = [reply for run in _runs(items) for reply in await _together(hub, run)]
+        replies = [reply for run in _runs(items) for reply in await _together(hub, run, len(commands))]
     return {"replies": list(replies)}
 
 
@@ -113,19 +113,21 @@ def _runs(items: Iterable[Raw]) -> Iterator[list[Raw]]:
         yield run
 
 
-async def _together(hub: Hub, run: list[Raw]) -> list[dict[str, Any]]:
+async def _together(hub: Hub, run: list[Raw], share: int) -> list[dict[str, Any]]:
     # Tasks begin in their order, and a publication is handed to the broker before its first wait:
     # what is committed to a store is committed together.
-    return await asyncio.gather(*(_one(hub, item) for item in run))
+    return await asyncio.gather(*(_one(hub, item, share) for item in run))
 
 
-async def _one(hub: Hub, item: Raw) -> dict[str, Any]:
+async def _one(hub: Hub, item: Raw, share: int) -> dict[str, Any]:
     try:
         if not isinstance(item.value, dict):
             raise BadRequest("a command is an object that names its method")
         for method, arguments in item.fields().items():
             if method in METHODS:
                 said = arguments.fields() if isinstance(arguments.value, dict) else {}
+                if method == "history":
+                    return {method: await history(hub, said, share=share)}
                 return {method: await METHODS[method](hub, said)}
         raise MethodNotFound("not found")
     except BadBody as error:

@@ -13,8 +13,14 @@ SEARCH_LIMIT = 1_000
 """Publications in one answer of a search; the rest are found `before` the last."""
 
 
-async def history(hub: Hub, said: Fields) -> dict[str, Any]:
-    """A page of what a channel keeps. Raises ClientError or BrokerError."""
+async def history(hub: Hub, said: Fields, *, share: int = 1) -> dict[str, Any]:
+    """A page of what a channel keeps, one of `share` that share the bound of an answer's bytes.
+
+    What does not fit is another page, `since` the last offset of this one.
+
+    Raises:
+        ClientError, BrokerError: refused, or the broker failed.
+    """
     channel = channel_of(hub, said)
     limit = field(said, "limit", int, 0)
     since = position_of(said, "since")
@@ -23,7 +29,13 @@ async def history(hub: Hub, said: Fields) -> dict[str, Any]:
         raise NotAvailable("no history is kept in this channel")
     if reverse and since is not None and since.offset == 0:
         raise BadRequest("reverse needs since.offset above 0")
-    page = await hub.history(channel, since=since, limit=None if limit < 0 else limit, reverse=reverse)
+    page = await hub.history(
+        channel,
+        since=since,
+        limit=None if limit < 0 else limit,
+        reverse=reverse,
+        max_bytes=hub.limits.answer_bytes // share,
+    )
     if since is not None and since.epoch and since.epoch != page.top.epoch:
         raise Unrecoverable
     return {

@@ -24,6 +24,19 @@ PUBLICATION_OVERHEAD = 300
 RECENT_PAGES = 8
 """Pages kept beside the streams, with what protocols made of them."""
 
+EMPTY_STREAMS = 10_000
+"""Names that were asked for and hold nothing: so many keep their epoch, then the oldest is forgotten.
+They never take anything from a stream that holds something."""
+
+EMPTY_SECONDS = 3600.0
+"""An empty one that nobody has asked for this long is forgotten in any case."""
+
+LOOKED_AT = 1_000
+"""Streams that are looked at for one that is idle before a publication is refused: no refusal costs more."""
+
+TROUBLE_SECONDS = 60.0
+"""So long after a refusal the broker says that it is full, unless there was room for another meanwhile."""
+
 STREAM_OVERHEAD = 1_000
 """Bytes that a stream costs beside its publications."""
 
@@ -64,7 +77,7 @@ class _Stream:
     def append(self, publication: Publication) -> None:
         self.top = publication.offset
         self.kept.append(publication)
-        self.bytes += len(publication.payload) + PUBLICATION_OVERHEAD
+        self.bytes += publication.size + PUBLICATION_OVERHEAD
 
     def trim(self, now: float) -> None:
         """Drop what size, bytes or age no longer allow, whichever bites first."""
@@ -83,7 +96,7 @@ class _Stream:
                 self._drop()
 
     def _drop(self) -> None:
-        self.bytes -= len(self.kept.popleft().payload) + PUBLICATION_OVERHEAD
+        self.bytes -= self.kept.popleft().size + PUBLICATION_OVERHEAD
 
     def drop_all(self) -> None:
         self.kept.clear()
@@ -115,7 +128,7 @@ class _Stream:
         if max_bytes is not None:
             size = 0
             for at, publication in enumerate(found):
-                size += len(publication.payload)
+                size += publication.size
                 if at and size > max_bytes:
                     return found[:at]
         return found
@@ -143,8 +156,10 @@ class MemoryBroker:
     """Streams and presence in this process. Nothing survives it; clients are told by a new epoch.
 
     Above `limits.memory_budget_bytes` or `limits.memory_channels` the channels that were idle
-    longest are forgotten whole; when every channel is in use, publishing fails with BrokerError.
-    `evicted` counts the channels forgotten that way, `refused` the publications that failed.
+    longest are forgotten whole; when every channel is in use, publishing fails with BrokerError,
+    and `unready` says so until it works again. A name to which nothing was published holds nothing:
+    it counts nowhere, and goes first. `evicted` counts the channels forgotten that way, `refused` the
+    publications that failed.
     """
 
     immediate = True
@@ -155,6 +170,10 @@ class MemoryBroker:
         self._sink: Sink | None = None
         # Least recently used first.
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
+        self._empty: OrderedDict[str, _Stream] = OrderedDict()
+        """Streams without any publication ever, in no budget. Least recently used first."""
+        self._trouble = ""
+        self._trouble_at = 0.0
         self._subscribed: set[str] = set()
         self._keys: OrderedDict[tuple[str, str], tuple[float, Position | None]] = OrderedDict()
         self._recent = _Recent()
@@ -180,8 +199,11 @@ class MemoryBroker:
         if options.history:
             try:
                 stream = self._stream(channel, options, now)
-                if not draft.skip_history and self._bytes > self._limits.memory_budget_bytes:
-                    self._make_room_for(channel, stream, len(draft.payload))
+                if not draft.skip_history:
+                    if not stream.top:
+                        self._make_room()
+                    elif self._bytes > self._limits.memory_budget_bytes:
+                        self._make_room_for(channel, stream, draft.size)
             except BrokerError as error:
                 settle.fail(error)
                 return
@@ -195,6 +217,8 @@ class MemoryBroker:
             draft.payload, offset, epoch, draft.tags, draft.info, now, draft.delta, draft.exclude
         )
         if offset:
+            if offset == 1:
+                self._settle_in(channel, stream)
             before = stream.bytes
             stream.append(publication)
             stream.trim(now)
@@ -256,7 +280,7 @@ class MemoryBroker:
         self._subscribed.discard(channel)
 
     def known(self) -> list[str]:
-        return list(self._streams)
+        return [*self._streams, *self._empty]
 
     def expire(self, now: float) -> None:
         """Drop publications, idempotency keys and whole idle channels that are too old."""
@@ -270,6 +294,8 @@ class MemoryBroker:
                 self._bytes += stream.bytes - before
         for channel in idle:
             self._forget(channel)
+        while self._empty and next(iter(self._empty.values())).used_at + EMPTY_SECONDS <= now:
+            self._forget_empty()
         while self._keys:
             oldest = next(iter(self._keys))
             if self._keys[oldest][0] > now:
@@ -278,21 +304,42 @@ class MemoryBroker:
 
     # -- the budget
 
+    def unready(self) -> str | None:
+        """Why a publication was refused in the last minute; None: there was room for all."""
+        return self._trouble if self._trouble and self._now() < self._trouble_at + TROUBLE_SECONDS else None
+
     def _stream(self, channel: str, options: ChannelOptions, now: float) -> _Stream:
-        stream = self._streams.get(channel)
+        """The stream of this name, as if it had always been there."""
+        streams = self._streams
+        stream = streams.get(channel)
         if stream is None:
-            self._make_room()
-            stream = self._streams[channel] = _Stream(new_epoch(), options, now)
-            self._bytes += stream.bytes
+            streams = self._empty
+            stream = streams.get(channel)
+            if stream is None:
+                if len(streams) >= EMPTY_STREAMS:
+                    self._forget_empty()
+                stream = streams[channel] = _Stream(new_epoch(), options, now)
         stream.options = options
         stream.used_at = now
-        self._streams.move_to_end(channel)
+        streams.move_to_end(channel)
         return stream
+
+    def _settle_in(self, channel: str, stream: _Stream) -> None:
+        """Its first publication: from now on it holds something, and counts."""
+        self._streams[channel] = self._empty.pop(channel)
+        self._bytes += stream.bytes
+
+    def _forget_empty(self) -> None:
+        """The oldest; one with subscribers is passed over, for they know its epoch."""
+        channel, stream = self._empty.popitem(last=False)
+        if channel in self._subscribed:
+            stream.used_at = self._now()
+            self._empty[channel] = stream
 
     def _make_room_for(self, channel: str, stream: _Stream, size: int) -> None:
         # What replaces something of its size is taken even when all are in use: it adds nothing.
         full = len(stream.kept) >= stream.options.history
-        if not full or size > len(stream.kept[0].payload):
+        if not full or size > stream.kept[0].size:
             self._make_room(keep=channel)
 
     def _make_room(self, keep: str | None = None) -> None:
@@ -305,18 +352,27 @@ class MemoryBroker:
             )
 
         if not is_full():
+            self._trouble = ""
             return
-        for channel in list(self._streams):
-            if channel != keep and channel not in self._subscribed:
-                self._forget(channel)
-                self.evicted += 1
-                if not is_full():
-                    return
+        looked_at = 0
+        while self._streams and looked_at < min(LOOKED_AT, len(self._streams)):
+            channel = next(iter(self._streams))
+            if channel == keep or channel in self._subscribed:
+                self._streams.move_to_end(channel)  # in use, whenever that was
+                looked_at += 1
+                continue
+            self._forget(channel)
+            self.evicted += 1
+            if not is_full():
+                self._trouble = ""
+                return
         self.refused += 1
-        raise BrokerError(
+        self._trouble_at = self._now()
+        self._trouble = (
             f"the memory broker is full ({self._bytes} bytes in {len(self._streams)} channels, all in use): "
             "keep less history, or raise Limits.memory_budget_bytes or memory_channels"
         )
+        raise BrokerError(self._trouble)
 
     def _forget(self, channel: str) -> None:
         self._bytes -= self._streams.pop(channel).bytes

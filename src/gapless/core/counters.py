@@ -27,6 +27,24 @@ class Counters:
     """Commands answered with an error."""
     bad_protocol: int = 0
     """Connections closed because of what they sent."""
+    oversized: int = 0
+    """Messages larger than a bound, in bytes or frames; each ended its connection with 1009."""
+    unfinished: int = 0
+    """Messages that were begun and not finished in time; each ended its connection with 1008."""
+    control_floods: int = 0
+    """Connections closed with 1008 because of their pings and pongs."""
+    pongs_skipped: int = 0
+    """Answers to pings left out because a newer one waits for the socket."""
+    inbound_waits: int = 0
+    """Times a client's messages waited because of their bytes a second."""
+    inbound_full: int = 0
+    """Connections closed because what all clients sent, and nobody handled yet, was too much."""
+    no_connect: int = 0
+    """Connections closed with 3502: they did not say who they are in time."""
+    no_pong: int = 0
+    """Connections closed with 3012: a ping was not answered in time."""
+    api_refused: int = 0
+    """Calls of the HTTP API answered with an error, or with a status above 399."""
     slow_replies: int = 0
     """Connections closed because they did not read their replies."""
     slow_disconnects: int = 0
@@ -57,6 +75,13 @@ class Counters:
     """Exceptions on the path of one connection, which ended that connection only."""
     hook_errors: int = 0
     """Exceptions of hooks that were not refusals."""
+
+    def count_close(self, code: int) -> None:
+        """A connection ended with this code."""
+        if code == 3502:
+            self.no_connect += 1
+        elif code == 3012:
+            self.no_pong += 1
 
     def snapshot(self) -> dict[str, int]:
         """The counts as they are now, by name."""

@@ -46,7 +46,7 @@ class Entry:
         self.publication = publication
         self.member = member
         self.offset = publication.offset if publication is not None else 0
-        self.cost = ENTRY_OVERHEAD + (len(publication.payload) if publication is not None else 0)
+        self.cost = ENTRY_OVERHEAD + (publication.size if publication is not None else 0)
         self.frames: dict[Hashable, Any] = {}
 
 
@@ -394,7 +394,7 @@ class Ring:
             publication = entry.publication
             if publication is None or not entry.offset:
                 continue
-            size += len(publication.payload)
+            size += publication.size
             if count == limit or (count and max_bytes is not None and size > max_bytes):
                 return
             count += 1
@@ -457,4 +457,4 @@ class Ring:
 
 def _weight(run: Run[Publication]) -> int:
     """What a run is charged: about as many bytes again, once a protocol has encoded it."""
-    return sum(len(publication.payload) for publication in run)
+    return sum(publication.size for publication in run)

@@ -25,7 +25,7 @@ class Outlet(Protocol):
 
     @property
     def progressed(self) -> int:
-        """A number that changes whenever the socket accepts something."""
+        """A number that grows whenever the peer takes something."""
 
     def push(self, chunk: Any, size: int) -> None:
         """Write joined frames; only when there is room."""
@@ -43,7 +43,7 @@ class Outlet(Protocol):
 class Outbox:
     """The queue between a session and one writer: frames leave in the order in which they came.
 
-    `wake` is called when something is there to take after nothing was; `progressed` counts what
+    `wake` is called when something is there to take after nothing was; `frames_sent` counts what
     the socket accepted, so that somebody with a clock can see a connection that does not move.
     """
 
@@ -53,9 +53,9 @@ class Outbox:
         "_reply_bytes",
         "_wake",
         "closing",
+        "frames_sent",
         "max_bytes",
         "max_frames",
-        "progressed",
         "room",
     )
 
@@ -69,7 +69,7 @@ class Outbox:
         self._replies = 0
         self.room = True
         self.closing: tuple[int, str] | None = None
-        self.progressed = 0
+        self.frames_sent = 0
 
     def push(self, chunk: Sequence[Any], size: int) -> None:
         """Queue the frames of one chunk. There is no room for another until all are sent."""
@@ -102,6 +102,11 @@ class Outbox:
         return bool(self._frames) or self.closing is not None
 
     @property
+    def progressed(self) -> int:
+        """A number that grows whenever the socket accepts something."""
+        return self.frames_sent
+
+    @property
     def unread_bytes(self) -> int:
         """Bytes of the replies that wait."""
         return self._reply_bytes
@@ -118,7 +123,7 @@ class Outbox:
 
     def sent(self) -> bool:
         """The socket accepted a frame. True: there is room for pushes again."""
-        self.progressed += 1
+        self.frames_sent += 1
         if self._frames or self.room or self.closing is not None:
             return False
         self.room = True

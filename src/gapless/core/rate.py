@@ -1,4 +1,4 @@
-"""A token bucket: so many a second, and a burst. Time comes in as a number."""
+"""Rates: so many a second, and a burst. Time comes in as a number."""
 
 from __future__ import annotations
 
@@ -31,3 +31,11 @@ class Rate:
         if now > self._at:
             self._tokens = min(float(self.burst), self._tokens + (now - self._at) * self.per_second)
             self._at = now
+
+
+def spend(paid: float, now: float, *, cost: float, per_second: float) -> float:
+    """A rate in one number, for what every connection has: until when is paid for, after this.
+
+    It is within a burst of `n` while the answer is at most `now + n / per_second`.
+    """
+    return (paid if paid > now else now) + cost / per_second

@@ -17,6 +17,7 @@ from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
 from .entrance import HttpEntrance, WebSocketEntrance
 from .guard import Guard
 from .http import ApiDoor, Health, Page
+from .metrics import Metrics
 from .quiet import hide_tokens
 from .sse import SseDoor
 from .websocket import PlainDoor
@@ -25,7 +26,7 @@ log = logging.getLogger("gapless")
 
 
 class HubApp:
-    """The doors of a hub: `/ws`, `/sse`, `/api/…`, `/health`, `/ready`, `/client.js` and the page at `/`.
+    """The doors of a hub: `/ws`, `/sse`, `/api/…`, `/health`, `/ready`, `/metrics`, `/client.js`, the page.
 
     Served as the root application it answers the ASGI lifespan and so starts and closes the hub.
     Mounted in another one it does not: pass `lifespan=hub.lifespan` there. Where nobody starts the hub
@@ -71,6 +72,7 @@ class HubApp:
             *([Route("/api", ApiDoor(guard), methods=["POST"])] if access.old_api_clients else []),
             Route("/health", Health(hub).health, methods=["GET"]),
             Route("/ready", Health(hub).ready, methods=["GET"]),
+            Route("/metrics", Metrics(guard).show, methods=["GET"]),
             Route("/signin", page.sign_in, methods=["POST"]),
             Route("/client.js", page.client, methods=["GET"]),
             Route("/client/{part}", page.client, methods=["GET"]),

@@ -48,6 +48,8 @@ class ApiDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(HttpRequest(scope, receive))
+        if response.status_code >= 400 or bytes(response.body).startswith(b'{"error":'):
+            self._guard.hub.counters.api_refused += 1
         await response(scope, receive, send)
 
     async def _answer(self, request: HttpRequest) -> Response:

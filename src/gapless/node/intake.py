@@ -121,7 +121,7 @@ class Intake:
             raise BadRequest("data is no JSON, and this channel takes nothing else")
         if not self._registry.is_expected(channel):
             self._registry.expect(channel, is_read=self._rings.find(channel) is not None)
-        size = len(draft.payload)
+        size = draft.size
         receipt = Receipt(self, channel, size)
         if self.loop is None:
             raise NotRunning(NOT_STARTED)

@@ -18,6 +18,7 @@ from ..hooks.registry import Hooks
 from ..options import Limits
 from .flush import Flush
 from .history import POSITION, Pages
+from .inbound import Inbound
 from .intake import Intake
 from .members import Members
 from .peers import Peers
@@ -47,7 +48,7 @@ class Node:
     `registry` knows the channels' options, `intake` takes publications, `rings` is what the broker
     notifies and subscribers join, `pages` reads history, `repair` brings rings up to date, `flush`
     delivers them; `roster` has the sessions, `members` who is present, `peers` the other nodes,
-    `tasks` what runs beside.
+    `tasks` what runs beside, `inbound` what peers have sent and is not handled yet.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Node:
         self.counters = counters
         self.tasks = Tasks(counters)
         self.flush = Flush(limits)
+        self.inbound = Inbound(limits, counters)
         self.pages = Pages(broker, registry, self.tasks, limits, counters)
         self.repair = Repair(self.pages, self.tasks, self.flush, limits, counters)
         self.rings = Rings(broker, registry, self.tasks, self.flush, self.repair, limits, counters)
@@ -93,6 +95,7 @@ class Node:
         """Begin on this loop. Raises BrokerError: the broker cannot be reached."""
         self.tasks.begin()
         self.flush.begin()
+        self.inbound.turns.begin()
         self.pages.begin()
         await self.presence.start(self.rings)
         await self.broker.start(self.rings)

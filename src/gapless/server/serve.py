@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
@@ -106,13 +106,15 @@ def run(
     drain: Callable[[], None],
     message_bytes: int,
     ws: str | type[asyncio.Protocol] = "websockets-sansio",
+    lifespan: Literal["on", "auto"] = "on",
     started: Callable[[], None] = lambda: None,
     deadlines: Deadlines = DEADLINES,
 ) -> None:
     """Serve until a signal asks for the end; must be called in the main thread.
 
     `drain` closes what the hub holds open; it is called in the event loop. `ws` is what
-    `websocket_protocol` gives, `deadlines` how long each step of the end may take. After Ctrl-C this
+    `websocket_protocol` gives, `lifespan` whether an application must have one, `deadlines` how long
+    each step of the end may take. After Ctrl-C this
     raises KeyboardInterrupt; SIGTERM ends the process, as it would without a handler.
 
     Raises:
@@ -126,7 +128,7 @@ def run(
         ws=ws,
         ws_max_size=message_bytes,
         ws_per_message_deflate=False,
-        lifespan="on",
+        lifespan=lifespan,
         log_config=None,
         log_level="warning",
         access_log=False,

@@ -152,8 +152,11 @@ class Flow:
 
         To be asked about once a second, with the loop's time.
         """
+        if not self.outlet.waiting:
+            self._moved_at = now
+            return False
         moved = self.outlet.progressed
-        if moved != self._moved or not self.outlet.waiting:
+        if moved > self._moved:  # what was taken is never given back: a smaller number tells nothing
             self._moved, self._moved_at = moved, now
             return False
         return now - self._moved_at >= self._node.limits.stall_timeout

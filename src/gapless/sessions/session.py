@@ -222,6 +222,7 @@ class Session:
         if self.closed is not None:
             return
         self.flow.end(disconnect)
+        self.node.counters.count_close(disconnect.code)
         self.lease = None
         self.subscriptions.drop_all()
         self.node.roster.discard(self)

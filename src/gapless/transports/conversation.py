@@ -14,9 +14,10 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from ..errors import Disconnect
+from ..isolation.server import find_server
 from ..node.node import Node
 from .direct import EXTENSION, DirectConversation
-from .inbox import check_size
+from .inbox import check_size, paid_for
 from .session import DuplexSession, MakeSession, attended
 from .writer import Writer, flows
 
@@ -73,7 +74,15 @@ class AsgiConversation:
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self, make: MakeSession) -> None:
-        writer = Writer(self._send_frame, self._send_close, self._node.limits, eager=flows())
+        server = find_server(self._send)
+        server.bound_send_buffer()
+        writer = Writer(
+            self._send_frame,
+            self._send_close,
+            self._node.limits,
+            eager=flows(),
+            transport=server.transport,
+        )
         session = make(writer, BINARY if self._binary else TEXT)
         async with attended(session, writer, self._node.counters):
             self._watch(writer)
@@ -109,6 +118,7 @@ class AsgiConversation:
 
     async def _read(self, session: DuplexSession) -> int:
         """Handle what comes, until the client leaves; returns the code it left with. Raises Disconnect."""
+        turns, paid = self._node.inbound.turns, 0.0
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
@@ -116,9 +126,21 @@ class AsgiConversation:
             said = message.get("text")
             if said is None:
                 said = message["bytes"]
-            check_size(said, self._node.limits.message_bytes)
+            self._check_size(said)
+            if not turns.has_time():
+                await turns.wait()
+            paid, wait = paid_for(self._node, paid, said)
+            if wait:
+                await asyncio.sleep(wait)
             if session.closed is None:
                 await session.handle(said)
+
+    def _check_size(self, said: str | bytes) -> None:
+        try:
+            check_size(said, self._node.limits.message_bytes)
+        except Disconnect:
+            self._node.counters.oversized += 1
+            raise
 
     def _send_frame(self, frame: str | bytes) -> Awaitable[None]:
         return self._send({"type": "websocket.send", "bytes" if self._binary else "text": frame})

@@ -12,16 +12,14 @@ from enum import Enum
 from typing import Protocol
 
 from ..errors import Disconnect
+from ..node.inbound import Inbound
 from ..node.node import Node
+from ..server.sockets import bytes_taken, descriptor_of
 from .inbox import Inbox, check_size
 from .session import DuplexSession, MakeSession
 
 EXTENSION = "gapless.connection"
 """The name under which a server offers a `Connection` in the ASGI scope's extensions."""
-
-WAITING_MESSAGES = 64
-"""Messages of a client that wait for the one being handled; with more, reading stops."""
-
 
 HELD_BYTES = 64 * 1024
 """Replies of one turn that are written at once, as soon as they are so many."""
@@ -51,8 +49,11 @@ class Connection(Protocol):
     def on_offer(self) -> bool:
         """May it be taken over? From the accept to the end of the turn in which that was."""
 
-    def hand_over(self, handler: Handler) -> None:
-        """The ASGI call may return now; the connection lives on, and the handler is told of it."""
+    def hand_over(self, handler: Handler, inbound: Inbound) -> None:
+        """The ASGI call may return now; the connection lives on, and the handler is told of it.
+
+        What the client sends is bounded as `inbound` says.
+        """
 
     def uncork(self) -> bytes:
         """What is held back to go out with the first frame, once: whoever takes it writes it first."""
@@ -109,6 +110,7 @@ class DirectOutlet:
         "_held",
         "_held_bytes",
         "_is_closing",
+        "_known",
         "_max_reply_bytes",
         "_socket",
         "_written",
@@ -124,7 +126,8 @@ class DirectOutlet:
         self._written = 0
         self._held: list[bytes] | None = None
         self._held_bytes = 0
-        self._descriptor = _plain_socket(connection.transport)
+        self._known = descriptor_of(connection.transport)
+        self._descriptor = -1 if connection.transport.get_extra_info("sslcontext") else self._known
         self._socket = -1
         """To be written to; -1 while something has to go first, and where only the transport may write."""
         self.room = True
@@ -190,7 +193,9 @@ class DirectOutlet:
 
     @property
     def progressed(self) -> int:
-        return self._written - self._buffered()
+        # What lies in the kernel's buffer nobody took.
+        taken = None if self._is_closing() else bytes_taken(self._known)
+        return taken if taken is not None else self._written - self._buffered()
 
     def close(self, code: int, reason: str) -> None:
         if not self.closing:
@@ -207,14 +212,6 @@ class DirectOutlet:
         """Nothing is accepted any more."""
         self.closing = True
         self.room = False
-
-
-def _plain_socket(transport: asyncio.Transport) -> int:
-    """The descriptor under a transport that adds nothing to what is written, else -1 (TLS)."""
-    connected = transport.get_extra_info("socket")
-    if connected is None or transport.get_extra_info("sslcontext") is not None:
-        return -1
-    return int(connected.fileno())
 
 
 class Phase(Enum):
@@ -234,7 +231,6 @@ class DirectConversation:
         self._node = node
         self._connection = connection
         self._binary = binary
-        connection.close_timeout = node.limits.close_timeout
         self._outlet = DirectOutlet(connection, max_reply_bytes=node.limits.reply_bytes)
         self._session: DuplexSession
         self._inbox: Inbox
@@ -244,7 +240,7 @@ class DirectConversation:
         """Begin, then let the ASGI call end while the connection goes on."""
         self._session = session = make(self._outlet, BINARY if self._binary else TEXT)
         self._inbox = Inbox(self._node, session, self._on_empty)
-        self._connection.hand_over(self)
+        self._connection.hand_over(self, self._node.inbound)
         session.open()
         try:
             await session.begin()
@@ -266,17 +262,18 @@ class DirectConversation:
     def on_closed(self, code: int) -> None:
         self._phase = Phase.OVER
         self._outlet.end()
-        self._inbox.forsake()
         self._session.end(Disconnect(code, "connection closed"))
+        self._inbox.forsake()
 
     def on_message(self, message: str | bytes) -> None:
         try:
             check_size(message, self._node.limits.message_bytes)
         except Disconnect as disconnect:
+            self._node.counters.oversized += 1
             self._session.close(disconnect)
             return
         self._inbox.put(message)
-        if self._phase is Phase.OPEN and len(self._inbox) >= WAITING_MESSAGES:
+        if self._phase is Phase.OPEN and self._inbox.is_crowded:
             self._phase = Phase.CROWDED
             self._connection.pause_reading(True)
 

@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote
 
 from websockets.frames import Close, Frame, Opcode
-from websockets.protocol import OPEN
-from websockets.server import ServerProtocol as Parser
 
-from ..options import Limits
+from ..core.rate import spend
+from ..node.inbound import Inbound
+from ..server.sockets import bytes_taken, cut_off, descriptor_of, unacknowledged
 from .direct import EXTENSION, Handler
+from .frames import BadFrame, Message, read_close
+from .hearing import Hearing
 from .keepalive import Keepalive
 from .upgrade import SHORT_HEAD, Upgrade, read_short, read_upgrade
 from .uvicorn_inside import (
@@ -43,10 +45,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("uvicorn.error")
 
-Message = MutableMapping[str, Any]
+Event = MutableMapping[str, Any]
 
-_LIMITS = Limits()
-"""Until the application that takes a connection over says what its own are."""
+DISCARDED_BYTES = 4 * 1024 * 1024
+"""Read and thrown away behind a last word, so that the word arrives; with more the connection is cut."""
 
 _NO_SUBPROTOCOL = re.compile(rb"\r\nsec-websocket-protocol:[ \t]*(?=\r\n)", re.IGNORECASE)
 
@@ -78,25 +80,33 @@ class FastProtocol(asyncio.Protocol):
         "__weakref__",
         "_accepted",
         "_app_state",
+        "_backlog",
         "_call",
         "_config",
+        "_crowded",
         "_deadline",
+        "_descriptor",
+        "_discarded",
         "_early",
         "_handler",
         "_head",
+        "_hearing",
+        "_inbound",
         "_keepalive",
         "_loop",
         "_owed",
-        "_parser",
+        "_paid",
         "_phase",
-        "_pieces",
         "_plain",
+        "_pong",
         "_reading",
         "_server_state",
         "_settings",
+        "_taken",
         "_upgrade",
         "_way",
         "_ways",
+        "_writable",
         "close_timeout",
         "transport",
     )
@@ -110,9 +120,11 @@ class FastProtocol(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self.close_timeout = _LIMITS.close_timeout
         self._config = config
         self._settings = settings_of(config)
+        self._inbound = self._settings.inbound
+        """Until the application that takes the connection over says what its own bounds are."""
+        self.close_timeout = self._inbound.limits.close_timeout
         self._server_state = server_state
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
@@ -122,14 +134,23 @@ class FastProtocol(asyncio.Protocol):
         self._early: list[bytes] | None = None
         """What came before the application had decided; reading has stopped."""
         self._call: asyncio.Task[None] | None = None
-        self._accepted: Message | None = None
+        self._accepted: Event | None = None
         self._owed = b""
         """The answer to the handshake: the first frame travels with it."""
         self._handler: Handler | None = None
-        self._parser: Parser | None = None
+        self._hearing: Hearing | None = None
         """Once there is one everything goes through it: it may stand in the middle of a frame."""
-        self._pieces: tuple[Opcode, list[bytes]] | None = None
-        """A message of which not all frames have come."""
+        self._paid = 0.0
+        """What its pings and pongs have used of their rate."""
+        self._pong: bytes | None = None
+        """The answer to the newest ping, which waits for the socket."""
+        self._writable = True
+        self._crowded = False
+        self._backlog = False
+        self._discarded = 0
+        self._descriptor = -1
+        self._taken: int | None = None
+        """Bytes that the client had taken when it was last asked for a sign of life."""
         self._reading = True
         self._keepalive: Keepalive | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -146,16 +167,16 @@ class FastProtocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         match self._phase:
-            case Phase.TAKEN if self._parser is None and (frame := self._short(data)) is not None:
-                self._on_frame(frame)
+            case Phase.TAKEN if self._hearing is None and (message := self._short(data)) is not None:
+                self.on_frame(message)
             case Phase.TAKEN | Phase.CLOSING:
-                self._parse(data)
+                self._hear(data)
             case Phase.NEW:
                 self._on_head(data)
             case Phase.PLAIN if self._plain is not None:
                 self._plain.data_received(data)
             case Phase.OVER:
-                pass
+                self._discard(data)
             case _:
                 self._early = [*(self._early or ()), data]
                 self.pause_reading(True)
@@ -164,15 +185,21 @@ class FastProtocol(asyncio.Protocol):
         return self._plain.eof_received() if self._plain is not None else None
 
     def pause_writing(self) -> None:
+        self._writable = False
         if self._plain is not None:
             self._plain.pause_writing()
         elif self._handler is not None:
             self._handler.on_writable(False)
 
     def resume_writing(self) -> None:
+        self._writable = True
         if self._plain is not None:
             self._plain.resume_writing()
-        elif self._handler is not None:
+            return
+        if self._pong is not None and self._phase is Phase.TAKEN:
+            pong, self._pong = self._pong, None
+            self._write(pong)
+        if self._handler is not None:
             self._handler.on_writable(True)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -214,7 +241,7 @@ class FastProtocol(asyncio.Protocol):
         self._server_state.tasks.add(self._call)
         self._call.add_done_callback(self._server_state.tasks.discard)
 
-    def _scope(self, settings: Settings, upgrade: Upgrade) -> Message:
+    def _scope(self, settings: Settings, upgrade: Upgrade) -> Event:
         """As uvicorn's own, key by key."""
         path, _, query = upgrade.target.partition(b"?")
         root, (server, client) = settings.root_path, prepare(self.transport)
@@ -235,7 +262,7 @@ class FastProtocol(asyncio.Protocol):
             "extensions": {"websocket.http.response": {}, EXTENSION: self},
         }
 
-    async def _run(self, app: Any, scope: Message) -> None:
+    async def _run(self, app: Any, scope: Event) -> None:
         """The ASGI call. A connection that was taken over outlives it."""
         try:
             await app(scope, self.receive, self.send)
@@ -262,7 +289,7 @@ class FastProtocol(asyncio.Protocol):
             return {"type": "websocket.disconnect", "code": 1006}
         return await (await self.go_plain()).receive()
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Event) -> None:
         """ASGI's."""
         if self._phase is Phase.TOLD and message["type"] == "websocket.accept":
             self._accept(message)
@@ -271,7 +298,7 @@ class FastProtocol(asyncio.Protocol):
         else:
             await (await self.go_plain()).send(message)
 
-    def _accept(self, message: Message) -> None:
+    def _accept(self, message: Event) -> None:
         self._phase = Phase.ACCEPTED
         self._accepted = message
         self._loop.call_soon(self._end_of_offer)
@@ -305,7 +332,7 @@ class FastProtocol(asyncio.Protocol):
     def _resume(self) -> None:
         told, accepted, call = self._phase is not Phase.CALLED, self._accepted, self._call
 
-        async def resumed(scope: Message, receive: _Receive, send: _Send) -> None:
+        async def resumed(scope: Event, receive: _Receive, send: _Send) -> None:
             """To uvicorn an application like any other."""
             if told:
                 await receive()  # websocket.connect
@@ -338,11 +365,14 @@ class FastProtocol(asyncio.Protocol):
     def on_offer(self) -> bool:
         return self._phase is Phase.ACCEPTED
 
-    def hand_over(self, handler: Handler) -> None:
+    def hand_over(self, handler: Handler, inbound: Inbound) -> None:
         upgrade, accepted = self._upgrade, self._accepted
         assert upgrade is not None and accepted is not None  # noqa: S101, PT018 - it is on offer
         self._phase = Phase.TAKEN
         self._handler = handler
+        self._inbound = inbound
+        self.close_timeout = inbound.limits.close_timeout
+        self._descriptor = descriptor_of(self.transport)
         headers = [
             *self._server_state.default_headers,
             *((name.lower(), value) for name, value in accepted.get("headers", ())),
@@ -375,12 +405,25 @@ class FastProtocol(asyncio.Protocol):
         return owed
 
     def pause_reading(self, paused: bool) -> None:
-        if paused is self._reading and not self.transport.is_closing():
-            self._reading = not paused
-            if paused:
-                self.transport.pause_reading()
-            else:
+        self._crowded = paused
+        if self._hearing is not None:
+            self._hearing.pause(paused)
+        self._steer()
+
+    def on_backlog(self, waits: bool) -> None:
+        """More has come than is read at once, or not any more."""
+        self._backlog = waits
+        self._steer()
+
+    def _steer(self) -> None:
+        """Read while nobody minds."""
+        reading = not self._crowded and not self._backlog
+        if reading is not self._reading and not self.transport.is_closing():
+            self._reading = reading
+            if reading:
                 self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
 
     def close(self, code: int, reason: str) -> None:
         if self._phase is Phase.TAKEN and not self.transport.is_closing():
@@ -390,50 +433,73 @@ class FastProtocol(asyncio.Protocol):
         self._give_time()
 
     def abort(self) -> None:
-        self.transport.abort()
+        cut_off(-1 if self.transport.is_closing() else self._descriptor, self.transport.abort)
 
     # -- what a client says that was taken over
 
-    def _short(self, data: bytes) -> Frame | None:
-        return read_short(data) if len(data) <= self._settings.max_bytes + SHORT_HEAD else None
+    @property
+    def _max_bytes(self) -> int:
+        return min(self._settings.max_bytes, self._inbound.limits.message_bytes)
 
-    def _parse(self, data: bytes) -> None:
-        """Frames of any form, by the library; it answers pings and closes."""
-        if self._parser is None:
-            self._parser = Parser(state=OPEN, max_size=self._settings.max_bytes, logger=log)
-        parser = self._parser
-        parser.receive_data(data)
-        for frame in parser.events_received():
-            if isinstance(frame, Frame) and frame.opcode not in (Opcode.PING, Opcode.CLOSE):
-                self._on_frame(frame)
-        answers = b"".join(parser.data_to_send())
-        if parser.close_sent is not None:
-            if self._phase is Phase.TAKEN:
-                self._write(answers)
-            self._end(int(parser.close_sent.code))
-            self.transport.close()
-            self._give_time()
-        elif answers and self._phase is Phase.TAKEN:
-            self._write(answers)
+    def _short(self, data: bytes) -> Message | None:
+        if len(data) > self._max_bytes + SHORT_HEAD or not self._inbound.turns.has_time():
+            return None
+        return read_short(data)
 
-    def _on_frame(self, frame: Frame) -> None:
-        if self._phase is not Phase.TAKEN:
-            return  # nobody listens any more
-        match frame.opcode:
-            case Opcode.PING:
-                self._write(Frame(Opcode.PONG, frame.data).serialize(mask=False))
-            case Opcode.PONG:
-                if self._keepalive is not None:
-                    self._keepalive.on_pong(bytes(frame.data))
-            case Opcode.CONT if self._pieces is not None:
-                self._pieces[1].append(bytes(frame.data))
-                if frame.fin:
-                    (opcode, pieces), self._pieces = self._pieces, None
-                    self._on_message(opcode, b"".join(pieces))
-            case _ if frame.fin:
-                self._on_message(frame.opcode, bytes(frame.data))
-            case _:
-                self._pieces = frame.opcode, [bytes(frame.data)]
+    def _hear(self, data: bytes) -> None:
+        """Frames of any form, and any number of them."""
+        if self._hearing is None:
+            self._hearing = Hearing(self._inbound, self, max_bytes=self._max_bytes)
+            self._hearing.pause(self._crowded)
+        self._hearing.hear(data)
+
+    def on_frame(self, message: Message) -> None:
+        """A whole message, or a control frame."""
+        opcode = message.opcode
+        if opcode is Opcode.CLOSE:
+            self._on_close(message.data)
+        elif opcode in (Opcode.PING, Opcode.PONG):
+            self._on_control(opcode, message.data)
+        elif self._phase is Phase.TAKEN:  # else nobody listens any more
+            self._on_message(opcode, message.data)
+
+    def on_bad_frame(self, bad: BadFrame) -> None:
+        """Fail the connection (RFC 6455, 7.1.7)."""
+        if bad.code == 1009:
+            self._inbound.counters.oversized += 1
+        elif bad.code in (1002, 1007):
+            self._inbound.counters.bad_protocol += 1
+        self._fail(bad.code, bad.reason)
+
+    def _on_control(self, opcode: Opcode, data: bytes) -> None:
+        now, limits = self._loop.time(), self._inbound.limits
+        self._paid = spend(self._paid, now, cost=1.0, per_second=limits.control_rate)
+        if self._paid > now + limits.control_burst / limits.control_rate:
+            self._inbound.counters.control_floods += 1
+            self._fail(1008, "too many pings and pongs")
+        elif opcode is Opcode.PONG:
+            if self._keepalive is not None:
+                self._keepalive.on_pong(data)
+        elif self._phase is Phase.TAKEN:
+            pong = Frame(Opcode.PONG, data).serialize(mask=False)
+            if self._writable:
+                self._write(pong)
+                return
+            # The newest is enough (RFC 6455, 5.5.3), and whoever reads nothing shall not fill us.
+            self._inbound.counters.pongs_skipped += self._pong is not None
+            self._pong = pong
+
+    def _on_close(self, data: bytes) -> None:
+        try:
+            code = read_close(data)
+        except BadFrame as bad:
+            self.on_bad_frame(bad)
+            return
+        if self._phase is Phase.TAKEN:
+            self._write(Frame(Opcode.CLOSE, data).serialize(mask=False))
+        self._end(code)
+        self.transport.close()
+        self._give_time()
 
     def _on_message(self, opcode: Opcode, data: bytes) -> None:
         message: str | bytes = data
@@ -441,20 +507,55 @@ class FastProtocol(asyncio.Protocol):
             try:
                 message = data.decode()
             except UnicodeDecodeError:
-                self._hang_up(1007, "invalid UTF-8")  # RFC 6455, 8.1: fail the connection
+                self.on_bad_frame(BadFrame(1007, "invalid UTF-8"))  # RFC 6455, 8.1
                 return
         if self._handler is not None:
             self._handler.on_message(message)
 
     # -- time
 
-    def _ping(self, payload: bytes) -> None:
+    def _ping(self, payload: bytes) -> bool:
+        if not self._writable:
+            return False  # it would queue behind what the client does not read, which tells more
+        self._taken = bytes_taken(self._descriptor)
         self._write(Frame(Opcode.PING, payload).serialize(mask=False))
+        return True
 
-    def _on_silence(self) -> None:
+    def _on_silence(self) -> bool:
+        """No answer in time. Does it live all the same? It does when it took some of what lies before."""
+        taken, before = bytes_taken(self._descriptor), self._taken
+        if taken is not None and before is not None and taken > before and self._unread():
+            self._taken = taken
+            return True
         self._hang_up(1011, "keepalive ping timeout")
+        return False
+
+    def _unread(self) -> int:
+        return self.transport.get_write_buffer_size() or unacknowledged(self._descriptor)
 
     # -- the end
+
+    def _fail(self, code: int, reason: str) -> None:
+        """End what the client has broken: say so, and hear no more of it.
+
+        Closing a socket with unread bytes resets it, and the client would never read why. So what
+        it still sends is thrown away, for a while; it sees our end, and closes.
+        """
+        if self._phase is Phase.TAKEN:
+            self._write(_close_frame(code, reason))
+        self._end(code)
+        self._crowded = self._backlog = False
+        if self.transport.can_write_eof() and not self.transport.is_closing():
+            self._steer()
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+        self._give_time()
+
+    def _discard(self, data: bytes) -> None:
+        self._discarded += len(data)
+        if self._discarded > DISCARDED_BYTES:
+            self.abort()
 
     def _hang_up(self, code: int, reason: str = "") -> None:
         """Say so, and wait for no answer. Nothing may follow a close frame (RFC 6455, 5.5.1)."""
@@ -466,15 +567,17 @@ class FastProtocol(asyncio.Protocol):
     def _give_time(self) -> None:
         """A transport that closes sends first what waits, to a client that may never read it."""
         if self._deadline is None:
-            self._deadline = self._loop.call_later(self.close_timeout, self.transport.abort)
+            self._deadline = self._loop.call_later(self.close_timeout, self.abort)
 
     def _end(self, code: int) -> None:
         """Let go of everything: none of it shall wait for the garbage collector."""
         self._phase = Phase.OVER
         if self._keepalive is not None:
             self._keepalive.stop()
+        if self._hearing is not None:
+            self._hearing.stop()
         handler, self._handler = self._handler, None
-        self._keepalive = self._parser = self._pieces = self._early = self._call = None
+        self._keepalive = self._hearing = self._early = self._call = self._pong = None
         if handler is not None:
             handler.on_closed(code)
 

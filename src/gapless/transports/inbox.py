@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from enum import Enum
 
+from ..core.rate import spend
 from ..errors import Disconnect
 from ..node.node import Node
 from .session import DuplexSession
+
+WAITING_MESSAGES = 64
+"""Messages of a client that wait for the one being handled; with more, reading stops."""
+
+MESSAGE_BYTES = 100
+"""What it costs to keep a message, beside its text."""
+
+SMALL_BYTES = 512
+"""A message of so many is cheap to read, whatever is in it."""
 
 
 class Phase(Enum):
@@ -24,7 +35,7 @@ class Inbox:
     It begins held, until `release`. `on_empty` is called when all that was there has been handled.
     """
 
-    __slots__ = ("_node", "_on_empty", "_phase", "_session", "_waiting")
+    __slots__ = ("_bytes", "_node", "_on_empty", "_paid", "_phase", "_session", "_waiting")
 
     def __init__(
         self, node: Node, session: DuplexSession, on_empty: Callable[[], None] | None = None
@@ -34,6 +45,18 @@ class Inbox:
         self._on_empty = on_empty
         self._waiting: list[str | bytes] | None = None
         self._phase = Phase.HELD
+        self._bytes = 0
+        self._paid = 0.0
+
+    @property
+    def is_crowded(self) -> bool:
+        """Does so much wait that nothing further should be read for now?"""
+        return len(self) >= WAITING_MESSAGES or self._bytes >= self._node.limits.inbound_bytes
+
+    def give_up(self) -> None:
+        """As a `Holder`: end this connection."""
+        self._session.close(Disconnect(3013))
+        self._forget()
 
     def __len__(self) -> int:
         return len(self._waiting) if self._waiting is not None else 0
@@ -44,7 +67,8 @@ class Inbox:
         if self._waiting is None:
             self._waiting = []
         self._waiting.append(message)
-        if self._phase is Phase.IDLE:
+        self._hold(len(message) + MESSAGE_BYTES)
+        if self._phase is Phase.IDLE and self._waiting is not None:
             self._work()
 
     def release(self) -> None:
@@ -56,16 +80,27 @@ class Inbox:
     def forsake(self) -> None:
         """Nobody wants to know any more when it is empty; whoever did may go."""
         self._on_empty = None
+        if self._session.closed is not None:
+            self._forget()
 
     def _work(self) -> None:
         self._phase = Phase.BUSY
         self._node.tasks.spawn(self._handle())
 
     async def _handle(self) -> None:
-        session = self._session
+        session, turns = self._session, self._node.inbound.turns
         try:
             while self._waiting and session.closed is None:
-                await session.handle(self._waiting.pop(0))
+                if not turns.has_time():
+                    await turns.wait()
+                if (message := self._take()) is None:
+                    break
+                self._paid, wait = paid_for(self._node, self._paid, message)
+                if wait:
+                    await asyncio.sleep(wait)
+                    if self._is_over():
+                        break
+                await session.handle(message)
         except Disconnect as disconnect:
             session.close(disconnect)
         except Exception:
@@ -73,9 +108,47 @@ class Inbox:
             raise
         finally:
             self._phase = Phase.IDLE
-            self._waiting = None
+            self._forget()
             if self._on_empty is not None:
                 self._on_empty()
+
+    def _take(self) -> str | bytes | None:
+        """The next message; None: the session was closed meanwhile, and nothing is handled any more."""
+        if not self._waiting or self._is_over():
+            return None
+        message = self._waiting.pop(0)
+        self._hold(-len(message) - MESSAGE_BYTES)
+        return message
+
+    def _is_over(self) -> bool:
+        return self._session.closed is not None
+
+    def _hold(self, size: int) -> None:
+        self._bytes += size
+        self._node.inbound.hold(self, self._bytes)
+
+    def _forget(self) -> None:
+        self._waiting = None
+        self._bytes = 0
+        self._node.inbound.hold(self, 0)
+
+
+def paid_for(node: Node, paid: float, message: str | bytes) -> tuple[float, float]:
+    """What a message costs of its client's bytes a second: until when is paid for, and how long to wait.
+
+    Brackets count as many bytes each, for what is nested costs many times its length to read.
+    """
+    limits, now = node.limits, asyncio.get_running_loop().time()
+    cost = len(message)
+    if cost > SMALL_BYTES:
+        opening = (message.count("[") + message.count("{")) if isinstance(message, str) else 0
+        cost += limits.nesting_bytes * opening
+    paid = spend(paid, now, cost=cost, per_second=limits.inbound_rate)
+    wait = paid - now - limits.inbound_burst / limits.inbound_rate
+    if wait <= 0.0:
+        return paid, 0.0
+    node.counters.inbound_waits += 1
+    return paid, wait
 
 
 def check_size(message: str | bytes, limit: int) -> None:

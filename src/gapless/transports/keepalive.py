@@ -10,13 +10,14 @@ from collections.abc import Callable
 class Keepalive:
     """One ping every `interval` seconds; `lost` is called when an answer takes longer than `timeout`.
 
-    With no timeout nobody waits for the answers. `ping` sends one with a payload.
+    With no timeout nobody waits for the answers. `ping` sends one with a payload; False: not now.
+    `lost` says whether the peer lives all the same, and has as long again.
     """
 
     __slots__ = ("_interval", "_loop", "_lost", "_payload", "_ping", "_sent_at", "_timeout", "_timer")
 
     def __init__(
-        self, interval: float, timeout: float | None, ping: Callable[[bytes], None], lost: Callable[[], None]
+        self, interval: float, timeout: float | None, ping: Callable[[bytes], bool], lost: Callable[[], bool]
     ) -> None:
         self._interval = interval
         self._timeout = timeout
@@ -30,13 +31,23 @@ class Keepalive:
     def send(self) -> None:
         """The next ping, now."""
         self._timer.cancel()
-        self._payload = os.urandom(4)
+        payload = os.urandom(4)
         self._sent_at = self._loop.time()
+        # Before the ping: who sends it may find that this is the end.
         if self._timeout is None:
             self._timer = self._loop.call_later(self._interval, self.send)
         else:
-            self._timer = self._loop.call_later(self._timeout, self._lost)
-        self._ping(self._payload)
+            self._timer = self._loop.call_later(self._timeout, self._on_silence)
+        self._payload = payload
+        if not self._ping(payload):
+            self._payload = b""
+            self._timer.cancel()
+            self._timer = self._loop.call_later(self._interval, self.send)
+
+    def _on_silence(self) -> None:
+        assert self._timeout is not None  # noqa: S101 - else nobody waits
+        if self._lost():
+            self._timer = self._loop.call_later(self._timeout, self._on_silence)
 
     def on_pong(self, payload: bytes) -> None:
         """The client's. One that answers nothing, or an older ping, is none."""

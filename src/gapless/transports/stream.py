@@ -10,6 +10,7 @@ from typing import Any
 from starlette.types import Receive, Send
 
 from ..errors import Disconnect
+from ..isolation.server import find_server
 from ..node.node import Node
 from ..protocol import sse
 from ..sessions.views import stream_bodies
@@ -64,7 +65,11 @@ class HttpStream:
         self._send = send
         self._farewell = farewell
         self._listens_only = listens_only
-        self.writer = Writer(self._send_part, self._send_close, node.limits, eager=flows())
+        server = find_server(send)
+        server.bound_send_buffer()
+        self.writer = Writer(
+            self._send_part, self._send_close, node.limits, eager=flows(), transport=server.transport
+        )
 
     async def begin(self, headers: Headers, first: bytes = b"") -> None:
         """Send the head, and the body's first part."""

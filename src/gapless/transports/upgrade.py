@@ -12,8 +12,10 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from websockets.frames import Frame, Opcode
+from websockets.frames import Opcode
 from websockets.utils import accept_key, apply_mask
+
+from .frames import Message
 
 LINES = 100
 LINE_BYTES = 4096
@@ -121,7 +123,7 @@ def _accept(known: dict[bytes, bytes]) -> bytes | None:
     return accept_key(key.decode("ascii")).encode("ascii")
 
 
-def read_short(data: bytes) -> Frame | None:
+def read_short(data: bytes) -> Message | None:
     """The frame, when the data is exactly one: whole, short, masked as a client must (RFC 6455, 5.2).
 
     Text, binary, ping and pong; a close, a fragment and everything else is None.
@@ -132,4 +134,4 @@ def read_short(data: bytes) -> Frame | None:
     size = data[1] ^ _MASKED
     if opcode is None or size > _LONGEST or len(data) != size + SHORT_HEAD:
         return None
-    return Frame(opcode, apply_mask(data[SHORT_HEAD:], data[2:SHORT_HEAD]))
+    return Message(opcode, bytes(apply_mask(data[SHORT_HEAD:], data[2:SHORT_HEAD])))

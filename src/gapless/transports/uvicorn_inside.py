@@ -16,6 +16,10 @@ from weakref import WeakKeyDictionary
 
 import uvicorn
 
+from ..core.counters import Counters
+from ..node.inbound import Inbound
+from ..options import Limits
+
 if TYPE_CHECKING:
     from uvicorn.config import Config
     from uvicorn.server import ServerState
@@ -102,6 +106,8 @@ class Settings(NamedTuple):
     max_bytes: int
     ping_interval: float | None
     ping_timeout: float | None
+    inbound: Inbound
+    """What may come in on connections that an application takes over without saying so itself."""
 
 
 _known: WeakKeyDictionary[Config, Settings] = WeakKeyDictionary()
@@ -126,6 +132,7 @@ def _read(config: Config) -> Settings:
         config.ws_max_size,
         config.ws_ping_interval or None,
         config.ws_ping_timeout,
+        Inbound(Limits(), Counters()),
     )
 
 

@@ -1,7 +1,8 @@
 """The writer of one ASGI connection: the only one that calls `send`, in order, one at a time.
 
-Used where the server offers nothing better. A completed `send` is progress; a socket that does
-not move can only be detached, because ASGI has no abort.
+Used where the server offers nothing better. Where its transport can be found, what the client takes
+is seen and a socket that does not move is cut off; elsewhere a completed `send` is progress, and such
+a socket can only be detached, because ASGI has no abort.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any, cast
 from ..core.counters import Counters
 from ..core.outbox import Outbox
 from ..isolation.begun import Begun
+from ..isolation.server import Transport
 from ..options import Limits
+from ..server.sockets import bytes_taken, cut_off
 
 log = logging.getLogger("gapless")
 
@@ -44,7 +47,8 @@ class Writer(Outbox):
 
     `send_frame` sends one frame, `send_close` says goodbye. `on_room` is called when pushes may
     go on, `on_lost` once when the connection is found broken. With `eager` (see `flows`) a push
-    into an empty outbox is sent at once, and only what does not fit needs the task.
+    into an empty outbox is sent at once, and only what does not fit needs the task. `transport` is
+    the server's, where it can be found.
     """
 
     __slots__ = (
@@ -58,6 +62,7 @@ class Writer(Outbox):
         "_send_close",
         "_send_frame",
         "_task",
+        "_transport",
         "_unfinished",
         "gone",
         "on_lost",
@@ -71,12 +76,14 @@ class Writer(Outbox):
         limits: Limits,
         *,
         eager: bool = False,
+        transport: Transport | None = None,
     ) -> None:
         super().__init__(self._wake_up, max_bytes=limits.reply_bytes, max_frames=limits.reply_frames)
         self._limits = limits
         self._send_frame = send_frame
         self._send_close = send_close
         self._eager = eager
+        self._transport = transport
         self._phase = Phase.IDLE
         self._before = 0
         self._due = 0.0
@@ -101,7 +108,7 @@ class Writer(Outbox):
             try:
                 step = sending.send(None)
             except StopIteration:
-                self.progressed += 1
+                self.frames_sent += 1
             except Exception as error:
                 self._give_up()
                 self.on_lost(error)
@@ -119,19 +126,28 @@ class Writer(Outbox):
     def waiting(self) -> bool:
         """As in `Outlet`; a frame under way counts when even a slow client would have taken it."""
         if self._phase is Phase.SENDING:
-            return self._loop.time() >= self._due
+            return self._transport is not None or self._loop.time() >= self._due
         return self._phase is not Phase.GONE and super().waiting
+
+    @property
+    def progressed(self) -> int:
+        """A number that grows whenever the client takes something."""
+        taken = bytes_taken(self._transport.descriptor()) if self._transport is not None else None
+        return self.frames_sent if taken is None else taken
 
     def close(self, code: int, reason: str) -> None:
         if self.closing is None:
             # A close cannot pass a socket that takes nothing: what does not go out in time never will.
-            self._deadline = self._loop.call_later(self._limits.close_timeout, self._give_up)
+            self._deadline = self._loop.call_later(self._limits.close_timeout, self.abort)
         super().close(code, reason)
 
     def abort(self) -> bool:
-        """Detach: nothing more is sent, what waits is freed. The socket is the server's to close."""
+        """Nothing more is sent, what waits is freed; the socket is closed here, or left to the server."""
         self._give_up()
-        return False
+        if self._transport is None:
+            return False
+        cut_off(self._transport.descriptor(), self._transport.abort)
+        return True
 
     async def finish(self) -> None:
         """Let a close go out, for a while; then end, whatever is under way."""

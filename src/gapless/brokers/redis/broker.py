@@ -27,7 +27,7 @@ class PageSize(NamedTuple):
 
     entries: int = 5000
     bytes: int = 1 << 20
-    """Of payloads."""
+    """Of payloads and tags."""
 
 
 FINISH_SECONDS = 1.0

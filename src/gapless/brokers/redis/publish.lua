@@ -5,7 +5,7 @@
 -- ARGV  see `RedisBroker.publish`
 -- Gives EPOCH:OFFSET, or the empty string where it got no number.
 --
--- An entry's id is OFFSET-TOTAL, TOTAL being the payload bytes that were ever published up to and
+-- An entry's id is OFFSET-TOTAL, TOTAL being the bytes, tags included, that were ever published up to and
 -- with it: what lies between two entries is known without reading them. `floor` and `since` are the
 -- total before, and the time of, an entry that is at least as old as the oldest kept; so the oldest
 -- is looked at only when it may have to go.
@@ -68,7 +68,7 @@ if skip then
   return ''
 end
 
-top, total = top + 1, total + #payload
+top, total = top + 1, total + #payload + #about
 local id = string.format('%.0f-%.0f', top, total)
 redis.call('XADD', stream, 'MAXLEN', '=', history, id, 'd', payload, 't', now, 'm', about)
 redis.call('PEXPIRE', stream, idle)
@@ -77,7 +77,7 @@ while (max_bytes >= 0 and total - floor > max_bytes) or (max_age >= 0 and since 
   local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
   if not oldest then break end
   local offset, upto = string.match(oldest[1], '^(%d+)-(%d+)$')
-  floor, since = upto - #oldest[2][2], tonumber(oldest[2][4])
+  floor, since = upto - #oldest[2][2] - #oldest[2][6], tonumber(oldest[2][4])
   local heavy = max_bytes >= 0 and total - floor > max_bytes and tonumber(offset) < top
   if not heavy and not (max_age >= 0 and since <= now - max_age) then break end
   redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f', offset + 1))

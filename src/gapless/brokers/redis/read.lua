@@ -62,7 +62,7 @@ while #entries < limit do
     found = redis.call('XRANGE', stream, edge or '-', '+', 'COUNT', count)
   end
   for _, entry in ipairs(found) do
-    size = size + #entry[2][2]
+    size = size + #entry[2][2] + #entry[2][6]
     if size > max_bytes and #entries > 0 then
       page[5] = 1
       return page

@@ -91,7 +91,7 @@ class SqliteBroker:
     # -- publishing
 
     def publish(self, channel: str, draft: Draft, options: ChannelOptions, settle: Settle) -> None:
-        self.store.put(Publishing(channel, draft, options), settle, len(draft.payload))
+        self.store.put(Publishing(channel, draft, options), settle, draft.size)
 
     # -- reading
 

@@ -306,7 +306,7 @@ class Journal:
         for seq, channel, epoch, offset, time, labels, payload in database.execute(_PUBLICATIONS, (seen,)):
             entry = Entry(Kind.PUBLICATION, channel, publication(payload, offset, epoch, time, labels))
             found.append((seq, entry))
-            size += len(payload)
+            size += len(payload) + len(labels or "")
             if size > self.tuning.read_on_bytes:
                 return self._interrupted()
         for seq, kind, channel, time, labels, payload in database.execute(_NOTICES, (seen,)):

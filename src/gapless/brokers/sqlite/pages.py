@@ -141,7 +141,7 @@ def _rows(
     rows: list[tuple[int, float, str | None, bytes]] = []
     size = 0
     for row in cursor:
-        size += len(row[3])
+        size += len(row[3]) + len(row[2] or "")
         if rows and size > request.max_bytes:
             break
         rows.append(row)

@@ -138,13 +138,12 @@ class Transaction:
         return position
 
     def _keep(self, stream: Stream, draft: Draft, options: ChannelOptions) -> Position:
-        payload, before = draft.payload, stream.appended
-        offset = stream.append(len(payload), options.history)
+        payload, labels, before = draft.payload, labels_of(draft), stream.appended
+        size = _size(payload, labels)
+        offset = stream.append(size, options.history)
         self.sequence += 1
-        self._publications.append(
-            (self.sequence, stream.id, offset, before, self.now, labels_of(draft), payload)
-        )
-        self.bytes += len(payload)
+        self._publications.append((self.sequence, stream.id, offset, before, self.now, labels, payload))
+        self.bytes += size
         if stream.is_too_large(options.history_bytes):
             self._too_large[stream.id] = stream, options.history_bytes or 0
         publication = _publication(draft, offset, stream.epoch, self.now)
@@ -154,10 +153,11 @@ class Transaction:
     def restore(self, stream: Stream, time: float, labels: str | None, payload: bytes) -> None:
         """Keep what was published elsewhere at that time, under the next offset; nobody is told."""
         before = stream.appended
-        offset = stream.append(len(payload), history=stream.top + 2)
+        size = _size(payload, labels)
+        offset = stream.append(size, history=stream.top + 2)
         self.sequence += 1
         self._publications.append((self.sequence, stream.id, offset, before, time, labels, payload))
-        self.bytes += len(payload)
+        self.bytes += size
         self.change(stream)
 
     def _pass_on(self, channel: str, draft: Draft) -> None:
@@ -239,3 +239,7 @@ _changing = attrgetter(*_CHANGING, "id")
 
 def _publication(draft: Draft, offset: int, epoch: str, now: float) -> Publication:
     return Publication(draft.payload, offset, epoch, draft.tags, draft.info, now, draft.delta, draft.exclude)
+
+
+def _size(payload: bytes, labels: str | None) -> int:
+    return len(payload) + len(labels or "")

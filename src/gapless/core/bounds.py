@@ -1,0 +1,349 @@
+"""Every bound that has an option, with what happens there and the counter that shows it.
+
+One table for the reference, for `/metrics` and for the test that finds a bound without a counter or
+without a test.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Bound(NamedTuple):
+    """One bound of `Limits`."""
+
+    option: str
+    then: str
+    """What happens past it: a code, or what gives way."""
+    counter: str
+    """Of `Counters`; with `broker.` before it one of the memory broker."""
+    tests: str
+    test: str
+    """The file and the name of the test that goes there and one further, or as near as can be."""
+
+
+BOUNDS = (
+    Bound(
+        "channel_bytes",
+        "107",
+        "client_errors",
+        "tests/node/test_registry.py",
+        "test_a_name_is_measured_in_bytes",
+    ),
+    Bound(
+        "client_payload_bytes",
+        "107",
+        "client_errors",
+        "tests/doors/test_websocket_commands.py",
+        "test_a_publication_above_the_bound_is_refused",
+    ),
+    Bound(
+        "server_payload_bytes",
+        "107",
+        "api_refused",
+        "tests/rooms/test_rooms.py",
+        "test_what_cannot_be_sent_is_refused_by_name",
+    ),
+    Bound(
+        "message_bytes",
+        "1009",
+        "oversized",
+        "tests/transports/test_fast.py",
+        "test_a_connection_that_is_taken_over_has_the_bounds_of_who_took_it",
+    ),
+    Bound(
+        "message_frames",
+        "1009",
+        "oversized",
+        "tests/transports/test_frames.py",
+        "test_what_is_wrong_has_its_code",
+    ),
+    Bound(
+        "message_seconds",
+        "1008",
+        "unfinished",
+        "tests/transports/test_hearing.py",
+        "test_a_message_that_is_never_finished_is_waited_for_only_so_long",
+    ),
+    Bound(
+        "control_rate",
+        "1008",
+        "control_floods",
+        "tests/transports/test_fast.py",
+        "test_pings_within_their_rate_are_answered_and_one_more_is_the_end",
+    ),
+    Bound(
+        "control_burst",
+        "1008",
+        "control_floods",
+        "tests/transports/test_fast.py",
+        "test_pings_within_their_rate_are_answered_and_one_more_is_the_end",
+    ),
+    Bound(
+        "inbound_bytes",
+        "reading waits",
+        "inbound_waits",
+        "tests/transports/test_inbox.py",
+        "test_many_bytes_crowd_it_as_many_messages_do",
+    ),
+    Bound(
+        "inbound_budget_bytes",
+        "1013 or 3013 for the fullest",
+        "inbound_full",
+        "tests/node/test_inbound.py",
+        "test_at_the_bound_nobody_goes_and_one_past_it_the_fullest_does",
+    ),
+    Bound(
+        "inbound_rate",
+        "reading waits",
+        "inbound_waits",
+        "tests/transports/test_inbox.py",
+        "test_brackets_of_long_messages_count_as_many_bytes",
+    ),
+    Bound(
+        "inbound_burst",
+        "reading waits",
+        "inbound_waits",
+        "tests/transports/test_inbox.py",
+        "test_what_is_within_the_burst_does_not_wait",
+    ),
+    Bound(
+        "json_depth",
+        "3501, 400 or 107",
+        "bad_protocol",
+        "tests/protocol/centrifuge/test_json_codec_decode.py",
+        "test_parts_in_a_frame_are_bounded_exactly",
+    ),
+    Bound(
+        "json_members",
+        "3501, 400 or 107",
+        "bad_protocol",
+        "tests/protocol/centrifuge/test_json_codec_decode.py",
+        "test_parts_in_a_frame_are_bounded_exactly",
+    ),
+    Bound(
+        "json_digits",
+        "3501, 400 or 107",
+        "bad_protocol",
+        "tests/protocol/centrifuge/test_json_codec_decode.py",
+        "test_parts_in_a_frame_are_bounded_exactly",
+    ),
+    Bound(
+        "commands",
+        "reading waits",
+        "rate_limited",
+        "tests/sessions/test_rates.py",
+        "test_who_comes_too_fast_waits_for_its_turn",
+    ),
+    Bound(
+        "commands_seconds",
+        "3013",
+        "rate_limited",
+        "tests/sessions/test_rates.py",
+        "test_who_keeps_at_it_is_closed",
+    ),
+    Bound(
+        "commands_burst",
+        "reading waits",
+        "rate_limited",
+        "tests/sessions/test_rates.py",
+        "test_who_comes_too_fast_waits_for_its_turn",
+    ),
+    Bound(
+        "commands_per_frame",
+        "3501",
+        "bad_protocol",
+        "tests/sessions/centrifuge/test_limits.py",
+        "test_a_frame_holds_so_many_commands_and_no_more",
+    ),
+    Bound(
+        "rejected_commands",
+        "3013",
+        "bad_protocol",
+        "tests/doors/test_websocket_commands.py",
+        "test_each_bad_command_is_told_what_was_wrong_and_costs_nothing_else",
+    ),
+    Bound(
+        "subscriptions",
+        "106",
+        "client_errors",
+        "tests/doors/test_access_matrix.py",
+        "test_more_channels_than_a_connection_may_have_are_refused",
+    ),
+    Bound(
+        "subscribe_rate",
+        "111",
+        "rate_limited",
+        "tests/sessions/centrifuge/test_limits.py",
+        "test_a_rate_is_error_111_which_is_temporary",
+    ),
+    Bound(
+        "subscribe_burst",
+        "111",
+        "rate_limited",
+        "tests/sessions/centrifuge/test_limits.py",
+        "test_a_rate_is_error_111_which_is_temporary",
+    ),
+    Bound(
+        "publish_rate",
+        "111",
+        "rate_limited",
+        "tests/sessions/centrifuge/test_limits.py",
+        "test_a_rate_is_error_111_which_is_temporary",
+    ),
+    Bound(
+        "publish_burst",
+        "111",
+        "rate_limited",
+        "tests/sessions/centrifuge/test_limits.py",
+        "test_a_rate_is_error_111_which_is_temporary",
+    ),
+    Bound(
+        "read_rate",
+        "111",
+        "rate_limited",
+        "tests/sessions/centrifuge/test_limits.py",
+        "test_a_rate_is_error_111_which_is_temporary",
+    ),
+    Bound(
+        "read_burst",
+        "111",
+        "rate_limited",
+        "tests/sessions/centrifuge/test_limits.py",
+        "test_a_rate_is_error_111_which_is_temporary",
+    ),
+    Bound(
+        "reply_bytes",
+        "3008",
+        "slow_replies",
+        "tests/sessions/test_session.py",
+        "test_a_client_that_reads_no_replies_is_closed",
+    ),
+    Bound(
+        "reply_frames",
+        "3008",
+        "slow_replies",
+        "tests/sessions/test_session.py",
+        "test_a_client_that_reads_no_replies_is_closed",
+    ),
+    Bound(
+        "history_publications",
+        "another page",
+        "history_reads",
+        "tests/sessions/centrifuge/test_commands.py",
+        "test_a_history_reply_is_bounded",
+    ),
+    Bound(
+        "recovery_bytes",
+        "the rest follows",
+        "history_reads",
+        "tests/sessions/centrifuge/test_commands.py",
+        "test_a_history_reply_is_bounded",
+    ),
+    Bound(
+        "presence_members",
+        "106",
+        "client_errors",
+        "tests/sessions/centrifuge/test_commands.py",
+        "test_a_presence_reply_is_bounded_and_the_numbers_are_not",
+    ),
+    Bound(
+        "stall_timeout",
+        "cut off",
+        "stalled",
+        "tests/sessions/test_flow.py",
+        "test_a_number_that_falls_is_no_progress",
+    ),
+    Bound(
+        "pong_timeout",
+        "3012",
+        "no_pong",
+        "tests/doors/test_metrics.py",
+        "test_ends_that_a_bound_brought_are_counted",
+    ),
+    Bound(
+        "connect_timeout",
+        "3502",
+        "no_connect",
+        "tests/doors/test_metrics.py",
+        "test_ends_that_a_bound_brought_are_counted",
+    ),
+    Bound(
+        "connections",
+        "503",
+        "refused_connections",
+        "tests/doors/test_sse_entrance.py",
+        "test_a_full_hub_says_503",
+    ),
+    Bound(
+        "user_connections",
+        "3504",
+        "refused_connections",
+        "tests/doors/test_websocket_entrance.py",
+        "test_a_user_has_no_more_connections_than_allowed",
+    ),
+    Bound(
+        "body_bytes",
+        "413",
+        "api_refused",
+        "tests/doors/test_metrics.py",
+        "test_calls_that_are_refused_are_counted",
+    ),
+    Bound(
+        "body_seconds",
+        "408",
+        "api_refused",
+        "tests/doors/test_metrics.py",
+        "test_calls_that_are_refused_are_counted",
+    ),
+    Bound(
+        "answer_bytes",
+        "another page",
+        "history_reads",
+        "tests/api/test_api.py",
+        "test_an_answer_has_a_bound_in_bytes_and_the_rest_is_another_page",
+    ),
+    Bound(
+        "broadcast_channels",
+        "107",
+        "api_refused",
+        "tests/api/test_api.py",
+        "test_what_broadcast_refuses_as_a_whole",
+    ),
+    Bound(
+        "batch_commands",
+        "107",
+        "api_refused",
+        "tests/api/test_api.py",
+        "test_a_batch_answers_each_command_with_its_bare_result",
+    ),
+    Bound(
+        "ring_budget_bytes",
+        "the largest give up their oldest",
+        "ring_shrinks",
+        "tests/core/test_log.py",
+        "test_every_entry_is_charged_to_the_common_budget",
+    ),
+    Bound(
+        "memory_budget_bytes",
+        "idle channels go, then 100",
+        "broker.evicted",
+        "tests/brokers/test_memory.py",
+        "test_reading_never_fails_because_of_it",
+    ),
+    Bound(
+        "memory_channels",
+        "idle channels go, then 100",
+        "broker.refused",
+        "tests/brokers/test_memory.py",
+        "test_and_when_all_of_them_are_in_use_another_one_fails",
+    ),
+    Bound(
+        "in_flight_bytes",
+        "Overloaded",
+        "overloaded",
+        "tests/api/test_api.py",
+        "test_more_than_may_be_in_flight_is_error_100_for_that_publication_only",
+    ),
+)
+"""In the order of `Limits`."""

@@ -1,0 +1,199 @@
+"""What a request may say, and how long it may hold a socket, each at its bound and past it."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import pytest
+
+from gapless.server.bounded_http import (
+    FIELD_BYTES,
+    HEADER_BYTES,
+    HEADERS_BYTES,
+    RESERVED_DESCRIPTORS,
+    BoundedHttpProtocol,
+    counters,
+)
+
+from ..support.serving import Address, serve
+from ..support.until import DEADLINE, until
+
+pytestmark = pytest.mark.anyio
+
+UPGRADE = (
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+
+
+class Impatient(BoundedHttpProtocol):
+    close_seconds = 0.2
+    stall_seconds = 0.2
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answers 200 at once, without a look at the body; `/much` says megabytes."""
+    if scope["type"] == "lifespan":
+        return
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close"})
+        return
+    body = b"x" * (8 << 20 if scope["path"] == "/much" else 2)
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[Address]:
+    async with serve(app, http=Impatient, lifespan="off") as address:
+        yield address
+
+
+async def ask(address: Address, said: bytes, *, until: bytes | None = None) -> bytes:
+    """What comes back, up to its end or these bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+    try:
+        writer.write(said)
+        async with asyncio.timeout(DEADLINE):
+            return await (reader.read() if until is None else reader.readuntil(until))
+    finally:
+        writer.close()
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+        (b"GET / HTTP/1.0\r\n\r\n", 200),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+        (b"GET http://a/ HTTP/1.1\r\nHost: A\r\n\r\n", 200),
+        (b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + b"\r\n", 403),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + b"Content-Length: 0\r\n\r\n", 403),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + b"Content-Length: 5\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + b"Transfer-Encoding: chunked\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + UPGRADE.replace(b": 13", b": 8") + b"\r\n", 426),
+        (b"GET / HTTP/1.0\r\nHost: a\r\n" + UPGRADE + b"\r\n", 400),
+    ],
+    ids=[
+        "usual",
+        "an old one without a host",
+        "no host",
+        "two hosts",
+        "absolute",
+        "absolute, of another host",
+        "an upgrade",
+        "an upgrade with an empty body",
+        "an upgrade with a body",
+        "an upgrade with chunks",
+        "another version",
+        "an upgrade of HTTP/1.0",
+    ],
+)
+async def test_a_head_is_judged_as_the_standards_say(said: bytes, expected: int) -> None:
+    async with served() as address:
+        before = counters.heads_refused
+        answer = await ask(address, said, until=b"\r\n\r\n")
+        assert status(answer) == expected
+        assert (b"sec-websocket-version: 13" in answer) == (expected == 426)
+        assert counters.heads_refused - before == (expected in (400, 426))
+
+
+@pytest.mark.parametrize(("beyond", "expected"), [(0, 200), (1, 431)])
+async def test_a_head_that_comes_in_one_read_is_counted_too(beyond: int, expected: int) -> None:
+    lines, left = [b"Host: a\r\n"], HEADERS_BYTES - len(b"Hosta") - FIELD_BYTES + beyond
+    while left:
+        size = min(left, HEADER_BYTES)
+        if 0 < left - size <= 10:
+            size -= 20  # the last one needs a name
+        lines.append(b"X: " + b"x" * (size - 1 - FIELD_BYTES) + b"\r\n")
+        left -= size
+    async with served() as address:
+        answer = await ask(address, b"GET / HTTP/1.1\r\n" + b"".join(lines) + b"\r\n", until=b"\r\n\r\n")
+        assert status(answer) == expected
+
+
+async def test_a_body_that_nobody_wants_ends_with_the_answer() -> None:
+    async with served() as address:
+        before = counters.bodies_unwanted
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nx")
+        async with asyncio.timeout(DEADLINE):
+            assert status(await reader.read()) == 200, "the answer, and the end"
+        await until(lambda: counters.bodies_unwanted == before + 1)
+        # It goes on, and never closes: it is cut off.
+        await until(lambda: _refused(writer), pause=0.02)
+        writer.close()
+        await until(lambda: not address.server.server_state.connections)
+
+
+def _refused(writer: asyncio.StreamWriter) -> bool:
+    writer.write(b"x")
+    return writer.is_closing() or writer.transport.is_closing()
+
+
+async def test_a_whole_request_leaves_the_connection_for_the_next() -> None:
+    async with served() as address:
+        said = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxx"
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        for _ in range(3):
+            writer.write(said)
+            async with asyncio.timeout(DEADLINE):
+                assert status(await reader.readuntil(b"\r\n\r\nxx")) == 200
+        writer.close()
+
+
+async def test_who_does_not_read_an_answer_is_cut_off() -> None:
+    async with served() as address:
+        before = counters.answers_unread
+        with socket.socket() as peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+            peer.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(peer, ("127.0.0.1", address.port))
+            await asyncio.get_running_loop().sock_sendall(peer, b"GET /much HTTP/1.1\r\nHost: a\r\n\r\n")
+            await until(lambda: counters.answers_unread == before + 1)
+            await until(lambda: not address.server.server_state.connections)
+
+
+@contextmanager
+def few_files(count: int) -> Iterator[None]:
+    """A process that may have so many open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_with_too_many_sockets_the_one_that_waits_longest_makes_room() -> None:
+    async with served() as address:
+        connections = address.server.server_state.connections
+        first = [await asyncio.open_connection("127.0.0.1", address.port) for _ in range(3)]
+        await until(lambda: len(connections) == 3)
+        before = counters.sockets_cut
+        highest = max(reader._transport.get_extra_info("socket").fileno() for reader, _ in first)  # type: ignore[attr-defined]
+        # A limit that leaves room for three sockets, if it can be had with what is open already.
+        if highest + 10 < RESERVED_DESCRIPTORS + 3:
+            with few_files(RESERVED_DESCRIPTORS + 3):
+                assert status(await ask(address, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", until=b"xx")) == 200
+            async with asyncio.timeout(DEADLINE):
+                with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+                    await first[0][0].readexactly(1)
+            assert counters.sockets_cut == before + 1
+        else:
+            pytest.skip("too many files are open already")
+        for _, writer in first:
+            writer.close()
