@@ -11,6 +11,7 @@ from gapless import errors
 
 NAMES = [
     "Access",
+    "AsyncPublisher",
     "BadRequest",
     "BrokerError",
     "ChannelEvent",
@@ -46,6 +47,7 @@ NAMES = [
     "Position",
     "Publication",
     "PublishEvent",
+    "Publisher",
     "Receipt",
     "RefreshEvent",
     "Replace",

@@ -5,6 +5,8 @@ from .auth.jwks import Jwks
 from .auth.keys import StaticKeys
 from .auth.verifier import TokenRules, TokenVerifier
 from .brokers.memory import MemoryBroker
+from .client.asynchronous import AsyncPublisher
+from .client.publisher import Publisher
 from .connection_manager import ConnectionManager
 from .core.cursor import Lost
 from .doors.asgi import HubApp
@@ -49,6 +51,7 @@ from .version import __version__
 
 __all__ = [
     "Access",
+    "AsyncPublisher",
     "BadRequest",
     "BrokerError",
     "ChannelEvent",
@@ -84,6 +87,7 @@ __all__ = [
     "Position",
     "Publication",
     "PublishEvent",
+    "Publisher",
     "Receipt",
     "RefreshEvent",
     "Replace",

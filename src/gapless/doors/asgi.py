@@ -18,6 +18,7 @@ from .entrance import HttpEntrance, WebSocketEntrance
 from .guard import Guard
 from .http import ApiDoor, Health, Page
 from .quiet import hide_tokens
+from .ingest import Ingest, IngestDoor
 from .sse import SseDoor
 from .websocket import PlainDoor
 
@@ -69,6 +70,7 @@ class HubApp:
             Route("/api/session", page.session, methods=["POST"]),
             Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
             *([Route("/api", ApiDoor(guard), methods=["POST"])] if access.old_api_clients else []),
+            Route("/ingest/{channel:path}", IngestDoor(guard, Ingest(hub)), methods=["POST"]),
             Route("/health", Health(hub).health, methods=["GET"]),
             Route("/ready", Health(hub).ready, methods=["GET"]),
             Route("/signin", page.sign_in, methods=["POST"]),
