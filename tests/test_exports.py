@@ -63,6 +63,7 @@ NAMES = [
     "UnsubscribeEvent",
     "Welcome",
     "__version__",
+    "connect",
 ]
 
 

@@ -6,6 +6,7 @@ from .auth.keys import StaticKeys
 from .auth.verifier import TokenRules, TokenVerifier
 from .brokers.memory import MemoryBroker
 from .client.asynchronous import AsyncPublisher
+from .client.connect import connect
 from .client.publisher import Publisher
 from .connection_manager import ConnectionManager
 from .core.cursor import Lost
@@ -103,4 +104,5 @@ __all__ = [
     "UnsubscribeEvent",
     "Welcome",
     "__version__",
+    "connect",
 ]

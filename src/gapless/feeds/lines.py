@@ -27,7 +27,7 @@ _PAIR = re.compile(
 _PAIRED = r"u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # two that are one character (UTF-16)
 _ESCAPE = re.compile(rf"\\({_PAIRED}|u[0-9a-fA-F]{{4}}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", '"': '"', "\\": "\\", "/": "/"}
-_TIMES = ("time", "timestamp", "ts", "@timestamp", "asctime")
+_TIMES = {"time", "timestamp", "ts", "@timestamp", "asctime"}
 _TELLING = {"msg", "message", "level", "lvl", "ts", "time", "event"}
 """One pair alone is logfmt only with one of these keys; otherwise it is a text with an = in it."""
 
@@ -70,16 +70,24 @@ def parse_rows(text: str, now: datetime | None = None, stamp: str | None = None)
     names no time gets `stamp`.
     """
     cut = text.part if isinstance(text, Piece) else None
-    row = parse_line(text, now) if cut is None else {"message": str(text)}
-    if isinstance(row, Verbatim):
-        return [row]
-    if stamp is not None and "time" not in row and not any(name in row for name in _TIMES):
+    if cut is not None:
+        row: Row = {"message": str(text), "part": cut}
+    elif "{" in text and (value := _json_object(text)) is not None:
+        return [value]
+    elif "=" in text and (pairs := logfmt(text)) is not None:
+        if stamp is not None and not pairs.keys() & _TIMES:
+            pairs = {"time": stamp, **pairs}
+        return _without_long_values(pairs)
+    else:
+        row = recognise(text, now)
+    if stamp is not None and "time" not in row:
         row = {"time": stamp, **row}
-    message = row.get("message")
-    if not isinstance(message, str) or len(message) <= MESSAGE_CHARACTERS:
-        if cut is not None:
-            row["part"] = cut
-        return _without_long_values(row)
+    return [row] if len(row["message"]) <= MESSAGE_CHARACTERS else _in_parts(row, cut, stamp)
+
+
+def _in_parts(row: Row, cut: str | None, stamp: str | None) -> list[Row]:
+    """A message that is too long for one row. `cut` is what part of its line it is itself."""
+    message = row["message"]
     pieces = [message[at : at + MESSAGE_CHARACTERS] for at in range(0, len(message), MESSAGE_CHARACTERS)]
     parts = ["middle"] * len(pieces)
     if cut in (None, "first"):
@@ -103,7 +111,7 @@ def _without_long_values(row: Row) -> list[Row]:
     if size <= 2 * MESSAGE_CHARACTERS:
         return [row]
     text = " ".join(f"{name}={value}" for name, value in row.items())
-    return parse_rows(Piece(text, "first"))
+    return _in_parts({"message": text}, None, row.get("time"))
 
 
 def as_json(row: Row) -> bytes:

@@ -20,6 +20,7 @@ HOLD_SECONDS = 0.2
 
 _BEGIN = "Traceback (most recent call last):"
 _GROUP = "  + Exception Group Traceback (most recent call last):"
+_FIRST = (_BEGIN[0], _GROUP[0])
 _LINKS = (
     "The above exception was the direct cause of the following exception:",
     "During handling of the above exception, another exception occurred:",
@@ -65,7 +66,7 @@ class TracebackJoiner:
                 self._lines.append(line)
                 return self.flush() if len(self._lines) >= TRACEBACK_LINES else []
             rows = self.flush()
-        if line.startswith((_BEGIN, _GROUP)):
+        if line[:1] in _FIRST and line.startswith((_BEGIN, _GROUP)):
             self._lines, self._stamp = [line], stamp
             self._state = _State.GROUPED if line.startswith(_GROUP) else _State.FRAMES
             return rows
@@ -73,7 +74,8 @@ class TracebackJoiner:
             rows += self.flush()
         if not line or line.isspace():
             return rows
-        rows += parse_rows(line, now, stamp)
+        found = parse_rows(line, now, stamp)
+        rows = rows + found if rows else found
         level = rows[-1].get("level")
         if isinstance(level, str) and level in _MAY_OWN and "message" in rows[-1]:
             self._row = rows.pop()
