@@ -29,6 +29,7 @@ NAMES = [
     "History",
     "Hub",
     "HubApp",
+    "HubHandler",
     "IsolationCounters",
     "Jwks",
     "LimitExceeded",
@@ -63,7 +64,10 @@ NAMES = [
     "UnsubscribeEvent",
     "Welcome",
     "__version__",
+    "activity",
     "connect",
+    "event",
+    "stats",
 ]
 
 

@@ -84,6 +84,7 @@ ELSEWHERE: dict[str, str] = {
     "isolation/pressure.py": "isolation/test_never_wait.py",
     "isolation/sender.py": "isolation/test_never_wait.py",
     "isolation/server.py": "isolation/test_never_wait.py",
+    "logging/*": "logging/test_handler.py",
     "node/connections.py": "api/test_connections.py",
     "node/intake.py": "hub/test_threads.py",
     "node/lifecycle.py": "hub/test_hub.py",

@@ -42,6 +42,8 @@ from .hooks.events import (
 from .hub import Hub
 from .isolation.bounds import IsolationCounters
 from .isolation.never_wait import NeverWait
+from .logging.events import activity, event, stats
+from .logging.handler import HubHandler
 from .model import Grant, History, Member, Override, Position, Publication, ServerSubscription, Stats
 from .node.connections import Connections
 from .node.receipt import Receipt
@@ -70,6 +72,7 @@ __all__ = [
     "History",
     "Hub",
     "HubApp",
+    "HubHandler",
     "IsolationCounters",
     "Jwks",
     "LimitExceeded",
@@ -104,5 +107,8 @@ __all__ = [
     "UnsubscribeEvent",
     "Welcome",
     "__version__",
+    "activity",
     "connect",
+    "event",
+    "stats",
 ]

@@ -261,11 +261,8 @@ class _Thread:
         frames = self._open()
         try:
             async for happened in frames:
-                while not self._ended.is_set() and self._read.full():
-                    await asyncio.sleep(0.005)  # the hub waits as well, and its pings are answered
-                if self._ended.is_set():
-                    return
-                self._put(happened)
+                # Waiting for whoever reads must not keep this loop from answering the hub.
+                await asyncio.to_thread(self._put, happened)
         finally:
             await frames.aclose()
 
