@@ -72,6 +72,8 @@ ELSEWHERE: dict[str, str] = {
     "api/watching.py": "doors/test_http_watching.py",
     "doors/assets.py": "doors/test_http_page.py",
     "doors/request.py": "doors/test_query.py",
+    "doors/otlp_schema.py": "doors/test_otlp.py",
+    "doors/otlp_records.py": "doors/test_otlp.py",
     "doors/rows.py": "doors/test_ingest.py",
     "feeds/changes.py": "cli/test_follow.py",
     "feeds/positions.py": "feeds/test_watched.py",

@@ -19,6 +19,7 @@ from .guard import Guard
 from .http import ApiDoor, Health, Page
 from .quiet import hide_tokens
 from .ingest import Ingest, IngestDoor
+from .otlp import OtlpDoor
 from .sse import SseDoor
 from .websocket import PlainDoor
 
@@ -63,6 +64,8 @@ class HubApp:
         }
         page, emulated = Page(guard), Emulated()
         sse = SseDoor(guard, channels, emulated)
+        page = Page(guard)
+        ingest = Ingest(hub)
         routes: list[BaseRoute] = [
             *_emulated(guard, emulated),
             Route("/connection/init", page.warm_up, methods=["GET"]),
@@ -71,6 +74,8 @@ class HubApp:
             Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
             *([Route("/api", ApiDoor(guard), methods=["POST"])] if access.old_api_clients else []),
             Route("/ingest/{channel:path}", IngestDoor(guard, Ingest(hub)), methods=["POST"]),
+            Route("/ingest/{channel:path}", IngestDoor(guard, ingest), methods=["POST"]),
+            Route("/v1/logs", OtlpDoor(guard, ingest), methods=["POST"]),
             Route("/health", Health(hub).health, methods=["GET"]),
             Route("/ready", Health(hub).ready, methods=["GET"]),
             Route("/signin", page.sign_in, methods=["POST"]),

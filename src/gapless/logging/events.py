@@ -63,8 +63,8 @@ class activity:  # noqa: N801 - it reads as a verb: with gapless.activity("impor
                 running.progress(number, len(rows))
 
     Every event has the type `activity` and in its data an `id`, the `name`, the `state` (`started`,
-    `running`, `done`, `failed`), and what was given. The last one has the `seconds` it took, and when it failed
-    the `exception`. Progress is published at most four times a second.
+    `running`, `done`, `failed`), and what was given. The last one has the `seconds` it took, and when it
+    failed the `exception`. Progress is published at most four times a second.
     """
 
     def __init__(self, name: str, /, **data: Any) -> None:
