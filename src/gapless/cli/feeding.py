@@ -92,8 +92,8 @@ def feed(
 
     `finish` is called when nothing is sent any more.
 
-    0, or what `work` gives: everything was taken. 1: something was dropped, refused or not delivered, and
-    that was said. 130, 143: a signal.
+    What `work` gives, if it does; else 0: everything was taken, 1: something was dropped, refused or not
+    delivered, and that was said; 130, 143: a signal.
     """
     received: int | None = None
     error: OSError | None = None
@@ -113,7 +113,9 @@ def feed(
     if received is not None:
         return 128 + received
     lost = left or publisher.refused or publisher.dropped or error is not None
-    return code or (1 if lost else 0)
+    if code is not None:
+        return code
+    return 1 if lost else 0
 
 
 def deliver(publisher: Publisher, seconds: float) -> int:

@@ -24,6 +24,7 @@ from ..client.remote import Remote
 from ..errors import ConfigError
 from ..feeds.changes import Changes
 from ..feeds.files import FollowedFile, Mark
+from ..feeds.lines import with_fields
 from ..feeds.positions import Positions, default_path
 from ..feeds.prefixes import Row
 from ..feeds.tracebacks import HOLD_SECONDS
@@ -126,7 +127,7 @@ class Source:
         if not rows:
             return
         if self._name is not None:
-            rows = [{"source": self._name, **row} for row in rows]
+            rows = [with_fields(row, {"source": self._name}) for row in rows]
         found = entries(rows)
         if not self._rows.holding:
             receipt = Receipt()

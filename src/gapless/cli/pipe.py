@@ -13,6 +13,8 @@ import typer
 
 from ..client.outgoing import Overflow
 from ..client.publisher import Publisher
+from ..client.remote import Remote
+from ..feeds.lines import with_fields
 from ..feeds.splitting import LineSplitter
 from ..feeds.tracebacks import HOLD_SECONDS
 from .common import DEFAULT_URL, Token, Url, hub_at
@@ -109,7 +111,7 @@ class Pipe:
     def _publish(self, rows: list[dict[str, object]]) -> None:
         if rows:
             if self._fields:
-                rows = [{**self._fields, **row} for row in rows]
+                rows = [with_fields(row, self._fields) for row in rows]
             self._publisher.put(self._channel, entries(rows))
 
     def _tell_state(self) -> None:
@@ -128,6 +130,8 @@ def pass_on(descriptor: int, data: bytes) -> bool:
     try:
         while data:
             data = data[os.write(descriptor, data) :]
+    except BrokenPipeError:
+        return False  # who reads it ends first, as in `… | head`
     except OSError as error:
         say(f"the input is not passed on any more: {error.strerror}")
         return False

@@ -17,9 +17,9 @@ from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
 from .entrance import HttpEntrance, WebSocketEntrance
 from .guard import Guard
 from .http import ApiDoor, Health, Page
-from .quiet import hide_tokens
 from .ingest import Ingest, IngestDoor
 from .otlp import OtlpDoor
+from .quiet import hide_tokens
 from .sse import SseDoor
 from .websocket import PlainDoor
 

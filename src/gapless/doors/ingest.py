@@ -17,6 +17,7 @@ from ..errors import BadRequest, ClientError, Overloaded
 from ..hub import Hub
 from ..model import Draft
 from ..node.receipt import Receipt
+from .entrance import worded
 from .guard import Guard
 from .once import Once, Progress
 from .request import JSON_TYPE, Refused, Request, content_type, read_body
@@ -150,8 +151,11 @@ def answer(status: int, said: object, **headers: str) -> Response:
 
 def refusal(refused: Refused) -> Response:
     """The answer to a request that does not get in."""
-    headers = {"retry-after": "5"} if refused.status == 503 else None
-    return Response(refused.reason, refused.status, media_type="text/plain", headers=headers)
+    said, head = worded(refused.status, refused.reason)
+    headers = {name.decode(): value.decode() for name, value in head}
+    if refused.status == 503:
+        headers["retry-after"] = "5"
+    return Response(said, refused.status, headers=headers)
 
 
 def failure(error: Exception) -> Response:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -41,11 +42,27 @@ class Verbatim(dict[str, Any]):
         super().__init__(fields)
         self.source = source
 
+    def preceded_by(self, fields: Mapping[str, object]) -> Verbatim:
+        """The same with more members at its beginning, those that it has itself left out."""
+        more = {name: value for name, value in fields.items() if name not in self}
+        if not more:
+            return self
+        comma = b"," if self else b""
+        source = _dumps(more)[:-1] + comma + self.source.lstrip()[1:]
+        return Verbatim({**more, **self}, source)
+
     def followed_by(self, name: str, value: object) -> Verbatim:
         """The same with one more member at its end."""
         comma = b"," if self else b""
         source = b'%b%b"%b":%b}' % (self.source.rstrip()[:-1], comma, name.encode(), _dumps(value))
         return Verbatim({**self, name: value}, source)
+
+
+def with_fields(row: Row, fields: Mapping[str, object]) -> Row:
+    """A row that says more, unless it says the same itself."""
+    if isinstance(row, Verbatim):
+        return row.preceded_by(fields)
+    return {**fields, **row}
 
 
 def parse_line(text: str, now: datetime | None = None) -> Row:
