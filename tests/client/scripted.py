@@ -105,8 +105,8 @@ class Publications:
                 method = head.split(" ", 2)[1].removeprefix("/api/")
                 if method.startswith("/ingest/"):
                     channel = unquote(method.removeprefix("/ingest/"))
-                    rows = [json.loads(line) for line in sent.split(b"\n")]
-                    body = {"channel": channel, "rows": rows, "key": fields["idempotency-key"]}
+                    rows = [json.loads(line) for line in sent.split(b"\n") if line]
+                    body = {"channel": channel, "rows": rows, "key": fields.get("idempotency-key", object())}
                     method = "ingest"
                 else:
                     body = json.loads(sent)
