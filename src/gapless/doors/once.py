@@ -26,15 +26,20 @@ class Progress:
 
     def note(self, position: Position | None) -> None:
         """The next publication is with the broker."""
-        self.done += 1
-        if position is None:
+        self.note_run(1, position)
+
+    def note_run(self, count: int, last: Position | None) -> None:
+        """So many, without a hole between them, are with the broker."""
+        self.done += count
+        if last is None:
             return
-        if position.epoch != self.epoch:
-            self.epoch, self.runs = position.epoch, []
-        if self.runs and position.offset == self.runs[-1][1] + 1:
-            self.runs[-1][1] = position.offset
+        if last.epoch != self.epoch:
+            self.epoch, self.runs = last.epoch, []
+        first = last.offset - count + 1
+        if self.runs and first == self.runs[-1][1] + 1:
+            self.runs[-1][1] = last.offset
         else:
-            self.runs.append([position.offset, position.offset])
+            self.runs.append([first, last.offset])
 
 
 class Once:

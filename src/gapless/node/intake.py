@@ -7,14 +7,15 @@ import logging
 import threading
 from asyncio import _get_running_loop
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 
-from ..brokers.base import Broker
+from ..brokers.base import Broker, PublishesRuns
 from ..core.counters import Counters
 from ..errors import BadRequest, LimitExceeded, NotRunning, Overloaded
 from ..model import Draft
 from ..opaque import is_packed
+from ..model import Draft, Position
 from ..options import Limits
 from .flush import Flush
 from .forks import FORKED, FORKS
@@ -139,6 +140,18 @@ class Intake:
             self._inbox.append((channel, draft, receipt))
             self._inbox_bytes += size
         return receipt
+
+    def publish_run(self, channel: str, payloads: Sequence[bytes]) -> Position | None:
+        """Publish many to a channel at once, on the hub's own thread, where the broker `PublishesRuns`.
+
+        The channel was just published to, so that it is known to be one. Gives the position of the last.
+        Raises BrokerError: none of them was published.
+        """
+        if not isinstance(self._broker, PublishesRuns):
+            raise TypeError("this broker takes publications one by one")
+        position = self._broker.publish_run(channel, payloads, self._registry.options(channel))
+        self._counters.published += len(payloads)
+        return position
 
     def _hand_over(self, channel: str, draft: Draft, receipt: Receipt) -> None:
         options = self._registry.options(channel)
