@@ -17,8 +17,9 @@ from typing import IO, Annotated
 import typer
 
 from ..client.backoff import Backoff
+from ..client.encoding import encode
 from ..client.outgoing import Overflow
-from ..client.publisher import Publisher, encode
+from ..client.publisher import Publisher
 from ..client.remote import Remote
 from ..logging.record import iso
 from .common import DEFAULT_URL, Token, Url

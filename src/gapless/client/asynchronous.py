@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from .encoding import encode
 from .outgoing import Entry, Overflow
-from .publisher import BUFFER_BYTES, CLOSE_SECONDS, Publisher, encode
+from .publisher import BUFFER_BYTES, CLOSE_SECONDS, Publisher
 from .receipt import Receipt, wake
 from .ways import Publishes, Way
 

@@ -15,10 +15,9 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-import orjson
-
 from ..errors import ConfigError, Overloaded
 from .backoff import Backoff
+from .encoding import encode
 from .outgoing import ENTRY_BYTES, Batch, Entry, Outgoing, Overflow
 from .receipt import Dropped, Receipt
 from .remote import NotTheHub, Refused, Remote, Unreachable
@@ -435,14 +434,6 @@ def way_to(target: str | Publishes | Way | None, token: str | None) -> Way:
     if isinstance(target, str):
         return HttpWay(Remote.parse(target, token or os.environ.get("GAPLESS_TOKEN")))
     return target if isinstance(target, Way) else HubWay(target)
-
-
-def encode(data: Any) -> bytes:
-    """Data as JSON. Raises TypeError naming what JSON cannot hold."""
-    try:
-        return orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"data cannot be published as JSON: {error}") from None
 
 
 def _delay(problem: Unreachable | Refused, backoff: Backoff) -> float:

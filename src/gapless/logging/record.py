@@ -13,6 +13,8 @@ from typing import Any
 
 import orjson
 
+from ..client.encoding import exact
+
 FIELD_CHARACTERS = 1000
 """Of a value that JSON cannot carry, its `repr` is."""
 TEXT_CHARACTERS = 64 * 1024
@@ -104,7 +106,7 @@ def record(
 def dumps(row: dict[str, Any]) -> bytes:
     """JSON of a row; what JSON cannot carry is its `repr`, cut, and fields that are too much are left out."""
     try:
-        body = orjson.dumps(row, default=_shown, option=orjson.OPT_NON_STR_KEYS)
+        body = exact(orjson.dumps(row, default=_shown, option=orjson.OPT_NON_STR_KEYS))
     except Exception:  # whatever a `repr` of somebody's raises, or half a character, or a circle
         body = orjson.dumps({name: _safe(value) for name, value in row.items()})
     if len(body) > 4 * TEXT_CHARACTERS and "fields" in row:
