@@ -147,6 +147,10 @@ class Outgoing:
         if here.before.count:
             taken.append((self._mark_of(here.before), None))
             here.before = Lost()
+        if self.bytes <= most_bytes and len(here.entries) < most:
+            # All of it, at once: who publishes waits for the lock meanwhile.
+            taken += here.entries
+            here.entries.clear()
         size = 0
         while here.entries and len(taken) < most:
             size += len(here.entries[0][0])
@@ -162,9 +166,10 @@ class Outgoing:
             del self._channels[channel]
         return Batch(channel, taken, self._next_key())
 
-    def settled(self, entry: Entry) -> None:
-        """It waits no more: the hub has it, or will not have it."""
-        self._forget(entry)
+    def settled(self, entries: Sequence[Entry]) -> None:
+        """They wait no more: the hub has them, or will not have them."""
+        self.count -= len(entries)
+        self.bytes -= sum(len(body) for body, _ in entries) + ENTRY_BYTES * len(entries)
 
     def clear(self) -> None:
         """Forget everything that waits; it is somebody else's."""

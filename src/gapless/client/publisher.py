@@ -341,8 +341,7 @@ class Publisher:
         with self._changed:
             done, batch.entries = batch.entries[: len(found)], batch.entries[len(found) :]
             batch.key = self._next_key()
-            for entry in done:
-                self._out.settled(entry)
+            self._out.settled(done)
             self.published += len(done)
             self._say_back()
             self._tell_room()
@@ -354,7 +353,7 @@ class Publisher:
     def _refuse(self, batch: Batch, at: int, refusal: Refused) -> None:
         with self._changed:
             entry = batch.without(at, self._next_key())
-            self._out.settled(entry)
+            self._out.settled([entry])
             self.refused += 1
             if str(refusal) not in self._reasons and len(self._reasons) < REASONS:
                 self._reasons.add(str(refusal))

@@ -16,6 +16,7 @@ OWN = ("gapless", "websockets", "uvicorn.access", "hypercorn.access")
 """Loggers of the hub itself and of what carries it: what they say of our requests must not be published."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "gapless_channel"}
+_MAIN = threading.main_thread().ident
 _NAMES = {50: "critical", 40: "error", 30: "warning", 20: "info", 10: "debug"}
 
 
@@ -88,9 +89,10 @@ class HubHandler(logging.Handler):
         return known
 
     def _encode(self, said: logging.LogRecord) -> bytes:
-        fields = self._fields | {name: value for name, value in vars(said).items() if name not in _STANDARD}
+        about = vars(said)
+        fields = self._fields | {name: about[name] for name in about.keys() - _STANDARD}
         fields |= {"file": said.pathname, "line": said.lineno, "func": said.funcName}
-        if said.thread is not None and said.thread != threading.main_thread().ident:
+        if said.thread is not None and said.thread != _MAIN:
             fields["thread"] = said.threadName
         task = getattr(said, "taskName", None)
         if task is not None:

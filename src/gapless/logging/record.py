@@ -8,6 +8,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
@@ -117,11 +118,14 @@ def dumps(row: dict[str, Any]) -> bytes:
 
 def redacted(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields, without what nobody should read."""
-    found: dict[str, Any] = {}
-    for name, value in fields.items():
-        lower = str(name).lower()
-        found[name] = "[redacted]" if any(part in lower for part in REDACTED) else value
-    return found
+    return {name: "[redacted]" if is_secret(name) else value for name, value in fields.items()}
+
+
+@lru_cache(maxsize=10_000)  # programs log the same fields again and again
+def is_secret(name: object) -> bool:
+    """Does the name of a field say that nobody should read it?"""
+    lower = str(name).lower()
+    return any(part in lower for part in REDACTED)
 
 
 def exception_of(exc: Exc) -> dict[str, Any]:
