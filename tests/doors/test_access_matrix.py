@@ -52,6 +52,8 @@ NO_CLIENTS = {
     "/connection/init": "answers {} to everybody",
     "/api/{method}": "of operators: tests/api, tests/doors/test_http_api.py",
     "/api/session": "tells the page what it may do",
+    "/ingest/{channel:path}": "of publishers: tests/doors/test_ingest.py",
+    "/v1/logs": "of publishers: tests/doors/test_otlp.py",
     "/health": "whether the process lives",
     "/ready": "whether the hub takes anything",
     "/signin": "makes the cookie of the credential",

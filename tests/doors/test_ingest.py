@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 TOKEN = "9f2c61d07be84a35c1d2"
 KEY = {"X-API-Key": TOKEN}
 CHANNELS = {
+    "strict": ChannelOptions(history=10, any_bytes=False),
     "logs": ChannelOptions(history=1000),
     "a/b c": ChannelOptions(history=10),
     "now": ChannelOptions(),
@@ -153,6 +154,12 @@ async def test_a_bad_row_is_named_and_nothing_is_published(opened: Doors, body: 
     assert words in said.json()["error"]["message"]
     assert said.json()["row"] == int(words[4])
     assert await kept(opened) == []
+
+
+async def test_what_stands_for_bytes_is_a_bad_row_where_a_channel_takes_json_alone(opened: Doors) -> None:
+    said = await ingest(opened, b'1\n2\n"\\u0000b64,AAAA"', channel="strict")
+    assert (said.status_code, said.json()["row"]) == (422, 3)
+    assert await kept(opened, "strict") == []
 
 
 async def test_the_same_key_again_publishes_nothing_and_is_answered_alike(opened: Doors) -> None:

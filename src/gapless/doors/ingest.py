@@ -18,6 +18,7 @@ from ..errors import BadRequest, ClientError, Overloaded
 from ..hub import Hub
 from ..model import Draft
 from ..node.receipt import Receipt
+from ..opaque import is_packed
 from .entrance import worded
 from .guard import Guard
 from .once import Once, Progress
@@ -48,11 +49,16 @@ class Ingest:
 
         Raises:
             ClientError: the channel or the key cannot be; nothing was published.
+            BadRow: one of the rows cannot be; nothing was published.
             BrokerError, Overloaded: from here on nothing was; send the same again with its key.
         """
         known(self._hub, channel)
         if key is not None and not 0 < len(key) <= self._longest_key:
             raise BadRequest(f"an idempotency key has 1 to {self._longest_key} characters")
+        if not self._hub.node.registry.options(channel).any_bytes:
+            for number, row in enumerate(rows, 1):
+                if is_packed(row):
+                    raise BadRow(number, "it stands for bytes, and this channel takes JSON alone")
         progress = self._once.progress(channel, key)
         broker = self._hub.node.broker
         lasting = key is not None and not broker.immediate

@@ -13,9 +13,8 @@ from dataclasses import replace
 from ..brokers.base import Broker, PublishesRuns
 from ..core.counters import Counters
 from ..errors import BadRequest, LimitExceeded, NotRunning, Overloaded
-from ..model import Draft
-from ..opaque import is_packed
 from ..model import Draft, Position
+from ..opaque import is_packed
 from ..options import Limits
 from .flush import Flush
 from .forks import FORKED, FORKS
@@ -145,11 +144,14 @@ class Intake:
         """Publish many to a channel at once, on the hub's own thread, where the broker `PublishesRuns`.
 
         The channel was just published to, so that it is known to be one. Gives the position of the last.
-        Raises BrokerError: none of them was published.
+        Raises BadRequest, BrokerError: none of them was published.
         """
         if not isinstance(self._broker, PublishesRuns):
             raise TypeError("this broker takes publications one by one")
-        position = self._broker.publish_run(channel, payloads, self._registry.options(channel))
+        options = self._registry.options(channel)
+        if not options.any_bytes and any(map(is_packed, payloads)):
+            raise BadRequest("data is no JSON, and this channel takes nothing else")
+        position = self._broker.publish_run(channel, payloads, options)
         self._counters.published += len(payloads)
         return position
 
