@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..client.reader import Arrived
-from ..errors import ConfigError
 from ..feeds.prefixes import LEVELS
+from .common import WrongUsage
 from .pretty import LEVEL_NAMES, TIME_NAMES, first_of
 from .terminal import safe
 
@@ -52,22 +52,22 @@ class Filter:
 def filter_from(
     level: str | None, grep: Sequence[str], where: Sequence[str], since: datetime | None
 ) -> Filter:
-    """What the options say. Raises ConfigError."""
+    """What the options say. Raises WrongUsage."""
     least = 0
     if level is not None:
         named = LEVELS.get(level.lower())
         if named is None:
-            raise ConfigError(f"--level is one of {', '.join(ORDER)}, not {level!r}")
+            raise WrongUsage(f"--level is one of {', '.join(ORDER)}, not {level!r}")
         least = ORDER.index(named)
     try:
         patterns = tuple(re.compile(pattern) for pattern in grep)
     except re.error as error:
-        raise ConfigError(f"--grep is a regular expression: {error}") from None
+        raise WrongUsage(f"--grep is a regular expression: {error}") from None
     pairs = []
     for one in where:
         name, equals, value = one.partition("=")
         if not equals or not name:
-            raise ConfigError(f"--where is FIELD=VALUE, not {one!r}")
+            raise WrongUsage(f"--where is FIELD=VALUE, not {one!r}")
         pairs.append((name, value))
     return Filter(least, patterns, tuple(pairs), since)
 

@@ -14,14 +14,7 @@ import typer
 
 from ..client.outgoing import Entry, Overflow, notice
 from ..client.publisher import Publisher
-from ..feeds.files import FollowedFile
-from ..feeds.prefixes import Row
-from ..feeds.tracebacks import HOLD_SECONDS
-from .common import DEFAULT_URL, Token, Url, hub_at
-from .feeding import Join, Rows, feed
 from ..client.receipt import Receipt
-from ..client.remote import Remote
-from ..errors import ConfigError
 from ..feeds.changes import Changes
 from ..feeds.files import FollowedFile, Mark
 from ..feeds.lines import with_fields
@@ -29,7 +22,7 @@ from ..feeds.positions import Positions, default_path
 from ..feeds.prefixes import Row
 from ..feeds.tracebacks import HOLD_SECONDS
 from ..feeds.watched import Watched, is_pattern
-from .common import DEFAULT_URL, Token, Url
+from .common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
 from .feeding import Join, Rows, entries, feed
 from .terminal import say
 
@@ -68,8 +61,6 @@ def follow(
     away, reading waits: the files keep what comes. A restart goes on where the last run ended.
     """
     remote = hub_at(url, token)
-    sources = [Source(path, from_start, join, named=len(files) > 1) for path in files]
-    remote = Remote.parse(url, token)
     channel_of(channel, Path("x"))
     positions = (
         None if state == "" else Positions(Path(state) if state else default_path(files, channel, remote.url))
@@ -83,11 +74,11 @@ def follow(
 
 
 def channel_of(template: str, path: Path) -> str:
-    """The channel for a file. Raises ConfigError."""
+    """The channel for a file. Raises WrongUsage."""
     try:
         return template.format(name=path.name, stem=path.stem, dir=path.absolute().parent.name)
     except (KeyError, IndexError, ValueError, AttributeError):
-        raise ConfigError(f"--channel takes {{name}}, {{stem}} and {{dir}}, not {template!r}") from None
+        raise WrongUsage(f"--channel takes {{name}}, {{stem}} and {{dir}}, not {template!r}") from None
 
 
 class Source:

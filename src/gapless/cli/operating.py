@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ..client.reader import Arrived
 from ..client.remote import Remote
-from .common import DEFAULT_URL, Token, Url
+from .common import DEFAULT_URL, Token, Url, hub_at
 from .pretty import pretty
 from .tail import Format, positions, shown
 from .terminal import Paint, safe, safe_json, say, write
@@ -36,7 +36,7 @@ def clients(
     token: Token = None,
 ) -> None:
     """List the clients of the hub, those furthest behind first."""
-    result = call(Remote.parse(url, token), "clients", {"q": words, "limit": lines})
+    result = call(hub_at(url, token), "clients", {"q": words, "limit": lines})
     found = result.get("clients", [])
     columns = ("client", "user", "address", "protocol", "transport", "state", "behind", "num_subs")
     _show(found, columns, as_json, "no client is connected")
@@ -53,7 +53,7 @@ def sources(
     token: Token = None,
 ) -> None:
     """List who feeds channels: each source in the newest 1000 publications, with its rows and errors."""
-    remote = Remote.parse(url, token)
+    remote = hub_at(url, token)
     names = channels or sorted(call(remote, "channels", {"all": True}).get("channels", {}))
     found = [row for name in names for row in _sources_of(remote, name)]
     columns = ("channel", "source", "rows", "errors", "newest")
@@ -79,7 +79,7 @@ def history(
     else:
         position = positions([since], [channel])[channel]
         request["since"] = {"offset": position.offset, "epoch": position.epoch}
-    result = call(Remote.parse(url, token), "history", request)
+    result = call(hub_at(url, token), "history", request)
     publications = result.get("publications", [])
     paint, now = Paint(), datetime.now().astimezone()
     for one in publications if since is not None else reversed(publications):
@@ -97,7 +97,7 @@ def clear(
     token: Token = None,
 ) -> None:
     """Remove what a channel keeps. Offsets go on; who reads on from before is told what is missing."""
-    remote = Remote.parse(url, token)
+    remote = hub_at(url, token)
     if not yes:
         typer.confirm(f"Remove the history of {safe(channel)} at {remote.url}?", abort=True, err=True)
     call(remote, "history_remove", {"channel": channel})

@@ -13,13 +13,10 @@ import typer
 
 from ..client.outgoing import Overflow
 from ..client.publisher import Publisher
-from ..client.remote import Remote
 from ..feeds.lines import with_fields
 from ..feeds.splitting import LineSplitter
 from ..feeds.tracebacks import HOLD_SECONDS
 from .common import DEFAULT_URL, Token, Url, hub_at
-from .feeding import Join, Rows, feed
-from .common import DEFAULT_URL, Token, Url
 from .feeding import Join, Rows, entries, feed
 from .terminal import say
 
@@ -42,8 +39,6 @@ def pipe(
     away, 16 MiB are kept.
     """
     remote = hub_at(url, token)
-    raise typer.Exit(asyncio.run(feed(remote, lambda publisher: _pipe(publisher, channel, quiet, join))))
-    remote = Remote.parse(url, token)
     stdout = None if quiet else sys.stdout.fileno()
 
     def work(publisher: Publisher) -> None:

@@ -20,9 +20,8 @@ from ..client.backoff import Backoff
 from ..client.encoding import encode
 from ..client.outgoing import Overflow
 from ..client.publisher import Publisher
-from ..client.remote import Remote
 from ..logging.record import iso
-from .common import DEFAULT_URL, Token, Url
+from .common import DEFAULT_URL, Token, Url, hub_at
 from .feeding import Join, feed
 from .pipe import CHUNK_BYTES, Pipe, pass_on
 from .terminal import say
@@ -59,7 +58,7 @@ def run(
     Each row says in `stream` where it was written, stdout or stderr, and both are passed on. Signals go to
     the program, and its exit code is this one's, so that it can be the entry point of a container.
     """
-    remote = Remote.parse(url, token)
+    remote = hub_at(url, token)
 
     def work(publisher: Publisher) -> int:
         return Runner(publisher, command, channel, events, quiet=quiet, join=join).run(restart)

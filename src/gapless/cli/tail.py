@@ -17,7 +17,6 @@ from ..client.reader import Arrived, CaughtUp, Happening, Missed, Reader
 from ..client.subscriber import Away, Back, Subscriber
 from ..model import Position
 from .common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
-from .common import DEFAULT_URL, Token, Url
 from .filters import Filter, duration, filled, filter_from
 from .pretty import pretty
 from .terminal import Paint, safe_json, say, write

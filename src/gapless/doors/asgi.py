@@ -64,7 +64,6 @@ class HubApp:
         }
         page, emulated = Page(guard), Emulated()
         sse = SseDoor(guard, channels, emulated)
-        page = Page(guard)
         ingest = Ingest(hub)
         routes: list[BaseRoute] = [
             *_emulated(guard, emulated),
@@ -73,7 +72,6 @@ class HubApp:
             Route("/api/session", page.session, methods=["POST"]),
             Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
             *([Route("/api", ApiDoor(guard), methods=["POST"])] if access.old_api_clients else []),
-            Route("/ingest/{channel:path}", IngestDoor(guard, Ingest(hub)), methods=["POST"]),
             Route("/ingest/{channel:path}", IngestDoor(guard, ingest), methods=["POST"]),
             Route("/v1/logs", OtlpDoor(guard, ingest), methods=["POST"]),
             Route("/health", Health(hub).health, methods=["GET"]),
