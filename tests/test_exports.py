@@ -11,6 +11,7 @@ from gapless import errors
 
 NAMES = [
     "Access",
+    "AsyncPublisher",
     "BadRequest",
     "BrokerError",
     "ChannelEvent",
@@ -28,6 +29,7 @@ NAMES = [
     "History",
     "Hub",
     "HubApp",
+    "HubHandler",
     "IsolationCounters",
     "Jwks",
     "LimitExceeded",
@@ -46,6 +48,7 @@ NAMES = [
     "Position",
     "Publication",
     "PublishEvent",
+    "Publisher",
     "Receipt",
     "RefreshEvent",
     "Replace",
@@ -62,6 +65,10 @@ NAMES = [
     "Welcome",
     "run",
     "__version__",
+    "activity",
+    "connect",
+    "event",
+    "stats",
 ]
 
 

@@ -21,7 +21,7 @@ ROOMS: list[tuple[str, ...]] = [
     ("version",),
     ("core", "protocol", "server", "client", "isolation"),
     ("hooks", "brokers"),
-    ("feeds",),
+    ("feeds", "logging"),
     ("auth",),
     ("node",),
     ("sessions",),

@@ -5,6 +5,9 @@ from .auth.jwks import Jwks
 from .auth.keys import StaticKeys
 from .auth.verifier import TokenRules, TokenVerifier
 from .brokers.memory import MemoryBroker
+from .client.asynchronous import AsyncPublisher
+from .client.connect import connect
+from .client.publisher import Publisher
 from .connection_manager import ConnectionManager
 from .core.cursor import Lost
 from .doors.asgi import HubApp
@@ -39,6 +42,8 @@ from .hooks.events import (
 from .hub import Hub
 from .isolation.bounds import IsolationCounters
 from .isolation.never_wait import NeverWait
+from .logging.events import activity, event, stats
+from .logging.handler import HubHandler
 from .model import Grant, History, Member, Override, Position, Publication, ServerSubscription, Stats
 from .node.connections import Connections
 from .node.receipt import Receipt
@@ -50,6 +55,7 @@ from .version import __version__
 
 __all__ = [
     "Access",
+    "AsyncPublisher",
     "BadRequest",
     "BrokerError",
     "ChannelEvent",
@@ -67,6 +73,7 @@ __all__ = [
     "History",
     "Hub",
     "HubApp",
+    "HubHandler",
     "IsolationCounters",
     "Jwks",
     "LimitExceeded",
@@ -85,6 +92,7 @@ __all__ = [
     "Position",
     "Publication",
     "PublishEvent",
+    "Publisher",
     "Receipt",
     "RefreshEvent",
     "Replace",
@@ -100,5 +108,9 @@ __all__ = [
     "UnsubscribeEvent",
     "Welcome",
     "__version__",
+    "activity",
+    "connect",
+    "event",
     "run",
+    "stats",
 ]

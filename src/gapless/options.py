@@ -345,6 +345,9 @@ class Limits:
     # nginx: client_max_body_size 1 MiB.
     body_bytes: int = 1 * MiB
     """The body of an API call; larger: 413."""
+    # What shippers of logs send at once: fluent-bit 2 MiB, vector 10 MB before it is packed.
+    ingest_bytes: int = 16 * MiB
+    """The body of a request to `/ingest` or `/v1/logs`, packed or not; larger: 413."""
     # 1 MiB at 1 Mbit/s.
     body_seconds: float = 10.0
     """Time for a body to arrive; later: 408."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -40,6 +40,15 @@ class Publications:
     """Requests are answered while this is set."""
     url: str = ""
     _keys: set[str] = field(default_factory=set)
+    _served: set[asyncio.Task[None]] = field(default_factory=set)
+    _ended: bool = False
+
+    async def end(self) -> None:
+        """Cut every connection off, and those that were just accepted."""
+        self._ended = True
+        for task in self._served:
+            task.cancel()
+        await asyncio.gather(*self._served, return_exceptions=True)
 
     @property
     def sent(self) -> list[dict[str, Any]]:
@@ -49,6 +58,8 @@ class Publications:
     def _call(self, method: str, body: dict[str, Any]) -> tuple[int, object]:
         if method == "publish":
             return 200, self._take(body)
+        if method == "ingest":
+            return self._ingest(body)
         if any(self.malformed(one["data"]) for one in _publications(method, body)):
             return 400, {}
         replies = [self._take(one) for one in _publications(method, body)]
@@ -67,14 +78,38 @@ class Publications:
             self.taken.append(request["data"])
         return {"result": {"offset": len(self.taken), "epoch": "E"}}
 
+    def _ingest(self, body: dict[str, Any]) -> tuple[int, object]:
+        """Rows of one channel, all or none, and once for each key."""
+        rows = body["rows"]
+        for number, row in enumerate(rows, 1):
+            if self.refuse(row) or self.malformed(row):
+                return 422, {"error": {"code": 107, "message": "bad request: no"}, "row": number}
+        if any(self.busy(row) for row in rows):
+            return 503, {"error": {"code": 100, "message": "internal server error"}}
+        if body["key"] not in self._keys:
+            self._keys.add(body["key"])
+            self.taken += rows
+        last = len(self.taken)
+        return 202, {"accepted": len(rows), "epoch": "E", "first": last - len(rows) + 1, "last": last}
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._served.add(task)
         try:
-            while True:
+            while not self._ended:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
                 fields = {name.lower(): value for name, value in fields.items()}
-                body = json.loads(await reader.readexactly(int(fields["content-length"])))
+                sent = await reader.readexactly(int(fields["content-length"]))
                 method = head.split(" ", 2)[1].removeprefix("/api/")
+                if method.startswith("/ingest/"):
+                    channel = unquote(method.removeprefix("/ingest/"))
+                    rows = [json.loads(line) for line in sent.split(b"\n") if line]
+                    body = {"channel": channel, "rows": rows, "key": fields.get("idempotency-key", object())}
+                    method = "ingest"
+                else:
+                    body = json.loads(sent)
                 self.requests.append((method, body))
                 self.headers.append(fields)
                 await self.answer.wait()
@@ -95,6 +130,10 @@ class Publications:
 
 
 def _publications(method: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    if method == "ingest":
+        return [
+            {"channel": body["channel"], "data": row, "idempotency_key": body["key"]} for row in body["rows"]
+        ]
     return [body] if method == "publish" else [command["publish"] for command in body["commands"]]
 
 
@@ -109,6 +148,7 @@ async def publications(port: int = 0, **options: Any) -> AsyncIterator[Publicati
         yield api
     finally:
         server.close()
+        await api.end()
         await server.wait_closed()
 
 

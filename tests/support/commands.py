@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import queue
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import IO
 
 from .until import DEADLINE
@@ -22,7 +26,15 @@ def environment(**more: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("GAPLESS_") and name != "PYTHONUNBUFFERED"
     }
-    return {**kept, "NO_COLOR": "1", "COLUMNS": "120", **more}
+    return {**kept, "NO_COLOR": "1", "COLUMNS": "120", "XDG_CACHE_HOME": _cache(), **more}
+
+
+@cache
+def _cache() -> str:
+    """Where verbs remember things, instead of the cache of whoever runs the tests."""
+    directory = tempfile.mkdtemp(prefix="gapless-tests-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
 
 
 def gapless(*arguments: str, given: str = "", **more: str) -> subprocess.CompletedProcess[str]:

@@ -15,7 +15,7 @@ A broker stores and notifies; it knows no clients. Its promises:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from ..model import Draft, History, Matches, Member, Position, Publication
@@ -126,6 +126,20 @@ class SharesPresence(Protocol):
     """A broker with a presence store that its processes share."""
 
     presence: PresenceStore
+
+
+@runtime_checkable
+class PublishesRuns(Protocol):
+    """A broker of this process that takes many publications to one channel in one step."""
+
+    def publish_run(
+        self, channel: str, payloads: Sequence[bytes], options: ChannelOptions
+    ) -> Position | None:
+        """Number, store and notify all of them, without a hole between them.
+
+        Gives the position of the last, None where the channel keeps no history. Raises BrokerError:
+        none of them was stored.
+        """
 
 
 @runtime_checkable

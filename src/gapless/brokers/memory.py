@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 
 from ..core.presence import Presence
 from ..core.window import Window
@@ -78,6 +78,12 @@ class _Stream:
         self.top = publication.offset
         self.kept.append(publication)
         self.bytes += publication.size + PUBLICATION_OVERHEAD
+
+    def extend(self, run: Sequence[Publication]) -> None:
+        for publication in run:
+            self.kept.append(publication)
+        self.top = run[-1].offset
+        self.bytes += sum(len(one.payload) for one in run) + PUBLICATION_OVERHEAD * len(run)
 
     def trim(self, now: float) -> None:
         """Drop what size, bytes or age no longer allow, whichever bites first."""
@@ -228,6 +234,33 @@ class MemoryBroker:
         if self._sink is not None and channel in self._subscribed:
             self._sink.publication(channel, publication)
         settle.resolve(position)
+
+    def publish_run(
+        self, channel: str, payloads: Sequence[bytes], options: ChannelOptions
+    ) -> Position | None:
+        now, delta = self._now(), options.delta_publish
+        stream: _Stream | None = None
+        offset, epoch = 0, ""
+        if options.history:
+            stream = self._stream(channel, options, now)
+            if self._bytes > self._limits.memory_budget_bytes:
+                self._make_room_for(channel, stream, sum(map(len, payloads)))
+            offset, epoch = stream.top, stream.epoch
+        sink = self._sink if channel in self._subscribed else None
+        run: list[Publication] = []
+        for payload in payloads:
+            if stream is not None:
+                offset += 1
+            run.append(Publication(payload, offset, epoch, None, None, now, delta))
+        if stream is not None:
+            before = stream.bytes
+            stream.extend(run)
+            stream.trim(now)
+            self._bytes += stream.bytes - before
+        if sink is not None:
+            for publication in run:
+                sink.publication(channel, publication)
+        return None if stream is None else stream.position
 
     def _remember(self, channel: str, key: str, now: float, position: Position | None) -> None:
         self._keys[(channel, key)] = (now + self._limits.idempotency_seconds, position)

@@ -18,8 +18,10 @@ from .common import WrongUsage
 from .demo import demo
 from .doctor import doctor
 from .follow import follow
+from .operating import clear, clients, history, sources
 from .pipe import pipe
 from .publish import publish
+from .running import run as run_command
 from .search import search
 from .serve import serve
 from .store import store
@@ -76,8 +78,10 @@ def gapless(
     """A realtime hub: every publication in order, without a gap and without a repeat."""
 
 
-for verb in (serve, publish, tail, search, pipe, follow, channels, token, bench, doctor, demo):
+READING = (tail, search, history, channels, clients, sources)
+for verb in (serve, publish, *READING, pipe, follow, clear, token, bench, doctor, demo):
     app.command()(verb)
+app.command("run")(run_command)
 app.add_typer(config, name="config")
 app.add_typer(store, name="store")
 

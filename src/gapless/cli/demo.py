@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -11,12 +10,14 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import httpx
 import typer
 
+from ..client.outgoing import Overflow
 from ..client.publisher import Publisher
 from ..client.remote import Remote
 from ..errors import ConfigError
@@ -72,7 +73,8 @@ def demo(
         )
         if _has_desktop() if open_page is None else open_page:
             webbrowser.open(page)
-        code = asyncio.run(feed(Remote(url), lambda publisher: _work(publisher, checkout, interval, cycles)))
+        work = partial(_work, checkout=checkout, interval=interval, cycles=cycles)
+        code = feed(Remote(url), Overflow.BLOCK, work)
     raise typer.Exit(code)
 
 
@@ -91,41 +93,32 @@ def _check_installed() -> None:
         raise ConfigError(f'{error.name} is not installed; pip install "gapless[demo]"') from None
 
 
-async def _work(publisher: Publisher, checkout: Path, interval: float, cycles: int | None) -> None:
-    """Run the worker in a thread of its own until it is done, or this is cancelled."""
+def _work(publisher: Publisher, checkout: Path, interval: float, cycles: int | None) -> None:
+    """Run the worker in a thread of its own until it is done, or a signal ends the wait."""
     from ..demo.worker import Worker
 
-    loop, stop = asyncio.get_running_loop(), threading.Event()
-    done: asyncio.Future[None] = loop.create_future()
+    stop, done = threading.Event(), threading.Event()
+    errors: list[Exception] = []
 
     def publish(channel: str, data: object) -> None:
-        asyncio.run_coroutine_threadsafe(publisher.put(channel, data), loop).result()
+        publisher.publish(channel, data)
 
     def run() -> None:
-        error: Exception | None = None
         try:
             Worker(checkout, publish, interval=interval, cycles=cycles).run(stop)
         except Exception as caught:
-            error = caught
-        try:
-            loop.call_soon_threadsafe(_settle, done, error)
-        except RuntimeError:
-            pass  # the loop was closed: nobody waited that long
+            errors.append(caught)
+        done.set()
 
     # A daemon, because what it reads just now must not delay the end.
     threading.Thread(target=run, name="worker", daemon=True).start()
     try:
-        await asyncio.shield(done)
+        done.wait()
     finally:
         stop.set()
-        await asyncio.wait([done], timeout=1.0)
-
-
-def _settle(done: asyncio.Future[None], error: Exception | None) -> None:
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)
+        done.wait(1.0)
+    if errors:
+        raise errors[0]
 
 
 def _checkout() -> Path:

@@ -1,18 +1,22 @@
-"""What `pipe` and `follow` share: lines become rows, and what waits is delivered before the end."""
+"""What the verbs that feed a hub share: lines become entries, signals end the work, the exit code tells."""
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from types import FrameType
 from typing import Annotated
 
 import typer
 
+from ..client.outgoing import Entry, Overflow
 from ..client.publisher import Publisher
-from ..client.remote import Remote
-from ..feeds.lines import parse_rows
+from ..client.remote import Refused, Remote
+from ..client.ways import HttpWay
+from ..feeds.lines import as_json, parse_rows
 from ..feeds.prefixes import Row
 from ..feeds.tracebacks import TracebackJoiner
 from .terminal import say
@@ -26,7 +30,7 @@ Join = Annotated[bool, typer.Option(help="A Python traceback is one row, with th
 
 
 class Rows:
-    """Lines of one source → rows. A blank line is none."""
+    """Lines of one source → rows as they are published. A blank line is none."""
 
     def __init__(self, *, join: bool) -> None:
         self._joiner = TracebackJoiner() if join else None
@@ -36,58 +40,112 @@ class Rows:
         """Does a row wait for the traceback that may follow it?"""
         return self._joiner is not None and self._joiner.holding
 
-    def feed(self, lines: list[str]) -> list[Row]:
-        """The rows that these lines complete."""
+    def feed(self, lines: Sequence[str]) -> list[Row]:
+        """The rows that these lines, read just now, complete."""
         now = datetime.now().astimezone()
+        stamp = now.isoformat(timespec="milliseconds")
         if self._joiner is not None:
-            return [row for line in lines for row in self._joiner.feed(line, now)]
-        return [row for line in lines if line.strip() for row in parse_rows(line, now)]
+            feed = self._joiner.feed
+            return [row for line in lines for row in feed(line, now, stamp)]
+        return [row for line in lines if line.strip() for row in parse_rows(line, now, stamp)]
 
     def flush(self) -> list[Row]:
         """The row that was still waited with."""
         return [] if self._joiner is None else self._joiner.flush()
 
 
-async def feed(remote: Remote, work: Callable[[Publisher], Awaitable[None]]) -> int:
+def entries(rows: Sequence[Row]) -> list[Entry]:
+    """Rows as a publisher takes them."""
+    return [(as_json(row), None) for row in rows]
+
+
+class Signalled(BaseException):
+    """A signal asks for the end."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(number)
+
+
+@contextmanager
+def signals() -> Iterator[None]:
+    """Within it SIGINT and SIGTERM raise Signalled, in whatever the main thread waits for."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Signalled(number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def feed(
+    remote: Remote,
+    overflow: Overflow,
+    work: Callable[[Publisher], int | None],
+    finish: Callable[[], object] = lambda: None,
+) -> int:
     """Run `work` until it ends or a signal asks for the end, then deliver what waits. Gives the exit code.
 
-    0: everything was taken. 1: something was dropped, refused or not delivered, and that was said.
-    130, 143: a signal.
+    `finish` is called when nothing is sent any more.
+
+    What `work` gives, if it does; else 0: everything was taken, 1: something was dropped, refused or not
+    delivered, and that was said; 130, 143: a signal.
     """
-    async with Publisher(remote, report=say) as publisher:
-        received, error = await _until_done_or_signal(asyncio.ensure_future(work(publisher)))
-        left = await publisher.flush(WAIT_SECONDS if received is None else SIGNALLED_SECONDS)
-    if left:
-        say(f"{left} publications were not delivered to {remote.url}; start the hub with `gapless serve`")
-    if publisher.refused:
-        say(f"{publisher.refused} publications were not taken by the hub")
+    received: int | None = None
+    error: OSError | None = None
+    code: int | None = None
+    publisher = Publisher(HttpWay(remote), overflow=overflow, report=say)
+    try:
+        with signals():
+            code = work(publisher)
+    except Signalled as signalled:
+        received = signalled.number
+    except OSError as caught:
+        error = caught
+    left = deliver(publisher, WAIT_SECONDS if received is None else SIGNALLED_SECONDS)
+    finish()
     if error is not None:
-        raise error
+        say(str(error))
     if received is not None:
         return 128 + received
-    return 1 if left or publisher.refused or publisher.dropped else 0
+    lost = left or publisher.refused or publisher.dropped or error is not None
+    if code is not None:
+        return code
+    return 1 if lost else 0
 
 
-async def _until_done_or_signal(task: asyncio.Future[None]) -> tuple[int | None, OSError | None]:
-    """The number of the signal that ended it, or the error of its input, if either did."""
-    loop = asyncio.get_running_loop()
-    received: list[int] = []
-
-    def end(number: int) -> None:
-        received.append(number)
-        task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, end, number)
+def deliver(publisher: Publisher, seconds: float) -> int:
+    """What waits, for at most so long; says what was not delivered, and gives how much that is."""
     try:
-        await task
-    except asyncio.CancelledError:
-        if not received:
-            raise
-    except OSError as error:
-        return None, error
-    finally:
-        # From here on a signal ends it at once.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-    return (received[0] if received else None), None
+        left = _flush(publisher, seconds)
+    except KeyboardInterrupt:
+        left = publisher.waiting
+    if publisher.dropped:
+        say(f"{publisher.dropped} publications were dropped: the hub was away for too long")
+    if left:
+        say(
+            f"{left} publications were not delivered to {publisher.where}; start the hub with `gapless serve`"
+        )
+    if publisher.refused:
+        say(f"{publisher.refused} publications were not taken by the hub")
+    publisher.close(0)
+    return left
+
+
+def _flush(publisher: Publisher, seconds: float) -> int:
+    """Goes on while the hub takes what waits, however long; gives up when nothing moves."""
+    deadline = time.monotonic() + seconds
+    before = publisher.waiting
+    while True:
+        try:
+            left = publisher.flush(min(0.5, max(0.0, deadline - time.monotonic())))
+        except Refused:
+            return publisher.waiting  # a wrong address or credential was said already
+        if left < before:
+            before, deadline = left, time.monotonic() + seconds
+        if not left or time.monotonic() >= deadline:
+            return left

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
@@ -15,8 +16,8 @@ MESSAGE_CHARACTERS = 10_000
 """A longer message is cut, and says how much is missing."""
 
 _MESSAGE = ("message", "msg", "event", "text")
-_TIME = ("time", "timestamp", "ts", "@timestamp", "asctime")
-_LEVEL = ("level", "levelname", "severity", "log_level", "lvl")
+TIME_NAMES = ("time", "timestamp", "ts", "@timestamp", "asctime")
+LEVEL_NAMES = ("level", "levelname", "severity", "log_level", "lvl")
 _LOGGER = ("logger", "logger_name", "name", "type", "event_type")
 
 _STYLES = {
@@ -29,6 +30,7 @@ _STYLES = {
     "error": ("ERROR", "red"),
     "critical": ("CRIT", "bold white on red"),
 }
+_COLOURS = re.compile(r"(\x1b\[[0-9;]{0,32}m)")
 _BLANK_TIME = " " * 12
 
 
@@ -39,33 +41,45 @@ def pretty(
     now: datetime,
     show_channel: bool = False,
     cut: int = MESSAGE_CHARACTERS,
+    ansi: bool = False,
 ) -> list[str]:
     """The lines for one publication: one, and those of a traceback where it has one.
 
     The time is the data's own; a live publication without one gets `now` (an aware datetime, whose
-    zone is also the one that is shown), an old one none.
+    zone is also the one that is shown), an old one none. With `ansi` the colours of a message are
+    its own, and every other control character is still shown.
     """
     data = arrived.data
     fields = data if isinstance(data, dict) else {}
-    time = _time(_first(fields, _TIME), now) or (_clock(now, now) if arrived.live else _BLANK_TIME)
-    label, style = _level(_first(fields, _LEVEL))
+    time = _time(first_of(fields, TIME_NAMES), now) or (_clock(now, now) if arrived.live else _BLANK_TIME)
+    label, style = _level(first_of(fields, LEVEL_NAMES))
     parts = [paint(time, "dim")]
     if show_channel:
         parts.append(paint(safe(arrived.channel), "magenta"))
     parts.append(paint(f"{label:5}", style) if style else f"{label:5}")
-    parts.append(_message(data, fields, paint, cut))
+    parts.append(_message(data, fields, paint, cut, coloured if ansi else safe))
     return [" ".join(parts), *(f"    {paint(line, 'dim')}" for line in _exception(fields))]
 
 
-def _message(data: object, fields: Mapping[str, Any], paint: Paint, cut: int) -> str:
+def coloured(text: str) -> str:
+    """Text whose colours stay, reset at its end; every other control character is shown."""
+    if "\x1b" not in text:
+        return safe(text)
+    parts = _COLOURS.split(text)
+    return "".join(part if at % 2 else safe(part) for at, part in enumerate(parts)) + "\x1b[0m"
+
+
+def _message(
+    data: object, fields: Mapping[str, Any], paint: Paint, cut: int, shown: Callable[[str], str]
+) -> str:
     if not fields:
         return _cut(safe(data if isinstance(data, str) else _compact(data)), cut)
-    used = {_key(fields, names) for names in (_MESSAGE, _TIME, _LEVEL, _LOGGER)} | {"exception"}
-    message, logger = _first(fields, _MESSAGE), _first(fields, _LOGGER)
+    used = {_key(fields, names) for names in (_MESSAGE, TIME_NAMES, LEVEL_NAMES, _LOGGER)} | {"exception"}
+    message, logger = first_of(fields, _MESSAGE), first_of(fields, _LOGGER)
     rest = {name: value for name, value in fields.items() if name not in used}
     parts = [paint(safe(_text(logger)), "cyan")] if logger is not None else []
     if message is not None:
-        parts.append(_cut(safe(_text(message)), cut))
+        parts.append(shown(_cut(_text(message), cut)))
     if rest:
         said = " ".join(f"{name}={_text(value)}" for name, value in rest.items())
         parts.append(paint(_cut(safe(said), cut), "dim"))
@@ -82,7 +96,8 @@ def _key(fields: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     return next((name for name in names if fields.get(name) is not None), None)
 
 
-def _first(fields: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+def first_of(fields: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    """The first of these fields that says something; None."""
     key = _key(fields, names)
     return None if key is None else fields[key]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import datetime
@@ -16,11 +17,20 @@ from ..client.reader import Arrived, CaughtUp, Happening, Missed, Reader
 from ..client.subscriber import Away, Back, Subscriber
 from ..model import Position
 from .common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
+from .filters import Filter, duration, filled, filter_from
 from .pretty import pretty
 from .terminal import Paint, safe_json, say, write
 
 GAP = 4
 """The exit code of --fail-on-gap."""
+
+
+class Color(StrEnum):
+    """When there are colours."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
 
 
 class Format(StrEnum):
@@ -39,12 +49,29 @@ def tail(
     since: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="POSITION", help="Go on after EPOCH:OFFSET, or CHANNEL@EPOCH:OFFSET (repeatable)."
+            metavar="POSITION|TIME",
+            help="Go on after EPOCH:OFFSET, or CHANNEL@EPOCH:OFFSET (repeatable); or from 10m ago on.",
         ),
+    ] = None,
+    level: Annotated[
+        str | None, typer.Option(show_default=False, help="Only rows of this level and above.")
+    ] = None,
+    grep: Annotated[
+        list[str] | None,
+        typer.Option("-g", "--grep", metavar="REGEX", help="Only what holds it (repeatable)."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("-w", "--where", metavar="FIELD=VALUE", help="Only rows with this (repeatable)."),
     ] = None,
     output: Annotated[
         Format, typer.Option("-o", "--output", help="json: one object a line; raw: its data only.")
     ] = Format.PRETTY,
+    template: Annotated[
+        str | None, typer.Option(show_default=False, help="As in '{time} {level} {message} {fields.user}'.")
+    ] = None,
+    color: Annotated[Color, typer.Option(help="Colours of our own.")] = Color.AUTO,
+    ansi: Annotated[bool, typer.Option("--ansi", help="Show the colours in messages, too.")] = False,
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Stay for what comes, or end after what is there.")
     ] = True,
@@ -59,10 +86,22 @@ def tail(
     What could not be recovered is said on stderr.
     """
     channels = list(dict.fromkeys(channels))
-    reader = Reader(channels, _count(lines), positions(since or (), channels))
-    tail = Tail(output, show_channel=len(channels) > 1, fail_on_gap=fail_on_gap)
+    begin, places = _begin(since or ())
+    chosen = filter_from(level, grep or (), where or (), begin)
+    # What is left out is only known here: the newest N of what is shown come out of all that is kept.
+    count = None if begin is not None and lines == "10" else _count(lines)
+    reader = Reader(channels, None if chosen.active else count, positions(places, channels))
+    how = Shape(output, template, color, ansi, show_channel=len(channels) > 1)
+    tail = Tail(how, chosen, count, fail_on_gap=fail_on_gap)
     waiting_for = set() if follow else set(channels)
     raise typer.Exit(asyncio.run(_read(Subscriber(hub_at(url, token), reader), tail, waiting_for)))
+
+
+def _begin(since: Sequence[str]) -> tuple[datetime | None, list[str]]:
+    """The time, and the positions, that --since says."""
+    ago = [found for text in since if (found := duration(text)) is not None]
+    places = [text for text in since if duration(text) is None]
+    return (datetime.now().astimezone() - max(ago) if ago else None), places
 
 
 def positions(texts: Sequence[str], channels: Sequence[str]) -> dict[str, Position]:
@@ -105,15 +144,40 @@ async def _read(subscriber: Subscriber, tail: Tail, waiting_for: set[str]) -> in
     return 0
 
 
-class Tail:
-    """Shows what happened: publications on stdout, everything about them on stderr."""
+class Shape:
+    """How publications are printed."""
 
-    def __init__(self, output: Format, *, show_channel: bool, fail_on_gap: bool) -> None:
+    def __init__(
+        self, output: Format, template: str | None, color: Color, ansi: bool, *, show_channel: bool
+    ) -> None:
         self._output = output
+        self._template = template
+        self._ansi = ansi
         self._show_channel = show_channel
+        self._paint = Paint(when=color)
+
+    def lines(self, arrived: Arrived, now: datetime) -> list[str]:
+        """The lines of one."""
+        if self._template is not None:
+            return [filled(self._template, arrived)]
+        if self._output is Format.PRETTY:
+            channel = self._show_channel
+            return pretty(arrived, self._paint, now=now, show_channel=channel, ansi=self._ansi)
+        return [shown(arrived, self._output)]
+
+
+class Tail:
+    """Shows what happened: publications on stdout, everything about them on stderr.
+
+    With a filter, `count` of the newest in history that it takes are shown, None for all.
+    """
+
+    def __init__(self, shape: Shape, chosen: Filter, count: int | None, *, fail_on_gap: bool) -> None:
+        self._shape = shape
+        self._chosen = chosen
+        self._count = count
+        self._old: dict[str, deque[Arrived]] = {}
         self._fail_on_gap = fail_on_gap
-        self._paint = Paint()
-        self._resuming: set[str] = set()
 
     def show(self, happened: Sequence[Happening | Away | Back]) -> int | None:
         """One frame's worth. Gives the exit code when it has to end here."""
@@ -123,6 +187,9 @@ class Tail:
             if isinstance(event, Arrived):
                 lines += self._lines(event, now)
                 continue
+            if isinstance(event, CaughtUp):
+                for kept in self._old.pop(event.channel, ()):
+                    lines += self._shape.lines(kept, now)
             write(lines)  # so that what is said stands at its place when both go to one terminal
             lines = []
             self._say(event)
@@ -132,11 +199,14 @@ class Tail:
         return None
 
     def _lines(self, arrived: Arrived, now: datetime) -> list[str]:
-        match self._output:
-            case Format.PRETTY:
-                return pretty(arrived, self._paint, now=now, show_channel=self._show_channel)
-            case _:
-                return [shown(arrived, self._output)]
+        if not self._chosen.active:
+            return self._shape.lines(arrived, now)
+        if not self._chosen.takes(arrived):
+            return []
+        if arrived.live or self._count is None:
+            return self._shape.lines(arrived, now)
+        self._old.setdefault(arrived.channel, deque(maxlen=self._count)).append(arrived)
+        return []
 
     def _say(self, event: Happening | Away | Back) -> None:
         match event:

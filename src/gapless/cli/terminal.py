@@ -63,8 +63,10 @@ def silence() -> None:
 class Paint:
     """Colours for stdout where it is a terminal and NO_COLOR is not set, else nothing."""
 
-    def __init__(self, console: Console | None = None) -> None:
-        console = console or Console()
+    def __init__(self, console: Console | None = None, when: str = "auto") -> None:
+        console = console or Console(
+            force_terminal=True if when == "always" else None, no_color=when == "never"
+        )
         plain = console.no_color or console.color_system is None
         self._system = None if plain else _SYSTEMS[console.color_system or "standard"]
 

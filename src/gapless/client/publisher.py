@@ -1,262 +1,464 @@
-"""Publishes to a hub elsewhere: in order, each once, through its absences as far as the bound reaches."""
+"""Publishes to a hub from any thread: in order, each once, through its absences as far as there is room."""
 
 from __future__ import annotations
 
-import asyncio
+import atexit
 import itertools
+import os
 import secrets
-from collections import Counter, deque
-from collections.abc import Callable
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, Self
 
-import httpx
-import orjson
-
+from ..errors import ConfigError, Overloaded
 from .backoff import Backoff
+from .encoding import encode
+from .outgoing import ENTRY_BYTES, Batch, Entry, Outgoing, Overflow
+from .receipt import Dropped, Receipt
 from .remote import NotTheHub, Refused, Remote, Unreachable
+from .ways import Busy, HttpWay, HubWay, Partly, Publishes, RefusedRow, Way
 
+DEFAULT_URL = "http://127.0.0.1:8765"
 BUFFER_BYTES = 16 * 1024 * 1024
-BATCH = 200
-"""Publications in one request; a hub takes 1000."""
+BATCH = 2000
+"""Publications in one request."""
 BATCH_BYTES = 256 * 1024
-"""Their bytes, unless a single one is larger; a hub takes 1 MiB."""
-
-Outcome = Unreachable | Refused | None
-"""None: it was taken."""
-
-
-class Waiting(NamedTuple):
-    """One publication on its way; `body` is the whole request."""
-
-    channel: str
-    body: bytes
+"""Their bytes, unless a single one is larger."""
+LINGER_SECONDS = 0.02
+"""Between two requests while little waits: at most fifty a second, however often something is published."""
+CLOSE_SECONDS = 2.0
+"""At the end of the interpreter, for what still waits."""
+JOIN_SECONDS = 1.0
+"""For the sending thread to let go of its connection; it has nothing to wait for then."""
+REASONS = 20
+"""Different reasons of refusals that are reported; beyond it they are only counted."""
 
 
 class Publisher:
-    """An ordered, bounded way to a hub's HTTP API.
+    """An ordered, bounded way to a hub, for any number of threads.
 
-    One request is on its way at a time, because order is only certain then: with one publication
-    while the hub keeps up, with many when it does not. Each publication carries an idempotency key,
-    so that a retry after a lost answer is not a second copy (as long as the hub remembers the key:
-    five minutes, and not across a restart of `memory://`). Where the hub takes some of one request
-    and asks to try others again, those come later than what followed them.
+        publisher = Publisher("http://127.0.0.1:8765")
+        publisher.publish("logs", {"message": "hello"})
 
-    What does not fit into `max_bytes` is dropped and counted, and a row with
-    `"kind": "feeder_gap"` takes its place in the channel. `report` gets lines for people.
+    `target` is the address of a hub, a hub of this process, or None for what `GAPLESS_URL` says; the
+    credential comes from `token` or `GAPLESS_TOKEN`. One daemon thread sends, begun by the first
+    publication: with one publication in a request while the hub keeps up, with many when it does
+    not. Every request carries an idempotency key, so that a retry after a lost answer is no second
+    copy (as long as the hub remembers: `Limits.idempotency_seconds`, and not across a restart of
+    `memory://`). Order is kept per channel.
+
+    What waits is bounded by `max_bytes`; `overflow` says what happens beyond (see `Overflow`). What
+    is dropped is counted in `dropped`, and a row with `"kind": "feeder_gap"` and its `count` takes its
+    place in the channel. After a fork the child has an empty publisher and its own thread. At the end of
+    the interpreter what waits is sent for at most `close_timeout` seconds. `report` gets lines for
+    people; None writes them to stderr.
+
+    Raises:
+        ConfigError: the address is none.
     """
 
     def __init__(
         self,
-        remote: Remote,
+        target: str | Publishes | Way | None = None,
         *,
+        token: str | None = None,
+        overflow: Overflow | str = Overflow.BLOCK,
         max_bytes: int = BUFFER_BYTES,
-        report: Callable[[str], None] = lambda line: None,
-        backoff: Backoff | None = None,
+        close_timeout: float = CLOSE_SECONDS,
+        report: Callable[[str], None] | None = None,
     ) -> None:
         self.published = 0
-        self.dropped = 0
-        """Publications for which there was no room."""
+        """Publications that the hub has taken, marks included."""
         self.refused = 0
         """Publications that the hub would not take."""
-        self.failure: Exception | None = None
-        """Why it gave up, `NotTheHub` as a rule; every method then raises this."""
-        self._remote = remote
-        self._max_bytes = max_bytes
-        self._report = report
-        self._backoff = backoff or Backoff(longest=5.0)
-        self._key = secrets.token_hex(8)
-        self._count = 0
-        self._queue: deque[Waiting] = deque()
-        self._bytes = 0
-        self._full = False
-        self._dropped_here: Counter[str] = Counter()
+        self.trouble: Unreachable | Refused | None = None
+        """Why the hub does not take anything just now; None while it does."""
+        self._way = way_to(target, token)
+        self._overflow = _overflow(overflow)
+        self._close_timeout = close_timeout
+        self._report = report or _to_stderr
         self._reasons: set[str] = set()
-        self._away = False
-        self._alone = 0  # so many go each in a request of its own
-        self._changed = asyncio.Condition()
-        self._task: asyncio.Task[None] | None = None
+        self._changed = threading.Condition(threading.RLock())
+        self._rooms: list[Callable[[], object]] = []
+        self._thread: threading.Thread | None = None
+        self._idle = False
+        self._closing = False
+        self._attempts = 0
+        self._begin_keys()
+        self._out = Outgoing(max_bytes, _now, self._next_key)
+        _all.add(self)
+
+    # -- publishing
+
+    def publish(self, channel: str, data: Any) -> Receipt:
+        """Publish after everything before it in this channel; returns before it is sent.
+
+        Raises:
+            TypeError: JSON cannot carry the data.
+            Overloaded: there is no room, and `overflow` is `raise`.
+            ValueError: it was closed.
+        """
+        receipt = Receipt()
+        self.put(channel, [(encode(data), receipt)])
+        return receipt
+
+    def put(self, channel: str, entries: Sequence[Entry]) -> bool:
+        """Several encoded publications at once. False: there was no room, they were dropped and counted.
+
+        Raises Overloaded and ValueError, as `publish`.
+        """
+        with self._changed:
+            self._check()
+            while not self._out.has_room():
+                if not self._waits():
+                    if not self._make_room(channel, entries):
+                        return False
+                    break
+                self._start()
+                self._changed.wait()
+                self._check()
+            self._append(channel, entries)
+        return True
+
+    def try_put(self, channel: str, entries: Sequence[Entry], when_room: Callable[[], object]) -> bool:
+        """As `put`, but where that would wait it gives False, and `when_room` is called when to try again."""
+        with self._changed:
+            self._check()
+            if not self._out.has_room():
+                if self._waits():
+                    self._start()
+                    self._rooms.append(when_room)
+                    return False
+                if not self._make_room(channel, entries):
+                    return True
+            self._append(channel, entries)
+        return True
+
+    def flush(self, timeout: float | None = None) -> int:
+        """Wait until everything was taken, at most `timeout` seconds. Gives how many still wait.
+
+        Raises:
+            NotTheHub: the address or the credential is wrong; waiting longer will not help.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            begun = self._attempts
+            self._wake()
+            while self._out.waiting or self._out.count:
+                if isinstance(self.trouble, NotTheHub) and self._attempts > begun:
+                    raise self.trouble.with_traceback(None)
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    break
+                self._changed.wait(left)
+            return self._out.count
+
+    def close(self, timeout: float | None = None) -> int:
+        """Send what waits for at most `timeout` seconds (`close_timeout`), and end. Gives what is left."""
+        timeout = self._close_timeout if timeout is None else timeout
+        try:
+            left = self.flush(timeout)
+        except NotTheHub:
+            left = self._out.count
+        with self._changed:
+            self._closing = True
+            self._wake()
+        _all.discard(self)
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            if left:
+                self._way.abort()  # it may wait for an answer that nobody needs any more
+            thread.join(JOIN_SECONDS)
+        return left
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def waiting(self) -> int:
         """Publications that the hub has not taken yet."""
-        return len(self._queue)
+        return self._out.count
 
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run())
-        return self
+    @property
+    def dropped(self) -> int:
+        """Publications for which there was no room."""
+        return self._out.dropped
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop at once; call `flush` before to have everything delivered."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+    @property
+    def where(self) -> str:
+        """The hub, for people."""
+        return self._way.name
 
-    async def offer(self, channel: str, data: object) -> bool:
-        """Publish after everything before it. False: there was no room, it is dropped and counted.
+    def is_sending(self) -> bool:
+        """Is this the thread that sends? What it logs must not be published."""
+        return threading.current_thread() is self._thread
 
-        Raises:
-            NotTheHub: the address or the credential is wrong.
-            TypeError: JSON cannot carry the data.
-        """
-        async with self._changed:
+    def announce(self, channel: str, body: bytes) -> None:
+        """A row of ours, such as a gap notice: it comes in even where there is no room."""
+        with self._changed:
             self._check()
-            if not self._has_room():
-                self._drop(channel)
-                return False
-            self._mark_drops()
-            self._append(channel, data)
-            self._changed.notify_all()
+            self._append(channel, [(body, None)])
+
+    # -- room
+
+    def _waits(self) -> bool:
+        """Does whoever finds no room wait for it?"""
+        if self._overflow is Overflow.BLOCK_WHILE_UP:
+            return self.trouble is None or isinstance(self.trouble, Busy)
+        return self._overflow is Overflow.BLOCK
+
+    def _make_room(self, channel: str, entries: Sequence[Entry]) -> bool:
+        """Nobody waits: drop the oldest (True), or these (False). Raises Overloaded."""
+        out = self._out
+        if self._overflow is Overflow.RAISE:
+            raise Overloaded(out.bytes, out.max_bytes)
+        size = sum(len(body) + ENTRY_BYTES for body, _ in entries)
+        if self._overflow is Overflow.DROP_OLDEST:
+            if out.bytes + size > out.max_bytes:
+                # Some more than is needed: otherwise each publication would drop another.
+                dropped = out.make_room(size + out.max_bytes // 16, self._reason())
+                self._say_dropped(len(dropped))
+                self._settle_dropped(dropped)
             return True
+        out.drop(channel, len(entries), self._reason())
+        self._say_dropped(len(entries))
+        self._settle_dropped(entries)
+        return False
 
-    async def put(self, channel: str, data: object) -> None:
-        """As `offer`, but waits until there is room."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self.failure is not None or self._has_room())
-            self._check()
-            self._append(channel, data)
-            self._changed.notify_all()
+    def _reason(self) -> str:
+        if self.trouble is None:
+            return "they came faster than the hub took them"
+        return f"the hub was away for too long ({self.trouble})"
 
-    async def flush(self, timeout: float | None = None) -> int:
-        """Wait until everything was taken, at most `timeout` seconds. Gives how many still wait."""
-        async with self._changed:
-            self._mark_drops()
-            self._changed.notify_all()
-            try:
-                async with asyncio.timeout(timeout):
-                    await self._changed.wait_for(lambda: self.failure is not None or not self._queue)
-            except TimeoutError:
-                pass
-            self._check()
-            return len(self._queue)
+    def _say_dropped(self, count: int) -> None:
+        if count and self._out.dropped == count:  # the first ones
+            self._report(
+                f"{_size(self._out.max_bytes)} wait for the hub; what does not fit is dropped and counted"
+            )
+
+    def _settle_dropped(self, entries: Sequence[Entry]) -> None:
+        for _, receipt in entries:
+            if receipt is not None:
+                receipt.settle(Dropped(f"there was no room: {self._reason()}"))
+
+    def _append(self, channel: str, entries: Sequence[Entry]) -> None:
+        self._out.append(channel, entries)
+        if self._idle or self._thread is None:
+            self._wake()
 
     def _check(self) -> None:
-        if self.failure is not None:
-            raise self.failure
+        if self._closing:
+            raise ValueError("this publisher was closed; make a new one")
 
-    def _has_room(self) -> bool:
-        """Once full, only when half of it is free again: otherwise every second row would be a mark."""
-        if self._full and self._bytes <= self._max_bytes // 2:
-            self._full = False
-        elif self._bytes >= self._max_bytes:
-            self._full = True
-        return not self._full
+    # -- the sending thread
 
-    def _drop(self, channel: str) -> None:
-        self.dropped += 1
-        if not self._dropped_here:
-            self._report(
-                f"{self._max_bytes >> 20} MiB wait for the hub; what comes now is dropped and counted"
-            )
-        self._dropped_here[channel] += 1
+    def _wake(self) -> None:
+        self._start()
+        self._idle = False
+        self._changed.notify_all()
 
-    def _mark_drops(self) -> None:
-        """Say in the channel itself, at the place where it happened, how many are missing."""
-        for channel, count in self._dropped_here.items():
-            self._report(f"{count} publications to {channel} were dropped")
-            text = f"{count} publications were dropped here: the hub was away for too long"
-            mark = {"kind": "feeder_gap", "count": count, "level": "warning", "message": text}
-            self._append(channel, mark)
-        self._dropped_here.clear()
+    def _start(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="gapless-publisher", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                return  # the interpreter ends, and takes no more threads
+            self._thread = thread
 
-    def _append(self, channel: str, data: object) -> None:
-        self._count += 1
-        key = f"{self._key}-{self._count}"
-        body = orjson.dumps({"channel": channel, "data": data, "idempotency_key": key})
-        self._queue.append(Waiting(channel, body))
-        self._bytes += _size(self._queue[-1])
-
-    async def _run(self) -> None:
-        try:
-            await self._send_all()
-        except Exception as failure:
-            async with self._changed:
-                self.failure = failure  # told to whoever publishes or flushes next, or waits to
-                self._changed.notify_all()
-
-    async def _send_all(self) -> None:
-        async with self._remote.client() as client:
-            while True:
-                async with self._changed:
-                    await self._changed.wait_for(lambda: self._queue)
-                try:
-                    outcomes = await self._send(client, self._next_batch())
-                except Unreachable as nothing_done:
-                    outcomes = [nothing_done]
-                await self._settle(outcomes)
-                problem = next((one for one in outcomes if isinstance(one, Unreachable)), None)
-                if problem is None:
-                    self._say_back()
-                else:
-                    self._say_away(problem)
-                    await asyncio.sleep(problem.retry_after or self._backoff.next())
-
-    def _next_batch(self) -> list[Waiting]:
-        """What goes into one request: as much as waits, within the bounds."""
-        batch = [self._queue[0]]
-        size = len(batch[0].body)
-        for waiting in itertools.islice(self._queue, 1, 1 if self._alone else BATCH):
-            size += len(waiting.body)
-            if size > BATCH_BYTES:
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._out.waiting and not self._closing:
+                    self._idle = True
+                    self._changed.wait()
+                self._idle = False
+                if not self._out.waiting:
+                    break
+                batch = self._out.take(BATCH, BATCH_BYTES)
+            self._deliver(batch)
+            if self._closing and batch.entries:
                 break
-            batch.append(waiting)
-        return batch
+            self._linger()
+        self._way.close()
 
-    async def _send(self, client: httpx.AsyncClient, batch: list[Waiting]) -> list[Outcome]:
-        """What became of each. Raises NotTheHub, Unreachable."""
+    def _linger(self) -> None:
+        """While little comes, let it come together: it costs a wake-up of this thread for each request."""
+        with self._changed:
+            if self._out.bytes < BATCH_BYTES and not self._closing:
+                self._changed.wait_for(
+                    lambda: self._closing or self._out.bytes >= BATCH_BYTES, LINGER_SECONDS
+                )
+
+    def _deliver(self, batch: Batch) -> None:
+        """Until the hub has taken or refused each of the batch, or the end has come."""
+        while batch.entries:
+            problem = self._attempt(batch)
+            if problem is None:
+                continue
+            with self._changed:
+                self._say_away(problem)
+                self._attempts += 1
+                self._changed.notify_all()
+                if self._closing:
+                    return
+                self._changed.wait_for(lambda: self._closing, _delay(problem, self._way.backoff))
+
+    def _attempt(self, batch: Batch) -> Unreachable | Refused | None:
+        """One request. What was settled is taken from the batch; gives why the rest has to wait."""
         try:
-            if len(batch) > 1:
-                return [*await self._remote.publish_all(client, [waiting.body for waiting in batch])]
-            self._alone = max(0, self._alone - 1)
-            await self._remote.call(client, "publish", batch[0].body)
-        except NotTheHub:
-            raise
+            found = self._way.send(batch.channel, [body for body, _ in batch.entries], batch.key)
+        except Partly as part:
+            self._settle(batch, part.positions)
+            if not isinstance(part.cause, Refused):
+                return part.cause
+            self._refuse(batch, 0, part.cause)
+        except RefusedRow as refusal:
+            self._refuse(batch, min(refusal.at, len(batch.entries) - 1), refusal)
+        except (NotTheHub, Unreachable) as problem:
+            return problem
         except Refused as refusal:
-            if len(batch) == 1:
-                return [refusal]
-            # One of them is malformed for the hub; each by itself shows which.
-            self._alone = len(batch)
-            return []
-        return [None]
+            while batch.entries:
+                self._refuse(batch, 0, refusal)
+        except Exception as error:
+            # A bug must not end the only thread that delivers.
+            return Unreachable(f"{self._way.name}: {type(error).__name__}: {error}")
+        else:
+            self._settle(batch, found)
+        return None
 
-    async def _settle(self, outcomes: list[Outcome]) -> None:
-        """Take from the queue what was taken or refused; what failed for now stays at its head."""
-        async with self._changed:
-            again = []
-            for outcome in outcomes:
-                waiting = self._queue.popleft()
-                if isinstance(outcome, Unreachable):
-                    again.append(waiting)
-                    continue
-                self._bytes -= _size(waiting)
-                if outcome is None:
-                    self.published += 1
-                else:
-                    self._say_refused(waiting, outcome)
-            self._queue.extendleft(reversed(again))
+    def _settle(self, batch: Batch, found: Sequence[Any]) -> None:
+        with self._changed:
+            done, batch.entries = batch.entries[: len(found)], batch.entries[len(found) :]
+            batch.key = self._next_key()
+            self._out.settled(done)
+            self.published += len(done)
+            self._say_back()
+            self._tell_room()
             self._changed.notify_all()
+        for (_, receipt), position in zip(done, found, strict=False):
+            if receipt is not None:
+                receipt.settle(position)
 
-    def _say_away(self, problem: Unreachable) -> None:
-        if not self._away:
-            self._away = True
-            self._report(f"{problem} (what comes is kept, up to {self._max_bytes >> 20} MiB)")
+    def _refuse(self, batch: Batch, at: int, refusal: Refused) -> None:
+        with self._changed:
+            entry = batch.without(at, self._next_key())
+            self._out.settled([entry])
+            self.refused += 1
+            if str(refusal) not in self._reasons and len(self._reasons) < REASONS:
+                self._reasons.add(str(refusal))
+                self._report(f"a publication to {batch.channel} was not taken: {refusal}")
+            self._tell_room()
+            self._changed.notify_all()
+        if entry[1] is not None:
+            entry[1].settle(refusal)
+
+    def _tell_room(self) -> None:
+        """Whoever could not wait here may try again."""
+        if self._rooms and (self._out.has_room() or not self._waits()):
+            rooms, self._rooms = self._rooms, []
+            for told in rooms:
+                told()
+
+    def _say_away(self, problem: Unreachable | Refused) -> None:
+        known, self.trouble = self.trouble, problem
+        if isinstance(problem, Busy):
+            self.trouble = known if known is not None else problem
+            return
+        if known is None or isinstance(known, Busy):
+            self._report(f"{problem} (what comes is kept, up to {_size(self._out.max_bytes)})")
+        elif type(known) is not type(problem):
+            self._report(str(problem))
+        self._tell_room()
 
     def _say_back(self) -> None:
-        self._backoff.reset()
-        if self._away:
-            self._away = False
-            self._report(f"{self._remote.url} answers again; {len(self._queue)} publications follow")
+        self._way.backoff.reset()
+        known, self.trouble = self.trouble, None
+        if known is not None and not isinstance(known, Busy):
+            self._report(f"{self._way.name} answers again; {self._out.count} publications follow")
 
-    def _say_refused(self, waiting: Waiting, refusal: Refused) -> None:
-        """Each reason once; `refused` counts all."""
-        self.refused += 1
-        if len(self._reasons) < 20 and str(refusal) not in self._reasons:
-            self._reasons.add(str(refusal))
-            self._report(f"a publication to {waiting.channel} was not taken: {refusal}")
+    # -- keys and forks
+
+    def _begin_keys(self) -> None:
+        self._key = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
+
+    def _next_key(self) -> str:
+        return f"{self._key}-{next(self._numbers)}"
+
+    def forked(self) -> None:
+        """In the child: what waits is the parent's to send, and so is the connection."""
+        self._changed = threading.Condition(threading.RLock())
+        self._thread = None
+        self._rooms = []
+        self._idle = False
+        self.trouble = None
+        self._begin_keys()
+        self._out.clear()
+        self._way.close()
 
 
-def _size(waiting: Waiting) -> int:
-    """Bytes of memory, roughly: small publications weigh more than what they say."""
-    return len(waiting.body) + 256
+_all: weakref.WeakSet[Publisher] = weakref.WeakSet()
+"""Those that a fork and the end of the interpreter concern."""
+
+
+def _after_fork() -> None:
+    for publisher in list(_all):
+        publisher.forked()
+
+
+def _at_exit() -> None:
+    for publisher in list(_all):
+        publisher.close()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+atexit.register(_at_exit)
+
+
+def way_to(target: str | Publishes | Way | None, token: str | None) -> Way:
+    """The way to an address, a hub of this process, or where the environment says. Raises ConfigError."""
+    if target is None:
+        target = os.environ.get("GAPLESS_URL") or DEFAULT_URL
+    if isinstance(target, str):
+        return HttpWay(Remote.parse(target, token or os.environ.get("GAPLESS_TOKEN")))
+    return target if isinstance(target, Way) else HubWay(target)
+
+
+def _delay(problem: Unreachable | Refused, backoff: Backoff) -> float:
+    """Seconds until the next attempt: what the hub asked for, else longer each time."""
+    asked = problem.retry_after if isinstance(problem, Unreachable) else None
+    return asked if asked is not None else backoff.next()
+
+
+def _overflow(value: Overflow | str) -> Overflow:
+    try:
+        return Overflow(value)
+    except ValueError:
+        known = ", ".join(Overflow)
+        raise ConfigError(f"overflow is one of {known}, not {value!r}") from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _size(size: int) -> str:
+    return f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
+
+
+def _to_stderr(line: str) -> None:
+    try:
+        sys.stderr.write(f"gapless: {line}\n")
+    except (OSError, ValueError, AttributeError):
+        pass  # there is no stderr, or nobody reads it any more

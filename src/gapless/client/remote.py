@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
-import httpx
 import orjson
 
 from ..errors import ConfigError, GaplessError
+
+if TYPE_CHECKING:
+    import httpx  # comes with the `server` extra; publishing does without
 
 TIMEOUT_SECONDS = 10.0
 
@@ -77,6 +80,8 @@ class Remote(NamedTuple):
 
     def client(self) -> httpx.AsyncClient:
         """An HTTP client for `call`; close it."""
+        import httpx
+
         return httpx.AsyncClient(
             headers={"Content-Type": "application/json", **self.headers},
             timeout=TIMEOUT_SECONDS,
@@ -129,19 +134,24 @@ class Remote(NamedTuple):
 
     async def _post(self, client: httpx.AsyncClient, method: str, body: bytes) -> object:
         """The answer's JSON, None where it is none."""
+        import httpx
+
         try:
             response = await client.post(f"{self.url}/api/{method}", content=body)
+        except httpx.ConnectError:
+            raise self.nobody() from None
         except httpx.TransportError as error:
             raise self.unreachable(error) from None
         except httpx.InvalidURL as error:
             raise ConfigError(f"{self.url}: {error}") from None
-        self._check(response.status_code, response.content, response.headers)
+        self.check(response.status_code, response.content, response.headers)
         try:
             return orjson.loads(response.content)
         except orjson.JSONDecodeError:
             return None
 
-    def _check(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+    def check(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        """Whatever is not 200. Raises NotTheHub, Unreachable or Refused."""
         if status in (401, 403):
             raise self.no_entry()
         if status in (404, 405) or 300 <= status < 400:
@@ -161,9 +171,13 @@ class Remote(NamedTuple):
 
     def unreachable(self, error: Exception) -> Unreachable:
         """What a failed attempt to connect, or a connection that broke, comes to."""
-        if isinstance(error, httpx.ConnectError | ConnectionRefusedError):
-            return NobodyThere(f"no hub answers at {self.url}; start one with `gapless serve`")
+        if isinstance(error, ConnectionRefusedError | socket.gaierror):
+            return self.nobody()
         return Unreachable(f"{self.url}: {str(error) or type(error).__name__}")
+
+    def nobody(self) -> NobodyThere:
+        """The error for an address where nothing listens."""
+        return NobodyThere(f"no hub answers at {self.url}; start one with `gapless serve`")
 
     def no_entry(self) -> NotTheHub:
         """The error for a hub that does not let us in."""

@@ -19,6 +19,7 @@ from .settings import Settings, document_of, load
 
 if TYPE_CHECKING:
     from ..feeds.redis_pubsub import RedisFeed
+    from ..feeds.redis_streams import StreamFeed
 
 
 class Prepared(NamedTuple):
@@ -26,7 +27,7 @@ class Prepared(NamedTuple):
 
     hub: Hub
     app: ASGIApp
-    feeds: list[RedisFeed]
+    feeds: list[RedisFeed | StreamFeed]
     protocol: str | type[asyncio.Protocol]
 
 
@@ -85,12 +86,16 @@ def check_access(settings: Settings, *, local: bool) -> None:
         )
 
 
-def _feeds(settings: Settings, hub: Hub) -> list[RedisFeed]:
+def _feeds(settings: Settings, hub: Hub) -> list[RedisFeed | StreamFeed]:
     """Raises ConfigError: one that cannot be, or what they need is not installed."""
     if not settings.feeds:
         return []
     try:
         from ..feeds.redis_pubsub import RedisFeed
+        from ..feeds.redis_streams import StreamFeed, names_streams
     except ModuleNotFoundError as error:
         raise ConfigError(f'{error.name} is not installed: pip install "gapless[redis]"') from None
-    return [RedisFeed(hub.publish, url) for url in settings.feeds]
+    return [
+        StreamFeed(hub.publish, url) if names_streams(url) else RedisFeed(hub.publish, url)
+        for url in settings.feeds
+    ]

@@ -17,7 +17,9 @@ from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
 from .entrance import HttpEntrance, WebSocketEntrance
 from .guard import Guard
 from .http import ApiDoor, Health, Page
+from .ingest import Ingest, IngestDoor
 from .metrics import Metrics
+from .otlp import OtlpDoor
 from .quiet import hide_tokens
 from .sse import SseDoor
 from .websocket import PlainDoor
@@ -63,6 +65,7 @@ class HubApp:
         }
         page, emulated = Page(guard), Emulated()
         sse = SseDoor(guard, channels, emulated)
+        ingest = Ingest(hub)
         routes: list[BaseRoute] = [
             *_emulated(guard, emulated),
             Route("/connection/init", page.warm_up, methods=["GET"]),
@@ -70,6 +73,8 @@ class HubApp:
             Route("/api/session", page.session, methods=["POST"]),
             Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
             *([Route("/api", ApiDoor(guard), methods=["POST"])] if access.old_api_clients else []),
+            Route("/ingest/{channel:path}", IngestDoor(guard, ingest), methods=["POST"]),
+            Route("/v1/logs", OtlpDoor(guard, ingest), methods=["POST"]),
             Route("/health", Health(hub).health, methods=["GET"]),
             Route("/ready", Health(hub).ready, methods=["GET"]),
             Route("/metrics", Metrics(guard).show, methods=["GET"]),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 Row = dict[str, Any]
@@ -73,7 +74,7 @@ def recognise(text: str, now: datetime | None = None) -> Row:
     `time` is ISO 8601 as precise as written. Where the line names no zone, or no year, it is that
     of `now` (an aware datetime); without `now` a time without a year stays in the message.
     """
-    for form in _FORMS:
+    for form in _FORMS_BY_FIRST.get(text[:1], _FORMS_OF_THE_REST):
         row = form(text, now)
         if row is not None:
             return row
@@ -163,6 +164,8 @@ def _apache_error(text: str, now: datetime | None) -> Row | None:
 
 def _access(text: str, now: datetime | None) -> Row | None:
     """The common log format of nginx and Apache; the whole line is the message."""
+    if " [" not in text:
+        return None
     stamp = _ACCESS.match(text)
     if stamp is None:
         return None
@@ -193,6 +196,15 @@ _FORMS: tuple[Callable[[str, datetime | None], Row | None], ...] = (
     _python,
     _levelled,
 )
+"""Each may only match where it is tried: what a line begins with tells most of them apart."""
+
+_FORMS_OF_THE_REST = (_access,)
+_FORMS_BY_FIRST: dict[str, tuple[Callable[[str, datetime | None], Row | None], ...]] = {
+    **dict.fromkeys("0123456789", (_dated_line, _access)),
+    **dict.fromkeys("[<(\x1b", _FORMS),
+    **dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVWXYZ_", (_syslog, _access, _python, _levelled)),
+    **dict.fromkeys("abcdefghijklmnopqrstuvwxyz", (_access, _python, _levelled)),
+}
 
 
 def _with_level(row: Row, text: str) -> Row:
@@ -235,13 +247,21 @@ def _yearless(month: str, day: str, clock: str, now: datetime) -> str | None:
 
 def _iso(year: int, month: int, day: int, clock: str, zone: str | None, now: datetime | None) -> str | None:
     """ISO 8601 with the digits as written, or None when there is no such time."""
-    clock = clock.replace(",", ".")
+    found = _second(year, month, day, clock[:8], zone, None if now is None else now.tzinfo)
+    return None if found is None else f"{found[0]}{clock[8:].replace(',', '.')}{found[1]}"
+
+
+@lru_cache(maxsize=256)  # many lines of one second follow each other
+def _second(
+    year: int, month: int, day: int, clock: str, zone: str | None, local: tzinfo | None
+) -> tuple[str, str] | None:
+    """What stands before and behind the fraction; None when there is no such time."""
     try:
-        time = datetime.fromisoformat(f"{year:04}-{month:02}-{day:02}T{clock[:8]}")
+        time = datetime.fromisoformat(f"{year:04}-{month:02}-{day:02}T{clock}")
     except ValueError:
         return None
     if zone is None:
-        offset = "" if now is None else time.replace(tzinfo=now.tzinfo).isoformat()[19:]
+        offset = "" if local is None else time.replace(tzinfo=local).isoformat()[19:]
     else:
         offset = "Z" if zone in ("Z", "UTC") else f"{zone[:3]}:{zone[-2:]}"
-    return f"{time.date()}T{clock}{offset}"
+    return f"{time.date()}T{clock}", offset

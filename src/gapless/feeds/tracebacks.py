@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from enum import Enum, auto
 
-from .lines import parse_rows
+from .lines import Verbatim, parse_rows
 from .prefixes import Row
 
 TRACEBACK_LINES = 200
@@ -20,6 +20,7 @@ HOLD_SECONDS = 0.2
 
 _BEGIN = "Traceback (most recent call last):"
 _GROUP = "  + Exception Group Traceback (most recent call last):"
+_FIRST = (_BEGIN[0], _GROUP[0])
 _LINKS = (
     "The above exception was the direct cause of the following exception:",
     "During handling of the above exception, another exception occurred:",
@@ -41,11 +42,12 @@ class _State(Enum):
 class TracebackJoiner:
     """Lines of text → rows, with each traceback in one piece."""
 
-    __slots__ = ("_lines", "_row", "_state")
+    __slots__ = ("_lines", "_row", "_stamp", "_state")
 
     def __init__(self) -> None:
         self._row: Row | None = None  # held back: a traceback that comes next belongs to it
         self._lines: list[str] = []
+        self._stamp: str | None = None
         self._state = _State.OUTSIDE
 
     @property
@@ -53,23 +55,29 @@ class TracebackJoiner:
         """Is something held back that `flush` would give?"""
         return self._row is not None or bool(self._lines)
 
-    def feed(self, line: str, now: datetime | None = None) -> list[Row]:
-        """The rows that are complete now. A blank line outside a traceback is none."""
+    def feed(self, line: str, now: datetime | None = None, stamp: str | None = None) -> list[Row]:
+        """The rows that are complete now. A blank line outside a traceback is none.
+
+        `now` and `stamp` are those of `parse_rows`.
+        """
         rows: list[Row] = []
         if self._state is not _State.OUTSIDE:
             if self._continues(line):
                 self._lines.append(line)
                 return self.flush() if len(self._lines) >= TRACEBACK_LINES else []
             rows = self.flush()
-        if line.startswith((_BEGIN, _GROUP)):
-            self._lines = [line]
+        if line[:1] in _FIRST and line.startswith((_BEGIN, _GROUP)):
+            self._lines, self._stamp = [line], stamp
             self._state = _State.GROUPED if line.startswith(_GROUP) else _State.FRAMES
             return rows
-        rows += self.flush()
-        if not line.strip():
+        if self._row is not None:
+            rows += self.flush()
+        if not line or line.isspace():
             return rows
-        rows += parse_rows(line, now)
-        if rows[-1].get("level") in _MAY_OWN and "message" in rows[-1]:
+        found = parse_rows(line, now, stamp)
+        rows = rows + found if rows else found
+        level = rows[-1].get("level")
+        if isinstance(level, str) and level in _MAY_OWN and "message" in rows[-1]:
             self._row = rows.pop()
         return rows
 
@@ -82,8 +90,11 @@ class TracebackJoiner:
         while not lines[-1].strip():
             lines.pop()
         exception = _exception(lines)
+        if isinstance(row, Verbatim):
+            return [row.followed_by("exception", exception)]
         if row is None:
-            row = {"level": "error", "message": exception["message"] or exception["type"] or lines[0]}
+            time = {} if self._stamp is None else {"time": self._stamp}
+            row = {**time, "level": "error", "message": exception["message"] or exception["type"] or lines[0]}
         return [row | {"exception": exception}]
 
     def _continues(self, line: str) -> bool:

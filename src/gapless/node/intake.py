@@ -7,13 +7,13 @@ import logging
 import threading
 from asyncio import _get_running_loop
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 
-from ..brokers.base import Broker
+from ..brokers.base import Broker, PublishesRuns
 from ..core.counters import Counters
 from ..errors import BadRequest, LimitExceeded, NotRunning, Overloaded
-from ..model import Draft
+from ..model import Draft, Position
 from ..opaque import is_packed
 from ..options import Limits
 from .flush import Flush
@@ -139,6 +139,21 @@ class Intake:
             self._inbox.append((channel, draft, receipt))
             self._inbox_bytes += size
         return receipt
+
+    def publish_run(self, channel: str, payloads: Sequence[bytes]) -> Position | None:
+        """Publish many to a channel at once, on the hub's own thread, where the broker `PublishesRuns`.
+
+        The channel was just published to, so that it is known to be one. Gives the position of the last.
+        Raises BadRequest, BrokerError: none of them was published.
+        """
+        if not isinstance(self._broker, PublishesRuns):
+            raise TypeError("this broker takes publications one by one")
+        options = self._registry.options(channel)
+        if not options.any_bytes and any(map(is_packed, payloads)):
+            raise BadRequest("data is no JSON, and this channel takes nothing else")
+        position = self._broker.publish_run(channel, payloads, options)
+        self._counters.published += len(payloads)
+        return position
 
     def _hand_over(self, channel: str, draft: Draft, receipt: Receipt) -> None:
         options = self._registry.options(channel)

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 _PLAIN = json.JSONDecoder()
+_UNREAD = json.JSONDecoder(parse_int=str)  # numbers of any length, for whoever only wants their source
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _HALF = "half of a surrogate pair (an emoji cut in two)"
@@ -95,6 +96,20 @@ def payload(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: i
     return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
 
 
+def elements(raw: bytes, *, depth: int = 64) -> list[bytes]:
+    """The elements of a JSON array as they were written, one line each; of anything else itself.
+
+    Raises:
+        Malformed: not JSON, or nested deeper than `depth`, the array not counted.
+    """
+    text = _checked(raw, depth + 1)
+    if text[_skip(text, 0)] == "[":
+        return [element.raw for element in _items(text, 0, _UNREAD)]
+    if is_deeper(text, depth):
+        raise Malformed(f"nested deeper than {depth}")
+    return [one_line(raw).strip()]
+
+
 def one_line(raw: bytes) -> bytes:
     """A JSON document without its raw newlines, which can only be whitespace."""
     return raw.translate(None, b"\n\r") if b"\n" in raw or b"\r" in raw else raw
@@ -107,12 +122,13 @@ def _checked(raw: bytes | str, depth: int) -> str:
         fault = _HALF if "surrogate" in error.msg else "not valid JSON"
         raise Malformed(f"{fault} at character {error.pos}") from None
     text = raw if isinstance(raw, str) else raw.decode()
-    if _is_deeper(text, depth):
+    if is_deeper(text, depth):
         raise Malformed(f"nested deeper than {depth}")
     return text
 
 
-def _is_deeper(text: str, depth: int) -> bool:
+def is_deeper(text: str, depth: int) -> bool:
+    """Is this valid JSON nested deeper than `depth`?"""
     if text.count("[") + text.count("{") <= depth:
         return False
     pairs = _STRING.sub("", text).encode().translate(_BRACKETS, _NO_BRACKETS)
@@ -175,7 +191,7 @@ def _members(text: str, at: int, decoder: json.JSONDecoder) -> list[tuple[str, R
     return found
 
 
-def _items(text: str, at: int) -> list[Raw]:
+def _items(text: str, at: int, decoder: json.JSONDecoder = _PLAIN) -> list[Raw]:
     """The elements of the array that begins at or after `at`, in a text that is known to be valid."""
     at = _skip(text, at)
     if text[at] != "[":
@@ -183,7 +199,7 @@ def _items(text: str, at: int) -> list[Raw]:
     found: list[Raw] = []
     at = _skip(text, at + 1)
     while text[at] != "]":
-        value, end = _scan(text, at, _PLAIN)
+        value, end = _scan(text, at, decoder)
         found.append(Raw(value, text, at, end))
         at = _skip(text, end)
         if text[at] == ",":

@@ -1,0 +1,186 @@
+"""`gapless run`: a program, and what it writes → publications."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from types import FrameType
+from typing import IO, Annotated
+
+import typer
+
+from ..client.backoff import Backoff
+from ..client.encoding import encode
+from ..client.outgoing import Overflow
+from ..client.publisher import Publisher
+from ..logging.record import iso
+from .common import DEFAULT_URL, Token, Url, hub_at
+from .feeding import Join, feed
+from .pipe import CHUNK_BYTES, Pipe, pass_on
+from .terminal import say
+
+PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+"""Exit codes, as shells have them."""
+LINGER_SECONDS = 0.5
+"""After the end of the program, for what its children still write."""
+
+
+class Restart(StrEnum):
+    """When the program is started again."""
+
+    NEVER = "never"
+    ON_FAILURE = "on-failure"
+    ALWAYS = "always"
+
+
+def run(
+    command: Annotated[
+        list[str], typer.Argument(metavar="-- COMMAND...", help="The program and its arguments.")
+    ],
+    channel: Annotated[str, typer.Option("-c", "--channel", help="The channel for its lines.")] = "logs",
+    events: Annotated[str, typer.Option(help="The channel for its start and its end.")] = "events",
+    restart: Annotated[Restart, typer.Option(help="Start it again when it ended.")] = Restart.NEVER,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Do not pass its output on.")] = False,
+    join: Join = True,
+    url: Url = DEFAULT_URL,
+    token: Token = None,
+) -> None:
+    """Run a program and publish every line that it writes: gapless run -c app -- python worker.py.
+
+    Each row says in `stream` where it was written, stdout or stderr, and both are passed on. Signals go to
+    the program, and its exit code is this one's, so that it can be the entry point of a container.
+    """
+    remote = hub_at(url, token)
+
+    def work(publisher: Publisher) -> int:
+        return Runner(publisher, command, channel, events, quiet=quiet, join=join).run(restart)
+
+    raise typer.Exit(feed(remote, Overflow.BLOCK_WHILE_UP, work))
+
+
+class Runner:
+    """Starts one program, as often as it is wanted, and publishes what it writes."""
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        command: Sequence[str],
+        channel: str,
+        events: str,
+        *,
+        quiet: bool,
+        join: bool,
+    ) -> None:
+        self._publisher = publisher
+        self._command = list(command)
+        self._channel = channel
+        self._events = events
+        self._quiet = quiet
+        self._join = join
+        self._asked_to_end = False
+
+    def run(self, restart: Restart) -> int:
+        """Run it until it is not to be started again. Gives its exit code."""
+        backoff = Backoff(first=0.5, longest=30.0)
+        while True:
+            begun = time.monotonic()
+            code = self._once()
+            again = restart is Restart.ALWAYS or (restart is Restart.ON_FAILURE and code != 0)
+            if not again or self._asked_to_end or code in (NOT_FOUND, NOT_EXECUTABLE):
+                return code
+            if time.monotonic() - begun > 10.0:
+                backoff.reset()
+            delay = backoff.next()
+            say(f"{self._command[0]} ended with {code}; it is started again in {delay:.1f} s")
+            time.sleep(delay)
+
+    def _once(self) -> int:
+        """Run it once. Gives its exit code, as shells have it."""
+        begun = time.monotonic()
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the command is what was asked for
+                self._command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env={"PYTHONUNBUFFERED": "1", **os.environ},
+            )
+        except OSError as error:
+            say(f"{self._command[0]}: {error.strerror}")
+            return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+        with process, self._signals(process):
+            self._say("process_started", pid=process.pid)
+            self._read(process)
+            status = process.wait()
+        code = status if status >= 0 else 128 - status
+        seconds = round(time.monotonic() - begun, 3)
+        named = {"signal": signal.Signals(-status).name} if status < 0 else {}
+        self._say("process_exited", pid=process.pid, code=code, seconds=seconds, **named)
+        return code
+
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
+        open_ = {
+            stream.fileno(): (self._pipe(name), None if self._quiet else to)
+            for stream, name, to in _streams(process)
+        }
+        ended_at: float | None = None
+        while open_:
+            if ended_at is None and process.poll() is not None:
+                ended_at = time.monotonic()
+            if ended_at is not None and time.monotonic() - ended_at > LINGER_SECONDS:
+                break
+            patience = min(one.patience or LINGER_SECONDS for one, _ in open_.values())
+            ready = select.select([*open_], [], [], patience)[0]
+            if not ready:
+                for one, _ in open_.values():
+                    one.quiet()
+            for descriptor in ready:
+                one, to = open_[descriptor]
+                chunk = os.read(descriptor, CHUNK_BYTES)
+                if not chunk:
+                    one.end()
+                    del open_[descriptor]
+                    continue
+                if to is not None and not pass_on(to, chunk):
+                    open_[descriptor] = one, None
+                one.feed(chunk)
+        for one, _ in open_.values():
+            one.end()
+
+    def _pipe(self, stream: str) -> Pipe:
+        return Pipe(self._publisher, self._channel, self._join, {"stream": stream})
+
+    @contextmanager
+    def _signals(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """Meanwhile signals are the program's."""
+
+        def pass_it_on(number: int, frame: FrameType | None) -> None:
+            self._asked_to_end |= number in (signal.SIGINT, signal.SIGTERM)
+            # Ctrl-C of a terminal has reached the program already, as all of the same group.
+            if process.poll() is None and not (number == signal.SIGINT and sys.stdin.isatty()):
+                process.send_signal(number)
+
+        before = {number: signal.signal(number, pass_it_on) for number in PASSED_ON}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _say(self, kind: str, **data: object) -> None:
+        body = {"type": kind, "time": iso(time.time()), "data": {"command": self._command, **data}}
+        self._publisher.put(self._events, [(encode(body), None)])
+
+
+def _streams(process: subprocess.Popen[bytes]) -> Iterator[tuple[IO[bytes], str, int]]:
+    for stream, name, to in ((process.stdout, "stdout", sys.stdout), (process.stderr, "stderr", sys.stderr)):
+        if stream is not None:
+            yield stream, name, to.fileno()

@@ -1,0 +1,182 @@
+"""`POST /ingest/CHANNEL`: many publications to one channel in one request, and where they stand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import orjson
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..api.arguments import known
+from ..api.shapes import REFUSALS, error_shape
+from ..brokers.base import PublishesRuns
+from ..errors import BadRequest, ClientError, Overloaded
+from ..hub import Hub
+from ..model import Draft
+from ..node.receipt import Receipt
+from ..opaque import is_packed
+from .entrance import worded
+from .guard import Guard
+from .once import Once, Progress
+from .request import JSON_TYPE, Refused, Request, content_type, read_body
+from .rows import KINDS, BadRow, TooLarge, payloads, unpack
+
+SLICE = 512
+"""Publications that are handed to the broker in one turn of the loop."""
+
+STATUSES = {102: 404, 107: 422}
+"""HTTP statuses by error code; a ClientError that is not here is 400."""
+
+
+class Ingest:
+    """Publishes what came together, in order, and once for each idempotency key.
+
+    The process remembers how far a request was done. A broker that outlives it is given a key for
+    each publication as well, so that neither a restart nor another worker doubles what is sent again.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        limits = hub.limits
+        self._hub = hub
+        self._once = Once(limits.idempotency_seconds, limits.idempotency_keys, time.monotonic)
+
+    async def take(self, channel: str, rows: Sequence[bytes], key: str | None) -> Progress:
+        """Publish the rows. The same again under the same key goes on where that one ended.
+
+        Raises:
+            ClientError: the channel or the key cannot be; nothing was published.
+            BadRow: one of the rows cannot be; nothing was published.
+            BrokerError, Overloaded: from here on nothing was; send the same again with its key.
+        """
+        known(self._hub, channel)
+        if key is not None and not 0 < len(key) <= self._longest_key:
+            raise BadRequest(f"an idempotency key has 1 to {self._longest_key} characters")
+        if not self._hub.node.registry.options(channel).any_bytes:
+            for number, row in enumerate(rows, 1):
+                if is_packed(row):
+                    raise BadRow(number, "it stands for bytes, and this channel takes JSON alone")
+        progress = self._once.progress(channel, key)
+        broker = self._hub.node.broker
+        lasting = key is not None and not broker.immediate
+        async with progress.lock:
+            while progress.done < len(rows):
+                if progress.done and isinstance(broker, PublishesRuns):
+                    # The one before went the long way, past every check; these are like it.
+                    run = rows[progress.done : progress.done + SLICE - 1]
+                    progress.note_run(len(run), self._hub.node.intake.publish_run(channel, run))
+                    if progress.done == len(rows):
+                        return progress
+                begin = progress.done
+                end = begin + (1 if isinstance(broker, PublishesRuns) else SLICE)
+                drafts = [
+                    Draft(row, idempotency_key=f"{key}.{begin + at}" if lasting else None)
+                    for at, row in enumerate(rows[begin:end])
+                ]
+                await self._publish(channel, drafts, progress)
+        return progress
+
+    @property
+    def _longest_key(self) -> int:
+        return self._hub.limits.idempotency_key_bytes - 8  # for the number of the row
+
+    async def _publish(self, channel: str, drafts: list[Draft], progress: Progress) -> None:
+        publish = self._hub.node.intake.publish
+        receipts: list[Receipt] = []
+        full: Overloaded | None = None
+        for draft in drafts:
+            try:
+                receipts.append(publish(channel, draft))
+            except Overloaded as error:
+                full = error
+                break
+        for at, receipt in enumerate(receipts):
+            if receipt.done and at < len(receipts) - 1:
+                progress.note(receipt.result(0))
+            else:
+                # At least the last is awaited: a turn for the loop, and for readers that lag but move.
+                progress.note(await receipt)
+        if full is not None and not receipts:
+            raise full
+
+
+class IngestDoor:
+    """The door: what a request holds, and what it is answered."""
+
+    def __init__(self, guard: Guard, ingest: Ingest) -> None:
+        self._guard = guard
+        self._ingest = ingest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(HttpRequest(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: HttpRequest) -> Response:
+        hub = self._guard.hub
+        try:
+            self._guard.admit_operator(request.scope, Request.of(request.scope))
+            if not hub.running:
+                raise Refused(503, "the hub is not running")
+            body = await read_packed(request, hub)
+            rows = payloads(content_type(request), body, hub.limits, datetime.now(UTC))
+            key = request.headers.get("idempotency-key") or None
+            progress = await self._ingest.take(request.path_params["channel"], rows, key)
+        except BadRow as bad:
+            return answer(422, {"error": {"code": 107, "message": str(bad)}, "row": bad.row})
+        except Refused as refused:
+            return refusal(refused)
+        except REFUSALS as error:
+            return failure(error)
+        return answer(202, accepted(progress))
+
+
+async def read_packed(request: HttpRequest, hub: Hub, kinds: tuple[str, ...] = KINDS) -> bytes:
+    """The body of a request, unpacked, within `Limits.ingest_bytes`. Raises Refused."""
+    limit = hub.limits.ingest_bytes
+    body = await read_body(request, hub.limits, max_bytes=limit, kinds=kinds)
+    try:
+        return unpack(body, request.headers.get("content-encoding", "").strip().lower(), limit)
+    except TooLarge as error:
+        raise Refused(413, str(error)) from None
+    except ValueError as error:
+        raise Refused(415, str(error)) from None
+
+
+def accepted(progress: Progress) -> dict[str, object]:
+    """How many were taken, and where they stand in a channel that keeps history.
+
+    `first` and `last` are offsets; `runs` is there where others published in between.
+    """
+    said: dict[str, object] = {"accepted": progress.done}
+    runs = progress.runs
+    if runs:
+        said |= {"epoch": progress.epoch, "first": runs[0][0], "last": runs[-1][1]}
+    if len(runs) > 1:
+        said["runs"] = runs
+    return said
+
+
+def answer(status: int, said: object, **headers: str) -> Response:
+    """An answer in JSON."""
+    return Response(orjson.dumps(said), status, media_type=JSON_TYPE, headers=headers or None)
+
+
+def refusal(refused: Refused) -> Response:
+    """The answer to a request that does not get in."""
+    said, head = worded(refused.status, refused.reason)
+    headers = {name.decode(): value.decode() for name, value in head}
+    if refused.status == 503:
+        headers["retry-after"] = "5"
+    return Response(said, refused.status, headers=headers)
+
+
+def failure(error: Exception) -> Response:
+    """The answer when publishing failed: 429 and 503 ask for the same again later."""
+    if isinstance(error, ClientError):
+        return answer(STATUSES.get(error.code, 400), {"error": error_shape(error)})
+    if isinstance(error, Overloaded):
+        return answer(429, {"error": error_shape(error)}, **{"retry-after": "1"})
+    return answer(503, {"error": error_shape(error)}, **{"retry-after": "1"})

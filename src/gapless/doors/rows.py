@@ -1,0 +1,125 @@
+"""The body of an ingest request → the payloads of its publications.
+
+A payload is JSON as it was sent, byte for byte: what is checked is that it is JSON, in UTF-8, not
+nested deeper than `Limits.json_depth`. Integers of any length and keys that stand twice are the
+publisher's own. Pure: no clock, no I/O.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import datetime
+
+import orjson
+
+from ..errors import GaplessError
+from ..feeds.lines import as_json, parse_rows
+from ..options import Limits
+from ..protocol.strict import Malformed, elements, is_deeper
+
+JSON = "application/json"
+NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+TEXT = "text/plain"
+KINDS = (JSON, *NDJSON, TEXT)
+
+BLANK = b" \t\r\n"
+
+
+class BadRow(GaplessError):
+    """One row of a body cannot be published; nothing of that body was. `row` counts from 1."""
+
+    def __init__(self, row: int, reason: str) -> None:
+        self.row = row
+        self.reason = reason
+        super().__init__(f"row {row}: {reason}")
+
+
+class TooLarge(GaplessError):
+    """A body that is larger than it may be once it is unpacked."""
+
+
+def unpack(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    """What a body with this Content-Encoding holds.
+
+    Raises:
+        TooLarge: more than `max_bytes`; it was not unpacked further.
+        ValueError: it is not what it says, or is packed in another way than gzip or deflate.
+    """
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise ValueError("the body may be packed with gzip or deflate")
+    # deflate is zlib's format (RFC 9110, section 8.4.1.2), but some send it without its frame.
+    bare = encoding == "deflate" and not _has_zlib_frame(body)
+    unpacked = bytearray()
+    rest = body
+    while rest:
+        unpacking = zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS | 32)
+        try:
+            unpacked += unpacking.decompress(rest, max_bytes + 1 - len(unpacked))
+        except zlib.error:
+            raise ValueError(f"the body is not {encoding}") from None
+        if len(unpacked) > max_bytes:
+            raise TooLarge(f"the body is larger than {max_bytes} bytes")
+        if not unpacking.eof:
+            raise ValueError(f"the body ends in the middle of its {encoding}")
+        rest = unpacking.unused_data  # gzip may stand one after the other (RFC 1952, section 2.2)
+    return bytes(unpacked)
+
+
+def _has_zlib_frame(body: bytes) -> bool:
+    return len(body) > 1 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
+
+
+def payloads(kind: str, body: bytes, limits: Limits, now: datetime) -> list[bytes]:
+    """The payloads in a body of this kind, one of `KINDS`, in order. `now` (aware) is when it came.
+
+    Raises:
+        BadRow: the first row that cannot be published.
+    """
+    if kind == TEXT:
+        return _of_text(body, limits, now)
+    found = _of_json(body, limits) if kind == JSON else _of_lines(body, limits)
+    most = limits.server_payload_bytes
+    for number, payload in enumerate(found, 1):
+        if len(payload) > most:
+            raise BadRow(number, f"{len(payload)} bytes, above the limit of {most}")
+    return found
+
+
+def _of_lines(body: bytes, limits: Limits) -> list[bytes]:
+    """One JSON document a line; blank lines are none."""
+    depth, loads = limits.json_depth, orjson.loads
+    found: list[bytes] = []
+    for number, line in enumerate(body.split(b"\n"), 1):
+        line = line.strip(BLANK)
+        if not line:
+            continue
+        try:
+            loads(line)
+        except orjson.JSONDecodeError as error:
+            raise BadRow(number, f"not valid JSON: {error}") from None
+        if line.count(b"{") + line.count(b"[") > depth and is_deeper(line.decode(), depth):
+            raise BadRow(number, f"nested deeper than {depth}")
+        found.append(line if b"\r" not in line else line.replace(b"\r", b""))
+    return found
+
+
+def _of_json(body: bytes, limits: Limits) -> list[bytes]:
+    """One document; of an array each element."""
+    try:
+        return elements(body, depth=limits.json_depth)
+    except Malformed as error:
+        raise BadRow(1, str(error)) from None
+
+
+def _of_text(body: bytes, limits: Limits, now: datetime) -> list[bytes]:
+    """Lines as `gapless pipe` reads them."""
+    text = body.decode("utf-8-sig", errors="replace")
+    stamp = now.isoformat(timespec="milliseconds")
+    return [
+        as_json(row)
+        for line in text.split("\n")
+        if line.strip()
+        for row in parse_rows(line.removesuffix("\r"), now, stamp)
+    ]

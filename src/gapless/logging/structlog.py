@@ -1,0 +1,87 @@
+"""A processor for structlog that publishes each event and passes it on unchanged."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+from ..client.ways import Publishes
+from .outlet import Outlet, Source
+from .record import exception_of, iso, level_of, record
+from .requests import request_id
+
+_KNOWN = ("event", "level", "timestamp", "logger", "logger_name", "exc_info", "exception", "level_number")
+
+
+class HubProcessor:
+    """For `structlog.configure(processors=[…, HubProcessor("http://127.0.0.1:8765"), ConsoleRenderer()])`.
+
+    Place it before the renderer. `event` becomes the message, `level`, `timestamp` and `logger` what they
+    say, everything else `fields`. It never waits and never raises.
+
+    Raises:
+        ConfigError: the address is none.
+    """
+
+    def __init__(
+        self,
+        target: str | Publishes | None = None,
+        channel: str | None = None,
+        *,
+        token: str | None = None,
+        source: str | None = None,
+    ) -> None:
+        self._outlet = Outlet(target, channel=channel, token=token)
+        self._source = Source(source)
+
+    def __call__(
+        self, logger: Any, name: str, event_dict: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        try:
+            self._outlet.put(self._encode(logger, name, event_dict))
+        except Exception:
+            self._outlet.failed += 1
+        return event_dict
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until the hub has what was logged, at most `timeout` seconds. Gives how many still wait."""
+        return self._outlet.flush(timeout)
+
+    def _encode(self, logger: Any, name: str, said: MutableMapping[str, Any]) -> bytes:
+        fields = {key: value for key, value in said.items() if key not in _KNOWN and key[:1] != "_"}
+        asked = request_id.get()
+        if asked is not None:
+            fields.setdefault("request_id", asked)
+        who = said.get("logger") or said.get("logger_name") or getattr(logger, "name", None) or ""
+        level = said.get("level") or {"msg": "info", "exception": "error", "warn": "warning"}.get(name, name)
+        if isinstance(level, int):
+            level = level_of(level)
+        return record(
+            _time(said.get("timestamp")),
+            str(level).lower(),
+            str(who),
+            str(said.get("event", "")),
+            self._source.name,
+            fields,
+            _exception(said),
+        )
+
+
+def _time(value: object) -> str:
+    if isinstance(value, str) and value[:4].isdigit():
+        return value
+    return iso(value if isinstance(value, int | float) else time.time())
+
+
+def _exception(said: MutableMapping[str, Any]) -> dict[str, Any] | None:
+    info = said.get("exc_info")
+    if info is True:
+        info = sys.exc_info()
+    if isinstance(info, BaseException):
+        info = (type(info), info, info.__traceback__)
+    if isinstance(info, tuple) and len(info) == 3 and info[1] is not None:
+        return exception_of(info)
+    text = said.get("exception")
+    return {"type": "", "message": "", "text": text, "frames": []} if isinstance(text, str) else None

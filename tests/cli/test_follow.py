@@ -1,0 +1,108 @@
+"""`gapless follow`: nothing of a file is lost while hubs come and go."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+from ..support.commands import serving, started
+from .conftest import Verb
+
+
+def messages(verb: Verb, url: str, channel: str) -> list[str]:
+    ended = verb("tail", channel, "--url", url, "-n", "all", "-o", "raw", "--no-follow")
+    assert ended.code == 0
+    return [json.loads(line)["message"] for line in ended.out]
+
+
+def append(path: Path, *lines: str) -> None:
+    with path.open("a") as file:
+        file.write("".join(f"{line}\n" for line in lines))
+
+
+def rotate(path: Path) -> None:
+    for number in (3, 2, 1):
+        old = path.with_name(f"{path.name}.{number - 1}") if number > 1 else path
+        if old.exists():
+            old.replace(path.with_name(f"{path.name}.{number}"))
+
+
+def test_a_hub_that_is_away_during_rotations_gets_every_line(
+    verb: Verb, channel: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "app.log"
+    append(log)
+    with serving() as (url, _):
+        port = url.rpartition(":")[2]
+    expected = []
+    with started("follow", str(log), "-c", channel, "--url", url, "--from-start") as follow:
+        for rotation in range(3):
+            lines = [
+                f"{rotation} {number} {'x' * 500}" for number in range(9000)
+            ]  # more than 16 MiB together
+            append(log, *lines)
+            expected += lines
+            if not rotation:
+                assert "gapless serve" in (follow.line("err") or "")
+            rotate(log)
+        append(log, "last")
+        with started("serve", "--port", port) as hub:
+            hub.until("http://")
+            with started("tail", channel, "--url", url, "-o", "raw", "-n", "1") as tail:
+                tail.until('"message":"last"')
+            assert follow.end(signal.SIGINT) == 130
+            assert messages(verb, url, channel) == [*expected, "last"]
+
+
+def test_a_restart_goes_on_where_it_was_through_a_rotation(
+    verb: Verb, url: str, channel: str, tmp_path: Path
+) -> None:
+    log, state = tmp_path / "app.log", str(tmp_path / "state")
+    append(log, "one")
+    arguments = ("follow", str(log), "-c", channel, "--url", url, "--from-start", "--state", state)
+    with started("tail", channel, "--url", url, "-o", "raw", "--since", "x:1") as tail:
+        with started(*arguments) as follow:
+            assert json.loads(tail.line() or "")["message"] == "one"
+            assert follow.end(signal.SIGTERM) == 143
+        append(log, "two")
+        rotate(log)
+        append(log, "three")
+        with started(*arguments) as follow:
+            assert json.loads(tail.line() or "")["message"] == "two"
+            assert json.loads(tail.line() or "")["message"] == "three"
+            assert follow.end(signal.SIGINT) == 130
+    assert messages(verb, url, channel) == ["one", "two", "three"]
+
+
+def test_each_file_may_have_its_channel_and_new_ones_are_found(
+    verb: Verb, url: str, channel: str, tmp_path: Path
+) -> None:
+    append(tmp_path / "one.log", "1")
+    with (
+        started("tail", f"{channel}:one", f"{channel}:two", "--url", url, "-o", "raw") as tail,
+        started("follow", str(tmp_path), "-c", channel + ":{stem}", "--url", url, "--from-start") as follow,
+    ):
+        first: Any = json.loads(tail.line() or "")
+        assert (first["message"], first["source"]) == ("1", str(tmp_path / "one.log"))
+        append(tmp_path / "two.log", "2")
+        assert json.loads(tail.line() or "")["message"] == "2"
+        assert follow.end(signal.SIGINT) == 130
+    assert messages(verb, url, f"{channel}:two") == ["2"]
+
+
+def test_what_could_not_be_read_is_told_in_the_channel(url: str, channel: str, tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    append(log, "one")
+    with (
+        started("tail", channel, "--url", url, "-o", "raw") as tail,
+        started("follow", str(log), "-c", channel, "--url", url, "--from-start") as follow,
+    ):
+        assert json.loads(tail.line() or "")["message"] == "one"
+        os.truncate(log, 0)
+        notice = json.loads(tail.line() or "")
+        assert (notice["kind"], notice["count"]) == ("feeder_gap", None)
+        assert "was cut off or rewritten" in notice["message"]
+        assert follow.end(signal.SIGINT) == 130

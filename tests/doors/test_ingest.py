@@ -1,0 +1,216 @@
+"""`POST /ingest/CHANNEL`: what a body may be, what is answered, and that the same again is no copy."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import zlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from gapless import ChannelOptions, Hub, Limits
+
+from ..support.serving import Doors, doors
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = "9f2c61d07be84a35c1d2"
+KEY = {"X-API-Key": TOKEN}
+CHANNELS = {
+    "strict": ChannelOptions(history=10, any_bytes=False),
+    "logs": ChannelOptions(history=1000),
+    "a/b c": ChannelOptions(history=10),
+    "now": ChannelOptions(),
+}
+NDJSON = "application/x-ndjson"
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Doors]:
+    async with doors(
+        CHANNELS, token=TOKEN, limits=Limits(ingest_bytes=100_000, server_payload_bytes=5000)
+    ) as opened:
+        yield opened
+
+
+async def ingest(
+    opened: Doors, body: bytes | str, kind: str = NDJSON, channel: str = "logs", **headers: str
+) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await opened.http.post(
+        f"/ingest/{channel}", content=body, headers=KEY | {"Content-Type": kind} | named
+    )
+
+
+async def kept(opened: Doors, channel: str = "logs") -> list[str]:
+    """The payloads of a channel as they are stored."""
+    page = await opened.hub.history(channel)
+    return [publication.payload.decode() for publication in page.publications]
+
+
+async def test_lines_are_published_in_order_and_the_answer_says_where_they_stand(opened: Doors) -> None:
+    said = await ingest(opened, '{"n": 1}\n\n{"n":2}\r\n3')
+    assert said.status_code == 202
+    answer = said.json()
+    assert (answer["accepted"], answer["first"], answer["last"]) == (3, 1, 3)
+    assert answer["epoch"]
+    assert await kept(opened) == ['{"n": 1}', '{"n":2}', "3"]
+    assert (await ingest(opened, "4")).json() | {"epoch": ""} == {
+        "accepted": 1,
+        "epoch": "",
+        "first": 4,
+        "last": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ('{"a": [1,\n2]}', ['{"a": [1,2]}']),
+        ('[{"a": 1.0},  "b" , [3]]', ['{"a": 1.0}', '"b"', "[3]"]),
+        ("[]", []),
+        ("7", ["7"]),
+        (
+            '{"n":123456789012345678901234567890,"a":1,"a":2}',
+            ['{"n":123456789012345678901234567890,"a":1,"a":2}'],
+        ),
+        (f"[{'1' * 300}]", ["1" * 300]),
+    ],
+)
+async def test_json_is_one_publication_and_an_array_is_one_for_each_element(
+    opened: Doors, body: str, found: list[str]
+) -> None:
+    said = await ingest(opened, body, "application/json")
+    assert (said.status_code, said.json()["accepted"]) == (202, len(found))
+    assert await kept(opened) == found
+
+
+async def test_text_is_read_as_pipe_reads_it(opened: Doors) -> None:
+    said = await ingest(opened, 'ERROR: bad\r\n\nlevel=info msg=x\n{"a":1}', "text/plain; charset=utf-8")
+    assert said.json()["accepted"] == 3
+    error, pairs, found = map(json.loads, await kept(opened))
+    assert (error["level"], error["message"]) == ("error", "bad")
+    assert error["time"]
+    assert (pairs["level"], pairs["msg"]) == ("info", "x")
+    assert found == {"a": 1}
+
+
+def bare_deflate(body: bytes) -> bytes:
+    packing = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packing.compress(body) + packing.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        ("gzip", gzip.compress),
+        ("gzip", lambda body: gzip.compress(body[:4]) + gzip.compress(body[4:])),
+        ("deflate", zlib.compress),
+        ("deflate", bare_deflate),
+        ("identity", bytes),
+    ],
+)
+async def test_a_body_may_be_packed(opened: Doors, encoding: str, pack: Any) -> None:
+    said = await ingest(opened, pack(b'{"a":1}\n{"a":2}'), content_encoding=encoding)
+    assert said.status_code == 202
+    assert await kept(opened) == ['{"a":1}', '{"a":2}']
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (gzip.compress(b"1\n" * 60_000), {"content_encoding": "gzip"}, 413),
+        (b"1\n" * 60_000, {}, 413),
+        (b"1", {"content_encoding": "gzip"}, 415),
+        (gzip.compress(b"1")[:-3], {"content_encoding": "gzip"}, 415),
+        (b"1", {"content_encoding": "br"}, 415),
+        (b"1", {"kind": "application/xml"}, 415),
+        (b"1", {"channel": "unknown"}, 404),
+        (b"1", {"idempotency_key": "x" * 57}, 422),
+    ],
+)
+async def test_what_cannot_be_taken_is_refused_whole(
+    opened: Doors, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    assert (await ingest(opened, body, **headers)).status_code == status
+    assert await kept(opened) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"a":1}\n{"a":\n{"a":3}', "row 2: not valid JSON"),
+        (b"1\n\xff", "row 2: not valid JSON"),
+        (b"1\n2\n" + b"[" * 65 + b"]" * 65, "row 3: nested deeper than 64"),
+        (b"1\n" + b'"' + b"x" * 5000 + b'"', "row 2: 5002 bytes, above the limit of 5000"),
+    ],
+)
+async def test_a_bad_row_is_named_and_nothing_is_published(opened: Doors, body: bytes, words: str) -> None:
+    said = await ingest(opened, body)
+    assert said.status_code == 422
+    assert words in said.json()["error"]["message"]
+    assert said.json()["row"] == int(words[4])
+    assert await kept(opened) == []
+
+
+async def test_what_stands_for_bytes_is_a_bad_row_where_a_channel_takes_json_alone(opened: Doors) -> None:
+    said = await ingest(opened, b'1\n2\n"\\u0000b64,AAAA"', channel="strict")
+    assert (said.status_code, said.json()["row"]) == (422, 3)
+    assert await kept(opened, "strict") == []
+
+
+async def test_the_same_key_again_publishes_nothing_and_is_answered_alike(opened: Doors) -> None:
+    first = await ingest(opened, "1\n2", idempotency_key="k")
+    again = await ingest(opened, "1\n2", idempotency_key="k")
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    await ingest(opened, "1\n2", idempotency_key="l")
+    assert await kept(opened) == ["1", "2", "1", "2"]
+
+
+async def test_the_same_key_at_the_same_time_publishes_once(opened: Doors) -> None:
+    body = b"\n".join(b"%d" % number for number in range(600))
+    answers = await asyncio.gather(*(ingest(opened, body, idempotency_key="k") for _ in range(4)))
+    assert {answer.json()["accepted"] for answer in answers} == {600}
+    assert await kept(opened) == [str(number) for number in range(600)]
+
+
+async def test_a_channel_may_have_any_name_and_no_history(opened: Doors) -> None:
+    assert (await ingest(opened, "1", channel="a%2Fb%20c")).json()["accepted"] == 1
+    assert await kept(opened, "a/b c") == ["1"]
+    assert (await ingest(opened, "1", channel="now")).json() == {"accepted": 1}
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-API-Key": "wrong"}])
+async def test_it_wants_the_credential_of_publishers(opened: Doors, headers: dict[str, str]) -> None:
+    said = await opened.http.post("/ingest/logs", content="1", headers={"Content-Type": NDJSON} | headers)
+    assert said.status_code == 401
+    said = await opened.http.post(
+        "/ingest/logs", content="1", headers={"Content-Type": NDJSON, "Origin": "http://evil.example"} | KEY
+    )
+    assert said.status_code == 403
+    assert await kept(opened) == []
+
+
+async def test_a_bearer_token_will_do(opened: Doors) -> None:
+    headers = {"Content-Type": NDJSON, "Authorization": f"Bearer {TOKEN}"}
+    assert (await opened.http.post("/ingest/logs", content="1", headers=headers)).status_code == 202
+
+
+async def test_subscribers_get_it(opened: Doors) -> None:
+    async with opened.client("?channel=logs", additional_headers=KEY) as client:
+        await client.history("logs")
+        await ingest(opened, '{"a":1}')
+        assert json.loads(await client.text())["data"] == {"a": 1}
+
+
+async def test_a_body_that_was_begun_goes_on_where_it_was_after_trouble(tmp_path: Any) -> None:
+    """A broker that outlives a process knows each publication by its key."""
+    for _ in range(2):
+        hub = Hub(f"sqlite:///{tmp_path}/hub.db", channels=CHANNELS)
+        async with doors(hub=hub, token=TOKEN) as opened:
+            said = await ingest(opened, "1\n2\n3", idempotency_key="k")
+            assert (said.json()["first"], said.json()["last"]) == (1, 3)
+            assert await kept(opened) == ["1", "2", "3"]

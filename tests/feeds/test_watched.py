@@ -1,0 +1,95 @@
+"""Names, patterns and directories → files, and how far they were read across restarts."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gapless.errors import ConfigError
+from gapless.feeds.positions import Positions, default_path
+from gapless.feeds.watched import Watched
+
+from .test_files import append
+
+
+def read(watched: Watched, seconds: float) -> dict[str, list[str]]:
+    """What each file gives, by its name, after a look at that time."""
+    watched.look(seconds)
+    found = {
+        path.name: [line for _ in range(5) for line in file.read()] for path, file in watched.files.items()
+    }
+    return {name: lines for name, lines in found.items() if lines}
+
+
+def test_a_pattern_takes_what_is_there_from_its_end_and_what_comes_from_its_start(tmp_path: Path) -> None:
+    append(tmp_path / "a.log", "old\n")
+    append(tmp_path / "a.txt", "other\n")
+    watched = Watched([str(tmp_path / "*.log")])
+    append(tmp_path / "a.log", "new\n")
+    append(tmp_path / "b.log", "first\n")
+    assert read(watched, 10.0) == {"a.log": ["new"], "b.log": ["first"]}
+    watched.close()
+
+
+def test_a_directory_stands_for_its_files_but_for_what_is_packed(tmp_path: Path) -> None:
+    append(tmp_path / "a", "one\n")
+    append(tmp_path / "a.1.gz", "packed\n")
+    (tmp_path / "below").mkdir()
+    watched = Watched([str(tmp_path)], from_start=True)
+    assert read(watched, 10.0) == {"a": ["one"]}
+    assert watched.directories == {tmp_path}
+    watched.close()
+
+
+def test_what_a_pattern_finds_of_a_rotation_is_not_read_twice(tmp_path: Path) -> None:
+    lines = [f"line {number}" for number in range(100)]
+    append(tmp_path / "a.log", "\n".join(lines) + "\n")
+    watched = Watched([str(tmp_path / "a.log*")], from_start=True)
+    assert read(watched, 10.0) == {"a.log": lines}
+    (tmp_path / "a.log").rename(tmp_path / "a.log.1")
+    append(tmp_path / "a.log", "new\n")
+    assert read(watched, 20.0) == {"a.log": ["new"]}
+    shutil.copyfile(tmp_path / "a.log.1", tmp_path / "a.log.copy")
+    assert read(watched, 30.0) == {}
+    watched.close()
+
+
+def test_a_name_with_a_star_in_it_that_exists_is_meant_itself(tmp_path: Path) -> None:
+    append(tmp_path / "a*.log", "one\n")
+    append(tmp_path / "ab.log", "two\n")
+    watched = Watched([str(tmp_path / "a*.log")], from_start=True)
+    assert read(watched, 10.0) == {"a*.log": ["one"]}
+    watched.close()
+
+
+def test_positions_survive_a_restart(tmp_path: Path) -> None:
+    log, state = tmp_path / "a.log", tmp_path / "deep" / "state.json"
+    append(log, "one\n")
+    positions = Positions(state)
+    watched = Watched([str(log)], from_start=True, marks=positions.of)
+    assert read(watched, 1.0) == {"a.log": ["one"]}
+    positions.set(log, watched.files[log].marks())
+    positions.save()
+    watched.close()
+    append(log, "two\n")
+    watched = Watched([str(log)], marks=Positions(state).of)
+    assert read(watched, 1.0) == {"a.log": ["two"]}
+    watched.close()
+
+
+def test_a_file_that_holds_something_else_is_not_overwritten(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    state.write_text("my diary")
+    with pytest.raises(ConfigError, match="--state"):
+        Positions(state)
+    assert state.read_text() == "my diary"
+
+
+def test_positions_are_kept_apart_by_what_is_followed_and_to_where(tmp_path: Path) -> None:
+    one = default_path(["a.log"], "logs", "http://h")
+    assert one == default_path([str(Path("a.log").absolute())], "logs", "http://h")
+    assert (
+        len({one, default_path(["b.log"], "logs", "http://h"), default_path(["a.log"], "l", "http://h")}) == 3
+    )
