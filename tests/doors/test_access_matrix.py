@@ -56,6 +56,7 @@ NO_CLIENTS = {
     "/ready": "whether the hub takes anything",
     "/signin": "makes the cookie of the credential",
     "/client.js": "a file",
+    "/client/{part}": "what that file consists of",
     "/static/{path:path}": "files",
     "/": "the page, which then comes in by /ws",
 }

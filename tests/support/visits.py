@@ -180,15 +180,15 @@ def plain_websocket(by: str) -> Come:
     return come
 
 
-def plain_events(by: str) -> Come:
-    """`/sse`, with the token by `header` or `query`."""
+def plain_events(by: str, *, commands: bool = False) -> Come:
+    """`/sse`, with the token by `header` or `query`; with `commands` it carries the frames of `/ws`."""
 
     @asynccontextmanager
     async def come(here: Doors, wish: Wish) -> AsyncIterator[Visit]:
         asked = wish if wish.channel is not None else Wish(wish.token, "other", None, wish.headers)
 
         async def work(visit: Visit) -> None:
-            url = f"/sse{_query(asked, by)}"
+            url = f"/sse{_query(asked, by)}" + ("&commands=1" if commands else "")
             async with streaming(here.http, url, _headers(wish, by)) as events:
                 if events.response.status_code != 200:
                     visit.answered(events.response.status_code)
@@ -357,6 +357,7 @@ def ways() -> dict[str, tuple[str, Come]]:
         "ws-subprotocol": ("/ws", plain_websocket("subprotocol")),
         "sse-header": ("/sse", plain_events("header")),
         "sse-query": ("/sse", plain_events("query")),
+        "sse-commands": ("/sse", plain_events("header", commands=True)),
         "centrifuge-json": ("/connection/websocket", centrifuge_websocket(JSON)),
         "centrifuge-protobuf": ("/connection/websocket", centrifuge_websocket(PROTOBUF)),
         "http_stream-json": ("/connection/http_stream", centrifuge_stream("http_stream")),
