@@ -41,14 +41,17 @@ class Publications:
     url: str = ""
     _keys: set[str] = field(default_factory=set)
     _served: set[asyncio.Task[None]] = field(default_factory=set)
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
     _ended: bool = False
 
     async def end(self) -> None:
         """Cut every connection off, and those that were just accepted."""
         self._ended = True
-        for task in self._served:
-            task.cancel()
-        await asyncio.gather(*self._served, return_exceptions=True)
+        self.answer.set()
+        for writer in self._writers:
+            writer.transport.abort()
+        # Not cancelled: in Python 3.11 a stream's own callback does not expect that of its task.
+        await asyncio.gather(*self._served)
 
     @property
     def sent(self) -> list[dict[str, Any]]:
@@ -96,6 +99,7 @@ class Publications:
         task = asyncio.current_task()
         if task is not None:
             self._served.add(task)
+        self._writers.append(writer)
         try:
             while not self._ended:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -113,6 +117,8 @@ class Publications:
                 self.requests.append((method, body))
                 self.headers.append(fields)
                 await self.answer.wait()
+                if self._ended:
+                    return  # type: ignore[unreachable]  # `end` is called meanwhile
                 step = self.script.popleft() if self.script else None
                 if step == CUT:
                     self._call(method, body)
