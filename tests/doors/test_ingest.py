@@ -122,10 +122,10 @@ async def test_a_body_may_be_packed(opened: Doors, encoding: str, pack: Any) -> 
 @pytest.mark.parametrize(
     ("body", "headers", "status"),
     [
-        (gzip.compress(b"1\n" * 60_000), {"content_encoding": "gzip"}, 413),
+        (gzip.compress(b"1\n" * 60_000, mtime=0), {"content_encoding": "gzip"}, 413),
         (b"1\n" * 60_000, {}, 413),
         (b"1", {"content_encoding": "gzip"}, 415),
-        (gzip.compress(b"1")[:-3], {"content_encoding": "gzip"}, 415),
+        (gzip.compress(b"1", mtime=0)[:-3], {"content_encoding": "gzip"}, 415),
         (b"1", {"content_encoding": "br"}, 415),
         (b"1", {"kind": "application/xml"}, 415),
         (b"1", {"channel": "unknown"}, 404),
