@@ -364,3 +364,14 @@ async def test_what_is_kept_can_be_looked_at_without_touching_it() -> None:
     assert harness.broker.known() == []
     await harness.fill("c", 2, KEPT)
     assert [p.offset for p in own(harness).kept("c")] == [1, 2]
+
+
+async def test_a_name_with_subscribers_is_passed_over_once_when_the_clock_jumps() -> None:
+    harness = memory()
+    await harness.start()
+    broker = own(harness)
+    for channel in ("a", "b"):
+        await broker.history(channel, KEPT)
+    await broker.subscribe("a")
+    broker.expire(1e12)
+    assert broker.known() == ["a"]

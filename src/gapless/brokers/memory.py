@@ -327,8 +327,10 @@ class MemoryBroker:
                 self._bytes += stream.bytes - before
         for channel in idle:
             self._forget(channel)
-        while self._empty and next(iter(self._empty.values())).used_at + EMPTY_SECONDS <= now:
-            self._forget_empty()
+        for _ in range(len(self._empty)):  # once around at most, whatever the clock does
+            if next(iter(self._empty.values())).used_at + EMPTY_SECONDS > now:
+                break
+            self._forget_empty(now)
         while self._keys:
             oldest = next(iter(self._keys))
             if self._keys[oldest][0] > now:
@@ -350,7 +352,7 @@ class MemoryBroker:
             stream = streams.get(channel)
             if stream is None:
                 if len(streams) >= EMPTY_STREAMS:
-                    self._forget_empty()
+                    self._forget_empty(now)
                 stream = streams[channel] = _Stream(new_epoch(), options, now)
         stream.options = options
         stream.used_at = now
@@ -362,11 +364,11 @@ class MemoryBroker:
         self._streams[channel] = self._empty.pop(channel)
         self._bytes += stream.bytes
 
-    def _forget_empty(self) -> None:
+    def _forget_empty(self, now: float) -> None:
         """The oldest; one with subscribers is passed over, for they know its epoch."""
         channel, stream = self._empty.popitem(last=False)
         if channel in self._subscribed:
-            stream.used_at = self._now()
+            stream.used_at = now
             self._empty[channel] = stream
 
     def _make_room_for(self, channel: str, stream: _Stream, size: int) -> None:
