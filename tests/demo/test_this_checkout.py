@@ -65,7 +65,7 @@ def test_there_are_pages_about_this_package(documented: list[Any]) -> None:
     assert found["gapless.errors.GaplessError"]["doc_type"] == "class_doc"
     assert found["gapless.errors"]["doc_type"] == "module_doc"
     assert found["gapless.errors.GaplessError"]["repo"] == find_checkout(PACKAGE).name
-    assert {each["language"] for each in documented} == {"python", "javascript"}
+    assert {each["language"] for each in documented} == {"python", "javascript", "typescript"}
     assert len(found) > 50
 
 

@@ -182,18 +182,22 @@ async def test_with_too_many_sockets_the_one_that_waits_longest_makes_room() -> 
     async with served() as address:
         connections = address.server.server_state.connections
         first = [await asyncio.open_connection("127.0.0.1", address.port) for _ in range(3)]
-        await until(lambda: len(connections) == 3)
-        before = counters.sockets_cut
-        highest = max(reader._transport.get_extra_info("socket").fileno() for reader, _ in first)  # type: ignore[attr-defined]
-        # A limit that leaves room for three sockets, if it can be had with what is open already.
-        if highest + 10 < RESERVED_DESCRIPTORS + 3:
-            with few_files(RESERVED_DESCRIPTORS + 3):
-                assert status(await ask(address, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", until=b"xx")) == 200
-            async with asyncio.timeout(DEADLINE):
-                with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
-                    await first[0][0].readexactly(1)
-            assert counters.sockets_cut == before + 1
-        else:
-            pytest.skip("too many files are open already")
-        for _, writer in first:
-            writer.close()
+        try:
+            await until(lambda: len(connections) == 3)
+            before = counters.sockets_cut
+            highest = max(reader._transport.get_extra_info("socket").fileno() for reader, _ in first)  # type: ignore[attr-defined]
+            # A limit that leaves room for three sockets, if it can be had with what is open already.
+            if highest + 10 < RESERVED_DESCRIPTORS + 3:
+                with few_files(RESERVED_DESCRIPTORS + 3):
+                    assert (
+                        status(await ask(address, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", until=b"xx")) == 200
+                    )
+                async with asyncio.timeout(DEADLINE):
+                    with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+                        await first[0][0].readexactly(1)
+                assert counters.sockets_cut == before + 1
+            else:
+                pytest.skip("too many files are open already")
+        finally:
+            for _, writer in first:
+                writer.close()

@@ -243,7 +243,10 @@ class MemoryBroker:
         offset, epoch = 0, ""
         if options.history:
             stream = self._stream(channel, options, now)
-            if self._bytes > self._limits.memory_budget_bytes:
+            if not stream.top:
+                self._make_room()
+                self._settle_in(channel, stream)
+            elif self._bytes > self._limits.memory_budget_bytes:
                 self._make_room_for(channel, stream, sum(map(len, payloads)))
             offset, epoch = stream.top, stream.epoch
         sink = self._sink if channel in self._subscribed else None

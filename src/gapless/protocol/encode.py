@@ -54,7 +54,7 @@ def encode(data: Any, default: Default | None = None) -> bytes:
     try:
         payload = orjson.dumps(data, _known if default is None else _asking(default), _OPTIONS)
     except (TypeError, ValueError, RecursionError) as error:
-        raise _refusal(_fault(data, default) or str(error)) from None
+        raise _refusal(_found(data, default) or str(error)) from None
     # orjson writes null for NaN and the infinities.
     if payload.find(b"null") >= 0 and _holds_no_number(data, default):
         raise _refusal(_fault(data, default) or "a number is none")
@@ -164,6 +164,13 @@ def _is_written(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def _found(data: Any, default: Default | None) -> str | None:
+    try:
+        return _fault(data, default)
+    except RecursionError:  # whoever called us has used up most of what the interpreter allows
+        return f"data is nested deeper than {_DEPTH}, or contains itself"
 
 
 def _fault(value: Any, default: Default | None, place: str = "data", depth: int = 0) -> str | None:
