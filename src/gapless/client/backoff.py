@@ -6,6 +6,10 @@ import random
 from collections.abc import Callable
 
 
+_jitter = random.Random().random
+"""Not the common one: it is drawn from in threads, and others may count on that one's sequence."""
+
+
 class Backoff:
     """Delays in seconds that double up to a bound, each spread over its upper half.
 
@@ -15,7 +19,7 @@ class Backoff:
     __slots__ = ("_attempt", "_first", "_longest", "_random")
 
     def __init__(
-        self, first: float = 0.2, longest: float = 10.0, random: Callable[[], float] = random.random
+        self, first: float = 0.2, longest: float = 10.0, random: Callable[[], float] = _jitter
     ) -> None:
         self._first = first
         self._longest = longest
