@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-
 _jitter = random.Random().random
 """Not the common one: it is drawn from in threads, and others may count on that one's sequence."""
 
