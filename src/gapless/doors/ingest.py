@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import orjson
 from starlette.requests import Request as HttpRequest
@@ -103,8 +105,11 @@ class Ingest:
             raise full
 
 
-class IngestDoor:
-    """The door: what a request holds, and what it is answered."""
+class PublishersDoor(ABC):
+    """A door for programs that publish: who may, what a body holds, and what a refusal says."""
+
+    kinds: ClassVar[tuple[str, ...]] = KINDS
+    """The content types of a body."""
 
     def __init__(self, guard: Guard, ingest: Ingest) -> None:
         self._guard = guard
@@ -120,20 +125,39 @@ class IngestDoor:
             self._guard.admit_operator(request.scope, Request.of(request.scope))
             if not hub.running:
                 raise Refused(503, "the hub is not running")
-            body = await read_packed(request, hub)
-            rows = payloads(content_type(request), body, hub.limits, datetime.now(UTC))
-            key = request.headers.get("idempotency-key") or None
-            progress = await self._ingest.take(request.path_params["channel"], rows, key)
+            return await self._take(request, await _read_packed(request, hub, self.kinds))
         except BadRow as bad:
-            return answer(422, {"error": {"code": 107, "message": str(bad)}, "row": bad.row})
+            return self._refuse_row(bad)
         except Refused as refused:
             return refusal(refused)
         except REFUSALS as error:
             return failure(error)
-        return answer(202, accepted(progress))
+
+    @abstractmethod
+    async def _take(self, request: HttpRequest, body: bytes) -> Response:
+        """Publish what the body holds. Raises BadRow, Refused, and what publishing raises."""
+
+    @abstractmethod
+    def _refuse_row(self, bad: BadRow) -> Response:
+        """The answer where one of the rows cannot be published, and so none was."""
+
+    async def _publish(self, channel: str, rows: Sequence[bytes], request: HttpRequest) -> Progress:
+        """Under the key that the request names, if it names one."""
+        return await self._ingest.take(channel, rows, request.headers.get("idempotency-key") or None)
 
 
-async def read_packed(request: HttpRequest, hub: Hub, kinds: tuple[str, ...] = KINDS) -> bytes:
+class IngestDoor(PublishersDoor):
+    """Rows of JSON or text, each of them one publication."""
+
+    async def _take(self, request: HttpRequest, body: bytes) -> Response:
+        rows = payloads(content_type(request), body, self._guard.hub.limits, datetime.now(UTC))
+        return answer(202, accepted(await self._publish(request.path_params["channel"], rows, request)))
+
+    def _refuse_row(self, bad: BadRow) -> Response:
+        return answer(422, {"error": {"code": 107, "message": str(bad)}, "row": bad.row})
+
+
+async def _read_packed(request: HttpRequest, hub: Hub, kinds: tuple[str, ...]) -> bytes:
     """The body of a request, unpacked, within `Limits.ingest_bytes`. Raises Refused."""
     limit = hub.limits.ingest_bytes
     body = await read_body(request, hub.limits, max_bytes=limit, kinds=kinds)

@@ -7,14 +7,11 @@ import time
 import orjson
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from ..api.shapes import REFUSALS
-from .guard import Guard
-from .ingest import Ingest, answer, failure, read_packed, refusal
+from .ingest import PublishersDoor, answer
 from .otlp_records import records
 from .otlp_schema import request_from
-from .request import JSON_TYPE, Refused, Request, content_type
+from .request import JSON_TYPE, Refused, content_type
 from .rows import BadRow
 
 PROTOBUF_TYPE = "application/x-protobuf"
@@ -22,35 +19,19 @@ CHANNEL = "logs"
 """The channel of a request that names none."""
 
 
-class OtlpDoor:
+class OtlpDoor(PublishersDoor):
     """Each record is one publication; the answer says success when the broker has them all."""
 
-    def __init__(self, guard: Guard, ingest: Ingest) -> None:
-        self._guard = guard
-        self._ingest = ingest
+    kinds = (JSON_TYPE, PROTOBUF_TYPE)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(HttpRequest(scope, receive))
-        await response(scope, receive, send)
-
-    async def _answer(self, request: HttpRequest) -> Response:
-        hub = self._guard.hub
-        try:
-            self._guard.admit_operator(request.scope, Request.of(request.scope))
-            if not hub.running:
-                raise Refused(503, "the hub is not running")
-            body = await read_packed(request, hub, (JSON_TYPE, PROTOBUF_TYPE))
-            kind = content_type(request)
-            rows = records(_read(kind, body), time.time())
-            channel = request.query_params.get("channel") or CHANNEL
-            await self._ingest.take(channel, rows, request.headers.get("idempotency-key") or None)
-        except BadRow as bad:
-            return answer(400, {"code": 3, "message": str(bad)})  # google.rpc.Status, INVALID_ARGUMENT
-        except Refused as refused:
-            return refusal(refused)
-        except REFUSALS as error:
-            return failure(error)
+    async def _take(self, request: HttpRequest, body: bytes) -> Response:
+        kind = content_type(request)
+        rows = records(_read(kind, body), time.time())
+        await self._publish(request.query_params.get("channel") or CHANNEL, rows, request)
         return Response(b"", media_type=kind) if kind == PROTOBUF_TYPE else answer(200, {})
+
+    def _refuse_row(self, bad: BadRow) -> Response:
+        return answer(400, {"code": 3, "message": str(bad)})  # google.rpc.Status, INVALID_ARGUMENT
 
 
 def _read(kind: str, body: bytes) -> object:
