@@ -10,22 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Any, Protocol, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Any
 
 import hiredis
 import orjson
 from redis.asyncio.connection import Connection
-from redis.exceptions import RedisError
 
-from ..brokers.redis.address import Address
-from ..brokers.redis.link import disconnect
-from ..brokers.redis.server import connect
-from ..client.backoff import Backoff
 from ..errors import ConfigError, GaplessError, Overloaded
+from .redis_standing import Receipt, StandingFeed, split_address
 
 log = logging.getLogger("gapless")
 
@@ -42,16 +35,10 @@ CHANNELS_REMEMBERED = 10_000
 """Of those that patterns brought, for the notices after a break."""
 
 
-class Receipt(Protocol):
-    """What `publish` gives: awaited, it says that the hub has it."""
-
-    def __await__(self) -> Any: ...
-
-
 Publish = Callable[[str, Any], Receipt]
 
 
-class RedisFeed:
+class RedisFeed(StandingFeed):
     """Feeds `publish`, which is `hub.publish`, from channels and patterns of a Redis.
 
         async with hub, RedisFeed(hub.publish, "redis://localhost", channels=["app:logs"]):
@@ -77,76 +64,23 @@ class RedisFeed:
         patterns: Sequence[str] = (),
         ping_seconds: float = PING_SECONDS,
     ) -> None:
-        self._address, named, matching = _split(url)
+        address, named = split_address(url, "channel", "pattern")
+        super().__init__(address)
         self._publish = publish
-        self._channels = tuple(dict.fromkeys((*named, *channels)))
-        self._patterns = tuple(dict.fromkeys((*matching, *patterns)))
+        self._channels = tuple(dict.fromkeys((*named["channel"], *channels)))
+        self._patterns = tuple(dict.fromkeys((*named["pattern"], *patterns)))
         if not self._channels and not self._patterns:
             raise ConfigError("name what to feed from: redis://HOST:6379?channel=app:logs, or pattern=app:*")
         self._ping_seconds = ping_seconds
-        self._task: asyncio.Task[None] | None = None
         self._seen: dict[str, None] = dict.fromkeys(self._channels)
-        self._broken_at: float | None = None
         self._last: Receipt | None = None
-        self._reasons: set[str] = set()
-        self.state = "not started"
-        """`connecting`, `live`, or `away: ` and why."""
-        self.received = 0
-        self.refused = 0
-        self.breaks = 0
 
     def __str__(self) -> str:
         return f"feed from Redis at {self._address}"
 
-    # -- life
-
-    async def __aenter__(self) -> Self:
-        self.begin()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.end()
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def begin(self) -> None:
-        """Connect and feed, on this loop, until `end`."""
-        self._task = asyncio.get_running_loop().create_task(self._feed())
-
-    def end(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
     # -- feeding
 
-    async def _feed(self) -> None:
-        backoff = Backoff()
-        while True:
-            self.state = "connecting"
-            connection: Connection | None = None
-            try:
-                connection = await connect(self._address, self._address.places[0])
-                await self._subscribe(connection)
-                backoff.reset()
-                self._say_live()
-                await self._listen(connection)
-            except (RedisError, OSError, ConfigError) as error:
-                self._say_away(error)
-            except Exception as error:
-                # A feed that dies silently is what this one is there to replace.
-                log.exception("the %s met what nobody expected", self)
-                self._say_away(error)
-            finally:
-                if connection is not None:
-                    await disconnect(connection)
-            await asyncio.sleep(backoff.next())
-
-    async def _subscribe(self, connection: Connection) -> None:
+    async def _join(self, connection: Connection) -> None:
         """Returns when Redis has confirmed each name."""
         async with asyncio.timeout(self._ping_seconds):
             for verb, names in ((b"SUBSCRIBE", self._channels), (b"PSUBSCRIBE", self._patterns)):
@@ -156,8 +90,7 @@ class RedisFeed:
                 for _ in names:
                     await self._take(await connection.read_response(timeout=math.inf))
 
-    async def _listen(self, connection: Connection) -> None:
-        """Hand on what comes. Raises RedisError, OSError: the connection broke, or nothing lives there."""
+    async def _read(self, connection: Connection) -> None:
         unanswered = 0
         taken = 0
         while True:
@@ -209,22 +142,7 @@ class RedisFeed:
         else:
             await asyncio.sleep(0)
 
-    # -- what is told
-
-    def _refuse(self, channel: str, error: Exception) -> None:
-        """Each reason once; `refused` counts all."""
-        self.refused += 1
-        if len(self._reasons) < 20 and str(error) not in self._reasons:
-            self._reasons.add(str(error))
-            log.warning("the %s: a publication to %r was not taken: %s", self, channel, error)
-
-    def _say_live(self) -> None:
-        self.state = "live"
-        if self._broken_at is None:
-            return
-        seconds = round(time.monotonic() - self._broken_at, 1)
-        self._broken_at = None
-        log.warning("the %s is back after %s s", self, seconds)
+    def _came_back(self, seconds: float) -> None:
         text = f"the feed from Redis was interrupted for {seconds} s: what came meanwhile is missing"
         notice = {
             "kind": "feeder_gap",
@@ -239,13 +157,6 @@ class RedisFeed:
             except GaplessError as error:
                 self._refuse(channel, error)
 
-    def _say_away(self, error: Exception) -> None:
-        self.state = f"away: {str(error) or type(error).__name__}"
-        if self._broken_at is None:
-            self._broken_at = time.monotonic()
-            self.breaks += 1
-            log.warning("the %s is %s", self, self.state)
-
 
 def data_of(payload: bytes) -> Any:
     """What is published for a payload: its JSON as it stands, or `{"raw": …}`."""
@@ -255,17 +166,3 @@ def data_of(payload: bytes) -> Any:
         return {"raw": payload.decode(errors="replace")}
     # As it stands, numbers included, unless it is spread over lines, which a publication is not.
     return data if b"\n" in payload or b"\r" in payload else orjson.Fragment(payload)
-
-
-def _split(url: str) -> tuple[Address, list[str], list[str]]:
-    """The address, and the channels and patterns that it names. Raises ConfigError."""
-    parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    rest = urlencode([(name, value) for name, value in query if name not in ("channel", "pattern")])
-    address = Address.parse(urlunsplit(parts._replace(query=rest)))
-    if address.kind != "single":
-        raise ConfigError("a feed listens to one server: write redis://HOST:6379?channel=…")
-    named = {
-        kind: [value for name, value in query if name == kind and value] for kind in ("channel", "pattern")
-    }
-    return address, named["channel"], named["pattern"]

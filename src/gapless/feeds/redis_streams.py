@@ -10,21 +10,18 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Protocol, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 from redis.asyncio.connection import Connection
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
-from ..brokers.redis.address import Address
-from ..brokers.redis.link import disconnect
-from ..brokers.redis.server import ask, connect
-from ..client.backoff import Backoff
+from ..brokers.redis.server import ask
 from ..client.outgoing import notice
 from ..errors import ConfigError, GaplessError, Overloaded
-from .redis_pubsub import FULL_SECONDS, Receipt, data_of
+from .redis_pubsub import FULL_SECONDS, data_of
+from .redis_standing import Receipt, StandingFeed, split_address
 
 log = logging.getLogger("gapless")
 
@@ -44,7 +41,7 @@ class Publish(Protocol):
     def __call__(self, channel: str, data: Any, *, idempotency_key: str | None = None) -> Receipt: ...
 
 
-class StreamFeed:
+class StreamFeed(StandingFeed):
     """Feeds `publish`, which is `hub.publish`, from streams of a Redis (7, or Valkey).
 
         async with hub, StreamFeed(hub.publish, "redis://localhost", streams=["app:logs"]):
@@ -70,67 +67,23 @@ class StreamFeed:
         group: str = GROUP,
         from_start: bool = False,
     ) -> None:
-        self._address, named, self._group = _split(url, group)
+        address, named = split_address(url, "stream", "group")
+        super().__init__(address)
+        self._group = next(iter(named["group"]), group)
         self._publish = publish
-        self._streams = tuple(dict.fromkeys((*named, *streams)))
+        self._streams = tuple(dict.fromkeys((*named["stream"], *streams)))
         if not self._streams:
             raise ConfigError("name what to feed from: redis://HOST:6379?stream=app:logs")
         self._begin_at = "0" if from_start else "$"
-        self._task: asyncio.Task[None] | None = None
-        self._reasons: set[str] = set()
-        self.state = "not started"
-        """`connecting`, `live`, or `away: ` and why."""
-        self.received = 0
-        self.refused = 0
-        self.breaks = 0
 
     def __str__(self) -> str:
         return f"feed from streams of Redis at {self._address}"
 
-    async def __aenter__(self) -> Self:
-        self.begin()
-        return self
+    async def _join(self, connection: Connection) -> None:
+        for stream in self._streams:
+            await self._join_stream(connection, stream)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.end()
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def begin(self) -> None:
-        """Connect and feed, on this loop, until `end`."""
-        self._task = asyncio.get_running_loop().create_task(self._feed())
-
-    def end(self) -> None:
-        """Read no more; what was read and not acknowledged is read again next time."""
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _feed(self) -> None:
-        backoff = Backoff()
-        while True:
-            self.state = "connecting"
-            connection: Connection | None = None
-            try:
-                connection = await connect(self._address, self._address.places[0])
-                for stream in self._streams:
-                    await self._join(connection, stream)
-                backoff.reset()
-                self._say_live()
-                await self._read(connection)
-            except (RedisError, OSError, ConfigError) as error:
-                self._say_away(error)
-            except Exception as error:
-                # A feed that dies silently is what this one is there to replace.
-                log.exception("the %s met what nobody expected", self)
-                self._say_away(error)
-            finally:
-                if connection is not None:
-                    await disconnect(connection)
-            await asyncio.sleep(backoff.next())
-
-    async def _join(self, connection: Connection, stream: str) -> None:
+    async def _join_stream(self, connection: Connection, stream: str) -> None:
         """Have a place in the stream, and say what was trimmed in front of it."""
         try:
             await ask(connection, "XGROUP", "CREATE", stream, self._group, self._begin_at, "MKSTREAM")
@@ -152,7 +105,6 @@ class StreamFeed:
         return 0
 
     async def _read(self, connection: Connection) -> None:
-        """Hand on what comes. Raises RedisError, OSError: the connection broke, or nothing lives there."""
         place = dict.fromkeys(self._streams, "0")  # first what was read before and not acknowledged
         block = str(int(BLOCK_SECONDS * 1000))
         while True:
@@ -194,20 +146,8 @@ class StreamFeed:
             except Overloaded:
                 await asyncio.sleep(FULL_SECONDS)
             except (GaplessError, TypeError, ValueError) as error:
-                self.refused += 1
-                if len(self._reasons) < 20 and str(error) not in self._reasons:
-                    self._reasons.add(str(error))
-                    log.warning("the %s: an entry of %r was not taken: %s", self, channel, error)
+                self._refuse(channel, error)
                 return None
-
-    def _say_live(self) -> None:
-        self.state = "live"
-
-    def _say_away(self, error: Exception) -> None:
-        if not self.state.startswith("away"):
-            self.breaks += 1
-            log.warning("the %s is away: %s", self, error)
-        self.state = f"away: {str(error) or type(error).__name__}"
 
 
 def payload_of(fields: list[bytes] | dict[bytes, bytes]) -> Any:
@@ -226,18 +166,6 @@ def _pairs(reply: Any) -> dict[bytes, Any]:
     if isinstance(reply, dict):
         return reply
     return dict(zip(reply[::2], reply[1::2], strict=True))
-
-
-def _split(url: str, group: str) -> tuple[Address, list[str], str]:
-    """The address, the streams that it names, and the group. Raises ConfigError."""
-    parts = urlsplit(url)
-    query = parse_qsl(parts.query, keep_blank_values=True)
-    rest = urlencode([(name, value) for name, value in query if name not in ("stream", "group")])
-    address = Address.parse(urlunsplit(parts._replace(query=rest)))
-    if address.kind != "single":
-        raise ConfigError("a feed listens to one server: write redis://HOST:6379?stream=…")
-    named = [value for name, value in query if name == "stream" and value]
-    return address, named, next((value for name, value in query if name == "group" and value), group)
 
 
 def names_streams(url: str) -> bool:
