@@ -124,7 +124,7 @@ class Subscription:
     def next_chunk(self) -> tuple[Any, int] | None:
         """Advance the cursor; what is to be written for that, with its size. None: nothing, for now."""
         channel = self.channel
-        if channel is None:
+        if channel is None or not self.pending:
             return None
         session, cursor, ring = self.session, self.cursor, self.ring
         limits = session.node.limits
