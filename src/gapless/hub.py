@@ -128,14 +128,6 @@ class Hub:
         """Does it take publications and clients?"""
         return self.node.intake.loop is not None
 
-    def is_here(self) -> bool:
-        """Is this the thread that the hub runs in?"""
-        return self.node.intake.is_here()
-
-    def is_stranded(self) -> bool:
-        """Was the loop that it ran on closed without closing the hub?"""
-        return self._lifecycle.is_stranded()
-
     async def start(self) -> None:
         """Begin. Starting again on the same loop counts: it ends with as many calls of `close`.
 
