@@ -152,7 +152,9 @@ class Cloud:
             for payload in payloads
         ]
         try:
-            answer = await client.post(f"{urls[turn % len(urls)]}/api/batch", json={"commands": commands})
+            answer = await client.post(
+                f"{urls[turn % len(urls)]}/api/batch", json={"commands": commands, "parallel": True}
+            )
             return list(_positions(answer.json()))
         except (httpx.HTTPError, KeyError, ValueError):
             return None
