@@ -1,7 +1,8 @@
 """`python -m bench.store`: what keeping publications in a file costs, beside a bare sqlite3 loop.
 
 On uvloop, as `gapless serve`. Every ratio is of two things that were measured in turns, round after
-round, so that a machine which is busy otherwise is so for both. Absolute figures are of that machine at that time.
+round, so that a machine which is busy otherwise is so for both. Absolute figures are of that machine
+at that time.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ WORDS = [f"{a}{b}" for a in "amber birch cedar delta ember flint grove".split() 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.store", description=__doc__)
     parser.add_argument("--only", help=f"comma-separated: {', '.join(MEASURES)}")
+    parser.add_argument("--short", action="store_true", help="a minute for all of it, and rougher figures")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0, help="length of one measurement (1)")
     parser.add_argument("--records", type=int, default=1_000_000, help="of the search and its size")
@@ -44,6 +46,8 @@ def main() -> int:
     parser.add_argument("--subscribers", type=int, default=500, help="of the fan-out")
     parser.add_argument("--directory", type=Path, help="where the stores are made; on the disk to measure")
     options = parser.parse_args()
+    if options.short:
+        vars(options).update(seconds=0.3, records=50_000, clients=2_000, subscribers=200)
     for name in options.only.split(",") if options.only else MEASURES:
         with tempfile.TemporaryDirectory(prefix="gapless-bench-", dir=options.directory) as directory:
             for line in MEASURES[name](options, Path(directory)):

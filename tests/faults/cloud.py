@@ -22,9 +22,6 @@ from .hubs import Hubs
 
 CHANNELS = ("a", "b")
 
-SETTLE_SECONDS = 90.0
-"""After the last fault everybody is at the top within this, on a machine that does other things too."""
-
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -38,6 +35,8 @@ class Scale:
     """Publications of all publishers together; None: as fast as they are answered."""
     total: int | None = None
     """Of them in all; None: until the cloud settles."""
+    patience: float = 90.0
+    """Seconds after which what has to come does not come, on a machine that does other things too."""
 
 
 class Cloud:
@@ -79,7 +78,7 @@ class Cloud:
 
     async def published(self) -> None:
         """Returns when all that were to be published in all are acknowledged."""
-        await asyncio.wait_for(asyncio.gather(*self._publishing), SETTLE_SECONDS)
+        await asyncio.wait_for(asyncio.gather(*self._publishing), self.scale.patience)
 
     async def settle(self) -> None:
         """Faults are off: stop publishing, let everybody come to the top, and judge."""
@@ -115,14 +114,14 @@ class Cloud:
 
     async def _until(self, holds: Any, what: str) -> None:
         try:
-            async with asyncio.timeout(SETTLE_SECONDS):
+            async with asyncio.timeout(self.scale.patience):
                 while not holds():
                     for task in (*self._publishing, *self._subscribing):
                         if task.done():
                             task.result()
                     await asyncio.sleep(0.05)
         except TimeoutError:
-            raise TimeoutError(f"waited {SETTLE_SECONDS:g} s for {what}") from None
+            raise TimeoutError(f"waited {self.scale.patience:g} s for {what}") from None
 
     # -- who publishes
 

@@ -33,6 +33,7 @@ CROWD = Scale(
     at_once=5,
     per_second=None,
     total=2_000 if LONG else 400,
+    patience=600.0,
 )
 
 
