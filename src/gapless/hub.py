@@ -80,6 +80,8 @@ class Hub:
         self.hooks = Hooks(self.counters, self._encode)
         self.uid = str(uuid.uuid4())
         self.name = name or f"{socket.gethostname()}_{os.getpid()}"
+        self.group = ""
+        """What the processes that share a port have in common: `/metrics` of one is then that of all."""
         broker = broker_from(broker, self.limits) if isinstance(broker, str) else broker
         self.node = Node(
             broker,

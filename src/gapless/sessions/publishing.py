@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from .. import opaque
@@ -44,8 +43,7 @@ async def publish(session: Session, name: str, payload: bytes, data: Any) -> Pos
 
 def _replaced(draft: Draft, data: Any, answer: Replace, encode: Callable[[Any], bytes]) -> Draft:
     # What the hook did not touch stays byte for byte what the client sent.
-    return replace(
-        draft,
+    return draft._replace(
         payload=draft.payload if answer.data is data else _payload(answer.data, encode),
         tags=answer.tags,
         skip_history=answer.skip_history,
