@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +18,7 @@ from ..hub import Hub
 from ..server.listening import is_loopback
 from ..server.serve import websocket_protocol
 from .doors import doors
-from .settings import Settings, document_of, load
+from .settings import Settings, load, place_of
 
 if TYPE_CHECKING:
     from ..feeds.redis_pubsub import RedisFeed
@@ -49,21 +50,19 @@ def prepare(settings: Settings) -> Prepared:
     return Prepared(hub, doors(settings, hub), _feeds(settings, hub), protocol)
 
 
-def check(file: Path) -> Settings:
-    """The settings of a file with which a server would run.
+def check(file: Path, note: Callable[[str], None] | None = None) -> Settings:
+    """The settings of a file with which a server would run; `note` as of `load`.
 
     Raises:
         ConfigError: a server would refuse it; as FILE:LINE where the file says it.
     """
-    settings = load(file)
+    settings = load(file, note=note)
     try:
         prepare(settings)
     except ConfigError as error:
-        document, _ = document_of(file)
-        assert document is not None  # noqa: S101 - a file was given
         words = re.findall(r"\w+", str(error))  # one of them is the option's, or what it has several of
-        named = next((name for word in words for name in (word, f"{word}s") if name in document.data), None)
-        raise ConfigError(f"{document.where(named) if named else file}: {error}") from None
+        options = [name for word in words for name in (word, f"{word}s")]
+        raise ConfigError(f"{place_of(file, options)}: {error}") from None
     return settings
 
 
