@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gapless.board import Board, Breakdown, Log, Number
+from gapless.board import MOST, Board, Breakdown, Log, Number
 from gapless.config.preparing import check
 from gapless.config.settings import load
 from gapless.errors import ConfigError
@@ -106,3 +106,9 @@ def test_each_thing_that_is_wrong_has_its_line(file: Path) -> None:
     with pytest.raises(ConfigError) as wrong:
         check(file)
     assert [line.split(": ")[0].rpartition(":")[2] for line in str(wrong.value).splitlines()] == ["2", "4"]
+
+
+def test_more_tiles_than_a_board_has_are_refused_together(file: Path) -> None:
+    file.write_text("[[board.tiles]]\ntile = 'log'\nchannel = 'a'\n" * (MOST + 1))
+    with pytest.raises(ConfigError, match=f"a board has 1 to {MOST} tiles, not {MOST + 1}"):
+        check(file)
