@@ -210,7 +210,9 @@ async def test_who_comes_and_goes_leaves_nothing_behind(ws: str) -> None:
 
 
 async def test_native_pings_replace_the_applications(ws: str) -> None:
-    async with doors(OPEN, ws=ws, server={"ws_ping_interval": 0.05, "ws_ping_timeout": 5.0}) as here:
+    limits = Limits(ping_interval=0.05, pong_timeout=0.04)  # where the connection is ours to ping
+    server = {"ws_ping_interval": 0.05, "ws_ping_timeout": 5.0}
+    async with doors(OPEN, ws=ws, server=server, limits=limits) as here:
         peer = await listen(here.address.host, "/connection/websocket?cf_ws_frame_ping_pong=true")
         async with asyncio.timeout(DEADLINE):
             while b"\x89" not in peer._data.partition(b"\r\n\r\n")[2]:

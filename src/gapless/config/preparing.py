@@ -7,12 +7,14 @@ import os
 import re
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.types import ASGIApp
 
 from ..brokers.url import MEMORY
+from ..core.sources import Standing
 from ..errors import ConfigError
 from ..hub import Hub
 from ..server.listening import is_loopback
@@ -47,7 +49,14 @@ def prepare(settings: Settings) -> Prepared:
     hub = Hub(settings.store, channels=settings.channels, limits=settings.limits)
     if settings.workers > 1:
         hub.group = f"{socket.gethostname()}_{os.getppid()}"  # the process that watches over all of them
-    return Prepared(hub, doors(settings, hub), _feeds(settings, hub), protocol)
+    feeds = _feeds(settings, hub)
+    for feed in feeds:
+        hub.node.sources.add(partial(_standing, feed))
+    return Prepared(hub, doors(settings, hub), feeds, protocol)
+
+
+def _standing(feed: RedisFeed | StreamFeed) -> Standing:
+    return Standing(str(feed), "redis", feed.state, feed.received, feed.refused, feed.breaks)
 
 
 def check(file: Path, note: Callable[[str], None] | None = None) -> Settings:

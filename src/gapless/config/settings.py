@@ -27,6 +27,7 @@ from ..core.patterns import Pattern, PatternMap
 from ..errors import ConfigError
 from ..options import ChannelOptions, Limits, MiB
 from . import centrifugo
+from .board import BoardSection
 from .channel import ChannelSection
 from .client import ClientSection, anchored
 from .file import Document, closest
@@ -39,6 +40,7 @@ SECTIONS: dict[str, type[Section]] = {
     "client": ClientSection,
     "proxy": ProxiesSection,
     "channel": ChannelSection,
+    "board": BoardSection,
 }
 
 ELSEWHERE = {
@@ -149,6 +151,7 @@ class Settings(BaseModel):
     client: ClientSection = ClientSection()
     proxy: ProxiesSection = ProxiesSection()
     channel: ChannelSection | None = None
+    board: BoardSection = BoardSection()
 
 
 def load(file: Path | None = None, *, note: Callable[[str], None] | None = None, **flags: Any) -> Settings:
@@ -245,6 +248,7 @@ def _contradictions(layers: Settings) -> Iterator[Problem]:
     channel, personal = layers.channel, layers.client.personal_namespace
     yield from layers.client.problems(dev=layers.dev)
     yield from layers.proxy.problems()
+    yield from layers.board.problems()
     if channel is not None:
         yield from channel.problems(layers.proxy, personal, _own_channels(layers))
     elif personal is not None and PatternMap(layers.channels).find(personal_channel("1", personal)) is None:

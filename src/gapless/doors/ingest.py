@@ -21,6 +21,7 @@ from ..hub import Hub
 from ..model import Draft
 from ..node.receipt import Receipt
 from ..opaque import is_packed
+from ..watch.sources import heard
 from .entrance import worded
 from .guard import Guard
 from .once import Once, Progress
@@ -65,13 +66,14 @@ class Ingest:
         broker = self._hub.node.broker
         lasting = key is not None and not broker.immediate
         async with progress.lock:
+            begun = progress.done
             while progress.done < len(rows):
                 if progress.done and isinstance(broker, PublishesRuns):
                     # The one before went the long way, past every check; these are like it.
                     run = rows[progress.done : progress.done + SLICE - 1]
                     progress.note_run(len(run), self._hub.node.intake.publish_run(channel, run))
                     if progress.done == len(rows):
-                        return progress
+                        break
                 begin = progress.done
                 end = begin + (1 if isinstance(broker, PublishesRuns) else SLICE)
                 drafts = [
@@ -79,6 +81,7 @@ class Ingest:
                     for at, row in enumerate(rows[begin:end])
                 ]
                 await self._publish(channel, drafts, progress)
+            heard(self._hub, channel, rows[begun:], time.time())
         return progress
 
     @property

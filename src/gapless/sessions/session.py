@@ -82,6 +82,11 @@ class Session:
         return False
 
     @property
+    def frame_pings(self) -> tuple[float, float] | None:
+        """Seconds between pings of its transport, and for their answers; None: as the server pings."""
+        return None
+
+    @property
     def channels(self) -> Iterable[str]:
         """Those that it is subscribed to, or about to be."""
         return self.subscriptions
