@@ -227,6 +227,13 @@ BOUNDS = (
         "test_a_client_that_reads_no_replies_is_closed",
     ),
     Bound(
+        "join_pushes",
+        "told with the next one",
+        "joins_coalesced",
+        "tests/node/test_announcements.py",
+        "test_so_many_are_told_at_once_and_one_more_waits",
+    ),
+    Bound(
         "history_publications",
         "another page",
         "history_reads",
@@ -281,6 +288,20 @@ BOUNDS = (
         "refused_connections",
         "tests/doors/test_websocket_entrance.py",
         "test_a_user_has_no_more_connections_than_allowed",
+    ),
+    Bound(
+        "address_connections",
+        "429",
+        "crowded_addresses",
+        "tests/doors/test_addresses.py",
+        "test_an_address_has_so_many_connections_and_no_more",
+    ),
+    Bound(
+        "address_subscriptions",
+        "106",
+        "crowded_addresses",
+        "tests/doors/test_addresses.py",
+        "test_all_connections_of_an_address_have_so_many_subscriptions_together",
     ),
     Bound(
         "body_bytes",

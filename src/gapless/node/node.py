@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ..brokers.base import Broker, PresenceStore
 from ..core.counters import Counters
+from ..core.tally import Tally
 from ..errors import ClientError, Disconnect
 from ..hooks.registry import Hooks
 from ..options import Limits
@@ -49,8 +50,9 @@ class Node:
     `registry` knows the channels' options, `intake` takes publications, `rings` is what the broker
     notifies and subscribers join, `pages` reads history, `repair` brings rings up to date, `flush`
     delivers them; `roster` has the sessions, `users` limits those of one user, `members` knows who is
-    present, `peers` the other nodes,
-    `tasks` what runs beside, `inbound` what peers have sent and is not handled yet.
+    present, `peers` the other nodes, `tasks` what runs beside, `inbound` what peers have sent and is not
+    handled yet. `addresses` and `subscribed` count connections and subscriptions by address, where these
+    have a bound.
     """
 
     def __init__(
@@ -79,7 +81,9 @@ class Node:
         self.rings = Rings(broker, registry, self.tasks, self.flush, self.repair, limits, counters)
         self.intake = Intake(broker, registry, self.rings, self.flush, limits, counters)
         self.members = Members(presence, self.tasks, limits)
-        self.roster = Roster()
+        self.addresses = Tally() if limits.address_connections is not None else None
+        self.subscribed = Tally() if limits.address_subscriptions is not None else None
+        self.roster = Roster(self.addresses)
         self.peers = Peers(
             broker,
             self.roster,
@@ -100,6 +104,7 @@ class Node:
         self.flush.begin()
         self.inbound.turns.begin()
         self.pages.begin()
+        self.rings.begin()
         await self.presence.start(self.rings)
         await self.broker.start(self.rings)
         try:
