@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..auth.access import Access, AccessSettings
 from ..errors import GaplessError
 from ..hub import Hub
+from ..server.noise import keep_down
 from .centrifuge import CentrifugeDoor, UniDoor
 from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
 from .entrance import HttpEntrance, WebSocketEntrance
@@ -21,6 +22,7 @@ from .ingest import Ingest, IngestDoor
 from .metrics import Metrics
 from .otlp import OtlpDoor
 from .quiet import hide_tokens
+from .serverflags import ServerFlags
 from .sse import SseDoor
 from .websocket import PlainDoor
 
@@ -57,6 +59,8 @@ class HubApp:
         access = access or Access(**settings)
         guard = Guard(hub, access)
         hide_tokens()
+        keep_down()
+        self._flags = ServerFlags()
         channels = tuple(default_channels)
         self._websockets: dict[str, ASGIApp] = {
             "/ws": WebSocketEntrance(guard, PlainDoor(guard, channels).admit),
@@ -94,6 +98,8 @@ class HubApp:
         return (*self._websockets, *(route.path for route in self._http.routes if isinstance(route, Route)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._flags.looked:
+            self._flags.look(send)
         if scope["type"] != "lifespan":
             if not self.hub.running:
                 await self._wake()
