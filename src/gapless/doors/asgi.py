@@ -13,6 +13,7 @@ from ..auth.access import Access, AccessSettings
 from ..board import Board
 from ..errors import GaplessError
 from ..hub import Hub
+from ..server.noise import keep_down
 from ..watch.channels import watch
 from .centrifuge import CentrifugeDoor, UniDoor
 from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
@@ -23,6 +24,7 @@ from .ingest import Ingest, IngestDoor
 from .metrics import Metrics
 from .otlp import OtlpDoor
 from .quiet import hide_tokens
+from .serverflags import ServerFlags
 from .sse import SseDoor
 from .websocket import PlainDoor
 
@@ -61,6 +63,8 @@ class HubApp:
         guard = Guard(hub, access)
         hide_tokens()
         watch(hub)
+        keep_down()
+        self._flags = ServerFlags()
         channels = tuple(default_channels)
         self._websockets: dict[str, ASGIApp] = {
             "/ws": WebSocketEntrance(guard, PlainDoor(guard, channels).admit),
@@ -99,6 +103,8 @@ class HubApp:
         return (*self._websockets, *(route.path for route in self._http.routes if isinstance(route, Route)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._flags.looked:
+            self._flags.look(send)
         if scope["type"] != "lifespan":
             if not self.hub.running:
                 await self._wake()

@@ -116,7 +116,8 @@ class Guard:
         """May a connection be made from here at all? True: it carries the server's credential.
 
         Raises:
-            Refused: 403 for the place, 503 when the hub is full or not running.
+            Refused: 403 for the place, 429 when its address has too many, 503 when the hub is full or
+                not running.
         """
         unready = self.hub.unready()
         if unready is not None:
@@ -125,13 +126,16 @@ class Guard:
         if self._is_full():
             raise Refused(503, "the hub is full")
         self.check_place(scope, request)
-        return self.is_operator(scope, request)
+        operator = self.is_operator(scope, request)
+        if not operator:
+            self._check_address(request.address)
+        return operator
 
     def handshake(self, scope: Scope, request: Request, transport: str) -> Handshake:
         """What a request says of the client to come.
 
         Raises:
-            Refused: 401, 403, or 503 when the hub is full or not running.
+            Refused: 401, 403, 429, or 503 when the hub is full or not running.
         """
         operator = self.enter(scope, request)
         return Handshake(
@@ -149,7 +153,7 @@ class Guard:
         """For a client that says who it is by its request, and by nothing after it.
 
         Raises:
-            Refused: before the upgrade: 401, 403, or 503 when the hub is full or not running.
+            Refused: before the upgrade: 401, 403, 429, or 503 when the hub is full or not running.
             Disconnect: what was presented is no good, or the application's hook refused.
         """
         handshake = self.handshake(scope, request, transport)
@@ -175,6 +179,8 @@ class Guard:
         unready = self.hub.unready()
         if unready is not None:
             raise Refused(503, unready)
+        if not handshake.operator:
+            self._check_address(request.address)
         if len(admitted.subs) > self.hub.limits.subscriptions:
             raise Disconnect(3505)
         await self.hub.node.users.admit(admitted.grant.user)
@@ -188,6 +194,12 @@ class Guard:
         if not self.hub.running and not self._told:
             self._told = True
             log.error("a client came, but the hub is not running: add lifespan=hub.lifespan to your app")
+
+    def _check_address(self, address: str) -> None:
+        limit, addresses = self.hub.limits.address_connections, self.hub.node.addresses
+        if limit is not None and addresses is not None and addresses.of(address) >= limit:
+            self.hub.counters.crowded_addresses += 1
+            raise Refused(429, f"at most {limit} connections from one address")
 
 
 def _is_same_site(request: Request) -> bool:
