@@ -24,8 +24,8 @@ from .scenarios import SCENARIOS, Context, Scale, Scenario, Start
 from .sheet import DISTURBED, Sheet
 
 _QUICK = Scale(sizes=(1_000,), latency=False)
-_QUICK_PEERS = (peers.HUB, peers.HUB_FAST, peers.NAIVE, peers.BARE, *peers.MANAGERS)
-_QUICK_SCENARIOS = ("publishing", "fan_out", "broadcasts")
+_QUICK_PEERS = (peers.HUB, peers.HUB_FAST, peers.NAIVE, peers.BARE, *peers.MANAGERS, *peers.FEEDERS)
+_QUICK_SCENARIOS = ("publishing", "fan_out", "broadcasts", "over_http")
 _QUICK_SECONDS = 285
 _FULL_SECONDS = 3 * 3600
 _SPARE_FILES = 200

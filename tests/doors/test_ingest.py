@@ -13,7 +13,8 @@ import pytest
 
 from gapless import ChannelOptions, Hub, Limits
 
-from ..support.serving import Doors, doors
+from ..support.serving import Doors
+from .conftest import OpenDoors
 
 pytestmark = pytest.mark.anyio
 
@@ -29,8 +30,8 @@ NDJSON = "application/x-ndjson"
 
 
 @pytest.fixture
-async def opened() -> AsyncIterator[Doors]:
-    async with doors(
+async def opened(open_http: OpenDoors) -> AsyncIterator[Doors]:
+    async with open_http(
         CHANNELS, token=TOKEN, limits=Limits(ingest_bytes=100_000, server_payload_bytes=5000)
     ) as opened:
         yield opened
@@ -206,11 +207,13 @@ async def test_subscribers_get_it(opened: Doors) -> None:
         assert json.loads(await client.text())["data"] == {"a": 1}
 
 
-async def test_a_body_that_was_begun_goes_on_where_it_was_after_trouble(tmp_path: Any) -> None:
+async def test_a_body_that_was_begun_goes_on_where_it_was_after_trouble(
+    tmp_path: Any, open_http: OpenDoors
+) -> None:
     """A broker that outlives a process knows each publication by its key."""
     for _ in range(2):
         hub = Hub(f"sqlite:///{tmp_path}/hub.db", channels=CHANNELS)
-        async with doors(hub=hub, token=TOKEN) as opened:
+        async with open_http(hub=hub, token=TOKEN) as opened:
             said = await ingest(opened, "1\n2\n3", idempotency_key="k")
             assert (said.json()["first"], said.json()["last"]) == (1, 3)
             assert await kept(opened) == ["1", "2", "3"]

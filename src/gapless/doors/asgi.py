@@ -12,7 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..auth.access import Access, AccessSettings
 from ..errors import GaplessError
 from ..hub import Hub
+from ..server.direct import DirectRequests
 from .centrifuge import CentrifugeDoor, UniDoor
+from .direct import DirectDoors
 from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
 from .entrance import HttpEntrance, WebSocketEntrance
 from .guard import Guard
@@ -66,6 +68,8 @@ class HubApp:
         page, emulated = Page(guard), Emulated()
         sse = SseDoor(guard, channels, emulated)
         ingest = Ingest(hub)
+        self.direct_requests = DirectRequests(DirectDoors(guard, ingest).admit)
+        """What a server may answer without calling this, where this is what it serves."""
         routes: list[BaseRoute] = [
             *_emulated(guard, emulated),
             Route("/connection/init", page.warm_up, methods=["GET"]),

@@ -64,11 +64,14 @@ class Guard:
         if not self.access.policy.allows(request.origins, host, scope.get("scheme", "http")):
             self.reception.refusals.origin(request.origins, host)
             raise Refused(403, "this origin is not allowed; add it with --origin or HubApp(origins=[…])")
-        if self.access.open_api and _is_loopback(scope) and not _is_literal(host):
+        if not self._is_open_to(scope, host):
             # Whoever's name resolves to 127.0.0.1 could be a page of anybody (DNS rebinding); an
             # open hub on loopback therefore answers to addresses and to localhost only.
             self.reception.refusals.host(host)
             raise Refused(403, "an open hub on loopback answers to localhost and 127.0.0.1 only; set a token")
+
+    def _is_open_to(self, scope: Scope, host: str) -> bool:
+        return not (self.access.open_api and _is_loopback(scope)) or _is_literal(host)
 
     def credential_of(self, scope: Scope, request: Request) -> bool:
         """Does the request carry the server's credential?"""
@@ -84,10 +87,18 @@ class Guard:
     def admit_operator(self, scope: Scope, request: Request) -> None:
         """For the API. Raises Refused: 403 for the place, 401 for the credential."""
         self.check_place(scope, request)
-        if not (self.access.open_api or self._key_in_query(request) or self.credential_of(scope, request)):
+        if not self._has_key(scope, request):
             if presented_key(request) or presented_token(scope, request):
                 self.reception.refusals.bad_key()
             raise Refused(401, "the API wants the credential of --token, GAPLESS_TOKEN or HubApp(token=…)")
+
+    def is_operator(self, scope: Scope, request: Request) -> bool:
+        """Would `admit_operator` let it in, a request of no page? Asks, and neither counts nor tells."""
+        host = request.headers.get("host", "")
+        return not request.origins and self._is_open_to(scope, host) and self._has_key(scope, request)
+
+    def _has_key(self, scope: Scope, request: Request) -> bool:
+        return self.access.open_api or self._key_in_query(request) or self.credential_of(scope, request)
 
     def _key_in_query(self, request: Request) -> bool:
         """Does the query hold the credential, where that is taken?"""
