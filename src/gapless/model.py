@@ -158,8 +158,7 @@ class Matches(NamedTuple):
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A publication on its way to the broker, which gives it an offset."""
 
     payload: bytes

@@ -11,12 +11,13 @@ from gapless.server.direct import (
     Answer,
     Answerer,
     DirectRequests,
+    Headers,
     Place,
     direct_requests_of,
-    written,
 )
 from gapless.server.usual import UsualHead
 
+NONE = Headers.of([])
 HERE = Place(("127.0.0.1", 80), "http")
 HEAD = b"POST /%b HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"
 
@@ -26,10 +27,10 @@ class Echo:
     seconds = 1.0
 
     def answer(self, body: bytes) -> Answer:
-        return Answer(200, b"", body)
+        return Answer(200, NONE, body)
 
     def late(self) -> Answer:
-        return Answer(408, b"", b"")
+        return Answer(408, NONE, b"")
 
 
 class Asked:
@@ -104,5 +105,5 @@ def test_they_are_found_within_what_uvicorn_puts_around_and_in_nothing_else() ->
 
 
 def test_headers_are_written_one_a_line() -> None:
-    assert written([(b"a", b"1"), (b"b", b"2")]) == b"a: 1\r\nb: 2\r\n"
-    assert Answer.of(200, [(b"a", b"1")], b"x") == (200, b"a: 1\r\n", b"x")
+    pairs = ((b"a", b"1"), (b"b", b"2"))
+    assert Headers.of(iter(pairs)) == (pairs, b"a: 1\r\nb: 2\r\n")

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from gapless.server.bounded_http import counters
-from gapless.server.direct import Answer, Answerer, DirectRequests, Place
+from gapless.server.direct import Answer, Answerer, DirectRequests, Headers, Place
 from gapless.server.direct_http import PIPELINED, DirectHttpProtocol
 from gapless.server.usual import UsualHead
 
 from ..support.until import until
+
+TEXT = Headers.of([(b"content-type", b"text/plain")])
 
 
 class Wire(asyncio.Transport):
@@ -114,7 +116,7 @@ class Echo:
         if body == b"fails":
             raise RuntimeError(body.decode())
         self._app.direct.append(body)
-        answer = Answer(200, b"content-type: text/plain\r\n", body)
+        answer = Answer(200, TEXT, body)
         return self._later(answer) if body.startswith(b"later") else answer
 
     async def _later(self, answer: Answer) -> Answer:
@@ -124,7 +126,7 @@ class Echo:
         return answer
 
     def late(self) -> Answer:
-        return Answer(408, b"content-type: text/plain\r\n", b"late")
+        return Answer(408, TEXT, b"late")
 
 
 class Stage:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -172,7 +171,7 @@ def ignore_the_key(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     publish, stored = world.broker.publish, world.checker.stored
 
     def careless(channel: str, draft: Draft, options: ChannelOptions, settle: Settle) -> None:
-        publish(channel, replace(draft, idempotency_key=None), options, settle)
+        publish(channel, draft._replace(idempotency_key=None), options, settle)
 
     def telling(channel: str, position: Position, payload: bytes, key: str | None = None) -> None:
         stored(channel, position, payload, "k" if payload == b'"once"' else None)

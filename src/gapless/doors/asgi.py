@@ -23,6 +23,7 @@ from .ingest import Ingest, IngestDoor
 from .metrics import Metrics
 from .otlp import OtlpDoor
 from .quiet import hide_tokens
+from .shortcut import Shortcut
 from .sse import SseDoor
 from .websocket import PlainDoor
 
@@ -68,7 +69,9 @@ class HubApp:
         page, emulated = Page(guard), Emulated()
         sse = SseDoor(guard, channels, emulated)
         ingest = Ingest(hub)
-        self.direct_requests = DirectRequests(DirectDoors(guard, ingest).admit)
+        direct = DirectDoors(guard, ingest).admit
+        self._shortcut = Shortcut(direct)
+        self.direct_requests = DirectRequests(direct)
         """What a server may answer without calling this, where this is what it serves."""
         routes: list[BaseRoute] = [
             *_emulated(guard, emulated),
@@ -103,7 +106,14 @@ class HubApp:
                 await self._wake()
             if scope["path"].endswith("/"):
                 scope = _without_slash(scope)
-        if scope["type"] == "websocket":
+        if scope["type"] == "http":
+            answerer = self._shortcut.find(scope, _path_below(scope))
+            if answerer is not None:
+                for_door = await self._shortcut.answer(answerer, receive, send)
+                if for_door is None:
+                    return
+                receive = for_door
+        elif scope["type"] == "websocket":
             # Few paths and many clients: looked up, not compared with one pattern after the other.
             door = self._websockets.get(_path_below(scope))
             if door is not None:

@@ -17,7 +17,7 @@ from ..api import at_once
 from ..api.shapes import REFUSALS
 from ..errors import ClientError
 from ..hub import Hub
-from ..server.direct import Answer, Answerer, Place, written
+from ..server.direct import Answer, Answerer, Headers, Place
 from ..server.usual import UsualHead
 from .entrance import worded
 from .guard import Guard
@@ -32,7 +32,7 @@ INGEST = b"/ingest/"
 BODY_BYTES = 1024 * 1024
 """A longer body goes to the door: it is read while others have their turns."""
 
-_JSON = written([(b"content-type", JSON_TYPE.encode())])
+_JSON = Headers.of([(b"content-type", JSON_TYPE.encode())])
 
 _ELSEWHERE = frozenset((b"origin", b"cookie", b"content-encoding", b"x-centrifugo-error-mode"))
 """Requests with one of these go to the door: a browser's, a packed body, an answer of another form."""
@@ -94,7 +94,7 @@ class _Call:
 
     def late(self) -> Answer:
         said, headers = worded(408, body_late(self.seconds))
-        return Answer.of(408, headers, said)
+        return Answer(408, Headers.of(headers), said)
 
 
 class _ApiCall(_Call):
@@ -171,8 +171,8 @@ def _taken(progress: Progress) -> Answer:
 
 
 def _as_answer(response: Response) -> Answer:
-    headers = [(name, value) for name, value in response.raw_headers if name != b"content-length"]
-    return Answer.of(response.status_code, headers, bytes(response.body))
+    headers = Headers.of(pair for pair in response.raw_headers if pair[0] != b"content-length")
+    return Answer(response.status_code, headers, bytes(response.body))
 
 
 def _kind(head: UsualHead) -> str:

@@ -8,7 +8,6 @@ import threading
 from asyncio import _get_running_loop
 from collections import deque
 from collections.abc import Awaitable, Sequence
-from dataclasses import replace
 
 from ..brokers.base import Broker, PublishesRuns
 from ..core.counters import Counters
@@ -158,7 +157,7 @@ class Intake:
     def _hand_over(self, channel: str, draft: Draft, receipt: Receipt) -> None:
         options = self._registry.options(channel)
         if options.delta_publish and not draft.delta:
-            draft = replace(draft, delta=True)
+            draft = draft._replace(delta=True)
         self._broker.publish(channel, draft, options, receipt)
         if not receipt.done:
             receipt.in_flight = True

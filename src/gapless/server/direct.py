@@ -20,23 +20,25 @@ WRAPPED = 8
 """How deep an application is looked for in what a server has put around it."""
 
 
+class Headers(NamedTuple):
+    """Those of answers that are alike, as ASGI has them and as they are written."""
+
+    pairs: tuple[tuple[bytes, bytes], ...]
+    written: bytes
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
+        """Names in lower case."""
+        kept = tuple(pairs)
+        return cls(kept, b"".join([b"%b: %b\r\n" % header for header in kept]))
+
+
 class Answer(NamedTuple):
     """A whole response, but for its Content-Length and what the server says of itself."""
 
     status: int
-    headers: bytes
-    """Each as it is written, its end of line included."""
+    headers: Headers
     body: bytes
-
-    @classmethod
-    def of(cls, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> Answer:
-        """With headers that are not written yet."""
-        return cls(status, written(headers), body)
-
-
-def written(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Headers as they stand in a response."""
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 class Answerer(Protocol):

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from .bounded_http import BoundedHttpProtocol, counters
-from .direct import Answer, Answerer, DirectRequests, Place, direct_requests_of, written
+from .direct import Answer, Answerer, DirectRequests, Headers, Place, direct_requests_of
 
 PIPELINED = 16
 """Requests in one read that are answered at once; what follows them goes the long way, one a turn."""
@@ -22,7 +22,9 @@ PIPELINED = 16
 _BLANK_LINE = b"\r\n\r\n"
 
 _FAILED = Answer(
-    500, b"content-type: text/plain; charset=utf-8\r\nconnection: close\r\n", b"Internal Server Error"
+    500,
+    Headers.of([(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]),
+    b"Internal Server Error",
 )
 
 _STATUS_LINES = {
@@ -187,11 +189,11 @@ class DirectHttpProtocol(BoundedHttpProtocol):
         status, headers, body = answer
         if self._common[0] is not self.server_state.default_headers:
             common = self.server_state.default_headers
-            self._common = common, written(common)
+            self._common = common, Headers.of(common).written
         last = b"connection: close\r\n" if self._is_last and answer is not _FAILED else b""
         self.transport.write(
             b"%bcontent-length: %d\r\n%b%b%b\r\n%b"
-            % (_STATUS_LINES[status], len(body), headers, self._common[1], last, body)
+            % (_STATUS_LINES[status], len(body), headers.written, self._common[1], last, body)
         )
         if self.access_log:
             self._log(request, status)

@@ -231,8 +231,7 @@ class Session:
 
 def _replaced(draft: Draft, data: Any, answer: Replace, encode: Callable[[Any], bytes]) -> Draft:
     # What the hook did not touch stays byte for byte what the client sent.
-    return replace(
-        draft,
+    return draft._replace(
         payload=draft.payload if answer.data is data else _payload(answer.data, encode),
         tags=answer.tags,
         skip_history=answer.skip_history,
