@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from gapless import ChannelOptions, Hub, HubApp, Limits
 from gapless.doors.direct import BODY_BYTES
@@ -15,7 +18,7 @@ from gapless.server.bounded_http import counters
 from gapless.server.direct import Answer, Place
 
 from ..support.broker import FakeBroker
-from ..support.serving import DIRECT_HTTP, PLAIN_HTTP, Doors, doors
+from ..support.serving import DIRECT_HTTP, PLAIN_HTTP, Doors, doors, serve
 from ..support.until import DEADLINE
 
 pytestmark = pytest.mark.anyio
@@ -205,6 +208,21 @@ async def test_a_broker_that_answers_later_is_waited_for_and_what_comes_behind_k
         assert counters.direct == before + 1
         writer.close()
         await writer.wait_closed()
+
+
+async def test_an_application_that_mounts_a_hub_may_have_it_answered_directly() -> None:
+    hub = Hub(channels=CHANNELS)
+    live = HubApp(hub, token=TOKEN)
+    app: Any = Starlette(routes=[Mount("/live", live)], lifespan=hub.lifespan)
+    app.direct_requests = live.direct_requests.below("/live")
+    async with (
+        serve(app, http=DIRECT_HTTP) as address,
+        httpx.AsyncClient(base_url=address.http(""), timeout=DEADLINE, trust_env=False) as browser,
+    ):
+        before = counters.direct
+        for path, status, direct in (("/live/api/publish", 200, 1), ("/api/publish", 404, 1)):
+            said = await browser.post(path, content=b'{"channel":"logs","data":1}', headers=KEY | JSON)
+            assert (said.status_code, counters.direct - before) == (status, direct)
 
 
 async def test_many_rows_are_published_over_several_turns(opened: Doors) -> None:

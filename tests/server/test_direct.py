@@ -85,6 +85,16 @@ def test_only_so_many_heads_are_remembered() -> None:
     assert len(asked.heads) == KNOWN_HEADS + 2
 
 
+def test_an_application_may_say_where_one_with_direct_requests_is_mounted() -> None:
+    asked = Asked()
+    below = asked.requests.below("/live/")
+    assert below.find(HEAD % b"live/yes", HERE) is not None
+    assert below.find(HEAD % b"yes", HERE) is None
+    assert below.find(HEAD % b"lively/yes", HERE) is None
+    assert below.find(HEAD % b"live", HERE) is None
+    assert asked.heads == [b"/yes"]
+
+
 class App:
     def __init__(self, direct_requests: Any) -> None:
         self.direct_requests = direct_requests

@@ -72,7 +72,8 @@ class HubApp:
         direct = DirectDoors(guard, ingest).admit
         self._shortcut = Shortcut(direct)
         self.direct_requests = DirectRequests(direct)
-        """What a server may answer without calling this, where this is what it serves."""
+        """What a server may answer without calling this, where this is what it serves; an application that
+        mounts this at `/live` may say `app.direct_requests = live.direct_requests.below("/live")`."""
         routes: list[BaseRoute] = [
             *_emulated(guard, emulated),
             Route("/connection/init", page.warm_up, methods=["GET"]),

@@ -79,6 +79,20 @@ class DirectRequests:
         self._admit = admit
         self._known: dict[Place, dict[bytes, Answerer]] = {}
 
+    def below(self, path: str) -> DirectRequests:
+        """The same for an application in which this one is mounted at `path`, as in "/live".
+
+        What that application does before it calls this one is not done for them.
+        """
+        prefix = path.rstrip("/").encode()
+
+        def admit(head: UsualHead, place: Place) -> Answerer | None:
+            if not head.target.startswith(prefix + b"/"):
+                return None
+            return self._admit(head._replace(target=head.target[len(prefix) :]), place)
+
+        return DirectRequests(admit)
+
     def find(self, head: bytes, place: Place) -> Answerer | None:
         """Who answers requests with this head, the blank line included; None: the application."""
         known = self._known.get(place)
