@@ -77,10 +77,10 @@ def verdicts(sheet: Sheet) -> list[Verdict]:
 
 
 def _over_bare_route(clients: int, bound: float) -> Bar:
-    """Publishing over HTTP, beside a route that only parses and answers."""
-    key, bare = f"http.publish.{clients}", "http.publish.0"
-    label = f"HTTP, {clients:,} clients attached: over a bare route"
-    return Bar(label, bound, True, lambda find, peer: find(key, peer) / find(bare, peers.HTTP_BARE.name))
+    """What a core can take in over HTTP, beside a route that only parses and answers."""
+    key, bare = f"http.cpu.{clients}", "http.cpu.0"
+    label = f"HTTP, {clients:,} clients attached: requests per CPU second over a bare route's"
+    return Bar(label, bound, True, lambda find, peer: find(bare, peers.HTTP_BARE.name) / find(key, peer))
 
 
 def _broadcasts(clients: int, bound: float) -> Bar:

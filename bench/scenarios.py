@@ -287,8 +287,13 @@ def over_http(context: Context) -> None:
             run.connect(clients)
             with HttpLoad(port, CONNECTIONS) as load:
                 load.repeat(post, _WARM_UP)
-                figure = Row(f"http.publish.{clients}", 10, f"{_clients(clients)} attached", "requests/s")
-                context.add(figure, load.repeat(post, seconds))
+                used = cpu_ns(run.server.pid)
+                rate = load.repeat(post, seconds)
+                cpu_us = (cpu_ns(run.server.pid) - used) / 1e3 / (rate * seconds)
+                label = f"{_clients(clients)} attached"
+                context.add(Row(f"http.publish.{clients}", 10, label, "requests/s"), rate)
+                cpu = Row(f"http.cpu.{clients}", 10, f"{label}, server CPU", "µs/request", "less")
+                context.add(cpu, cpu_us)
         if way == "bare":
             return
         rows = b"\n".join([orjson.dumps(row)] * ROWS)

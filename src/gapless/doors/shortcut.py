@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from ..server.direct import Admit, Answer, Answerer, Place
 from ..server.usual import LENGTH_DIGITS, UsualHead
+from .eager import Eager
 
 KNOWN = 1000
 """Requests that are remembered by path, headers and place; with more all are forgotten."""
@@ -49,18 +50,17 @@ class Shortcut:
 
     async def answer(self, answerer: Answerer, receive: Receive, send: Send) -> Receive | None:
         """Answer it. Not None: it is for the door after all, which receives by this."""
-        body, messages = b"", list[Message]()
+        arrived = Eager(_receive(receive, answerer.length))
         try:
-            async with asyncio.timeout(answerer.seconds):
-                more = True
-                while more and len(body) <= answerer.length:
-                    message = await receive()
-                    messages.append(message)
-                    more = message.get("more_body", False)
-                    body += message.get("body", b"")
+            if arrived.done:
+                messages = await arrived
+            else:
+                async with asyncio.timeout(answerer.seconds):
+                    messages = await arrived
         except TimeoutError:
             await _send(send, answerer.late())
             return None
+        body = b"".join([message.get("body", b"") for message in messages])
         if len(body) != answerer.length:
             return _again(messages, receive)  # the client left, or the server counts otherwise
         answer: Answer | Awaitable[Answer] | None = answerer.answer(body)
@@ -68,6 +68,18 @@ class Shortcut:
             return _again(messages, receive)
         await _send(send, answer if isinstance(answer, Answer) else await answer)
         return None
+
+
+async def _receive(receive: Receive, length: int) -> list[Message]:
+    """What is sent of a body, no more than one message beyond its length."""
+    messages: list[Message] = []
+    size, more = 0, True
+    while more and size <= length:
+        message = await receive()
+        messages.append(message)
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    return messages
 
 
 def _usual(path: str, headers: Any) -> UsualHead | None:

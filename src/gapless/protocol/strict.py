@@ -135,7 +135,8 @@ def _checked(raw: bytes | str, depth: int) -> str:
 
 def is_deeper(text: str, depth: int) -> bool:
     """Is this valid JSON nested deeper than `depth`?"""
-    if text.count("[") + text.count("{") <= depth:
+    # Nesting needs two brackets for each level.
+    if len(text) <= 2 * depth or text.count("[") + text.count("{") <= depth:
         return False
     pairs = _STRING.sub("", text).encode().translate(_BRACKETS, _NO_BRACKETS)
     for _ in range(depth):
