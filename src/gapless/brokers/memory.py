@@ -106,7 +106,9 @@ class _Stream:
                 self._drop()
 
     def _drop(self) -> None:
-        self.bytes -= self.kept.popleft().size + PUBLICATION_OVERHEAD
+        dropped = self.kept.popleft()
+        size = len(dropped.payload) if dropped.tags is None else dropped.size
+        self.bytes -= size + PUBLICATION_OVERHEAD
 
     def drop_all(self) -> None:
         self.kept.clear()

@@ -48,11 +48,14 @@ class Window(Generic[T]):
 
     def popleft(self) -> T:
         """Remove and return the oldest. Raises IndexError when empty."""
-        item = self[0]
-        self._items[self._start] = None
-        self._start += 1
-        self._compact()
-        return item
+        items, start = self._items, self._start
+        if start == len(items):
+            raise IndexError("nothing is there")
+        item, items[start] = items[start], None
+        self._start = start + 1
+        if start >= _COMPACT_ABOVE:
+            self._compact()
+        return item  # type: ignore[return-value] # None is only before the start
 
     def drop(self, count: int) -> list[T]:
         """Remove and return the oldest so many, or as many as there are."""
