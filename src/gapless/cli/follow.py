@@ -29,7 +29,7 @@ from .terminal import say
 PAUSE_SECONDS = 0.25
 """Between looks at files that had nothing new."""
 SAVE_SECONDS = 0.2
-"""Between two writes of the positions: what is published again where this ends without a chance to write them."""
+"""Between two writes of the positions: so much is published again where this is killed."""
 
 
 def follow(
