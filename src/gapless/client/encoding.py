@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
+from ..protocol import encode as known
+from ..protocol.encode import Default
 
 
-def encode(data: Any) -> bytes:
-    """Data as JSON. Raises TypeError naming what JSON cannot hold."""
-    try:
-        return exact(orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"data cannot be published as JSON: {error}") from None
+def encode(data: Any, default: Default | None = None) -> bytes:
+    """Data as JSON, of the same values as a hub's own `publish` takes, in as much memory as it needs.
+
+    Raises:
+        TypeError: JSON cannot hold it; the message names what is in the way, and where in it.
+    """
+    return exact(known.encode(data, default))
 
 
 def exact(made: bytes) -> bytes:
