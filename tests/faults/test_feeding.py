@@ -182,7 +182,10 @@ async def test_numbered_lines_arrive_without_a_hole_that_is_not_announced(tmp_pa
                             written += 1
                     happened.append(chance.choice(FAULTS))
                     await inflict(happened[-1], hub, proxy, follow, lambda: rotate(log, chance))
-                await arrives(hub.url, f"number {written - 1}", follow)
+                try:
+                    await arrives(hub.url, f"number {written - 1}", follow)
+                except AssertionError as late:
+                    raise AssertionError(f"{late}, after {happened}") from None
                 assert follow.end(signal.SIGINT) == 130
             _judge(await asyncio.to_thread(kept, hub.url), written, f"{run}: {happened}")
     finally:
