@@ -20,6 +20,7 @@ from .entrance import HttpEntrance, WebSocketEntrance
 from .guard import Guard
 from .http import ApiDoor, Health, Page
 from .ingest import Ingest, IngestDoor
+from .loki import LokiDoor
 from .metrics import Metrics
 from .otlp import OtlpDoor
 from .quiet import hide_tokens
@@ -83,6 +84,7 @@ class HubApp:
             *([Route("/api", ApiDoor(guard), methods=["POST"])] if access.old_api_clients else []),
             Route("/ingest/{channel:path}", IngestDoor(guard, ingest), methods=["POST"]),
             Route("/v1/logs", OtlpDoor(guard, ingest), methods=["POST"]),
+            Route("/loki/api/v1/push", LokiDoor(guard, ingest), methods=["POST"]),
             Route("/health", Health(hub).health, methods=["GET"]),
             Route("/ready", Health(hub).ready, methods=["GET"]),
             Route("/metrics", Metrics(guard).show, methods=["GET"]),
