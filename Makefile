@@ -30,8 +30,9 @@ lint: setup  ## format, lint and strict types over source, tests and benchmarks
 	$(BIN)/ruff check src tests bench
 	$(BIN)/mypy --strict src tests bench
 
-bench: setup  ## the hub, the naive class and the bare loop, in one run of at most five minutes
+bench: setup  ## the hub, the naive class and the bare loop in at most five minutes; then its stores
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.store --short
 	command -v redis-server >/dev/null && $(BIN)/python -m bench.redis_store --seconds 1 || true
 
 bench-full: setup  ## the whole matrix and all peers

@@ -63,7 +63,7 @@ def verdicts(sheet: Sheet) -> list[Verdict]:
                 found.append(Verdict(hub, bar, bar.value(find, hub)))
             except NotMeasured:
                 continue  # not in this run
-    for name, bar in MANAGER_BARS:
+    for name, bar in (*STORE_BARS, *MANAGER_BARS):
         try:
             found.append(Verdict(name, bar, bar.value(find, name)))
         except NotMeasured:
@@ -181,6 +181,21 @@ BARS = (
         False,
         lambda find, hub: find("bad.latency.50.p99", hub) / find("bad.p99.without", hub),
     ),
+)
+
+STORE_BARS = tuple(
+    (
+        peer.name,
+        Bar(
+            "fan-out to 1,000: over memory",
+            0.8,
+            True,
+            lambda find, peer: (
+                find("fan_out.1000.rate", peer) / find("fan_out.1000.rate", peers.HUB_FAST.name)
+            ),
+        ),
+    )
+    for peer in (peers.HUB_SQLITE, peers.HUB_REDIS)
 )
 
 MANAGER_BARS = (

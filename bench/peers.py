@@ -18,6 +18,7 @@ HUB_CENTRIFUGE = Peer(
 )
 HUB_BATCH = Peer("hub_batch", "Gapless, batch=1", "hub", {"query": "&batch=1"})
 OWN_APP = Peer("own_app", "an application of one's own", "own_app", {"ws": FAST_PATH})
+HUB_SQLITE = Peer("hub_sqlite", "Gapless on a file", "hub", {"ws": FAST_PATH, "store": "sqlite"})
 HUB_REDIS = Peer("hub_redis", "Gapless on Redis", "hub", {"ws": FAST_PATH, "store": "redis"})
 NAIVE = Peer("naive", "naive class", "naive", {})
 COPIED = Peer("copied", "copied class", "manager", {"manager": "copied"})
@@ -42,6 +43,7 @@ ALL = (
     HUB_CENTRIFUGE,
     HUB_BATCH,
     OWN_APP,
+    HUB_SQLITE,
     HUB_REDIS,
     NAIVE,
     COPIED,
@@ -60,6 +62,9 @@ ALL = (
     HTTP_MOUNTED,
     HTTP_BARE,
 )
+
+STORES = (HUB_SQLITE, HUB_REDIS)
+"""The hub on what several processes share; measured when they are named."""
 
 MANAGERS = (COPIED, MIDDLEWARE, DROP_IN, DROP_IN_FAST)
 """Classes that hold connections for somebody's endpoint, side by side."""

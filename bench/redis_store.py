@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections import deque
@@ -217,6 +219,23 @@ async def main(rounds: int, seconds: float) -> None:
         )
         for line in await measure(url, rounds, seconds):
             print(line)
+        await behind_doors(url, rounds, seconds)
+
+
+async def behind_doors(url: str, rounds: int, seconds: float) -> None:
+    """Fan-out over real sockets, beside memory in the same run."""
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, "-m", "bench", "--peers", "hub_fast,hub_redis", "--scenarios", "fan_out"]
+        command += ["--clients", "1000", "--rounds", str(rounds), "--seconds", str(seconds)]
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            "--out",
+            directory,
+            env={**os.environ, "GAPLESS_BENCH_REDIS": url},
+            stdout=subprocess.PIPE,
+        )
+        said, _ = await process.communicate()
+    print(*(line for line in said.decode().splitlines() if "over memory" in line), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """`python -m bench.store`: what keeping publications in a file costs, beside a bare sqlite3 loop.
 
-Every ratio is of two things that were measured in turns, round after round, so that a machine which
-is busy otherwise is so for both. Absolute figures are of that machine at that time.
+On uvloop, as `gapless serve`. Every ratio is of two things that were measured in turns, round after
+round, so that a machine which is busy otherwise is so for both. Absolute figures are of that machine
+at that time.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from gapless import ChannelOptions, Hub, Limits, Position
 from gapless.brokers.sqlite import SqliteBroker
 from gapless.brokers.sqlite.address import Synchronous
@@ -35,6 +38,7 @@ WORDS = [f"{a}{b}" for a in "amber birch cedar delta ember flint grove".split() 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.store", description=__doc__)
     parser.add_argument("--only", help=f"comma-separated: {', '.join(MEASURES)}")
+    parser.add_argument("--short", action="store_true", help="a minute for all of it, and rougher figures")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0, help="length of one measurement (1)")
     parser.add_argument("--records", type=int, default=1_000_000, help="of the search and its size")
@@ -42,6 +46,8 @@ def main() -> int:
     parser.add_argument("--subscribers", type=int, default=500, help="of the fan-out")
     parser.add_argument("--directory", type=Path, help="where the stores are made; on the disk to measure")
     options = parser.parse_args()
+    if options.short:
+        vars(options).update(seconds=0.3, records=50_000, clients=2_000, subscribers=200)
     for name in options.only.split(",") if options.only else MEASURES:
         with tempfile.TemporaryDirectory(prefix="gapless-bench-", dir=options.directory) as directory:
             for line in MEASURES[name](options, Path(directory)):
@@ -61,7 +67,7 @@ def publishing(options: argparse.Namespace, directory: Path) -> Iterator[str]:
                 name = f"{synchronous}-{publishers}-{number}"
                 grouped.append(_bare(directory / f"g{name}.db", synchronous, publishers, options.seconds))
                 broker = SqliteBroker(directory / f"o{name}.db", synchronous=synchronous)
-                ours.append(asyncio.run(_published(broker, publishers, options.seconds)))
+                ours.append(uvloop.run(_published(broker, publishers, options.seconds)))
                 single.append(_bare(directory / f"s{name}.db", synchronous, 1, options.seconds))
             a, b, c = map(statistics.median, (ours, grouped, single))
             yield (
@@ -188,13 +194,15 @@ def crossing(options: argparse.Namespace, directory: Path) -> Iterator[str]:
     """From publish in one process to delivery in another, at rest: `full` holds the flush as well."""
     for synchronous in ("full", "normal"):
         path = directory / f"{synchronous}.db"
-        delays = sorted(asyncio.run(_delays(path, synchronous)))
+        delays = sorted(uvloop.run(_delays(path, synchronous)))
         at = {p: delays[min(len(delays) - 1, int(len(delays) * p / 100))] / 1e6 for p in (50, 99)}
         yield f"{synchronous:6} p50 {at[50]:.2f} ms, p99 {at[99]:.2f} ms of {len(delays)} publications"
 
 
 _PUBLISHER = """
 import asyncio, sys, time
+import uvloop
+
 from gapless import ChannelOptions, Hub
 async def main():
     async with Hub(sys.argv[1], channels={"*": ChannelOptions(history=1000)}) as hub:
@@ -224,7 +232,7 @@ async def _delays(path: Path, synchronous: Synchronous) -> list[int]:
 
 def recovery(options: argparse.Namespace, directory: Path) -> Iterator[str]:
     """Subscribers that come back after a restart, each with another place among the last hundred."""
-    yield from asyncio.run(_recovered(f"sqlite:///{directory}/r.db", options.clients))
+    yield from uvloop.run(_recovered(f"sqlite:///{directory}/r.db", options.clients))
 
 
 async def _recovered(url: str, clients: int) -> list[str]:
@@ -255,7 +263,7 @@ async def _recovered(url: str, clients: int) -> list[str]:
 
 def search(options: argparse.Namespace, directory: Path) -> Iterator[str]:
     """Size on the disk, time of the index, and how long it takes to find something."""
-    yield from asyncio.run(_searched(directory, options.records))
+    yield from uvloop.run(_searched(directory, options.records))
 
 
 async def _searched(directory: Path, records: int) -> list[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
+import shutil
 import socket
+import tempfile
 import time
 from collections.abc import AsyncIterable, Awaitable
 from typing import Any
@@ -21,13 +24,24 @@ from .under_uvicorn import serve
 _BURST = 100  # publications of one producer between two awaited receipts
 
 
+def _store(kind: str) -> str:
+    """The URL of an empty store; a file is gone with the process."""
+    if kind == "redis":
+        return os.environ["GAPLESS_BENCH_REDIS"]
+    if kind == "sqlite":
+        directory = tempfile.mkdtemp(prefix="gapless-bench-")
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        return f"sqlite:///{directory}/hub.db"
+    return "memory://"
+
+
 class GaplessHub(Server):
     receipts = True
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self.hub = Hub(
-            os.environ["GAPLESS_BENCH_REDIS"] if options.store == "redis" else "memory://",
+            _store(options.store),
             channels={"*": ChannelOptions(history=options.history)},
             limits=Limits(ping_interval=PING_SECONDS),
         )

@@ -80,6 +80,8 @@ class Hub:
         self.hooks = Hooks(self.counters, self._encode)
         self.uid = str(uuid.uuid4())
         self.name = name or f"{socket.gethostname()}_{os.getpid()}"
+        self.group = ""
+        """What the processes that share a port have in common: `/metrics` of one is then that of all."""
         broker = broker_from(broker, self.limits) if isinstance(broker, str) else broker
         self.node = Node(
             broker,
@@ -127,14 +129,6 @@ class Hub:
     def running(self) -> bool:
         """Does it take publications and clients?"""
         return self.node.intake.loop is not None
-
-    def is_here(self) -> bool:
-        """Is this the thread that the hub runs in?"""
-        return self.node.intake.is_here()
-
-    def is_stranded(self) -> bool:
-        """Was the loop that it ran on closed without closing the hub?"""
-        return self._lifecycle.is_stranded()
 
     async def start(self) -> None:
         """Begin. Starting again on the same loop counts: it ends with as many calls of `close`.

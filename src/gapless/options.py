@@ -341,7 +341,7 @@ class Limits:
     """Connections of this process; None: the limit of open files minus 200. More: 503 before the upgrade."""
     # Tabs and devices differ too much for one number. Centrifugo: user_connection_limit 0.
     user_connections: int | None = None
-    """Connections of one user; more: closed with 3504."""
+    """Connections of one user, on all nodes that share a store; more: closed with 3504."""
     # nginx: client_max_body_size 1 MiB.
     body_bytes: int = 1 * MiB
     """The body of an API call; larger: 413."""

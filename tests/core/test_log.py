@@ -444,6 +444,8 @@ class TestTheCommonChunk:
 class Chained(BytesView):
     """Shows which publication came before."""
 
+    relative = True
+
     def __init__(self, *, fresh: bool) -> None:
         super().__init__()
         self.key = ("chained", fresh)

@@ -1,117 +1,84 @@
-"""Real nodes on one Redis, real clients that come back anywhere, and the checker that watches them all."""
+"""Processes that serve one hub, clients that come back anywhere, and the checker that watches them all."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import queue
-import socket
-import time
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import httpx
 
 from gapless.client.backoff import Backoff
-from gapless.client.reader import Arrived, Missed, Reader
+from gapless.client.reader import Arrived, CaughtUp, Missed, Reader
 from gapless.client.remote import Remote, Unreachable
 from gapless.client.subscriber import Away, Subscriber
 from gapless.model import Position
 
 from ..support.checker import Checker, Seen, Told
-from ..support.commands import Running, started
+from .hubs import Hubs
 
 CHANNELS = ("a", "b")
-
-SETTLE_SECONDS = 60.0
-"""After the last fault everybody is at the top within this, on a machine that does other things too."""
-
-CONFIGURATION = """
-[channels."*"]
-history = 1000000
-history_bytes = 268435456
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
     """How much happens, and for how long."""
 
-    nodes: int = 2
     subscribers: int = 12
-    per_second: float = 150.0
-    faults: int = 2
-    pause: float = 1.0
-    """Seconds between two faults, and how long one lasts where that can be chosen."""
-    frozen: float = 7.0
-    """Seconds that Redis stands still: longer than the deadline of a call."""
-
-
-class Node:
-    """A `gapless serve` on a port of its own, which can be killed and started again."""
-
-    def __init__(self, store: str, configuration: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = int(free.getsockname()[1])
-        self.url = f"http://127.0.0.1:{self.port}"
-        at = ("--port", str(self.port), "--config", str(configuration))
-        self._arguments = ("serve", "--store", store, *at)
-        self._stack = ExitStack()
-        self.running: Running | None = None
-
-    def start(self) -> None:
-        self.running = self._stack.enter_context(started(*self._arguments))
-        deadline = time.monotonic() + SETTLE_SECONDS
-        while True:
-            try:
-                self.running.until("http://")
-            except queue.Empty:  # a process may take its time to start where many do
-                assert time.monotonic() < deadline, "a node did not start"
-            else:
-                return
-
-    def kill(self) -> None:
-        """kill -9, wherever it is just now."""
-        self._stack.close()
-        self.running = None
+    publishers: int = 4
+    at_once: int = 1
+    """Publications in one request of a publisher."""
+    per_second: float | None = 150.0
+    """Publications of all publishers together; None: as fast as they are answered."""
+    total: int | None = None
+    """Of them in all; None: until the cloud settles."""
+    patience: float = 90.0
+    """Seconds after which what has to come does not come, on a machine that does other things too."""
 
 
 class Cloud:
-    """Nodes, publishers and subscribers, from `begin` to `settle`."""
+    """Publishers and subscribers around some hubs, from `begin` to `settle`."""
 
-    def __init__(self, store: str, directory: Path, scale: Scale) -> None:
-        configuration = directory / "gapless.toml"
-        configuration.write_text(CONFIGURATION)
+    def __init__(self, hubs: Hubs, scale: Scale) -> None:
         self.scale = scale
         self.checker = Checker(knows_all=False)
-        self.nodes = [Node(store, configuration) for _ in range(scale.nodes)]
         self.acknowledged = 0
+        self.losses = 0
+        """How often a subscriber was told that something is lost."""
         self.epochs: dict[str, set[str]] = {channel: set() for channel in CHANNELS}
-        self._numbers = itertools.count(1)
+        self._hubs = hubs
+        self._numbers = iter(range(1, scale.total + 1)) if scale.total else itertools.count(1)
         self._publishing: list[asyncio.Task[None]] = []
         self._subscribing: list[asyncio.Task[None]] = []
+        self._live: set[tuple[str, str]] = set()
         self._tops: dict[str, Position] = {}
 
     async def begin(self) -> None:
-        await asyncio.gather(*(asyncio.to_thread(node.start) for node in self.nodes))
-        publishers = 4
-        pause = publishers / self.scale.per_second
-        self._publishing = [
-            asyncio.create_task(self._publish(CHANNELS[n % 2], n, pause)) for n in range(publishers)
-        ]
+        """Have everybody subscribe and publish. Where the total is known, all are there before the first."""
+        await asyncio.to_thread(self._hubs.start)
+        scale = self.scale
         self._subscribing = [
-            asyncio.create_task(self._subscribe(f"s{n}", n)) for n in range(self.scale.subscribers)
+            asyncio.create_task(self._subscribe(f"s{n}", n)) for n in range(scale.subscribers)
+        ]
+        if scale.total:
+            places = scale.subscribers * len(CHANNELS)
+            await self._until(lambda: len(self._live) == places, "all to be subscribed")
+        pause = scale.publishers * scale.at_once / scale.per_second if scale.per_second else 0.0
+        self._publishing = [
+            asyncio.create_task(self._publish(CHANNELS[n % 2], n, pause)) for n in range(scale.publishers)
         ]
 
     async def progress(self, count: int = 50) -> None:
         """Returns when so many more publications were acknowledged: the load is really on."""
         wanted = self.acknowledged + count
-        async with asyncio.timeout(SETTLE_SECONDS):
-            while self.acknowledged < wanted:
-                self._look_after_tasks()
-                await asyncio.sleep(0.02)
+        await self._until(lambda: self.acknowledged >= wanted, f"{count} publications")
+
+    async def published(self) -> None:
+        """Returns when all that were to be published in all are acknowledged."""
+        await asyncio.wait_for(asyncio.gather(*self._publishing), self.scale.patience)
 
     async def settle(self) -> None:
         """Faults are off: stop publishing, let everybody come to the top, and judge."""
@@ -119,21 +86,22 @@ class Cloud:
             task.cancel()
         await asyncio.gather(*self._publishing, return_exceptions=True)
         self._publishing = []
-        async with httpx.AsyncClient(base_url=self.nodes[0].url, timeout=20, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self._hubs.urls[0], timeout=20, trust_env=False) as client:
             for channel in CHANNELS:
                 await self._read(client, channel)
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + SETTLE_SECONDS
-        while loop.time() < deadline and not all(
-            self.checker.position(f"s{n}", channel) == top
+        places = [
+            (f"s{n}", channel, top)
             for channel, top in self._tops.items()
             for n in range(self.scale.subscribers)
-        ):
-            self._look_after_tasks()
-            await asyncio.sleep(0.05)
-        for channel, top in self._tops.items():
-            for n in range(self.scale.subscribers):
-                self.checker.reaches(f"s{n}", channel, top)
+        ]
+        try:
+            await self._until(
+                lambda: all(self.checker.position(who, channel) == top for who, channel, top in places), ""
+            )
+        except TimeoutError:
+            pass  # the checker says who did not
+        for who, channel, top in places:
+            self.checker.reaches(who, channel, top)
         self.checker.assert_clean()
         assert self.checker.seen("s0", CHANNELS[0]) > 0
 
@@ -142,59 +110,78 @@ class Cloud:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for node in self.nodes:
-            await asyncio.to_thread(node.kill)
+        await asyncio.to_thread(self._hubs.end)
 
-    def _look_after_tasks(self) -> None:
-        for task in (*self._publishing, *self._subscribing):
-            if task.done():
-                task.result()
+    async def _until(self, holds: Any, what: str) -> None:
+        try:
+            async with asyncio.timeout(self.scale.patience):
+                while not holds():
+                    for task in (*self._publishing, *self._subscribing):
+                        if task.done():
+                            task.result()
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise TimeoutError(f"waited {self.scale.patience:g} s for {what}") from None
 
     # -- who publishes
 
     async def _publish(self, channel: str, first: int, pause: float) -> None:
-        """One after the other, each until somebody says that it is stored."""
-        turn = itertools.cycle(range(first, first + len(self.nodes)))
-        async with httpx.AsyncClient(timeout=15, trust_env=False) as client:
-            while True:
-                payload = next(self._numbers)
-                said = {"channel": channel, "data": payload, "idempotency_key": str(payload)}
-                while (position := await self._try(client, next(turn), said)) is None:
+        """One request after the other, each until somebody says that all of it is stored."""
+        turn = itertools.cycle(range(first, first + len(self._hubs.urls)))
+        # A connection for each request: where processes share a port, each may come to another.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        async with httpx.AsyncClient(timeout=15, trust_env=False, limits=limits) as client:
+            while payloads := list(itertools.islice(self._numbers, self.scale.at_once)):
+                while (positions := await self._try(client, next(turn), channel, payloads)) is None:
                     self.checker.unanswered()
                     await asyncio.sleep(0.05)
-                self.checker.stored(channel, position, b"%d" % payload, str(payload))
-                self.checker.acknowledged(channel, position, b"%d" % payload)
-                self.acknowledged += 1
-                self.epochs[channel].add(position.epoch)
+                for payload, position in zip(payloads, positions, strict=True):
+                    self.checker.stored(channel, position, b"%d" % payload, str(payload))
+                    self.checker.acknowledged(channel, position, b"%d" % payload)
+                    self.epochs[channel].add(position.epoch)
+                self.acknowledged += len(payloads)
                 await asyncio.sleep(pause)
 
-    async def _try(self, client: httpx.AsyncClient, turn: int, said: dict[str, object]) -> Position | None:
-        node = self.nodes[turn % len(self.nodes)]
+    async def _try(
+        self, client: httpx.AsyncClient, turn: int, channel: str, payloads: list[int]
+    ) -> list[Position] | None:
+        urls = self._hubs.urls
+        commands = [
+            {"publish": {"channel": channel, "data": payload, "idempotency_key": str(payload)}}
+            for payload in payloads
+        ]
         try:
-            answer = await client.post(f"{node.url}/api/publish", json=said)
-            result = answer.json()["result"]
+            answer = await client.post(
+                f"{urls[turn % len(urls)]}/api/batch", json={"commands": commands, "parallel": True}
+            )
+            return list(_positions(answer.json()))
         except (httpx.HTTPError, KeyError, ValueError):
             return None
-        return Position(result["offset"], result["epoch"])
 
     async def _read(self, client: httpx.AsyncClient, channel: str) -> None:
         """What is kept now must hold all that was acknowledged in its epoch."""
-        answer = await client.post("/api/history", json={"channel": channel, "limit": -1})
-        result = answer.json()["result"]
-        top = Position(result["offset"], result["epoch"])
-        found = [
-            Seen(Position(one["offset"], top.epoch), b"%d" % one["data"]) for one in result["publications"]
-        ]
-        self.checker.read(channel, found, found[0].position.offset if found else top.offset + 1, top)
+        found: list[Seen] = []
+        oldest, since = 1, None
+        while True:
+            said = {"channel": channel, "limit": -1} | ({"since": since} if since else {})
+            result = (await client.post("/api/history", json=said)).json()["result"]
+            top = Position(result["offset"], result["epoch"])
+            page = result["publications"]
+            found += [Seen(Position(one["offset"], top.epoch), b"%d" % one["data"]) for one in page]
+            if not page or page[-1]["offset"] == top.offset:
+                break  # an answer of the API is bounded
+            since = {"offset": page[-1]["offset"], "epoch": top.epoch}
+        oldest = found[0].position.offset if found else top.offset + 1
+        self.checker.read(channel, found, oldest, top)
         self._tops[channel] = top
 
     # -- who subscribes
 
     async def _subscribe(self, who: str, first: int) -> None:
-        """To both channels, for ever, at whichever node is there."""
-        reader = Reader(CHANNELS)
+        """To both channels, for ever, at whichever address is there."""
+        reader, urls = Reader(CHANNELS), self._hubs.urls
         for turn in itertools.count(first):
-            url = self.nodes[turn % len(self.nodes)].url
+            url = urls[turn % len(urls)]
             frames = Subscriber(Remote.parse(url), reader, backoff=Backoff(0.02, 0.5)).frames()
             try:
                 async for happened in frames:
@@ -206,21 +193,29 @@ class Cloud:
                             self.checker.saw(who, one.channel, seen)
                         elif isinstance(one, Missed):
                             self._told(who, one)
+                        elif isinstance(one, CaughtUp):
+                            self._live.add((who, one.channel))
             except Unreachable:
                 await asyncio.sleep(0.05)
             finally:
                 await frames.aclose()
 
     def _told(self, who: str, missed: Missed) -> None:
+        self.losses += 1
         at = self.checker.position(who, missed.channel)
         epoch = at.epoch if at is not None and missed.last is not None else ""
         self.checker.told(who, missed.channel, Told(missed.first, missed.last, epoch, missed.reason))
 
 
+def _positions(answer: dict[str, Any]) -> Iterator[Position]:
+    for reply in answer["replies"]:
+        yield Position(reply["publish"]["offset"], reply["publish"]["epoch"])
+
+
 @asynccontextmanager
-async def cloud(store: str, directory: Path, scale: Scale) -> AsyncIterator[Cloud]:
+async def cloud(hubs: Hubs, scale: Scale) -> AsyncIterator[Cloud]:
     """A cloud under load; it is judged at the end, unless something failed before."""
-    made = Cloud(store, directory, scale)
+    made = Cloud(hubs, scale)
     try:
         await made.begin()
         await made.progress()

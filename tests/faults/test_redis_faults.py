@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ..support.networks import HERE, command, networks, refusal
 from ..support.redis_proxy import Proxy
 from ..support.redis_server import RedisServer, has
 from .cloud import CHANNELS, Scale, cloud
+from .hubs import Node, Nodes
 
 pytestmark = [
     pytest.mark.anyio,
@@ -25,8 +26,14 @@ pytestmark = [
 
 LONG = os.environ.get("GAPLESS_FAULTS") == "long"
 
-MORE = Scale(nodes=3, subscribers=200, per_second=1000, faults=20, pause=3.0, frozen=30.0)
-SCALE = MORE if LONG else Scale()
+SCALE = Scale(subscribers=200, publishers=8, at_once=8, per_second=1000) if LONG else Scale()
+NODES, FAULTS = (3, 20) if LONG else (2, 2)
+
+AWAY_SECONDS = 1.5 if LONG else 0.5
+"""Redis is dead for so long."""
+
+FROZEN_SECONDS = 30.0 if LONG else 7.0
+"""Redis stands still for so long: longer than the deadline of a call."""
 
 PERSISTENCE = {
     "none": (),
@@ -35,17 +42,11 @@ PERSISTENCE = {
 }
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    one = RedisServer(tmp_path / "redis").start()
-    yield one
-    one.stop()
-
-
 async def test_nodes_are_killed_while_they_publish_and_deliver(server: RedisServer, tmp_path: Path) -> None:
-    async with cloud(server.url, tmp_path, SCALE) as made:
-        for number in range(SCALE.faults):
-            node = made.nodes[number % len(made.nodes)]
+    hubs = Nodes.on(server.url, tmp_path, NODES)
+    async with cloud(hubs, SCALE) as made:
+        for number in range(FAULTS):
+            node = hubs.all[number % NODES]
             await asyncio.to_thread(node.kill)
             await made.progress()
             await asyncio.to_thread(node.start)
@@ -57,16 +58,16 @@ async def test_nodes_are_killed_while_they_publish_and_deliver(server: RedisServ
 async def test_redis_is_killed_and_started_again(tmp_path: Path, persistence: str) -> None:
     server = RedisServer(tmp_path / "redis", *PERSISTENCE[persistence]).start()
     try:
-        async with cloud(server.url, tmp_path, SCALE) as made:
-            for _ in range(SCALE.faults):
+        async with cloud(Nodes.on(server.url, tmp_path, NODES), SCALE) as made:
+            for _ in range(FAULTS):
                 if persistence == "rdb":
                     server.ask("SAVE")
                     await made.progress()
                 await asyncio.to_thread(server.kill)
-                await asyncio.sleep(SCALE.pause / 2)
+                await asyncio.sleep(AWAY_SECONDS)
                 await asyncio.to_thread(server.start)
                 await made.progress()
-        assert all(len(epochs) == 1 + SCALE.faults for epochs in made.epochs.values())
+        assert all(len(epochs) == 1 + FAULTS for epochs in made.epochs.values())
     finally:
         server.stop()
 
@@ -74,7 +75,7 @@ async def test_redis_is_killed_and_started_again(tmp_path: Path, persistence: st
 async def test_an_older_dump_is_restored(tmp_path: Path) -> None:
     server = RedisServer(tmp_path / "redis", "--save", "3600 1000000").start()
     try:
-        async with cloud(server.url, tmp_path, SCALE) as made:
+        async with cloud(Nodes.on(server.url, tmp_path, NODES), SCALE) as made:
             server.ask("SAVE")
             dump = server.directory / "dump.rdb"
             shutil.copy(dump, tmp_path / "older.rdb")
@@ -92,10 +93,10 @@ async def test_an_older_dump_is_restored(tmp_path: Path) -> None:
 async def test_redis_stands_still_for_longer_than_a_call_may_take(
     server: RedisServer, tmp_path: Path
 ) -> None:
-    async with cloud(server.url, tmp_path, SCALE) as made:
+    async with cloud(Nodes.on(server.url, tmp_path, NODES), SCALE) as made:
         server.freeze()
         try:
-            await asyncio.sleep(SCALE.frozen)
+            await asyncio.sleep(FROZEN_SECONDS)
         finally:
             server.thaw()
         await made.progress()
@@ -105,8 +106,8 @@ async def test_redis_stands_still_for_longer_than_a_call_may_take(
 async def test_what_carries_the_notifications_is_cut_again_and_again(
     server: RedisServer, tmp_path: Path
 ) -> None:
-    async with cloud(server.url, tmp_path, SCALE) as made:
-        for _ in range(2 * SCALE.faults):
+    async with cloud(Nodes.on(server.url, tmp_path, NODES), SCALE) as made:
+        for _ in range(2 * FAULTS):
             server.ask("CLIENT", "KILL", "TYPE", "pubsub")
             await made.progress(20)
     assert all(len(epochs) == 1 for epochs in made.epochs.values())
@@ -116,11 +117,11 @@ async def test_nodes_and_redis_cannot_reach_each_other_for_a_while(
     server: RedisServer, tmp_path: Path
 ) -> None:
     async with Proxy(server.port) as proxy:
-        async with cloud(f"redis://127.0.0.1:{proxy.port}", tmp_path, SCALE) as made:
+        async with cloud(Nodes.on(f"redis://127.0.0.1:{proxy.port}", tmp_path, NODES), SCALE) as made:
             proxy.refusing = True
             for way in proxy.ways:
                 way.mute()
-            await asyncio.sleep(SCALE.frozen)
+            await asyncio.sleep(FROZEN_SECONDS)
             proxy.refusing = False
             proxy.cut()
             await made.progress()
@@ -130,7 +131,7 @@ async def test_nodes_and_redis_cannot_reach_each_other_for_a_while(
 @pytest.mark.skipif(not LONG, reason="takes two probes of ten seconds: GAPLESS_FAULTS=long")
 async def test_what_carries_the_notifications_becomes_deaf(server: RedisServer, tmp_path: Path) -> None:
     async with Proxy(server.port) as proxy:
-        async with cloud(f"redis://127.0.0.1:{proxy.port}", tmp_path, SCALE) as made:
+        async with cloud(Nodes.on(f"redis://127.0.0.1:{proxy.port}", tmp_path, NODES), SCALE) as made:
             deaf = proxy.ears()
             for way in deaf:
                 way.deaf = True
@@ -138,3 +139,43 @@ async def test_what_carries_the_notifications_becomes_deaf(server: RedisServer, 
                 while any(way in proxy.ways for way in deaf):
                     await asyncio.sleep(0.1)
             await made.progress()
+
+
+async def test_nodes_and_redis_in_networks_of_their_own_are_cut_from_each_other_and_joined(
+    tmp_path: Path,
+) -> None:
+    if reason := refusal():
+        pytest.skip(reason)
+    with networks() as net:
+        home = net.place()
+        asking = net.wire(HERE, home)
+        server = RedisServer(
+            tmp_path / "redis",
+            *("--protected-mode", "no", "--bind", "0.0.0.0"),
+            host=asking.addresses[1],
+            within=command(home),
+        ).start()
+        wires, nodes = [], []
+        for _ in range(NODES):
+            place = net.place()
+            front, wire = net.wire(HERE, place), net.wire(place, home)
+            store = f"redis://{wire.addresses[1]}:{server.port}"
+            more = ("--host", "0.0.0.0", "--insecure")
+            nodes.append(Node(store, tmp_path, *more, host=front.addresses[1], within=command(place)))
+            wires.append(wire)
+        try:
+            async with cloud(Nodes(*nodes), SCALE) as made:
+                wires[0].cut()
+                await made.progress()  # by way of the others
+                await asyncio.sleep(FROZEN_SECONDS)
+                wires[0].join()
+                await made.progress()
+                for wire in wires:
+                    wire.cut()
+                await asyncio.sleep(FROZEN_SECONDS)
+                for wire in wires:
+                    wire.join()
+                await made.progress()
+        finally:
+            server.stop()
+    assert all(len(epochs) == 1 for epochs in made.epochs.values()), "Redis was there all the time"

@@ -28,13 +28,6 @@ pytestmark = [
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    one = RedisServer(tmp_path / "redis").start()
-    yield one
-    one.stop()
-
-
-@pytest.fixture
 def client(server: RedisServer) -> Iterator[Redis]:
     with Redis(port=server.port) as client:
         yield client

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,13 +20,6 @@ pytestmark = [
     pytest.mark.redis,
     pytest.mark.skipif(not has("redis-server"), reason="redis-server is not installed"),
 ]
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    one = RedisServer(tmp_path / "redis").start()
-    yield one
-    one.stop()
 
 
 @pytest.fixture

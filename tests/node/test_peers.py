@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,36 +16,15 @@ from gapless.protocol.centrifuge.codecs import JSON, PROTOBUF, Codec
 
 from ..support.centrifuge.stage import Stage, stage
 from ..support.centrifuge.streams import Stream, stream
-from ..support.redis_server import RedisServer, has
 from ..support.serving import doors
 from ..support.until import until
 
 pytestmark = pytest.mark.anyio
 
-NEEDS_REDIS = [
-    pytest.mark.redis,
-    pytest.mark.skipif(not has("redis-server"), reason="redis-server is not installed"),
-]
-
 SAID_ONLY = Limits(position_check=3600.0)
 """What nodes do not say to each other they would find out by themselves, every now and then."""
 
 MEMBERS = {"*": ChannelOptions(history=10, presence=True, join_leave=True, client_publish=True)}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    one = RedisServer(tmp_path_factory.mktemp("redis")).start()
-    yield one
-    one.stop()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=NEEDS_REDIS)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/nodes.db"
-    server = request.getfixturevalue("server")
-    return f"{server.url}?prefix=test-{secrets.token_hex(4)}"
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_a_channel_that_nobody_can_read_is_said_once_with_the_nearest_pattern(
 ) -> None:
     registry = Registry({"orders:*": ChannelOptions(), "logs": ChannelOptions()}, Limits())
     for _ in range(3):
-        if not registry.is_expected("log"):
+        if registry.expected("log") is None:
             registry.expect("log", is_read=False)
     (record,) = caplog.records
     assert "'log'" in record.getMessage()
@@ -113,8 +113,9 @@ def test_what_is_declared_or_read_here_is_expected(
     channel: str, is_read: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry = Registry({"orders:*": ChannelOptions(), "logs": ChannelOptions()}, Limits(), strict=True)
-    registry.expect(channel, is_read=is_read)
-    assert registry.is_expected(channel)
+    options = registry.expect(channel, is_read=is_read)
+    assert registry.expected(channel) is options
+    assert options == registry.options(channel)
     assert not caplog.records
 
 

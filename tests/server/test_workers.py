@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gapless.server.workers import Port, Workers
 
 from ..support.commands import Running, gapless, serving, started
 from ..support.until import DEADLINE
@@ -94,6 +98,40 @@ def test_all_serve_one_crashes_and_all_end(store: str, api: httpx.Client) -> Non
                 os.kill(child, 0)
 
 
+def test_one_that_dies_before_it_serves_is_said_and_started_again(tmp_path: Path) -> None:
+    """As where memory runs out: each new one may end like this, and nobody would know why."""
+    said: list[str] = []
+    lives = tmp_path / "lives"
+    # The first life serves until it is killed, the second dies before that, the third goes on.
+    program = (
+        "import os, pathlib, sys\n"
+        f"lives = pathlib.Path({str(lives)!r})\n"
+        "with lives.open('a') as file: file.write(f'{os.getpid()}\\n')\n"
+        "if len(lives.read_text().split()) == 2: os.kill(os.getpid(), 9)\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+
+    def say(line: str) -> None:
+        said.append(line)
+        if len(said) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with closing(Port("127.0.0.1", 0)) as port:
+        workers = Workers(
+            lambda descriptors: [sys.executable, "-c", program],
+            port,
+            1,
+            say=say,
+            started=lambda: os.kill(int(lives.read_text()), signal.SIGKILL),
+        )
+        assert workers.run() is signal.SIGTERM
+    assert said == [
+        "worker 1 ended by SIGKILL and is started again",
+        "worker 1 did not start, it ended by SIGKILL and is started again",
+    ]
+
+
 def test_nobody_is_left_behind_when_the_watcher_is_killed(store: str, api: httpx.Client) -> None:
     with two_workers(store) as (url, running):
         children = [int(node["name"].rpartition("_")[2]) for node in nodes(api, url, 2).values()]
@@ -103,6 +141,25 @@ def test_nobody_is_left_behind_when_the_watcher_is_killed(store: str, api: httpx
         while any(map(is_alive, children)):
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+def test_metrics_of_one_are_those_of_all(store: str, api: httpx.Client) -> None:
+    with two_workers(store) as (url, _):
+        names = {node["name"] for node in nodes(api, url, 2).values()}
+        for number in range(30):
+            ask(api, url, "publish", channel="logs", data=number)
+        for _ in range(8):  # whichever of them is asked
+            found = measured(api, url, "gapless_published_total")
+            assert set(found) == names
+            assert sum(found.values()) == 30
+        assert all(found.values()), "each of them has published some"
+
+
+def measured(api: httpx.Client, url: str, name: str) -> dict[str, float]:
+    """A counter, by worker."""
+    families = text_string_to_metric_families(api.get(f"{url}/metrics").text)
+    samples = [sample for family in families for sample in family.samples if sample.name == name]
+    return {sample.labels["worker"]: sample.value for sample in samples}
 
 
 def nodes(api: httpx.Client, url: str, count: int) -> dict[str, Any]:

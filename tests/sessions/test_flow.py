@@ -32,6 +32,8 @@ class Reader:
         return bool(self.chunks)
 
     def next_chunk(self) -> tuple[Any, int] | None:
+        if not self.chunks:
+            return None
         chunk = self.chunks.pop(0)
         return [chunk], len(chunk)
 

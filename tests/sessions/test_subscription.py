@@ -11,6 +11,7 @@ from gapless import ChannelOptions, Disconnect, Limits
 from gapless.core.channel import Channel
 from gapless.core.cursor import Lost, Reason, State
 from gapless.core.log import Entry
+from gapless.model import ANONYMOUS
 from gapless.sessions.flow import Flow
 from gapless.sessions.subscription import Subscription
 
@@ -55,6 +56,7 @@ class Owner:
     def __init__(self, world: World, *, goes_on: bool = True) -> None:
         self.node = world.hub.node
         self.client = "me"
+        self.grant = ANONYMOUS
         self.outlet = FakeOutlet()
         self.subscriptions: dict[str, Subscription] = {}
         self.flow = Flow(self.node, self.outlet, self.subscriptions, pace=0.0)

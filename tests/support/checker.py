@@ -52,14 +52,34 @@ class Told:
     count: int = 0
 
 
+class Span:
+    """The positions that a span has shown, as runs of consecutive ones: one, until it is broken."""
+
+    __slots__ = ("_runs",)
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[str, int, int]] = []
+
+    def add(self, position: Position) -> None:
+        offset, epoch = position
+        if self._runs and self._runs[-1][0] == epoch and self._runs[-1][2] == offset - 1:
+            self._runs[-1] = epoch, self._runs[-1][1], offset
+        else:
+            self._runs.append((epoch, offset, offset))
+
+    def __contains__(self, position: Position) -> bool:
+        return any(
+            epoch == position.epoch and first <= position.offset <= last for epoch, first, last in self._runs
+        )
+
+
 @dataclass(slots=True)
 class View:
     """One subscriber of one channel, across its reconnects."""
 
     name: str
     channel: str
-    span: list[Position] = field(default_factory=list)
-    """What this span has shown."""
+    span: Span = field(default_factory=Span)
     at: Position | None = None
     """The next one must be right behind; None: any may be next."""
     seen: int = 0
@@ -148,7 +168,7 @@ class Checker:
         One that resumes, and was told that nothing is missing, goes on as if it had never left.
         """
         view = self._view(who, channel)
-        view.span, view.at = [], at
+        view.span, view.at = Span(), at
 
     def visits(self, who: str, channel: str) -> None:
         """It connects, for the first time or again: what has no offset begins anew."""
@@ -162,7 +182,7 @@ class Checker:
         position, at = seen.position, view.at
         if at is not None and position != Position(at.offset + 1, at.epoch):
             self._broken(view, position, at)
-        view.span.append(position)
+        view.span.add(position)
         if at is None or position.epoch != at.epoch or position.offset > at.offset:
             view.at = position
 
@@ -200,7 +220,7 @@ class Checker:
         kept = kept_from is not None and told.last is not None and told.last >= kept_from
         if kept and told.reason == "trimmed":
             self.verdict.false_alarms.append(f"{who} in {channel}: {told}, but {kept_from} is kept")
-        view.span = []
+        view.span = Span()
         view.at = None if told.last is None else Position(told.last, told.epoch)
 
     def reaches(self, who: str, channel: str, top: Position, *, empty: bool = False) -> None:

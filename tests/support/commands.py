@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import IO
@@ -111,10 +111,10 @@ class Running:
 
 
 @contextmanager
-def started(*arguments: str, **more: str) -> Iterator[Running]:
-    """Start a verb, and make sure that it is gone afterwards."""
+def started(*arguments: str, within: Sequence[str] = (), **more: str) -> Iterator[Running]:
+    """Start a verb, and make sure that it is gone afterwards. `within` is put before the command."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "gapless", *arguments],
+        [*within, sys.executable, "-m", "gapless", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -25,9 +25,8 @@ Node = Callable[..., Awaitable[Harness]]
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
     """A server that this test may do anything to."""
-    one = RedisServer(tmp_path / "redis").start()
-    yield one
-    one.stop()
+    with RedisServer(tmp_path / "redis") as one:
+        yield one
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Real servers for tests: redis-server alone, as a cluster, or watched by sentinels.
 
-Each listens on loopback, on a port that was free, in a directory of its own, and ends with the
-test that made it.
+Each listens on loopback unless it is told otherwise, on a port that was free, in a directory of its
+own, and ends with the test that made it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 DEADLINE = 40.0
 """Seconds that a server may take to do what it was told."""
@@ -24,23 +24,38 @@ class RedisServer:
     """A redis-server process that can be ended in every way there is, and started again."""
 
     def __init__(
-        self, directory: Path, *options: str, program: str = "redis-server", configuration: Path | None = None
+        self,
+        directory: Path,
+        *options: str,
+        program: str = "redis-server",
+        configuration: Path | None = None,
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
     ) -> None:
         self.directory = directory
+        self.host = host
         self.port = free_port()
+        self._within = within
         self._program, self._options, self._configuration = program, options, configuration
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
 
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}"
+        return f"redis://{self.host}:{self.port}"
 
-    def start(self) -> RedisServer:
+    def start(self) -> Self:
         command = [
+            *self._within,
             self._program,
             *([] if self._configuration is None else [str(self._configuration)]),
-            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory)),
+            *("--port", str(self.port), "--bind", self.host, "--dir", str(self.directory)),
             *("--daemonize", "no", "--logfile", str(self.directory / "log")),
             *([] if self._configuration is not None or "--save" in self._options else ["--save", ""]),
             *self._options,
@@ -61,7 +76,7 @@ class RedisServer:
 
     def ask(self, *command: str, timeout: float = 5.0) -> str:
         """One command on a connection of its own; its answer, lines joined, errors as they come."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as connection:
+        with socket.create_connection((self.host, self.port), timeout=timeout) as connection:
             parts = [part.encode() for part in command]
             words = b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
             connection.sendall(b"*%d\r\n" % len(parts) + words)

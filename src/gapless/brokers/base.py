@@ -165,6 +165,13 @@ class Nodes(Protocol):
         Raises BrokerError.
         """
 
+    async def count(self, node: str, user: str, count: int, limit: int | None) -> bool:
+        """Say how many connections of a user this node has; it is forgotten with the node.
+
+        With a limit: False, and nothing is said, where all living nodes would then have more
+        than that. Raises BrokerError.
+        """
+
     async def part(self, node: str) -> None:
         """Live no more; never raises."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from ..protocol.encode import Default
+from .encoding import encode
 from .outgoing import Entry, Overflow
 from .publisher import BUFFER_BYTES, CLOSE_SECONDS, Publisher
 from .receipt import Receipt, wake
@@ -37,7 +37,6 @@ class AsyncPublisher:
         overflow: Overflow | str = Overflow.BLOCK,
         max_bytes: int = BUFFER_BYTES,
         close_timeout: float = CLOSE_SECONDS,
-        default: Default | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
         self.publisher = Publisher(
@@ -46,7 +45,6 @@ class AsyncPublisher:
             overflow=overflow,
             max_bytes=max_bytes,
             close_timeout=close_timeout,
-            default=default,
             report=report,
         )
         """The one that sends; its counters are this one's too."""
@@ -62,7 +60,7 @@ class AsyncPublisher:
             ValueError: it was closed.
         """
         receipt = Receipt()
-        await self.put(channel, [(self.publisher.encode(data), receipt)])
+        await self.put(channel, [(encode(data), receipt)])
         return receipt
 
     async def put(self, channel: str, entries: Sequence[Entry]) -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ..protocol import encode as known
-from ..protocol.encode import Default
 
 
-def encode(data: Any, default: Default | None = None) -> bytes:
+def encode(data: Any) -> bytes:
     """Data as JSON, of the same values as a hub's own `publish` takes, in as much memory as it needs.
 
     Raises:
         TypeError: JSON cannot hold it; the message names what is in the way, and where in it.
     """
-    return exact(known.encode(data, default))
+    return exact(known.encode(data))
 
 
 def exact(made: bytes) -> bytes:

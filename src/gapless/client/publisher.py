@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..errors import ConfigError, Overloaded
-from ..protocol.encode import Default
 from .backoff import Backoff
 from .encoding import encode
 from .outgoing import ENTRY_BYTES, Batch, Entry, Outgoing, Overflow
@@ -56,9 +55,8 @@ class Publisher:
     What waits is bounded by `max_bytes`; `overflow` says what happens beyond (see `Overflow`). What
     is dropped is counted in `dropped`, and a row with `"kind": "feeder_gap"` and its `count` takes its
     place in the channel. After a fork the child has an empty publisher and its own thread. At the end of
-    the interpreter what waits is sent for at most `close_timeout` seconds. `default` is as that of `Hub`:
-    it makes of a value that JSON does not have one that it has. `report` gets lines for people; None
-    writes them to stderr.
+    the interpreter what waits is sent for at most `close_timeout` seconds. `report` gets lines for
+    people; None writes them to stderr.
 
     Raises:
         ConfigError: the address is none.
@@ -72,7 +70,6 @@ class Publisher:
         overflow: Overflow | str = Overflow.BLOCK,
         max_bytes: int = BUFFER_BYTES,
         close_timeout: float = CLOSE_SECONDS,
-        default: Default | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
         self.published = 0
@@ -84,7 +81,6 @@ class Publisher:
         self._way = way_to(target, token)
         self._overflow = _overflow(overflow)
         self._close_timeout = close_timeout
-        self._default = default
         self._report = report or _to_stderr
         self._reasons: set[str] = set()
         self._changed = threading.Condition(threading.RLock())
@@ -108,12 +104,8 @@ class Publisher:
             ValueError: it was closed.
         """
         receipt = Receipt()
-        self.put(channel, [(self.encode(data), receipt)])
+        self.put(channel, [(encode(data), receipt)])
         return receipt
-
-    def encode(self, data: Any) -> bytes:
-        """What `put` takes for this data. Raises TypeError: JSON cannot carry it."""
-        return encode(data, self._default)
 
     def put(self, channel: str, entries: Sequence[Entry]) -> bool:
         """Several encoded publications at once. False: there was no room, they were dropped and counted.

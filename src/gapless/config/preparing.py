@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,6 +44,8 @@ def prepare(settings: Settings) -> Prepared:
         raise ConfigError("each worker would publish what the feed brings: --feed is for one process")
     protocol = websocket_protocol(settings.ws)
     hub = Hub(settings.store, channels=settings.channels, limits=settings.limits)
+    if settings.workers > 1:
+        hub.group = f"{socket.gethostname()}_{os.getppid()}"  # the process that watches over all of them
     return Prepared(hub, doors(settings, hub), _feeds(settings, hub), protocol)
 
 

@@ -58,6 +58,10 @@ class View(Protocol):
         """Names the bytes that it makes: equal keys, equal bytes."""
 
     @property
+    def relative(self) -> bool:
+        """Does what it makes of a publication depend on the one before?"""
+
+    @property
     def fresh(self) -> bool:
         """Must the first publication be shown without reference to one before it?"""
 
@@ -85,6 +89,7 @@ class View(Protocol):
 class SteadyView:
     """A view that shows an entry the same way whatever was shown before it."""
 
+    relative = False
     fresh = False
 
     @property
@@ -404,7 +409,7 @@ class Ring:
         frames: list[Any] = []
         excluded: set[str] = set()
         size, last_offset, unnumbered, at = 0, 0, 0, index
-        before = None if view.fresh else self.previous(index)
+        before = self.previous(index) if view.relative and not view.fresh else None
         for entry in self.entries(index):
             publication = entry.publication
             barred = publication.exclude if publication is not None else None

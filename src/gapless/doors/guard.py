@@ -171,7 +171,7 @@ class Guard:
             raise Refused(503, unready)
         if len(admitted.subs) > self.hub.limits.subscriptions:
             raise Disconnect(3505)
-        self._check_user(admitted.grant.user)
+        await self.hub.node.users.admit(admitted.grant.user)
         about = self.hub.hooks.introduce(
             handshake.client, admitted.grant, headers=request.headers, emulated={}
         )
@@ -182,11 +182,6 @@ class Guard:
         if not self.hub.running and not self._told:
             self._told = True
             log.error("a client came, but the hub is not running: add lifespan=hub.lifespan to your app")
-
-    def _check_user(self, user: str) -> None:
-        limit = self.hub.limits.user_connections
-        if limit is not None and user and self.hub.node.roster.of_user(user) >= limit:
-            raise Disconnect(3504)
 
 
 def _is_same_site(request: Request) -> bool:

@@ -1,24 +1,39 @@
 """`/metrics`: what a hub counts and how it stands, in Prometheus' text format.
 
 No name and no label holds a channel, a user or an address: there are as many series as there are
-lines in the reference, however many clients there are.
+lines in the reference, however many clients there are. Where several processes share a port, a scrape
+comes to any of them: each answers for all, and the label `worker` tells them apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from ..core.bounds import BOUNDS
+from ..errors import BrokerError
 from ..hub import Hub
 from .guard import Guard
 from .request import Refused, Request
 
 PREFIX = "gapless_"
+
+QUESTION = "measures"
+"""What processes of a port ask each other."""
+
+
+class Measures(TypedDict):
+    """What one process has counted and how it stands, by name."""
+
+    group: str
+    worker: str
+    counts: dict[str, float]
+    states: dict[str, float]
+
 
 _MISSING = 'prometheus-client is not installed: pip install "gapless[metrics]"\n'
 
@@ -28,6 +43,27 @@ class Metrics:
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
+        self._hub = guard.hub
+        self._hub.node.peers.answers[QUESTION] = self._own
+
+    def _own(self) -> Measures:
+        return {
+            "group": self._hub.group,
+            "worker": self._hub.name,
+            "counts": counts(self._hub),
+            "states": states(self._hub),
+        }
+
+    async def _of_all(self) -> list[Measures]:
+        """Of the processes that share the port, as far as they answer."""
+        found = [self._own()]
+        if self._hub.group:
+            try:
+                said = await self._hub.node.peers.ask(QUESTION)
+            except BrokerError:
+                return found  # `/ready` says so
+            found += [one for one in said if one["group"] == self._hub.group]
+        return found
 
     async def show(self, request: HttpRequest) -> Response:
         """`/metrics`: 200; 401 or 403 as for the API; 501 where the client library is not installed."""
@@ -41,23 +77,34 @@ class Metrics:
         except ModuleNotFoundError:
             return Response(_MISSING, 501, media_type="text/plain")
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collector(self._guard.hub))
+        registry.register(_Collector(await self._of_all()))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 class _Collector:
-    """Reads the counts when it is asked: nothing is counted twice."""
+    """What was counted elsewhere, once for each answer: nothing is counted twice."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, measured: list[Measures]) -> None:
+        self._measured = measured
 
     def collect(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-        for name, value in counts(self._hub).items():
-            yield CounterMetricFamily(PREFIX + name, f"See the reference of counters: {name}.", value=value)
-        for name, value in states(self._hub).items():
-            yield GaugeMetricFamily(PREFIX + name, f"Now: {name.replace('_', ' ')}.", value=value)
+        for name in self._measured[0]["counts"]:
+            text = f"See the reference of counters: {name}."
+            yield self._filled(CounterMetricFamily(PREFIX + name, text, labels=self._labels), "counts", name)
+        for name in self._measured[0]["states"]:
+            text = f"Now: {name.replace('_', ' ')}."
+            yield self._filled(GaugeMetricFamily(PREFIX + name, text, labels=self._labels), "states", name)
+
+    @property
+    def _labels(self) -> list[str]:
+        return ["worker"] if self._measured[0]["group"] else []
+
+    def _filled(self, family: Any, kind: Literal["counts", "states"], name: str) -> Any:
+        for measured in self._measured:
+            family.add_metric([measured["worker"]] if self._labels else [], measured[kind].get(name, 0.0))
+        return family
 
 
 def counts(hub: Hub) -> dict[str, float]:

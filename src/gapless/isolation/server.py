@@ -10,16 +10,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
+from ..server import sockets
+
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-SEND_BUFFER_BYTES = 64 * 1024
-"""SO_SNDBUF. Left alone, Linux lets one client that does not read hold 4 MiB of kernel memory, and
-tells of what a slow one took only in steps of a third of that."""
 
 HIGH_WATER_BYTES = 64 * 1024
 """As in asyncio's transports, for a server whose `send` does not wait for its socket."""
@@ -94,16 +91,8 @@ class Server:
 
     def bound_send_buffer(self) -> None:
         """Bound what the kernel holds for this connection, where its socket can be reached."""
-        descriptor = self.transport.descriptor() if self.transport is not None else -1
-        if descriptor < 0:
-            return
-        lent = socket.socket(fileno=descriptor)
-        try:
-            lent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        except OSError:
-            pass  # a Unix socket does not know the option; nothing depends on it
-        finally:
-            lent.detach()
+        if self.transport is not None:
+            sockets.bound_send_buffer(self.transport.descriptor())
 
 
 def find_server(send: Send) -> Server:

@@ -14,7 +14,7 @@ from ..core.counters import Counters
 from ..errors import BadRequest, LimitExceeded, NotRunning, Overloaded
 from ..model import Draft, Position
 from ..opaque import is_packed
-from ..options import Limits
+from ..options import ChannelOptions, Limits
 from .flush import Flush
 from .forks import FORKED, FORKS
 from .receipt import Receipt
@@ -58,7 +58,7 @@ class Intake:
         self._counters = counters
         self._thread: int | None = None
         self._forks = 0
-        self._inbox: deque[tuple[str, Draft, Receipt]] = deque()
+        self._inbox: deque[tuple[str, Draft, ChannelOptions, Receipt]] = deque()
         self._lock = threading.Lock()
         self._inbox_bytes = 0
         self._broker_bytes = 0
@@ -113,13 +113,15 @@ class Intake:
             UnknownChannel: no pattern declares the channel, nobody here reads it, and the hub is strict.
             Overloaded: more is in flight than `Limits.in_flight_bytes`.
         """
-        self._registry.check(channel)
+        options = self._registry.expected(channel)
+        if options is None:
+            self._registry.check(channel)
         if draft.tags or draft.idempotency_key is not None:
             check_labels(draft, self._limits)
-        if is_packed(draft.payload) and not self._registry.options(channel).any_bytes:
+        if options is None:
+            options = self._registry.expect(channel, is_read=self._rings.find(channel) is not None)
+        if not options.any_bytes and is_packed(draft.payload):
             raise BadRequest("data is no JSON, and this channel takes nothing else")
-        if not self._registry.is_expected(channel):
-            self._registry.expect(channel, is_read=self._rings.find(channel) is not None)
         size = draft.size
         receipt = Receipt(self, channel, size)
         if self.loop is None:
@@ -131,11 +133,11 @@ class Intake:
             self._counters.overloaded += 1
             raise Overloaded(in_flight, self._limits.in_flight_bytes)
         if threading.get_ident() == self._thread:
-            self._hand_over(channel, draft, receipt)
+            self._hand_over(channel, draft, options, receipt)
             return receipt
         with self._lock:
             self._wake_up()
-            self._inbox.append((channel, draft, receipt))
+            self._inbox.append((channel, draft, options, receipt))
             self._inbox_bytes += size
         return receipt
 
@@ -154,8 +156,7 @@ class Intake:
         self._counters.published += len(payloads)
         return position
 
-    def _hand_over(self, channel: str, draft: Draft, receipt: Receipt) -> None:
-        options = self._registry.options(channel)
+    def _hand_over(self, channel: str, draft: Draft, options: ChannelOptions, receipt: Receipt) -> None:
         if options.delta_publish and not draft.delta:
             draft = draft._replace(delta=True)
         self._broker.publish(channel, draft, options, receipt)
@@ -180,10 +181,10 @@ class Intake:
             with self._lock:
                 if not self._inbox:
                     break
-                channel, draft, receipt = self._inbox.popleft()
+                channel, draft, options, receipt = self._inbox.popleft()
                 self._inbox_bytes -= receipt.size
             try:
-                self._hand_over(channel, draft, receipt)
+                self._hand_over(channel, draft, options, receipt)
             except Exception as error:
                 # The others in the inbox are not lost because of one.
                 if not receipt.done:

@@ -33,10 +33,6 @@ class Lifecycle:
         """Since the last start; 0 while it does not run."""
         return time.monotonic() - self._started_at if self._intake.loop is not None else 0.0
 
-    def is_stranded(self) -> bool:
-        """Was the loop that it ran on closed without closing it?"""
-        return self._intake.loop is not None and self._intake.loop.is_closed()
-
     def unready(self) -> str | None:
         """Why nothing can be taken just now; None when it can."""
         if self._intake.loop is None:

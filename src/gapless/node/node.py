@@ -27,6 +27,7 @@ from .repair import Repair
 from .rings import Rings
 from .roster import Roster
 from .tasks import Tasks
+from .users import Users
 
 CHECKS_AT_ONCE = 1000
 """Sessions looked at before the loop has a turn."""
@@ -47,7 +48,8 @@ class Node:
 
     `registry` knows the channels' options, `intake` takes publications, `rings` is what the broker
     notifies and subscribers join, `pages` reads history, `repair` brings rings up to date, `flush`
-    delivers them; `roster` has the sessions, `members` who is present, `peers` the other nodes,
+    delivers them; `roster` has the sessions, `users` limits those of one user, `members` knows who is
+    present, `peers` the other nodes,
     `tasks` what runs beside, `inbound` what peers have sent and is not handled yet.
     """
 
@@ -87,6 +89,7 @@ class Node:
             subscribers=self.rings.subscribers,
         )
         self.peers.on_forgotten = lambda channel: self.tasks.spawn(self._learn_position(channel))
+        self.users = Users(broker, self.roster, self.tasks, limits, uid=uid)
         self.listeners: set[Listening] = set()
         self._comparing: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
@@ -158,6 +161,7 @@ class Node:
             await asyncio.sleep(self.limits.housekeeping)
             now = clock()
             await self._check_sessions(now)  # apart: a name here would hold the last of them while we sleep
+            self._do("counting users", self.users.expire, now)
             self._do("closing idle rings", self.rings.close_idle, now)
             self._do("the broker's expiry", self.broker.expire, time.time())
             self._do("the presence's expiry", self.presence.expire, time.time())

@@ -39,7 +39,10 @@ ANSWER_SECONDS = 2.0
 
 
 class Peers:
-    """This node among all. `describe` is what it says of itself, `subscribers` counts by channel."""
+    """This node among all. `describe` is what it says of itself, `subscribers` counts by channel.
+
+    `answers` is what the others may ask this one, by the name of the question.
+    """
 
     def __init__(
         self,
@@ -54,6 +57,7 @@ class Peers:
         self._nodes = broker.nodes if isinstance(broker, JoinsNodes) else None
         self._roster, self._tasks, self._uid = roster, tasks, uid
         self._describe, self._subscribers = describe, subscribers
+        self.answers: dict[str, Callable[[], Any]] = {"subscribers": subscribers}
         self._others: dict[str, dict[str, Any]] = {}
         self._ids = itertools.count(1)
         self._asked: dict[int, tuple[set[str], list[Any], asyncio.Event]] = {}
@@ -137,12 +141,13 @@ class Peers:
     async def occupancy(self) -> dict[str, int]:
         """How many subscribers each channel has on all nodes that answer in time. Raises BrokerError."""
         total = dict(self._subscribers())
-        for counts in await self._ask():
+        for counts in await self.ask("subscribers"):
             for channel, count in counts.items():
                 total[channel] = total.get(channel, 0) + count
         return total
 
-    async def _ask(self) -> list[Any]:
+    async def ask(self, what: str) -> list[Any]:
+        """What the other nodes that know the question and answer in time say to it. Raises BrokerError."""
         await self._beat()
         missing = set(self._others)
         if not missing:
@@ -150,12 +155,12 @@ class Peers:
         answers: list[Any] = []
         number, done = next(self._ids), asyncio.Event()
         self._asked[number] = missing, answers, done
-        self._say({"ask": number})
+        self._say({"ask": number, "what": what})
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await done.wait()
         except TimeoutError:
-            log.warning("%d nodes of the hub did not say in time which channels they have", len(missing))
+            log.warning("%d nodes of the hub did not answer in time: %s", len(missing), what)
         finally:
             del self._asked[number]
         return answers
@@ -177,14 +182,16 @@ class Peers:
                 self._do(verb, found.but(frozenset(whom["keep"])), arguments)
             case {"forgot": str(channel)}:
                 self.on_forgotten(channel)
-            case {"ask": int(number), "from": str(node)}:
-                self._say({"answer": number, "counts": self._subscribers()}, node)
-            case {"answer": int(number), "counts": dict(counts), "from": str(node)}:
+            case {"ask": int(number), "what": str(what), "from": str(node)}:
+                said_of_it = self.answers[what]() if what in self.answers else None
+                self._say({"answer": number, "said": said_of_it}, node)
+            case {"answer": int(number), "said": answer, "from": str(node)}:
                 if (asked := self._asked.get(number)) is not None:
                     missing, answers, done = asked
                     if node in missing:
                         missing.discard(node)
-                        answers.append(counts)
+                        if answer is not None:
+                            answers.append(answer)
                     if not missing:
                         done.set()
             case {"emulated": str(session), "data": {"text": str(data)}}:

@@ -35,7 +35,7 @@ class Registry:
         self._patterns = PatternMap(dict(channels))
         self._texts = tuple(channels)
         self._strict = strict
-        self._expected: set[str] = set()
+        self._expected: dict[str, ChannelOptions] = {}
         self._warned = 0
         self._limits = limits
         self._resolved: dict[str, ChannelOptions | None] = {}
@@ -57,11 +57,11 @@ class Registry:
 
     # -- publishing to what nobody may know
 
-    def is_expected(self, channel: str) -> bool:
-        """Is it known that publishing here leads somewhere, or was it said that it does not?"""
-        return channel in self._expected
+    def expected(self, channel: str) -> ChannelOptions | None:
+        """The options of a channel that was published to before; None: it is to be checked and `expect`ed."""
+        return self._expected.get(channel)
 
-    def expect(self, channel: str, *, is_read: bool) -> None:
+    def expect(self, channel: str, *, is_read: bool) -> ChannelOptions:
         """Something is published here for the first time; `is_read`: somebody in this process reads it.
 
         A channel that no pattern declares is the application's own: clients cannot subscribe to it. With
@@ -79,7 +79,8 @@ class Registry:
                 log.warning("%s", said)
         if len(self._expected) >= self._limits.resolved_names:
             self._expected.clear()
-        self._expected.add(channel)
+        options = self._expected[channel] = self.options(channel)
+        return options
 
     def _undeclared(self, channel: str) -> str:
         near = difflib.get_close_matches(channel, self._texts, n=1, cutoff=0.0)

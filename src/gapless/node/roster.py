@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from ..errors import Disconnect
@@ -57,6 +57,10 @@ class Roster:
         self._by_client: dict[str, Connected] = {}
         self._by_user: dict[str, dict[str, Connected]] = {}
         self._by_secret: dict[str, Connected] = {}
+        self.on_came: Callable[[str], object] | None = None
+        """Hears of which user there is one more."""
+        self.on_left: Callable[[str], object] | None = None
+        """Hears of which user there is one less."""
 
     def __len__(self) -> int:
         return len(self._by_client)
@@ -74,12 +78,16 @@ class Roster:
         self._by_user.setdefault(session.user, {})[session.client] = session
         if session.secret:
             self._by_secret[session.secret] = session
+        if self.on_came is not None:
+            self.on_came(session.user)
 
     def identify(self, session: Connected, user: str) -> None:
         """It has said who it is, and is found by that from now on. Call this before its `user` changes."""
         if self._by_client.get(session.client) is session:
             self._forget_user(session)
             self._by_user.setdefault(user, {})[session.client] = session
+            if self.on_came is not None:
+                self.on_came(user)
 
     def discard(self, session: Connected) -> None:
         """It has ended. Idempotent, also for one that never was here."""
@@ -94,6 +102,8 @@ class Roster:
         del others[session.client]
         if not others:
             del self._by_user[session.user]
+        if self.on_left is not None:
+            self.on_left(session.user)
 
     @property
     def users(self) -> int:

@@ -35,7 +35,7 @@ _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 _DEPTH = 254
 """So many objects and arrays within each other are as many as `orjson` writes."""
 
-_REMEDY = "convert it, or give Hub(default=…) or Publisher(default=…) a function that does"
+_REMEDY = "convert it, or give Hub(default=…) a function that does"
 
 _LEAVES = (str, int, type(None), date, time, UUID)
 """Of these none holds a float."""

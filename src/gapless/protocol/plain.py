@@ -35,17 +35,34 @@ def member(who: Member) -> bytes:
 
 
 def item(publication: Publication) -> bytes:
-    """A publication inside a history or batch frame."""
+    """A publication inside a history or batch frame; of one that is no JSON that it is missing."""
+    if publication.offset and is_packed(publication.payload):
+        return b'{"offset":%d,"gap":"binary"%b}' % (publication.offset, _beside(publication))
+    return _item(publication)
+
+
+def _item(publication: Publication) -> bytes:
+    beside = _beside(publication)
+    if publication.offset:
+        return b'{"offset":%d,"data":%b%b}' % (publication.offset, publication.payload, beside)
+    return b'{"data":%b%b}' % (publication.payload, beside)
+
+
+def _beside(publication: Publication) -> bytes:
     beside = b""
     if publication.tags:
         beside += b',"tags":' + orjson.dumps(dict(publication.tags))
     if publication.info is not None:
         beside += b',"info":' + member(publication.info)
-    if publication.offset and is_packed(publication.payload):
-        return b'{"offset":%d,"gap":"binary"%b}' % (publication.offset, beside)
-    if publication.offset:
-        return b'{"offset":%d,"data":%b%b}' % (publication.offset, publication.payload, beside)
-    return b'{"data":%b%b}' % (publication.payload, beside)
+    return beside
+
+
+def frame(channel: str, publication: Publication) -> bytes:
+    """A publication as a live frame of its own; one that is no JSON is announced as a gap."""
+    if is_packed(publication.payload):
+        at = publication.offset or None
+        return gap(channel, at, at, "binary", publication.epoch, int(at is None))
+    return live(channel, _item(publication))
 
 
 def live(channel: str, piece: bytes) -> bytes:

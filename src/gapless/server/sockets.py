@@ -15,7 +15,8 @@ _BYTES_ACKED = 120
 _INFO_BYTES = _BYTES_ACKED + 8
 
 SEND_BUFFER_BYTES = 64 * 1024
-"""SO_SNDBUF. Left alone, Linux lets one client that does not read hold 4 MiB of kernel memory."""
+"""SO_SNDBUF. Left alone, Linux lets one client that does not read hold 4 MiB of kernel memory, and
+tells of what a slow one took only in steps of a third of that."""
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -29,7 +30,7 @@ def descriptor_of(transport: asyncio.BaseTransport) -> int:
 def bound_send_buffer(descriptor: int) -> None:
     """Let the kernel hold no more than `SEND_BUFFER_BYTES`, twice for its own use, for this connection."""
     if descriptor >= 0:
-        with _borrowed(descriptor) as lent:
+        with borrowed(descriptor) as lent:
             try:
                 lent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             except OSError:
@@ -43,7 +44,7 @@ def bytes_taken(descriptor: int) -> int | None:
     """
     if descriptor < 0 or sys.platform != "linux":
         return None
-    with _borrowed(descriptor) as lent:
+    with borrowed(descriptor) as lent:
         try:
             info = lent.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
         except OSError:
@@ -73,7 +74,7 @@ def cut_off(descriptor: int, abort: Callable[[], None]) -> None:
     reads nothing.
     """
     if descriptor >= 0:
-        with _borrowed(descriptor) as lent:
+        with borrowed(descriptor) as lent:
             try:
                 lent.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             except OSError:
@@ -82,7 +83,7 @@ def cut_off(descriptor: int, abort: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _borrowed(descriptor: int) -> Iterator[socket.socket]:
+def borrowed(descriptor: int) -> Iterator[socket.socket]:
     """The descriptor as a socket. uvloop's stand-in for one makes another at every call."""
     lent = socket.socket(fileno=descriptor)
     try:

@@ -55,6 +55,11 @@ class Port:
             return listen(self._host, self.number, shared=True, backlog=None)
         return [bound.dup() for bound in self._kept]
 
+    def close(self) -> None:
+        """Give it up."""
+        for bound in self._kept:
+            bound.close()
+
 
 class Workers:
     """Keeps so many processes on one port. Runs in the main thread.
@@ -104,7 +109,7 @@ class Workers:
         keepers: list[asyncio.Task[None]] = []
         try:
             processes = await asyncio.gather(*(self._start(at) for at in range(self._count)))
-            if None not in processes:
+            if all(process.returncode is None for process in processes):
                 keepers += (loop.create_task(self._keep(at, process)) for at, process in enumerate(processes))
                 self._when_started()
                 await asked.wait()
@@ -114,8 +119,8 @@ class Workers:
             raise ConfigError("a worker did not start; what it said stands above")
         return self._ended_by
 
-    async def _start(self, at: int) -> Process | None:
-        """Start a worker and wait until it serves; None when it ended instead."""
+    async def _start(self, at: int) -> Process:
+        """Start a worker and wait until it serves, or has ended instead."""
         sockets = self._port.sockets()
         descriptors = [bound.fileno() for bound in sockets]
         try:
@@ -131,22 +136,21 @@ class Workers:
                 bound.close()
         self._processes[at] = process
         assert process.stdout is not None  # noqa: S101 - asked for above
-        if await process.stdout.readline() == READY:
-            return process
-        await process.wait()
-        return None
+        if await process.stdout.readline() != READY:
+            await process.wait()
+        return process
 
-    async def _keep(self, at: int, process: Process | None) -> None:
+    async def _keep(self, at: int, process: Process) -> None:
         """Start the worker again whenever it ends by itself."""
         loop = asyncio.get_running_loop()
         pause = _FIRST_PAUSE
         while True:
             began = loop.time()
-            code = await process.wait() if process is not None else None
+            ended = "ended" if process.returncode is None else "did not start, it ended"
+            code = await process.wait()
             if self._ended_by is not None:
                 return
-            if code is not None:
-                self._say(f"worker {at + 1} ended {_how(code)} and is started again")
+            self._say(f"worker {at + 1} {ended} {_how(code)} and is started again")
             if loop.time() - began < SHORT_LIFE_SECONDS:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)

@@ -90,13 +90,13 @@ class Flow:
         size = 0
         view: View | None = None
         for reader in list(self.readers.values()):
-            if reader.channel is None or not reader.pending:
-                continue
-            if not self.room or size >= self._node.limits.flush_bytes:
-                reader.lag()
-                if self.room:
-                    # It has its turn in the next one: a socket that takes all this never drains.
-                    self._node.flush.mark(reader.channel)
+            room = self.room
+            if not room or size >= self._node.limits.flush_bytes:
+                if reader.channel is not None and reader.pending:
+                    reader.lag()
+                    if room:
+                        # It has its turn in the next one: a socket that takes all this never drains.
+                        self._node.flush.mark(reader.channel)
                 continue
             chunk = reader.next_chunk()
             if chunk is not None:

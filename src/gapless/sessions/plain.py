@@ -16,7 +16,7 @@ from ..node.node import Node
 from ..options import Limits
 from ..protocol import plain, sse
 from ..protocol.strict import parse
-from . import reading
+from . import publishing, reading
 from .catchup import Catchup
 from .heartbeat import Heartbeat
 from .session import Session
@@ -96,7 +96,9 @@ class PlainSession(Session):
                     self.subscriptions.drop(subscription)
                 self.say(plain.unsubscribed(command.channel, command.id))
             case plain.Publish():
-                position = await self.publish(command.channel, command.payload, parse(command.payload))
+                position = await publishing.publish(
+                    self, command.channel, command.payload, parse(command.payload)
+                )
                 self.say(plain.published(command.channel, position, command.id))
             case plain.ReadPresence():
                 members = await reading.presence(self, command.channel)
@@ -205,7 +207,7 @@ class Replay:
         """Write the first frame; the others follow in a task of their own."""
         channel = self._subscription.channel
         if channel is not None and channel.options.history:
-            if self._session.may_see_past(self._subscription, self._command.since):
+            if self._subscription.may_see_past(self._command.since):
                 await self._begin(channel)
             else:
                 await self._begin_at_top(channel)

@@ -6,32 +6,16 @@ What all doors share is here. What a door says on the wire is in its own session
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .. import opaque
-from ..auth import permission
-from ..auth.permission import Admission, may
+from ..auth.permission import Admission
 from ..core.cursor import Lost
 from ..core.outbox import Outlet
-from ..errors import (
-    BrokerError,
-    Disconnect,
-    Internal,
-    LimitExceeded,
-    NotAvailable,
-    Overloaded,
-    PermissionDenied,
-    UnknownChannel,
-)
-from ..hooks.events import (
-    Client,
-    DisconnectEvent,
-    PublishEvent,
-    Replace,
-)
-from ..model import Draft, Grant, Member, Position, ServerSubscription
+from ..errors import Disconnect, NotAvailable
+from ..hooks.events import Client, DisconnectEvent
+from ..model import Grant, Member, Position, ServerSubscription
 from ..node.node import Node
 from .flow import Flow
 from .lease import Lease
@@ -161,42 +145,11 @@ class Session:
         if expires_at is not None and self.lease is None:
             self.lease = Lease(self)
 
-    # -- commands that all doors share
-
-    def may_see_past(self, subscription: Subscription, since: Position | None) -> bool:
-        """May it have what was published in the channel before it came, or since it left?"""
-        admission = subscription.admission
-        return admission is not None and permission.may_see_past(self.grant, admission.options, since)
+    # -- as others see it
 
     def member(self, admission: Admission | None) -> Member:
         """This connection as others see it, in a channel if it is in one."""
         return Member(self.client, self.user, self.grant.info, admission.info if admission else None)
-
-    async def publish(self, name: str, payload: bytes, data: Any) -> Position | None:
-        """Publish `payload`, which is `data` as JSON, for the client. Raises ClientError or Disconnect."""
-        self.rates.spend("publish")
-        self.node.registry.check(name)
-        _check_size(payload, self.node.limits.client_payload_bytes)
-        options = self.node.registry.declared(name)
-        if options is None:
-            raise UnknownChannel("unknown channel: no pattern of this hub matches it")
-        subscription = self.subscriptions.get(name)
-        info = self.member(subscription.admission if subscription is not None else None)
-        draft = Draft(payload, info=info, delta=options.delta_publish)
-        if self.node.hooks.guards("publish", name):
-            event = PublishEvent(self.about, name, data)
-            answer = await self.node.hooks.ask_for(Replace, "publish", event, name)
-            if answer is not None:
-                draft = _replaced(draft, data, answer, self.node.hooks.encode)
-                _check_size(draft.payload, self.node.limits.server_payload_bytes)
-        elif not may(self.grant, options, options.client_publish, options.anonymous_publish):
-            raise PermissionDenied("clients may not publish to this channel")
-        elif subscription is None and not (options.outside_publish or self.grant.operator):
-            raise PermissionDenied("subscribe to the channel before publishing to it")
-        try:
-            return await self.node.intake.publish(name, draft)
-        except (BrokerError, Overloaded) as error:
-            raise Internal from error
 
     # -- the end
 
@@ -227,26 +180,3 @@ class Session:
         self.subscriptions.drop_all()
         self.node.roster.discard(self)
         self.node.tell_hooks("disconnect", DisconnectEvent(self.about, disconnect.code, disconnect.reason))
-
-
-def _replaced(draft: Draft, data: Any, answer: Replace, encode: Callable[[Any], bytes]) -> Draft:
-    # What the hook did not touch stays byte for byte what the client sent.
-    return draft._replace(
-        payload=draft.payload if answer.data is data else _payload(answer.data, encode),
-        tags=answer.tags,
-        skip_history=answer.skip_history,
-        idempotency_key=answer.idempotency_key,
-        delta=draft.delta or answer.delta,
-        version=answer.version,
-        version_epoch=answer.version_epoch,
-    )
-
-
-def _payload(data: Any, encode: Callable[[Any], bytes]) -> bytes:
-    return opaque.packed(data) if isinstance(data, bytes) else encode(data)
-
-
-def _check_size(payload: bytes, limit: int) -> None:
-    size = opaque.size(payload)
-    if size > limit:
-        raise LimitExceeded("bytes of a publication", limit, size, code=107)

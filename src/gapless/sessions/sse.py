@@ -86,7 +86,7 @@ class SseSession(Session):
             if since is not None and since.offset:
                 self._announce(name, Lost(None, None, Reason.INTERRUPTED, ""))
             return
-        if self.may_see_past(subscription, since):
+        if subscription.may_see_past(since):
             _, lost = await catchup.place(since, self._history)
         else:
             _, lost = await catchup.withhold(since)

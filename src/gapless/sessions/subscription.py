@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from ..auth import permission
 from ..auth.permission import Admission
 from ..core.channel import Channel
 from ..core.cursor import Cursor, Lost, State
 from ..core.log import Entry, View
 from ..errors import BrokerError, Disconnect, PermissionDenied
-from ..model import Publication, Run
+from ..model import Grant, Position, Publication, Run
 from ..node.node import Node
 from .catchup import Catchup
 from .flow import Flow
@@ -32,6 +33,7 @@ class Owner(Protocol):
     node: Node
     client: str
     flow: Flow
+    grant: Grant
 
     def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
         """Announce it. False: the subscription does not go on after this."""
@@ -68,6 +70,11 @@ class Subscription:
         self.admission: Admission | None = None
         self.told = False
         """Does the client know of it? Before the reply nothing is said of the channel, not even its end."""
+
+    def may_see_past(self, since: Position | None) -> bool:
+        """May its client have what was published in the channel before it came, or since it left?"""
+        admission = self.admission
+        return admission is not None and permission.may_see_past(self.session.grant, admission.options, since)
 
     @property
     def resting(self) -> bool:
@@ -124,7 +131,7 @@ class Subscription:
     def next_chunk(self) -> tuple[Any, int] | None:
         """Advance the cursor; what is to be written for that, with its size. None: nothing, for now."""
         channel = self.channel
-        if channel is None:
+        if channel is None or not self.pending:
             return None
         session, cursor, ring = self.session, self.cursor, self.ring
         limits = session.node.limits

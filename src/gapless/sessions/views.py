@@ -6,7 +6,6 @@ from collections.abc import Hashable
 from functools import lru_cache
 from typing import Any, Protocol
 
-from ..core.cursor import Reason
 from ..core.log import Entry, Kind, SteadyView, View
 from ..opaque import is_packed
 from ..protocol import plain, sse
@@ -142,12 +141,8 @@ class SseView(SteadyView):
 
 
 def _message(channel: str, entry: Entry) -> bytes:
-    publication = entry.publication
-    if publication is not None and is_packed(publication.payload):
-        at = publication.offset or None
-        return plain.gap(channel, at, at, Reason.BINARY.value, publication.epoch, int(at is None))
-    if publication is not None:
-        return plain.live(channel, plain.item(publication))
+    if entry.publication is not None:
+        return plain.frame(channel, entry.publication)
     assert entry.member is not None  # noqa: S101 - what is no publication is a join or a leave of somebody
     return (plain.joined if entry.kind is Kind.JOIN else plain.left)(channel, entry.member)
 

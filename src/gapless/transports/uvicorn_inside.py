@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from weakref import WeakKeyDictionary
 
@@ -19,6 +17,7 @@ import uvicorn
 from ..core.counters import Counters
 from ..node.inbound import Inbound
 from ..options import Limits
+from ..server.sockets import SEND_BUFFER_BYTES, borrowed
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 TESTED = ((0, 54), (0, 55))
 """Versions from the first on, before the second. `pyproject.toml` says the same."""
-
-SEND_BUFFER_BYTES = 64 * 1024
-"""SO_SNDBUF. Left alone, Linux lets one stalled client hold 4 MiB of kernel memory."""
 
 
 class ServerProtocol(Protocol):
@@ -162,7 +158,7 @@ def prepare(transport: asyncio.Transport) -> Addresses:
     connected = transport.get_extra_info("socket")
     if connected is None or connected.fileno() < 0:
         return _addresses(transport.get_extra_info("sockname"), transport.get_extra_info("peername"))
-    with _borrowed(connected.fileno()) as lent:
+    with borrowed(connected.fileno()) as lent:
         try:
             lent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             # asyncio leaves Nagle on where the listening socket does not name its protocol.
@@ -180,16 +176,6 @@ def _addresses(own: Any, peer: Any) -> Addresses:
     """A Unix socket has a path instead of host and port, and its peer has none."""
     server = (str(own[0]), int(own[1])) if isinstance(own, tuple) else (own, None) if own else None
     return Addresses(server, (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None)
-
-
-@contextmanager
-def _borrowed(descriptor: int) -> Iterator[socket.socket]:
-    """The transport's socket as a real one. uvloop's stand-in makes one for every single call."""
-    lent = socket.socket(fileno=descriptor)
-    try:
-        yield lent
-    finally:
-        lent.detach()
 
 
 def _numbers(version: str) -> tuple[int, ...]:

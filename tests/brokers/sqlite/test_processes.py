@@ -22,7 +22,7 @@ from .test_powercut import OPTIONS, WORKER, acknowledged
 
 pytestmark = pytest.mark.anyio
 
-DEATHS = int(os.environ.get("GAPLESS_TEST_DEATHS", "5"))
+DEATHS = 50 if os.environ.get("GAPLESS_FAULTS") == "long" else 5
 """How often a process is killed; the store is the same all the time."""
 
 

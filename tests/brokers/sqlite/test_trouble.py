@@ -117,6 +117,18 @@ class TestOpening:
         connection.close()
         assert f"tables of version {schema.VERSION + 1}" in await refusal(path)
 
+    async def test_tables_of_the_first_version_take_what_they_did_not_know(self, path: Path) -> None:
+        await self.made(path)
+        connection = sqlite3.connect(path)
+        connection.executescript("DROP TABLE counted; PRAGMA user_version = 1")
+        connection.close()
+        broker = SqliteBroker(path)
+        harness = Harness(broker, broker.presence)
+        await harness.start()
+        await broker.nodes.meet("n", b"{}", 10.0)
+        assert await broker.nodes.count("n", "anna", 1, 1)
+        await broker.close()
+
     def test_older_tables_are_brought_up_to_date(self, path: Path) -> None:
         connection = sqlite3.connect(path, isolation_level=None)
         schema.prepare(connection, path)

@@ -46,6 +46,10 @@ class Keys:
         """What each living node said of itself, all in the first group."""
         return f"{self.prefix}:{{0}}:nodes"
 
+    def counted(self, node: str = "") -> str:
+        """How many connections of each user a node has, beside `nodes`."""
+        return f"{self.prefix}:{{0}}:counted:{node}"
+
     def stored(self, channel: str) -> tuple[int, tuple[str, str, str, str]]:
         """The group of a channel; its state, stream, generation and names."""
         found = self._known.get(channel)

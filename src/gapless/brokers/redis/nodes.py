@@ -14,6 +14,9 @@ from .site import Site, call
 
 EVERYBODY = "all"
 
+COUNTED_MS = 100_000
+"""What a node says of its users is kept for so long, and for as long as it lives."""
+
 
 class RedisNodes:
     """Messages by pub/sub in the first group, and one hash of who lives."""
@@ -45,13 +48,32 @@ class RedisNodes:
             0,
             b"EVALSHA",
             scripts.MEET.sha,
-            1,
+            2,
             self._keys.nodes(),
+            self._keys.counted(node),
             node,
             about,
             int(seconds * 1000),
         )
         return {name.decode(): about for name, about in zip(said[::2], said[1::2], strict=True)}
+
+    async def count(self, node: str, user: str, count: int, limit: int | None) -> bool:
+        said = await call(
+            self._site,
+            0,
+            b"EVALSHA",
+            scripts.COUNT.sha,
+            2,
+            self._keys.nodes(),
+            self._keys.counted(node),
+            node,
+            user,
+            count,
+            "" if limit is None else limit,
+            COUNTED_MS,
+            self._keys.counted(),
+        )
+        return bool(said)
 
     async def part(self, node: str) -> None:
         try:

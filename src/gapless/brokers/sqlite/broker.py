@@ -14,7 +14,7 @@ from ...model import Draft, History, Matches, Position, Publication, Run
 from ...options import ChannelOptions, Limits
 from ..base import Settle, Sink
 from .address import Address, Synchronous
-from .entries import Entry, Kind
+from .entries import Entry, Kind, Notice
 from .journal import DEFAULT, Journal
 from .nodes import SqliteNodes
 from .pages import Page, Request, read_page
@@ -202,7 +202,14 @@ class SqliteBroker:
         return len(entries) + len(answered) + len(failed)
 
     def _pass_on(self, entry: Entry) -> None:
-        kind, channel, publication, member = entry
+        channel, what = entry
+        if isinstance(what, Notice):
+            self._note(channel, what)
+        elif self._sink is not None and channel in self._subscribed:
+            self._sink.publication(channel, what)
+
+    def _note(self, channel: str, notice: Notice) -> None:
+        kind, member = notice
         if kind is Kind.BORN:
             self._known.add(channel)
         elif kind is Kind.FORGOTTEN:
@@ -211,13 +218,11 @@ class SqliteBroker:
             return
         elif kind is Kind.INTERRUPTED:
             self._sink.interrupted()
-        elif channel not in self._subscribed:
+        elif channel not in self._subscribed or member is None:
             return
-        elif publication is not None:
-            self._sink.publication(channel, publication)
-        elif member is not None and kind is Kind.JOINED:
+        elif kind is Kind.JOINED:
             self._sink.joined(channel, member)
-        elif member is not None:
+        else:
             self._sink.left(channel, member)
 
     # -- what happens by itself

@@ -24,13 +24,15 @@ class Kind(StrEnum):
     """Entries were missed; never stored."""
 
 
-class Entry(NamedTuple):
-    """One thing that happened, as those who are notified get it."""
+class Notice(NamedTuple):
+    """Something else than a publication, as those who are notified get it."""
 
     kind: Kind
-    channel: str
-    publication: Publication | None = None
     member: Member | None = None
+
+
+Entry = tuple[str, Publication | Notice]
+"""One thing that happened, and in which channel."""
 
 
 def labels_of(draft: Draft) -> str | None:

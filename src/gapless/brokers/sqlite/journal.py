@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ...model import Publication
 from ...options import Limits
 from . import place, schema
 from .address import Address
-from .entries import Entry, Kind, member_of, publication
+from .entries import Entry, Kind, Notice, member_of, publication
 from .life import Life, boot_id
 from .streams import Stream
 from .transaction import Tending, Transaction, Work
@@ -304,19 +305,18 @@ class Journal:
         found: list[tuple[int, Entry]] = []
         size = 0
         for seq, channel, epoch, offset, time, labels, payload in database.execute(_PUBLICATIONS, (seen,)):
-            entry = Entry(Kind.PUBLICATION, channel, publication(payload, offset, epoch, time, labels))
-            found.append((seq, entry))
+            found.append((seq, (channel, publication(payload, offset, epoch, time, labels))))
             size += len(payload) + len(labels or "")
             if size > self.tuning.read_on_bytes:
                 return self._interrupted()
         for seq, kind, channel, time, labels, payload in database.execute(_NOTICES, (seen,)):
-            found.append((seq, _notice(Kind(kind), channel, time, labels, payload)))
+            found.append((seq, (channel, _noticed(Kind(kind), time, labels, payload))))
         found.sort(key=lambda item: item[0])
         return [entry for _, entry in found]
 
     def _interrupted(self) -> list[Entry]:
         channels = self._database().execute("SELECT channel FROM streams")
-        return [Entry(Kind.BORN, channel) for (channel,) in channels] + [Entry(Kind.INTERRUPTED, "")]
+        return [*((channel, Notice(Kind.BORN)) for (channel,) in channels), ("", Notice(Kind.INTERRUPTED))]
 
     # -- what happens by itself
 
@@ -366,7 +366,7 @@ _PUBLICATIONS = (
 _NOTICES = "SELECT seq, kind, channel, time, labels, payload FROM notices WHERE seq > ? ORDER BY seq"
 
 
-def _notice(kind: Kind, channel: str, time: float, labels: str | None, payload: bytes | None) -> Entry:
+def _noticed(kind: Kind, time: float, labels: str | None, payload: bytes | None) -> Publication | Notice:
     if kind is Kind.PUBLICATION:
-        return Entry(kind, channel, publication(payload or b"", 0, "", time, labels))
-    return Entry(kind, channel, member=None if labels is None else member_of(labels))
+        return publication(payload or b"", 0, "", time, labels)
+    return Notice(kind, None if labels is None else member_of(labels))

@@ -126,6 +126,9 @@ class SqliteNodes:
 
         return await self._store.read(read)
 
+    async def count(self, node: str, user: str, count: int, limit: int | None) -> bool:
+        return await self._store.call(_Counting(node, user, count, limit))
+
     async def part(self, node: str) -> None:
         try:
             await self._store.call(_Living(node, b"", 0.0))
@@ -156,7 +159,34 @@ class _Living:
 
     def apply(self, transaction: Transaction) -> None:
         transaction.connection.execute("INSERT OR REPLACE INTO nodes VALUES (?, ?, ?)", self._row)
-        transaction.connection.execute("DELETE FROM nodes WHERE expires <= ?", (transaction.now,))
+        gone = transaction.connection.execute("DELETE FROM nodes WHERE expires <= ?", (transaction.now,))
+        if gone.rowcount:
+            transaction.connection.execute("DELETE FROM counted WHERE node NOT IN (SELECT uid FROM nodes)")
+
+
+class _Counting:
+    """Keeps how many connections of a user a process has, unless all together have too many."""
+
+    durable = False
+
+    def __init__(self, node: str, user: str, count: int, limit: int | None) -> None:
+        self._node, self._user, self._count, self._limit = node, user, count, limit
+
+    def apply(self, transaction: Transaction) -> bool:
+        connection, whose = transaction.connection, (self._user, self._node)
+        if self._limit is not None:
+            (others,) = connection.execute(
+                "SELECT coalesce(sum(count), 0) FROM counted JOIN nodes ON uid = node "
+                "WHERE user = ? AND node != ? AND expires > ?",
+                (*whose, transaction.now),
+            ).fetchone()
+            if others + self._count > self._limit:
+                return False
+        if self._count:
+            connection.execute("INSERT OR REPLACE INTO counted VALUES (?, ?, ?)", (*whose, self._count))
+        else:
+            connection.execute("DELETE FROM counted WHERE user = ? AND node = ?", whose)
+        return True
 
 
 def _address(directory: Path, node: str) -> Path:

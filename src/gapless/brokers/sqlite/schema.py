@@ -15,7 +15,7 @@ from .trouble import StoreError
 APPLICATION_ID = 0x6761706C
 """`gapl`, in the header of the file: what kind of database it is."""
 
-VERSION = 1
+VERSION = 2
 """Of these tables. Another version of Gapless may know another one."""
 
 _TABLES = """
@@ -90,7 +90,21 @@ CREATE INDEX members_by_expiry ON members (expires);
 CREATE TABLE nodes (uid TEXT PRIMARY KEY, about BLOB NOT NULL, expires REAL NOT NULL) WITHOUT ROWID;
 """
 
-MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
+_COUNTED = """
+CREATE TABLE counted (
+    user TEXT NOT NULL,
+    node TEXT NOT NULL,
+    count INTEGER NOT NULL,         -- connections of the user on this node
+    PRIMARY KEY (user, node)
+) WITHOUT ROWID
+"""
+
+
+def _count_users(connection: sqlite3.Connection) -> None:
+    connection.execute(_COUNTED)
+
+
+MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _count_users}
 """What turns the tables of a version into those of the next, inside one transaction."""
 
 
@@ -130,4 +144,4 @@ def prepare(
 def _create(connection: sqlite3.Connection) -> None:
     # In one transaction, with its marks: a crash leaves all of it or an empty file.
     marks = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
-    connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {marks} COMMIT")
+    connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {_COUNTED}; {marks} COMMIT")

@@ -12,7 +12,7 @@ from ...errors import (
 )
 from ...hooks.events import MessageEvent, RpcEvent
 from ...protocol.centrifuge import messages as m
-from .. import reading
+from .. import publishing, reading
 from .peer import Peer
 
 
@@ -53,7 +53,7 @@ async def _publish(peer: Peer, request: m.Publish) -> m.PublishResult:
         raise PermissionDenied("map channels are not offered")
     if not request.data:
         raise BadRequest("data is missing")
-    await peer.publish(request.channel, request.data, opaque.value(request.data))
+    await publishing.publish(peer, request.channel, request.data, opaque.value(request.data))
     return m.PublishResult()
 
 

@@ -171,7 +171,7 @@ class CentrifugeSession(Peer):
             raise BadRequest("name and version have at most 128 bytes")
         admitted = await self.reception.admit(self._handshake, request, time.time())
         grant = admitted.grant
-        self._check_user(grant.user)
+        await self.node.users.admit(grant.user)
         self.node.roster.identify(self, grant.user)
         self.grant = grant
         self.hold(grant.expires_at)
@@ -207,11 +207,6 @@ class CentrifugeSession(Peer):
         self._next_ping = self.node.tasks.loop.time() + limits.ping_interval * random.uniform(0.5, 1.0)
         for subscription, _ in joined.values():
             subscription.go_live()
-
-    def _check_user(self, user: str) -> None:
-        limit = self.node.limits.user_connections
-        if limit is not None and user and self.node.roster.of_user(user) >= limit:
-            raise Disconnect(3504)
 
     def _ttl(self, expires_at: float | None) -> tuple[bool, int]:
         if expires_at is None or not self._client_refreshes:

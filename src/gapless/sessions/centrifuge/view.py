@@ -38,7 +38,7 @@ class CentrifugeView:
         self._framing = framing
         self._bare = bare
         self._joins = joins
-        self._delta = delta
+        self.relative = self._delta = delta
         self._tags = tags
         self.fresh = fresh
         group = ("centrifuge", codec.name, bare)
