@@ -275,7 +275,7 @@ def broadcasts(context: Context) -> None:
 
 def over_http(context: Context) -> None:
     """Requests per second with nobody and with many subscribers attached, and rows of NDJSON per second."""
-    seconds = context.scale.seconds
+    seconds = context.scale.seconds / 2
     way = str(context.peer.arguments["way"])
     mount = "/live" if way == "mounted" else ""
     row = message(128)

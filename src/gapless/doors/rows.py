@@ -122,11 +122,23 @@ def _may_be_deeper(document: bytes, depth: int) -> bool:
 
 
 def _of_json(body: bytes, limits: Limits) -> list[bytes]:
-    """One document; of an array each element."""
+    """One document; of an array each element. Or a document a line, which some shippers call JSON too."""
     try:
         return elements(body, depth=limits.json_depth)
     except Malformed as error:
+        if _begins_with_a_document(body):
+            return _of_lines(body, limits)
         raise BadRow(1, str(error)) from None
+
+
+def _begins_with_a_document(body: bytes) -> bool:
+    """Does one end with the first line that is not blank, and not the body with it?"""
+    first, _, rest = body.lstrip(BLANK).partition(b"\n")
+    try:
+        orjson.loads(first)
+    except orjson.JSONDecodeError:
+        return False
+    return bool(rest)
 
 
 def _of_text(body: bytes, limits: Limits, now: datetime) -> list[bytes]:
