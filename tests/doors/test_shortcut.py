@@ -103,6 +103,13 @@ def test_what_is_not_usual_goes_to_its_door_unasked(different: dict[str, Any]) -
     assert asked.heads == []
 
 
+def test_one_that_will_not_come_again_takes_no_place() -> None:
+    asked = Asked()
+    for _ in range(2):
+        assert asked.shortcut.find(scope(headers=[*HEADERS, (b"idempotency-key", b"7")]), "/yes") is not None
+    assert len(asked.heads) == 2
+
+
 def test_only_so_many_are_remembered() -> None:
     asked = Asked()
     for number in range(KNOWN + 1):

@@ -68,6 +68,14 @@ def test_what_was_not_admitted_is_asked_about_each_time_for_it_may_be_another_da
     assert asked.heads == [b"/no", b"/no"]
 
 
+def test_a_head_that_will_not_come_again_takes_no_place() -> None:
+    asked = Asked()
+    head = (HEAD % b"yes").replace(b"Host", b"Idempotency-Key: 7\r\nHost")
+    for _ in range(2):
+        assert asked.requests.find(head, HERE) is not None
+    assert len(asked.heads) == 2
+
+
 def test_what_is_not_usual_is_not_asked_about() -> None:
     asked = Asked()
     assert asked.requests.find(b"GET /yes HTTP/1.1\r\nHost: a\r\n\r\n", HERE) is None

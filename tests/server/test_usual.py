@@ -44,6 +44,7 @@ def test_another_first_line_is_not_usual(first: bytes) -> None:
         b"Transfer-Encoding: chunked\r\n",
         b"Expect: 100-continue\r\n",
         b"Upgrade: websocket\r\n",
+        b"Proxy-Connection: close\r\n",
         b"Connection: close\r\n",
         b"Connection: keep-alive, x\r\n",
         b"X-Forwarded-For: 1.2.3.4\r\n",

@@ -42,7 +42,7 @@ class Shortcut:
             head = _usual(path, headers)
             place = Place(server, scope.get("scheme", "http"))
             found = self._admit(head, place) if head is not None else None
-            if found is not None:
+            if head is not None and found is not None and head.comes_again:
                 if len(self._known) >= KNOWN:
                     self._known.clear()
                 self._known[key] = found

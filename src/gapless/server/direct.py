@@ -101,7 +101,7 @@ class DirectRequests:
             return found
         usual = read_usual(head)
         found = self._admit(usual, place) if usual is not None else None
-        if found is not None:
+        if usual is not None and found is not None and usual.comes_again:
             self._remember(head, place, found)
         return found
 

@@ -28,6 +28,7 @@ _UNUSUAL = frozenset(
         b"te",
         b"expect",
         b"upgrade",
+        b"proxy-connection",
         # What a proxy says of the client is for the server's own middleware to judge.
         b"forwarded",
         b"x-forwarded-for",
@@ -35,6 +36,9 @@ _UNUSUAL = frozenset(
         b"x-forwarded-host",
     )
 )
+
+
+_EACH_ITS_OWN = frozenset((b"idempotency-key", b"traceparent", b"x-request-id"))
 
 
 class UsualHead(NamedTuple):
@@ -45,6 +49,11 @@ class UsualHead(NamedTuple):
     """Names in lower case."""
     length: int
     """Bytes of the body."""
+
+    @property
+    def comes_again(self) -> bool:
+        """May another request have the same? Not with a header that is another one each time."""
+        return self.headers.keys().isdisjoint(_EACH_ITS_OWN)
 
 
 def read_usual(head: bytes) -> UsualHead | None:
