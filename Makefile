@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test attack lint bench bench-full bench-dashboard screenshots docs clean
+.PHONY: setup demo test attack lint bench bench-full bench-feeding bench-dashboard screenshots docs clean
 
 setup: $(STAMP)  ## .venv with the gapless command in it
 
@@ -30,13 +30,16 @@ lint: setup  ## format, lint and strict types over source, tests and benchmarks
 	$(BIN)/ruff check src tests bench
 	$(BIN)/mypy --strict src tests bench
 
-bench: setup  ## the hub, the naive class and the bare loop in at most five minutes; then its stores
+bench: setup  ## the hub, the naive class and the bare loop in at most six minutes; then its stores
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.store --short
 	command -v redis-server >/dev/null && $(BIN)/python -m bench.redis_store --seconds 1 || true
 
 bench-full: setup  ## the whole matrix and all peers
 	$(BIN)/python -m bench --full
+
+bench-feeding: setup  ## a million lines through pipe and follow, and what a call of the log handler costs
+	$(BIN)/python -m bench.feeding
 
 bench-dashboard: setup  ## what the page costs in a real Chromium: frames, tasks, memory, finding
 	$(BIN)/python -m bench.dashboard

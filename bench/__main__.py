@@ -1,4 +1,4 @@
-"""`python -m bench`: the hub, the naive class and the bare loop in five minutes; `--full`: everything."""
+"""`python -m bench`: the hub, the naive class and the bare loop in six minutes; `--full`: everything."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .scenarios import SCENARIOS, Context, Scale, Scenario, Start
 from .sheet import DISTURBED, Sheet
 
 _QUICK = Scale(sizes=(1_000,), latency=False)
-_QUICK_PEERS = (peers.HUB, peers.HUB_FAST, peers.NAIVE, peers.BARE, *peers.MANAGERS)
-_QUICK_SCENARIOS = ("publishing", "fan_out", "broadcasts")
-_QUICK_SECONDS = 285
+_QUICK_PEERS = (peers.HUB, peers.HUB_FAST, peers.NAIVE, peers.BARE, *peers.MANAGERS, *peers.FEEDERS)
+_QUICK_SCENARIOS = ("publishing", "fan_out", "broadcasts", "over_http")
+_QUICK_SECONDS = 345
 _FULL_SECONDS = 3 * 3600
 _SPARE_FILES = 200
 _RESULTS = Path(__file__).parent / "results"

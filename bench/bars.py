@@ -68,7 +68,19 @@ def verdicts(sheet: Sheet) -> list[Verdict]:
             found.append(Verdict(name, bar, bar.value(find, name)))
         except NotMeasured:
             continue
+    for name, bar in HTTP_BARS:
+        try:
+            found.append(Verdict(name, bar, bar.value(find, name)))
+        except NotMeasured:
+            continue
     return found
+
+
+def _over_bare_route(clients: int, bound: float) -> Bar:
+    """What a core can take in over HTTP, beside a route that only parses and answers."""
+    key, bare = f"http.cpu.{clients}", "http.cpu.0"
+    label = f"HTTP, {clients:,} clients attached: requests per CPU second over a bare route's"
+    return Bar(label, bound, True, lambda find, peer: find(bare, peers.HTTP_BARE.name) / find(key, peer))
 
 
 def _broadcasts(clients: int, bound: float) -> Bar:
@@ -201,5 +213,14 @@ MANAGER_BARS = (
             ),
         )
         for peer in (peers.MIDDLEWARE, peers.DROP_IN, peers.DROP_IN_FAST)
+    ),
+)
+
+HTTP_BARS = (
+    *((peers.HTTP_DIRECT.name, _over_bare_route(clients, 1.5)) for clients in (0, 1_000)),
+    *((peers.HTTP_MOUNTED.name, _over_bare_route(clients, 0.7)) for clients in (0, 1_000)),
+    *(
+        (peer.name, Bar("NDJSON publications/s", 300_000, True, lambda find, peer: find("http.ndjson", peer)))
+        for peer in (peers.HTTP_DIRECT, peers.HTTP_MOUNTED)
     ),
 )

@@ -33,6 +33,9 @@ ACCEPT_ONLY = Peer("accept_only", "accept only", "accept_only", {})
 ACCEPT_ONLY_FAST = Peer("accept_only_fast", "accept only, fast path", "accept_only", {"ws": FAST_PATH})
 BARE = Peer("bare", "bare send loop", "bare", {})
 BARE_10 = Peer("bare_10", "bare loop, 10 per send", "bare", {"frames_per_send": 10})
+HTTP_DIRECT = Peer("http_direct", "HTTP, direct", "http_in", {"ws": FAST_PATH, "way": "direct"})
+HTTP_MOUNTED = Peer("http_mounted", "HTTP, through ASGI", "http_in", {"ws": FAST_PATH, "way": "mounted"})
+HTTP_BARE = Peer("http_bare", "HTTP, a bare route", "http_in", {"way": "bare"})
 
 ALL = (
     HUB,
@@ -55,6 +58,9 @@ ALL = (
     ACCEPT_ONLY_FAST,
     BARE,
     BARE_10,
+    HTTP_DIRECT,
+    HTTP_MOUNTED,
+    HTTP_BARE,
 )
 
 STORES = (HUB_SQLITE, HUB_REDIS)
@@ -62,6 +68,9 @@ STORES = (HUB_SQLITE, HUB_REDIS)
 
 MANAGERS = (COPIED, MIDDLEWARE, DROP_IN, DROP_IN_FAST)
 """Classes that hold connections for somebody's endpoint, side by side."""
+
+FEEDERS = (HTTP_DIRECT, HTTP_MOUNTED, HTTP_BARE)
+"""Ways of publications into a process, side by side."""
 
 _PACKAGES = {WEBSOCKETS.name: "websockets", SOCKETIO.name: "python-socketio", AIOHTTP.name: "aiohttp"}
 

@@ -6,10 +6,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+import orjson
+
 from . import peers
 from .child import Peer, wait_for
+from .http_load import HttpLoad, Post
 from .machine import cpu_ns, kernel_bytes, open_files, rss_bytes
+from .message import message
 from .run import Flow, Run
+from .servers.http_in import TOKEN
 from .sheet import Row, Sheet
 
 MISSED = 100
@@ -19,6 +24,10 @@ BROADCAST_SIZES = (1, 20, 100, 1_000)
 
 FROZEN_FILL = 400
 """Broadcasts of 16 KiB, more than the kernel keeps for a client that reads nothing."""
+
+CONNECTIONS = 16
+ROWS = 500
+"""Of a request, as `gapless pipe` sends them."""
 
 _FIRST = 100  # clients connected before memory is first read: what the server needs once is then there
 _WARM_UP = 0.3
@@ -264,6 +273,39 @@ def broadcasts(context: Context) -> None:
         context.add(Row("broadcasts.frozen", 9, label, "ms", "less"), latency.worst)
 
 
+def over_http(context: Context) -> None:
+    """Requests per second with nobody and with many subscribers attached, and rows of NDJSON per second."""
+    seconds = context.scale.seconds / 2
+    way = str(context.peer.arguments["way"])
+    mount = "/live" if way == "mounted" else ""
+    row = message(128)
+    body = orjson.dumps({"channel": "fed", "data": row})
+    with context.start() as run:
+        port = run.server.port
+        post = Post.of(port, f"{mount}/api/publish", body, token=TOKEN)
+        for clients in (0, context.scale.middle) if way != "bare" else (0,):
+            run.connect(clients)
+            with HttpLoad(port, CONNECTIONS) as load:
+                load.repeat(post, _WARM_UP)
+                used = cpu_ns(run.server.pid)
+                rate = load.repeat(post, seconds)
+                cpu_us = (cpu_ns(run.server.pid) - used) / 1e3 / (rate * seconds)
+                label = f"{_clients(clients)} attached"
+                context.add(Row(f"http.publish.{clients}", 10, label, "requests/s"), rate)
+                cpu = Row(f"http.cpu.{clients}", 10, f"{label}, server CPU", "µs/request", "less")
+                context.add(cpu, cpu_us)
+        if way == "bare":
+            return
+        rows = b"\n".join([orjson.dumps(row)] * ROWS)
+        post = Post.of(
+            port, f"{mount}/ingest/fed", rows, token=TOKEN, kind="application/x-ndjson", status=202
+        )
+        with HttpLoad(port, CONNECTIONS) as load:
+            load.repeat(post, _WARM_UP)
+            figure = Row("http.ndjson", 10, f"NDJSON, {ROWS} rows a request", "publications/s")
+            context.add(figure, ROWS * load.repeat(post, seconds))
+
+
 def _count(number: int) -> str:
     return f"{number:,}"
 
@@ -299,5 +341,6 @@ SCENARIOS = (
     Scenario("connections", connections, (*_SERVERS, *_ACCEPTORS, peers.BARE)),
     Scenario("bad_clients", bad_clients, _SERVERS[:-1]),
     Scenario("broadcasts", broadcasts, peers.MANAGERS),
+    Scenario("over_http", over_http, peers.FEEDERS),
     Scenario("in_process", in_process, (peers.HUB,)),
 )

@@ -45,6 +45,8 @@ class Options:
     """By which the hub's clients come in: `plain` or `centrifuge`."""
     store: str = "memory"
     """Of the hub: `memory`, or `redis` for the one at GAPLESS_BENCH_REDIS."""
+    way: str = ""
+    """How publications come in over HTTP: `direct`, `mounted` or `bare`."""
     query: str = ""
     """What the hub's clients add to their query at the plain door."""
     send_buffer: int | None = None

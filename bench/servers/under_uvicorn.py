@@ -15,16 +15,19 @@ from .runtime import Options
 _tasks: set[asyncio.Task[None]] = set()
 
 
-async def serve(app: Any, listener: socket.socket, options: Options, *, settled: bool = True) -> int:
+async def serve(
+    app: Any, listener: socket.socket, options: Options, *, settled: bool = True, http: str = "httptools"
+) -> int:
     """Run `app` in this loop; returns the port once it accepts connections.
 
     No compression, no access log, no pings: none of them is what is measured. The garbage collector
-    is set as `gapless serve` sets it, for every application alike unless it is not `settled`.
+    is set as `gapless serve` sets it, for every application alike unless it is not `settled`. `http` is
+    uvicorn's HTTP protocol.
     """
     config = uvicorn.Config(
         app,
         ws=options.ws,
-        http="httptools",
+        http=http,
         ws_per_message_deflate=False,
         ws_ping_interval=None,
         access_log=False,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..support.commands import serving, started
+from ..support.until import DEADLINE
 from .conftest import Verb
 
 
@@ -106,3 +109,35 @@ def test_what_could_not_be_read_is_told_in_the_channel(url: str, channel: str, t
         assert (notice["kind"], notice["count"]) == ("feeder_gap", None)
         assert "was cut off or rewritten" in notice["message"]
         assert follow.end(signal.SIGINT) == 130
+
+
+def test_positions_that_cannot_be_written_are_said_once_and_tried_again(
+    verb: Verb, url: str, channel: str, tmp_path: Path
+) -> None:
+    log, folder = tmp_path / "app.log", tmp_path / "states"
+    append(log, "one")
+    state = folder / "state"
+    arguments = ("follow", str(log), "-c", channel, "--url", url, "--from-start", "--state", str(state))
+    with started(*arguments) as follow:
+        _wait_for(state.exists)
+        state.unlink()
+        folder.rmdir()
+        folder.touch()  # a file where a directory should be: nobody, root neither, can write below it
+        append(log, "two")
+        assert "positions cannot be kept" in follow.until("positions", "err")
+        append(log, "three")
+        _wait_for(lambda: messages(verb, url, channel) == ["one", "two", "three"])
+        folder.unlink()
+        _wait_for(state.exists)
+        assert follow.end(signal.SIGINT) == 130
+        assert not [line for line in follow.rest("err") if "positions" in line]
+    with started(*arguments) as follow:
+        append(log, "four")
+        _wait_for(lambda: messages(verb, url, channel) == ["one", "two", "three", "four"])
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tracemalloc
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,12 @@ def test_many_that_wait_hold_little_more_than_what_they_say() -> None:
         tracemalloc.stop()
     assert len(kept) == 1000
     assert held < 200 * len(kept)
+
+
+def test_values_are_those_that_a_hub_takes() -> None:
+    assert encode({"price": Decimal("1.50"), "at": {Path("/a")}}) == b'{"price":"1.50","at":["/a"]}'
+    with pytest.raises(TypeError, match=r"data\.x is of the type object: convert it"):
+        encode({"x": object()})
 
 
 @pytest.mark.parametrize("data", [object(), 2**70, "\ud83d"])

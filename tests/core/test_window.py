@@ -31,10 +31,10 @@ def test_taking_from_an_empty_one_is_an_index_error() -> None:
 
 def test_what_was_taken_is_let_go_at_once() -> None:
     window: Window[object] = Window()
-    window.append(object())
-    window.append(object())
+    window.extend(object() for _ in range(4))
     window.popleft()
-    assert window._items[0] is None
+    window.drop(2)
+    assert window._items[:3] == [None] * 3
 
 
 def test_room_at_the_front_is_given_back() -> None:

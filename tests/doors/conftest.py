@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from ..support.centrifuge.fixtures import clock, codec
-from ..support.serving import FAST_PATH, PLAIN_ASGI, Doors, doors
+from ..support.serving import DIRECT_HTTP, FAST_PATH, PLAIN_ASGI, PLAIN_HTTP, Doors, doors
 
 __all__ = ["clock", "codec"]
 
@@ -26,3 +26,15 @@ def ws_protocol(request: pytest.FixtureRequest) -> str:
 def open_doors(ws_protocol: str) -> OpenDoors:
     """`doors` with the WebSocket protocol under test."""
     return partial(doors, ws=ws_protocol)
+
+
+@pytest.fixture(params=[PLAIN_HTTP, DIRECT_HTTP], ids=["asgi", "direct"])
+def http_protocol(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def open_http(http_protocol: str) -> OpenDoors:
+    """`doors` with the HTTP protocol under test."""
+    return partial(doors, server={"http": http_protocol})

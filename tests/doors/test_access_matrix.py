@@ -57,6 +57,7 @@ NO_CLIENTS = {
     "/api/session": "tells the page what it may do",
     "/ingest/{channel:path}": "of publishers: tests/doors/test_ingest.py",
     "/v1/logs": "of publishers: tests/doors/test_otlp.py",
+    "/loki/api/v1/push": "of publishers: tests/doors/test_loki.py",
     "/health": "whether the process lives",
     "/ready": "whether the hub takes anything",
     "/signin": "makes the cookie of the credential",

@@ -14,8 +14,9 @@ import pytest
 
 from gapless import ChannelOptions, Grant, Hub, HubApp, Limits, Member
 
-from ..support.serving import Doors, doors
+from ..support.serving import Doors
 from ..support.sockets import connected
+from .conftest import OpenDoors
 
 pytestmark = pytest.mark.anyio
 
@@ -29,8 +30,8 @@ CHANNELS = {
 
 
 @pytest.fixture
-async def opened() -> AsyncIterator[Doors]:
-    async with doors(CHANNELS, token=TOKEN) as opened:
+async def opened(open_http: OpenDoors) -> AsyncIterator[Doors]:
+    async with open_http(CHANNELS, token=TOKEN) as opened:
         yield opened
 
 
@@ -92,8 +93,8 @@ async def test_a_request_that_is_no_call_has_its_status(
     assert said.text.startswith(text), said.text
 
 
-async def test_a_body_of_unknown_length_is_cut_off_at_the_bound() -> None:
-    async with doors(CHANNELS, limits=Limits(body_bytes=1000), token=TOKEN) as opened:
+async def test_a_body_of_unknown_length_is_cut_off_at_the_bound(open_http: OpenDoors) -> None:
+    async with open_http(CHANNELS, limits=Limits(body_bytes=1000), token=TOKEN) as opened:
 
         async def pieces() -> AsyncIterator[bytes]:
             for _ in range(20):
@@ -104,8 +105,8 @@ async def test_a_body_of_unknown_length_is_cut_off_at_the_bound() -> None:
         assert (said.status_code, said.text) == (413, "the body is larger than 1000 bytes")
 
 
-async def test_a_body_that_does_not_arrive_is_408_and_costs_nobody_else() -> None:
-    async with doors(CHANNELS, limits=Limits(body_seconds=0.2), token=TOKEN) as opened:
+async def test_a_body_that_does_not_arrive_is_408_and_costs_nobody_else(open_http: OpenDoors) -> None:
+    async with open_http(CHANNELS, limits=Limits(body_seconds=0.2), token=TOKEN) as opened:
         reader, writer = await asyncio.open_connection("127.0.0.1", opened.address.port)
         lines = [
             "POST /api/publish HTTP/1.1",
@@ -185,10 +186,10 @@ async def test_a_key_in_the_query_is_no_credential(opened: Doors) -> None:
     assert (await opened.http.post(f"/api/info?api_key={TOKEN}", json={})).status_code == 401
 
 
-async def test_without_a_token_nobody_gets_in_unless_the_hub_is_open() -> None:
-    async with doors(CHANNELS) as opened:
+async def test_without_a_token_nobody_gets_in_unless_the_hub_is_open(open_http: OpenDoors) -> None:
+    async with open_http(CHANNELS) as opened:
         assert (await opened.http.post("/api/info", json={})).status_code == 401
-    async with doors(CHANNELS, open_api=True) as opened:
+    async with open_http(CHANNELS, open_api=True) as opened:
         assert (await opened.http.post("/api/info", json={})).status_code == 200
         said = await opened.http.post("/api/info", json={}, headers={"Host": "evil.example"})
         assert said.status_code == 403
@@ -246,14 +247,14 @@ async def test_errors_become_statuses_where_asked_for(
 # -- what it does to connections
 
 
-async def test_a_user_is_thrown_out_but_for_who_is_to_stay() -> None:
+async def test_a_user_is_thrown_out_but_for_who_is_to_stay(open_http: OpenDoors) -> None:
     hub = Hub(channels=CHANNELS)
 
     @hub.on_connect
     async def who(event: Any) -> Grant:
         return Grant(user=event.query["user"])
 
-    async with doors(hub=hub, token=TOKEN) as opened:
+    async with open_http(hub=hub, token=TOKEN) as opened:
         async with opened.client("?channel=room&user=a") as out:
             await out.history("room")
             (thrown_out,) = await hub.presence("room")
@@ -384,10 +385,10 @@ async def test_a_hub_that_says_goodbye_takes_nothing_more(opened: Doors) -> None
 # -- older clients
 
 
-async def test_older_clients_are_served_where_that_is_wanted() -> None:
+async def test_older_clients_are_served_where_that_is_wanted(open_http: OpenDoors) -> None:
     call = b'{"channel":"logs","data":1}'
     lines = b'{"id":1,"method":"publish","params":{"channel":"logs","data":1}}\n{"method":"dance"}\n'
-    async with doors(CHANNELS, token=TOKEN, old_api_clients=True) as here:
+    async with open_http(CHANNELS, token=TOKEN, old_api_clients=True) as here:
         said = await here.http.post("/api/publish", content=call, params={"api_key": TOKEN})
         assert said.json()["result"]["offset"] == 1
         said = await here.http.post("/api", content=lines, params={"api_key": TOKEN})
@@ -399,7 +400,7 @@ async def test_older_clients_are_served_where_that_is_wanted() -> None:
         as_form = {"Content-Type": "application/x-www-form-urlencoded"}
         said = await here.http.post("/api/info", content=call, params={"api_key": TOKEN}, headers=as_form)
         assert said.status_code == 415, "what a page of anybody can send without being asked"
-    async with doors(CHANNELS, token=TOKEN) as here:
+    async with open_http(CHANNELS, token=TOKEN) as here:
         assert (await here.http.post("/api/info", json={}, params={"api_key": TOKEN})).status_code == 401
         assert (await here.http.post("/api/info", content=b"{}", headers=KEY)).status_code == 415
         assert (await here.http.post("/api", content=lines, headers=KEY)).status_code == 404

@@ -13,7 +13,8 @@ import pytest
 
 from gapless import ChannelOptions, Hub, Limits
 
-from ..support.serving import Doors, doors
+from ..support.serving import Doors
+from .conftest import OpenDoors
 
 pytestmark = pytest.mark.anyio
 
@@ -29,8 +30,8 @@ NDJSON = "application/x-ndjson"
 
 
 @pytest.fixture
-async def opened() -> AsyncIterator[Doors]:
-    async with doors(
+async def opened(open_http: OpenDoors) -> AsyncIterator[Doors]:
+    async with open_http(
         CHANNELS, token=TOKEN, limits=Limits(ingest_bytes=100_000, server_payload_bytes=5000)
     ) as opened:
         yield opened
@@ -162,6 +163,52 @@ async def test_what_stands_for_bytes_is_a_bad_row_where_a_channel_takes_json_alo
     assert await kept(opened, "strict") == []
 
 
+# What shippers send, by their documentation and their source: headers, body, and the rows of it.
+SHIPPED = {
+    "vector, a document a line": (
+        {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip", "User-Agent": "Vector/0.40.0"},
+        gzip.compress(b'{"message":"a","timestamp":"2026-11-28T20:00:00Z"}\n{"message":"b"}\n'),
+        ['{"message":"a","timestamp":"2026-11-28T20:00:00Z"}', '{"message":"b"}'],
+    ),
+    "vector, by default an array": (
+        {"Content-Type": "application/json", "User-Agent": "Vector/0.40.0"},
+        b'[{"message":"a"},{"message":"b"}]',
+        ['{"message":"a"}', '{"message":"b"}'],
+    ),
+    "fluent-bit, json": (
+        {"Content-Type": "application/json", "User-Agent": "Fluent-Bit"},
+        b'[{"date":1732824000.123456,"log":"a"},{"date":1732824001.0,"log":"b"}]',
+        ['{"date":1732824000.123456,"log":"a"}', '{"date":1732824001.0,"log":"b"}'],
+    ),
+    "fluent-bit, json_lines, which it calls json": (
+        {"Content-Type": "application/json", "Content-Encoding": "gzip", "User-Agent": "Fluent-Bit"},
+        gzip.compress(b'{"date":1732824000.5,"log":"a"}\n{"date":1732824001.5,"log":"b"}\n'),
+        ['{"date":1732824000.5,"log":"a"}', '{"date":1732824001.5,"log":"b"}'],
+    ),
+}
+
+
+@pytest.mark.parametrize("shipper", SHIPPED)
+async def test_what_shippers_send_as_they_are_is_taken(opened: Doors, shipper: str) -> None:
+    headers, body, rows = SHIPPED[shipper]
+    said = await opened.http.post(
+        "/ingest/logs", content=body, headers={"Authorization": f"Bearer {TOKEN}"} | headers
+    )
+    assert (said.status_code, said.json()["accepted"]) == (202, 2)
+    assert await kept(opened) == rows
+
+
+@pytest.mark.parametrize(
+    ("body", "row"), [(b'{"a":1}\n{"a":\n', 2), (b'{"a":\n1', 1), (b'{"a":1} {"a":2}', 1), (b"", 1)]
+)
+async def test_json_that_is_neither_a_document_nor_one_a_line_names_its_row(
+    opened: Doors, body: bytes, row: int
+) -> None:
+    said = await ingest(opened, body, "application/json")
+    assert (said.status_code, said.json()["row"]) == (422, row)
+    assert await kept(opened) == []
+
+
 async def test_the_same_key_again_publishes_nothing_and_is_answered_alike(opened: Doors) -> None:
     first = await ingest(opened, "1\n2", idempotency_key="k")
     again = await ingest(opened, "1\n2", idempotency_key="k")
@@ -206,11 +253,13 @@ async def test_subscribers_get_it(opened: Doors) -> None:
         assert json.loads(await client.text())["data"] == {"a": 1}
 
 
-async def test_a_body_that_was_begun_goes_on_where_it_was_after_trouble(tmp_path: Any) -> None:
+async def test_a_body_that_was_begun_goes_on_where_it_was_after_trouble(
+    tmp_path: Any, open_http: OpenDoors
+) -> None:
     """A broker that outlives a process knows each publication by its key."""
     for _ in range(2):
         hub = Hub(f"sqlite:///{tmp_path}/hub.db", channels=CHANNELS)
-        async with doors(hub=hub, token=TOKEN) as opened:
+        async with open_http(hub=hub, token=TOKEN) as opened:
             said = await ingest(opened, "1\n2\n3", idempotency_key="k")
             assert (said.json()["first"], said.json()["last"]) == (1, 3)
             assert await kept(opened) == ["1", "2", "3"]

@@ -75,7 +75,11 @@ class Proxy:
             if self.refusing:
                 writer.transport.abort()
                 return
-            upstream, downstream = await asyncio.open_connection("127.0.0.1", self._target)
+            try:
+                upstream, downstream = await asyncio.open_connection("127.0.0.1", self._target)
+            except OSError:
+                writer.transport.abort()  # nobody is there just now
+                return
             way = Way(writer, downstream)
             self.ways.append(way)
             self.made += 1

@@ -21,6 +21,9 @@ from .until import DEADLINE, until
 PLAIN_ASGI = "websockets-sansio"
 FAST_PATH = "gapless.transports.uvicorn:WebSocketProtocol"
 
+PLAIN_HTTP = "httptools"
+DIRECT_HTTP = "gapless.server.direct_http:DirectHttpProtocol"
+
 
 class Server(uvicorn.Server):
     """uvicorn without its hands on the signals, which are the test runner's, and without its pauses."""

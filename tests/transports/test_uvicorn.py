@@ -14,11 +14,13 @@ from typing import IO
 
 import pytest
 import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
+from gapless.server.direct_http import DirectHttpProtocol
 from gapless.transports.fast import FastProtocol
-from gapless.transports.uvicorn import WebSocketProtocol, choose
+from gapless.transports.uvicorn import HttpProtocol, WebSocketProtocol, choose, choose_http
 from gapless.transports.uvicorn_inside import TESTED
 
 from ..support.serving import FAST_PATH
@@ -52,6 +54,14 @@ def test_another_version_is_served_on_plain_asgi_and_one_warning_says_why(
     assert record.levelno == logging.WARNING
     assert f"uvicorn {version} was not tested" in record.getMessage()
     assert "0.54 to below 0.55" in record.getMessage()
+
+
+def test_http_too_is_ours_with_the_version_that_was_tested_and_uvicorns_with_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert HttpProtocol is choose_http() is DirectHttpProtocol
+    monkeypatch.setattr(uvicorn, "__version__", "1.0")
+    assert choose_http() is AutoHTTPProtocol
 
 
 def test_so_is_one_that_lacks_what_the_fast_path_needs(

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .. import opaque
 from ..errors import BadRequest, LimitExceeded
 from ..hub import Hub
 from ..model import Draft, Position
+from ..node.receipt import Receipt
 from .arguments import BadBody, Fields, channel_of, data_of, field, known
 from .shapes import REFUSALS, error_shape
+
+Begun = Receipt | Exception
+"""A publication that was handed over, or why it was not: one of `REFUSALS`."""
 
 
 def _draft(hub: Hub, said: Fields) -> Draft:
     payload = data_of(said, "data", "b64data", any_bytes=True)
     if payload is None:
         raise BadRequest("data is missing")
-    size = opaque.size(payload)
-    if size > hub.limits.server_payload_bytes:
-        raise LimitExceeded("bytes of a publication", hub.limits.server_payload_bytes, size, code=107)
+    check_size(hub, payload)
     tags = field(said, "tags", dict, None)
     if tags is not None and not all(isinstance(value, str) for value in tags.values()):
         raise BadBody("tags is an object of strings")
@@ -33,6 +36,14 @@ def _draft(hub: Hub, said: Fields) -> Draft:
     )
 
 
+def check_size(hub: Hub, payload: bytes) -> None:
+    """Raises LimitExceeded where it is larger than a publication of a server may be."""
+    most = hub.limits.server_payload_bytes
+    # As it is kept it is never shorter than what it stands for.
+    if len(payload) > most and (size := opaque.size(payload)) > most:
+        raise LimitExceeded("bytes of a publication", most, size, code=107)
+
+
 def _version(said: Fields) -> int:
     version: int = field(said, "version", int, 0)
     if not 0 <= version < 2**64:
@@ -40,20 +51,30 @@ def _version(said: Fields) -> int:
     return version
 
 
-def _position(position: Position | None) -> dict[str, Any]:
+def position_shape(position: Position | None) -> dict[str, Any]:
+    """A position as the server API answers it; nothing of one that has none."""
     return {} if position is None else {"offset": position.offset, "epoch": position.epoch}
+
+
+def begin_publish(hub: Hub, said: Fields) -> Receipt:
+    """Hand it to the broker. Raises ClientError, BadBody or Overloaded."""
+    if not field(said, "channel", str, ""):
+        raise BadRequest("channel is missing")
+    draft = _draft(hub, said)
+    return hub.node.intake.publish(channel_of(hub, said), draft)
 
 
 async def publish(hub: Hub, said: Fields) -> dict[str, Any]:
     """Publish to one channel; answers with the position. Raises ClientError or BrokerError."""
-    if not field(said, "channel", str, ""):
-        raise BadRequest("channel is missing")
-    draft = _draft(hub, said)
-    return _position(await hub.node.intake.publish(channel_of(hub, said), draft))
+    return position_shape(await begin_publish(hub, said))
 
 
-async def broadcast(hub: Hub, said: Fields) -> dict[str, Any]:
-    """Publish the same to many channels, each with an answer of its own. Raises ClientError."""
+def begin_broadcast(hub: Hub, said: Fields) -> list[Begun]:
+    """Hand it to the broker for each channel; what one refuses stands in its place.
+
+    Raises:
+        ClientError, BadBody: none was.
+    """
     channels = field(said, "channels", list, [])
     if not channels:
         raise BadRequest("channels is missing or empty")
@@ -63,19 +84,37 @@ async def broadcast(hub: Hub, said: Fields) -> dict[str, Any]:
     if len(channels) > limit:
         raise LimitExceeded("channels of a broadcast", limit, len(channels), code=107)
     draft = _draft(hub, said)
-    # All are handed to the broker before the first is awaited; each element fails alone.
-    receipts: list[Any] = []
+    begun: list[Begun] = []
     for channel in channels:
         try:
-            receipts.append(hub.node.intake.publish(known(hub, channel), draft))
+            begun.append(hub.node.intake.publish(known(hub, channel), draft))
         except REFUSALS as error:
-            receipts.append(error)
-    responses: list[dict[str, Any]] = []
-    for receipt in receipts:
-        try:
-            if isinstance(receipt, REFUSALS):
-                raise receipt
-            responses.append({"result": _position(await receipt)})
-        except REFUSALS as error:
-            responses.append({"error": error_shape(error)})
-    return {"responses": responses}
+            begun.append(error)
+    return begun
+
+
+async def broadcast(hub: Hub, said: Fields) -> dict[str, Any]:
+    """Publish the same to many channels, each with an answer of its own. Raises ClientError."""
+    begun = begin_broadcast(hub, said)
+    await settled(begun)
+    return {"responses": [reply("result", one) for one in begun]}
+
+
+async def settled(begun: Iterable[Begun]) -> None:
+    """Returns when the broker has answered all of them; how, is not told here."""
+    for one in begun:
+        if isinstance(one, Receipt):
+            try:
+                await one
+            except REFUSALS:
+                pass
+
+
+def reply(name: str, begun: Begun) -> dict[str, Any]:
+    """What became of one that is settled: its position under this name, or its error."""
+    try:
+        if not isinstance(begun, Receipt):
+            raise begun
+        return {name: position_shape(begun.result(0))}
+    except REFUSALS as error:
+        return {"error": error_shape(error)}

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from itertools import repeat
 
 from ..core.presence import Presence
 from ..core.window import Window
@@ -80,17 +81,20 @@ class _Stream:
         self.bytes += publication.size + PUBLICATION_OVERHEAD
 
     def extend(self, run: Sequence[Publication]) -> None:
-        for publication in run:
-            self.kept.append(publication)
+        self.kept.extend(run)
         self.top = run[-1].offset
         self.bytes += sum(len(one.payload) for one in run) + PUBLICATION_OVERHEAD * len(run)
 
     def trim(self, now: float) -> None:
         """Drop what size, bytes or age no longer allow, whichever bites first."""
         kept, options, count = self.kept, self.options, len(self.kept)
-        while count > options.history:
+        if count == options.history + 1:
             self._drop()
             count -= 1
+        elif count > options.history:
+            dropped = kept.drop(count - options.history)
+            self.bytes -= sum([one.size for one in dropped]) + PUBLICATION_OVERHEAD * len(dropped)
+            count = options.history
         if options.history_bytes is not None:
             bound = options.history_bytes + STREAM_OVERHEAD
             while count > 1 and self.bytes - PUBLICATION_OVERHEAD * count > bound:
@@ -102,7 +106,9 @@ class _Stream:
                 self._drop()
 
     def _drop(self) -> None:
-        self.bytes -= self.kept.popleft().size + PUBLICATION_OVERHEAD
+        dropped = self.kept.popleft()
+        size = len(dropped.payload) if dropped.tags is None else dropped.size
+        self.bytes -= size + PUBLICATION_OVERHEAD
 
     def drop_all(self) -> None:
         self.kept.clear()
@@ -250,11 +256,11 @@ class MemoryBroker:
                 self._make_room_for(channel, stream, sum(map(len, payloads)))
             offset, epoch = stream.top, stream.epoch
         sink = self._sink if channel in self._subscribed else None
-        run: list[Publication] = []
-        for payload in payloads:
-            if stream is not None:
-                offset += 1
-            run.append(Publication(payload, offset, epoch, None, None, now, delta))
+        offsets = range(offset + 1, offset + len(payloads) + 1) if stream is not None else repeat(0)
+        run = [
+            Publication(payload, at, epoch, None, None, now, delta)
+            for payload, at in zip(payloads, offsets, strict=False)
+        ]
         if stream is not None:
             before = stream.bytes
             stream.extend(run)

@@ -28,8 +28,8 @@ from .terminal import say
 
 PAUSE_SECONDS = 0.25
 """Between looks at files that had nothing new."""
-SAVE_SECONDS = 1.0
-"""Between two writes of the positions."""
+SAVE_SECONDS = 0.2
+"""Between two writes of the positions: so much is published again where this is killed."""
 
 
 def follow(
@@ -140,6 +140,7 @@ class Following:
         self._publisher: Publisher | None = None
         self._notices: list[tuple[str, bytes]] = []
         self._saved_at = 0.0
+        self._told_unsaved = False
         self._sources: dict[Path, Source] = {}
         marks = positions.of if positions is not None else (lambda path: [])
         self._watched = Watched(names, from_start=from_start, marks=marks, lost=self._say_lost)
@@ -211,7 +212,10 @@ class Following:
             positions.set(path, source.taken)
         try:
             positions.save()
+            self._told_unsaved = False
         except OSError as error:
-            why = f"{error.strerror}; name another file with --state"
-            say(f"positions cannot be kept in {positions.path}: {why}")
-            self._positions = None
+            # Perhaps the disk is full, and will not be for ever.
+            if not self._told_unsaved:
+                why = f"{error.strerror}; name another file with --state"
+                say(f"positions cannot be kept in {positions.path}: {why}")
+            self._told_unsaved = True

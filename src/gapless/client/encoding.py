@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
+from ..protocol import encode as known
 
 
 def encode(data: Any) -> bytes:
-    """Data as JSON. Raises TypeError naming what JSON cannot hold."""
-    try:
-        return exact(orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"data cannot be published as JSON: {error}") from None
+    """Data as JSON, of the same values as a hub's own `publish` takes, in as much memory as it needs.
+
+    Raises:
+        TypeError: JSON cannot hold it; the message names what is in the way, and where in it.
+    """
+    return exact(known.encode(data))
 
 
 def exact(made: bytes) -> bytes:

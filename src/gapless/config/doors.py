@@ -57,7 +57,8 @@ def back_ends(settings: Settings) -> Proxies | None:
 class _Closing:
     """An application that gives the proxy's connections back when the server ends its lifespan."""
 
-    def __init__(self, app: ASGIApp, proxy: Proxy) -> None:
+    def __init__(self, app: HubApp, proxy: Proxy) -> None:
+        self.direct_requests = app.direct_requests
         self._app = app
         self._proxy = proxy
 

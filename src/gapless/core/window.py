@@ -6,7 +6,7 @@ history must cost what the page holds, not what lies before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
@@ -42,16 +42,35 @@ class Window(Generic[T]):
         """Add at the end."""
         self._items.append(item)
 
+    def extend(self, items: Iterable[T]) -> None:
+        """Add them at the end, in order."""
+        self._items.extend(items)
+
     def popleft(self) -> T:
         """Remove and return the oldest. Raises IndexError when empty."""
-        item = self[0]
-        self._items[self._start] = None
-        self._start += 1
+        items, start = self._items, self._start
+        if start == len(items):
+            raise IndexError("nothing is there")
+        item, items[start] = items[start], None
+        self._start = start + 1
+        if start >= _COMPACT_ABOVE:
+            self._compact()
+        return item  # type: ignore[return-value] # None is only before the start
+
+    def drop(self, count: int) -> list[T]:
+        """Remove and return the oldest so many, or as many as there are."""
+        dropped = self.slice(0, count)
+        end = self._start + len(dropped)
+        self._items[self._start : end] = [None] * len(dropped)
+        self._start = end
+        self._compact()
+        return dropped
+
+    def _compact(self) -> None:
         # Moving the rest down costs as much as was popped since the last time: amortised, nothing.
         if self._start > _COMPACT_ABOVE and self._start * 2 > len(self._items):
             del self._items[: self._start]
             self._start = 0
-        return item
 
     def clear(self) -> None:
         """Give up all of them."""

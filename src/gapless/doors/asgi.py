@@ -13,18 +13,22 @@ from ..auth.access import Access, AccessSettings
 from ..board import Board
 from ..errors import GaplessError
 from ..hub import Hub
+from ..server.direct import DirectRequests
 from ..server.noise import keep_down
 from ..watch.channels import watch
 from .centrifuge import CentrifugeDoor, UniDoor
+from .direct import DirectDoors
 from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
 from .entrance import HttpEntrance, WebSocketEntrance
 from .guard import Guard
 from .http import ApiDoor, Health, Page
 from .ingest import Ingest, IngestDoor
+from .loki import LokiDoor
 from .metrics import Metrics
 from .otlp import OtlpDoor
 from .quiet import hide_tokens
 from .serverflags import ServerFlags
+from .shortcut import Shortcut
 from .sse import SseDoor
 from .websocket import PlainDoor
 
@@ -74,6 +78,11 @@ class HubApp:
         page, emulated = Page(guard, board), Emulated()
         sse = SseDoor(guard, channels, emulated)
         ingest = Ingest(hub)
+        direct = DirectDoors(guard, ingest).admit
+        self._shortcut = Shortcut(direct)
+        self.direct_requests = DirectRequests(direct)
+        """What a server may answer without calling this, where this is what it serves; an application that
+        mounts this at `/live` may say `app.direct_requests = live.direct_requests.below("/live")`."""
         routes: list[BaseRoute] = [
             *_emulated(guard, emulated),
             Route("/connection/init", page.warm_up, methods=["GET"]),
@@ -83,6 +92,7 @@ class HubApp:
             *([Route("/api", ApiDoor(guard), methods=["POST"])] if access.old_api_clients else []),
             Route("/ingest/{channel:path}", IngestDoor(guard, ingest), methods=["POST"]),
             Route("/v1/logs", OtlpDoor(guard, ingest), methods=["POST"]),
+            Route("/loki/api/v1/push", LokiDoor(guard, ingest), methods=["POST"]),
             Route("/health", Health(hub).health, methods=["GET"]),
             Route("/ready", Health(hub).ready, methods=["GET"]),
             Route("/metrics", Metrics(guard).show, methods=["GET"]),
@@ -110,7 +120,14 @@ class HubApp:
                 await self._wake()
             if scope["path"].endswith("/"):
                 scope = _without_slash(scope)
-        if scope["type"] == "websocket":
+        if scope["type"] == "http":
+            answerer = self._shortcut.find(scope, _path_below(scope))
+            if answerer is not None:
+                for_door = await self._shortcut.answer(answerer, receive, send)
+                if for_door is None:
+                    return
+                receive = for_door
+        elif scope["type"] == "websocket":
             # Few paths and many clients: looked up, not compared with one pattern after the other.
             door = self._websockets.get(_path_below(scope))
             if door is not None:

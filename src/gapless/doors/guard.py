@@ -64,20 +64,18 @@ class Guard:
         if not self.access.policy.allows(request.origins, host, scope.get("scheme", "http")):
             self.reception.refusals.origin(request.origins, host)
             raise Refused(403, "this origin is not allowed; add it with --origin or HubApp(origins=[…])")
-        if self.access.open_api and is_loopback(scope) and not _is_literal(host):
+        if not self._is_open_to(scope, host):
             # Whoever's name resolves to 127.0.0.1 could be a page of anybody (DNS rebinding); an
             # open hub on loopback therefore answers to addresses and to localhost only.
             self.reception.refusals.host(host)
             raise Refused(403, "an open hub on loopback answers to localhost and 127.0.0.1 only; set a token")
 
+    def _is_open_to(self, scope: Scope, host: str) -> bool:
+        return not (self.access.open_api and is_loopback(scope)) or _is_literal(host)
+
     def is_operator(self, scope: Scope, request: Request) -> bool:
         """Does the request carry the server's credential, or does the application know its sender for one?"""
-        credential = self.access.credential
-        via = None
-        if credential is not None:
-            if credential.matches(bearer_offered(scope)):
-                return True
-            via = credential.present_in(scope["headers"], time.time())
+        via = self._presented(scope)
         if via is Via.HEADER:
             return True
         # A cookie travels with whatever any page causes; without an origin it proves nothing. What the
@@ -104,6 +102,26 @@ class Guard:
             if presented_key(request) or presented_token(scope, request):
                 self.reception.refusals.bad_key()
             raise Refused(401, "the API wants the credential of --token, GAPLESS_TOKEN or HubApp(token=…)")
+
+    def may_call(self, scope: Scope, request: Request) -> bool:
+        """Would `admit_operator` let it in for what it carries, a request of no page?
+
+        Asks, and neither counts nor tells; the application is not asked.
+        """
+        if request.origins or not self._is_open_to(scope, request.headers.get("host", "")):
+            return False
+        if self.access.open_api or self._key_in_query(request):
+            return True
+        return self._presented(scope) is Via.HEADER
+
+    def _presented(self, scope: Scope) -> Via | None:
+        """How the server's credential came with this request; None: not at all."""
+        credential = self.access.credential
+        if credential is None:
+            return None
+        if credential.matches(bearer_offered(scope)):
+            return Via.HEADER
+        return credential.present_in(scope["headers"], time.time())
 
     def _key_in_query(self, request: Request) -> bool:
         """Does the query hold the credential, where that is taken?"""

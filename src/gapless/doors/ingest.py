@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -31,6 +32,9 @@ from .rows import KINDS, BadRow, TooLarge, payloads, unpack
 SLICE = 512
 """Publications that are handed to the broker in one turn of the loop."""
 
+ROWS_AT_ONCE = 4 * SLICE
+"""Rows of a request that may be published in one turn."""
+
 STATUSES = {102: 404, 107: 422}
 """HTTP statuses by error code; a ClientError that is not here is 400."""
 
@@ -55,13 +59,7 @@ class Ingest:
             BadRow: one of the rows cannot be; nothing was published.
             BrokerError, Overloaded: from here on nothing was; send the same again with its key.
         """
-        known(self._hub, channel)
-        if key is not None and not 0 < len(key) <= self._longest_key:
-            raise BadRequest(f"an idempotency key has 1 to {self._longest_key} characters")
-        if not self._hub.node.registry.options(channel).any_bytes:
-            for number, row in enumerate(rows, 1):
-                if is_packed(row):
-                    raise BadRow(number, "it stands for bytes, and this channel takes JSON alone")
+        self._check(channel, rows, key)
         progress = self._once.progress(channel, key)
         broker = self._hub.node.broker
         lasting = key is not None and not broker.immediate
@@ -69,11 +67,9 @@ class Ingest:
             begun = progress.done
             while progress.done < len(rows):
                 if progress.done and isinstance(broker, PublishesRuns):
-                    # The one before went the long way, past every check; these are like it.
-                    run = rows[progress.done : progress.done + SLICE - 1]
-                    progress.note_run(len(run), self._hub.node.intake.publish_run(channel, run))
-                    if progress.done == len(rows):
-                        break
+                    self._publish_run(channel, rows, progress)
+                    await self._turn(channel)
+                    continue
                 begin = progress.done
                 end = begin + (1 if isinstance(broker, PublishesRuns) else SLICE)
                 drafts = [
@@ -83,6 +79,49 @@ class Ingest:
                 await self._publish(channel, drafts, progress)
             heard(self._hub, channel, rows[begun:], time.time())
         return progress
+
+    def take_at_once(self, channel: str, rows: Sequence[bytes], key: str | None) -> Progress | None:
+        """As `take`, without waiting for readers. None: nothing was done, and `take` has to.
+
+        That is so where the broker does not answer at once, for many rows, and while the same is being
+        taken.
+        """
+        broker = self._hub.node.broker
+        if len(rows) > ROWS_AT_ONCE or not (broker.immediate and isinstance(broker, PublishesRuns)):
+            return None
+        self._check(channel, rows, key)
+        progress = self._once.progress(channel, key)
+        if progress.lock.locked():
+            return None
+        begun = progress.done
+        if rows and not progress.done:
+            progress.note(self._hub.node.intake.publish(channel, Draft(rows[0])).result(0))
+        while progress.done < len(rows):
+            self._publish_run(channel, rows, progress)
+        heard(self._hub, channel, rows[begun:], time.time())
+        return progress
+
+    def _check(self, channel: str, rows: Sequence[bytes], key: str | None) -> None:
+        """Raises ClientError or BadRow."""
+        known(self._hub, channel)
+        if key is not None and not 0 < len(key) <= self._longest_key:
+            raise BadRequest(f"an idempotency key has 1 to {self._longest_key} characters")
+        if not self._hub.node.registry.options(channel).any_bytes:
+            for number, row in enumerate(rows, 1):
+                if is_packed(row):
+                    raise BadRow(number, "it stands for bytes, and this channel takes JSON alone")
+
+    def _publish_run(self, channel: str, rows: Sequence[bytes], progress: Progress) -> None:
+        """The next of them. The first row went the long way, past every check; these are like it."""
+        run = rows[progress.done : progress.done + SLICE]
+        progress.note_run(len(run), self._hub.node.intake.publish_run(channel, run))
+
+    async def _turn(self, channel: str) -> None:
+        """One for the loop, and time for readers that lag but move."""
+        await asyncio.sleep(0)
+        relief = self._hub.node.intake.relieve(channel)
+        if relief is not None:
+            await relief
 
     @property
     def _longest_key(self) -> int:
@@ -158,7 +197,7 @@ class IngestDoor(PublishersDoor):
         return answer(202, accepted(await self._publish(request.path_params["channel"], rows, request)))
 
     def _refuse_row(self, bad: BadRow) -> Response:
-        return answer(422, {"error": {"code": 107, "message": str(bad)}, "row": bad.row})
+        return bad_row(bad)
 
 
 async def _read_packed(request: HttpRequest, hub: Hub, kinds: tuple[str, ...]) -> bytes:
@@ -185,6 +224,11 @@ def accepted(progress: Progress) -> dict[str, object]:
     if len(runs) > 1:
         said["runs"] = runs
     return said
+
+
+def bad_row(bad: BadRow) -> Response:
+    """The answer where a row cannot be published."""
+    return answer(422, {"error": {"code": 107, "message": str(bad)}, "row": bad.row})
 
 
 def answer(status: int, said: object, **headers: str) -> Response:

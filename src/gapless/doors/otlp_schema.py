@@ -9,10 +9,11 @@ import base64
 from functools import cache
 from typing import Any
 
+from .wire_schema import Table, message_class
+
 PACKAGE = "gapless.otlp"
 
-_FIELDS: dict[str, list[tuple[str, int, str, bool]]] = {
-    # message: its fields by name, number, type or message, and whether it is repeated
+_FIELDS: Table = {
     "ExportLogsServiceRequest": [("resource_logs", 1, "ResourceLogs", True)],
     "ResourceLogs": [("resource", 1, "Resource", False), ("scope_logs", 2, "ScopeLogs", True)],
     "Resource": [("attributes", 1, "KeyValue", True)],
@@ -71,23 +72,4 @@ def request_from(body: bytes) -> dict[str, Any]:
 
 @cache
 def _request_class() -> Any:
-    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-
-    kinds = descriptor_pb2.FieldDescriptorProto
-    file = descriptor_pb2.FileDescriptorProto(name="gapless/otlp.proto", package=PACKAGE, syntax="proto3")
-    for name, fields in _FIELDS.items():
-        message = file.message_type.add(name=name)
-        if name == "AnyValue":
-            message.oneof_decl.add(name="value")
-        for field, number, kind, repeated in fields:
-            added = message.field.add(name=field, number=number)
-            added.label = kinds.LABEL_REPEATED if repeated else kinds.LABEL_OPTIONAL
-            if kind in _FIELDS:
-                added.type, added.type_name = kinds.TYPE_MESSAGE, f".{PACKAGE}.{kind}"
-            else:
-                added.type = kinds.Type.Value(f"TYPE_{kind.upper()}")
-            if name == "AnyValue":
-                added.oneof_index = 0
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{PACKAGE}.ExportLogsServiceRequest"))
+    return message_class(PACKAGE, _FIELDS, "ExportLogsServiceRequest", ("AnyValue",))

@@ -108,7 +108,7 @@ async def read_body(
                 if len(body) > max_bytes:
                     raise too_large
     except TimeoutError:
-        raise Unreadable(408, f"the body did not arrive within {limits.body_seconds} seconds") from None
+        raise Unreadable(408, body_late(limits.body_seconds)) from None
     except ClientDisconnect:
         raise Unreadable(400, "the body ended too early") from None
     return bytes(body)
@@ -117,3 +117,8 @@ async def read_body(
 def content_type(request: HttpRequest) -> str:
     """What the body is said to be, in lower case and without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def body_late(seconds: float) -> str:
+    """Why a request is answered with 408."""
+    return f"the body did not arrive within {seconds} seconds"

@@ -8,6 +8,7 @@ publisher's own. Pure: no clock, no I/O.
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from datetime import datetime
 
 import orjson
@@ -81,36 +82,63 @@ def payloads(kind: str, body: bytes, limits: Limits, now: datetime) -> list[byte
         return _of_text(body, limits, now)
     found = _of_json(body, limits) if kind == JSON else _of_lines(body, limits)
     most = limits.server_payload_bytes
-    for number, payload in enumerate(found, 1):
-        if len(payload) > most:
-            raise BadRow(number, f"{len(payload)} bytes, above the limit of {most}")
+    if max(map(len, found), default=0) > most:
+        number, size = next((at, len(one)) for at, one in enumerate(found, 1) if len(one) > most)
+        raise BadRow(number, f"{size} bytes, above the limit of {most}")
     return found
 
 
 def _of_lines(body: bytes, limits: Limits) -> list[bytes]:
     """One JSON document a line; blank lines are none."""
-    depth, loads = limits.json_depth, orjson.loads
-    found: list[bytes] = []
-    for number, line in enumerate(body.split(b"\n"), 1):
-        line = line.strip(BLANK)
-        if not line:
+    depth, lines = limits.json_depth, body.split(b"\n")
+    found = [document for line in lines if (document := line.strip(BLANK))]
+    try:
+        deque(map(orjson.loads, found), maxlen=0)  # nothing of it is kept
+        # Nesting needs two brackets for each level: most rows are too short for it.
+        deep = [one for one in found if len(one) > 2 * depth and _may_be_deeper(one, depth)]
+    except orjson.JSONDecodeError:
+        deep = found
+    if deep:
+        _check_lines(lines, depth)
+    return [one.replace(b"\r", b"") for one in found] if b"\r" in body else found
+
+
+def _check_lines(lines: list[bytes], depth: int) -> None:
+    """Raises BadRow for the first that is no JSON or nested too deep, by its place in the body."""
+    for number, line in enumerate(lines, 1):
+        document = line.strip(BLANK)
+        if not document:
             continue
         try:
-            loads(line)
+            orjson.loads(document)
         except orjson.JSONDecodeError as error:
             raise BadRow(number, f"not valid JSON: {error}") from None
-        if line.count(b"{") + line.count(b"[") > depth and is_deeper(line.decode(), depth):
+        if _may_be_deeper(document, depth) and is_deeper(document.decode(), depth):
             raise BadRow(number, f"nested deeper than {depth}")
-        found.append(line if b"\r" not in line else line.replace(b"\r", b""))
-    return found
+
+
+def _may_be_deeper(document: bytes, depth: int) -> bool:
+    return document.count(b"{") + document.count(b"[") > depth
 
 
 def _of_json(body: bytes, limits: Limits) -> list[bytes]:
-    """One document; of an array each element."""
+    """One document; of an array each element. Or a document a line, which some shippers call JSON too."""
     try:
         return elements(body, depth=limits.json_depth)
     except Malformed as error:
+        if _begins_with_a_document(body):
+            return _of_lines(body, limits)
         raise BadRow(1, str(error)) from None
+
+
+def _begins_with_a_document(body: bytes) -> bool:
+    """Does one end with the first line that is not blank, and not the body with it?"""
+    first, _, rest = body.lstrip(BLANK).partition(b"\n")
+    try:
+        orjson.loads(first)
+    except orjson.JSONDecodeError:
+        return False
+    return bool(rest)
 
 
 def _of_text(body: bytes, limits: Limits, now: datetime) -> list[bytes]:

@@ -42,8 +42,12 @@ class Positions:
             for path, marks in self._marks.items()
         }
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
-        beside.write_text(json.dumps({"gapless": 1, "files": shape}))
-        beside.replace(self.path)
+        try:
+            beside.write_text(json.dumps({"gapless": 1, "files": shape}))
+            beside.replace(self.path)
+        except OSError:
+            beside.unlink(missing_ok=True)  # half of it, where the disk is full
+            raise
         self._saved = dict(self._marks)
 
 

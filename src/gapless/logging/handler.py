@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..client.ways import Publishes
-from .outlet import Outlet, Source
+from .outlet import Recorder
 from .record import exception_of, iso, level_of, record
 from .requests import request_id
 
@@ -20,7 +20,7 @@ _MAIN = threading.main_thread().ident
 _NAMES = {50: "critical", 40: "error", 30: "warning", 20: "info", 10: "debug"}
 
 
-class HubHandler(logging.Handler):
+class HubHandler(Recorder, logging.Handler):
     """Publishes every record, and is never in the way: it does not wait, raise, or log.
 
         logging.getLogger().addHandler(HubHandler("http://127.0.0.1:8765", channel="app:logs"))
@@ -45,17 +45,11 @@ class HubHandler(logging.Handler):
         fields: Mapping[str, Any] | None = None,
         exclude: Sequence[str] = OWN,
     ) -> None:
-        super().__init__()
-        self._outlet = Outlet(target, channel=channel, token=token)
-        self._source = Source(source)
+        logging.Handler.__init__(self)
+        Recorder.__init__(self, target, channel, token=token, source=source)
         self._fields = dict(fields or {})
         self._exclude = frozenset(exclude)
         self._excluded: dict[str, bool] = {}
-
-    @property
-    def failed(self) -> int:
-        """Records that could not be published; why does not matter to who logs."""
-        return self._outlet.failed
 
     def handle(self, record: logging.LogRecord) -> bool:
         """As every handler, but without its lock: the publisher has one of its own."""
@@ -68,15 +62,8 @@ class HubHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Publish a record. Never raises."""
-        try:
-            if not self._is_excluded(record.name):
-                self._outlet.put(self._encode(record), getattr(record, "gapless_channel", None))
-        except Exception:
-            self._outlet.failed += 1
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait until the hub has what was logged, at most `timeout` seconds. Gives how many still wait."""
-        return self._outlet.flush(timeout)
+        channel = getattr(record, "gapless_channel", None)
+        self._publish(lambda: None if self._is_excluded(record.name) else self._encode(record), channel)
 
     def _is_excluded(self, name: str) -> bool:
         known = self._excluded.get(name)

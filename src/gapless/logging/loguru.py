@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..client.ways import Publishes
-from .outlet import Outlet, Source
+from .outlet import Recorder
 from .record import exception_of, iso, record
 from .requests import request_id
 
 
-class HubSink:
+class HubSink(Recorder):
     """For `logger.add(HubSink("http://127.0.0.1:8765"), format="{message}")`.
 
     What is bound (`extra`) becomes `fields`. It never waits and never raises; `enqueue=True` is not needed,
@@ -20,26 +19,8 @@ class HubSink:
         ConfigError: the address is none.
     """
 
-    def __init__(
-        self,
-        target: str | Publishes | None = None,
-        channel: str | None = None,
-        *,
-        token: str | None = None,
-        source: str | None = None,
-    ) -> None:
-        self._outlet = Outlet(target, channel=channel, token=token)
-        self._source = Source(source)
-
     def __call__(self, message: Any) -> None:
-        try:
-            self._outlet.put(self._encode(message.record))
-        except Exception:
-            self._outlet.failed += 1
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait until the hub has what was logged, at most `timeout` seconds. Gives how many still wait."""
-        return self._outlet.flush(timeout)
+        self._publish(lambda: self._encode(message.record))
 
     def _encode(self, said: dict[str, Any]) -> bytes:
         place = {"file": said["file"].path, "line": said["line"], "func": said["function"]}

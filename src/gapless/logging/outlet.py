@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 from ..client.outgoing import Overflow
@@ -70,6 +71,46 @@ class Outlet:
             return self.publisher.flush(timeout)
         except Exception:
             return self.publisher.waiting
+
+
+class Recorder:
+    """What a library of logging calls with each record: it is never in the way, and never raises.
+
+    `target` is the address of a hub, a hub of this process, or None for `GAPLESS_URL`; `channel` None is
+    `GAPLESS_CHANNEL`, or `logs`; `source` None says program, machine and process.
+
+    Raises:
+        ConfigError: the address is none.
+    """
+
+    def __init__(
+        self,
+        target: str | Publishes | None = None,
+        channel: str | None = None,
+        *,
+        token: str | None = None,
+        source: str | None = None,
+    ) -> None:
+        self._outlet = Outlet(target, channel=channel, token=token)
+        self._source = Source(source)
+
+    @property
+    def failed(self) -> int:
+        """Records that could not be published; why does not matter to who logs."""
+        return self._outlet.failed
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until the hub has what was logged, at most `timeout` seconds. Gives how many still wait."""
+        return self._outlet.flush(timeout)
+
+    def _publish(self, make: Callable[[], bytes | None], channel: str | None = None) -> None:
+        """What `make` makes of a record, unless that is None. Never raises."""
+        try:
+            body = make()
+            if body is not None:
+                self._outlet.put(body, channel)
+        except Exception:
+            self._outlet.failed += 1
 
 
 def source_name() -> str:

@@ -7,15 +7,14 @@ import time
 from collections.abc import MutableMapping
 from typing import Any
 
-from ..client.ways import Publishes
-from .outlet import Outlet, Source
+from .outlet import Recorder
 from .record import exception_of, iso, level_of, record
 from .requests import request_id
 
 _KNOWN = ("event", "level", "timestamp", "logger", "logger_name", "exc_info", "exception", "level_number")
 
 
-class HubProcessor:
+class HubProcessor(Recorder):
     """For `structlog.configure(processors=[…, HubProcessor("http://127.0.0.1:8765"), ConsoleRenderer()])`.
 
     Place it before the renderer. `event` becomes the message, `level`, `timestamp` and `logger` what they
@@ -25,29 +24,11 @@ class HubProcessor:
         ConfigError: the address is none.
     """
 
-    def __init__(
-        self,
-        target: str | Publishes | None = None,
-        channel: str | None = None,
-        *,
-        token: str | None = None,
-        source: str | None = None,
-    ) -> None:
-        self._outlet = Outlet(target, channel=channel, token=token)
-        self._source = Source(source)
-
     def __call__(
         self, logger: Any, name: str, event_dict: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
-        try:
-            self._outlet.put(self._encode(logger, name, event_dict))
-        except Exception:
-            self._outlet.failed += 1
+        self._publish(lambda: self._encode(logger, name, event_dict))
         return event_dict
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Wait until the hub has what was logged, at most `timeout` seconds. Gives how many still wait."""
-        return self._outlet.flush(timeout)
 
     def _encode(self, logger: Any, name: str, said: MutableMapping[str, Any]) -> bytes:
         fields = {key: value for key, value in said.items() if key not in _KNOWN and key[:1] != "_"}

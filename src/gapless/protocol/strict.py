@@ -112,6 +112,12 @@ def payload(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: i
     return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
 
 
+def source(raw: bytes, *, depth: int = 64, members: int = 1000, digits: int = 20) -> bytes:
+    """One JSON document as it was written, on one line; checked as in `parse`."""
+    _scan(_checked(raw, depth), 0, _decoder(members, digits))
+    return one_line(raw).strip(b" \t\n\r")
+
+
 def elements(raw: bytes, *, depth: int = 64) -> list[bytes]:
     """The elements of a JSON array as they were written, one line each; of anything else itself.
 
@@ -145,7 +151,8 @@ def _checked(raw: bytes | str, depth: int) -> str:
 
 def is_deeper(text: str, depth: int) -> bool:
     """Is this valid JSON nested deeper than `depth`?"""
-    if text.count("[") + text.count("{") <= depth:
+    # Nesting needs two brackets for each level.
+    if len(text) <= 2 * depth or text.count("[") + text.count("{") <= depth:
         return False
     pairs = _STRING.sub("", text).encode().translate(_BRACKETS, _NO_BRACKETS)
     for _ in range(depth):

@@ -56,6 +56,8 @@ class HttpCounters:
     """Connections cut off because nothing of an answer was taken for too long."""
     sockets_cut: int = 0
     """Connections without a request that were cut off because there were too many."""
+    direct: int = 0
+    """Requests that were answered without calling the application."""
 
 
 counters = HttpCounters()

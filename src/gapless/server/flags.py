@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 WS = "gapless.transports.uvicorn:WebSocketProtocol"
-HTTP = "gapless.server.bounded_http:BoundedHttpProtocol"
+HTTP = "gapless.transports.uvicorn:HttpProtocol"
 
 
 class Chosen(Protocol):

@@ -19,7 +19,9 @@ import uvicorn
 from uvicorn.importer import ImportFromStringError, import_from_string
 
 from ..errors import ConfigError, GaplessError
-from .bounded_http import HEADERS_BYTES, BoundedHttpProtocol
+from .bounded_http import HEADERS_BYTES
+from .direct import direct_requests_of
+from .direct_http import DirectHttpProtocol
 from .listening import BACKLOG
 from .noise import keep_down
 
@@ -145,7 +147,7 @@ def run(
     config = uvicorn.Config(
         starting,
         loop="uvloop",
-        http=BoundedHttpProtocol,
+        http=DirectHttpProtocol,
         ws=ws,
         ws_max_size=message_bytes,
         ws_per_message_deflate=False,
@@ -173,6 +175,7 @@ class _Starting:
 
     def __init__(self, app: Asgi) -> None:
         self._app = app
+        self.direct_requests = direct_requests_of(app)
         self.error: GaplessError | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -23,6 +23,16 @@ class AgainstAList(RuleBasedStateMachine):
             self.window.append(item)
             self.plain.append(item)
 
+    @rule(items=st.lists(st.integers(), max_size=100))
+    def extend(self, items: list[int]) -> None:
+        self.window.extend(items)
+        self.plain.extend(items)
+
+    @rule(count=st.integers(0, 200))
+    def drop(self, count: int) -> None:
+        assert self.window.drop(count) == self.plain[:count]
+        del self.plain[:count]
+
     @rule(count=st.integers(1, 90))
     def take(self, count: int) -> None:
         for _ in range(min(count, len(self.plain))):
