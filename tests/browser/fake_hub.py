@@ -92,6 +92,9 @@ class FakeHub:
         self.sign_in_status = 0
         self.api_status = 200
         """What calls of the API are answered with, when it is not 200."""
+        self.searches = False
+        """Is there an index of words?"""
+        self.version = ""
         self.calls: list[str] = []
         """Methods of the API that were called, in order."""
 
@@ -190,7 +193,8 @@ class FakeHub:
         method = request.path_params["method"]
         if method == "session":
             role = "operator" if self._signed_in(request) and self.api_status == 200 else "viewer"
-            return JSONResponse({"result": {"role": role, "sign_in": self.token is not None, "digest": ""}})
+            about = {"role": role, "sign_in": self.token is not None, "digest": self.version}
+            return JSONResponse({"result": about | {"version": self.version}})
         self.calls.append(method)
         if not self._signed_in(request):
             return Response(status_code=401)
@@ -201,6 +205,8 @@ class FakeHub:
             return JSONResponse({"result": {"channels": {name: {"num_clients": 0} for name in self.streams}}})
         if method == "history":
             return JSONResponse({"result": self._history(said)})
+        if method == "search" and self.searches:
+            return JSONResponse({"result": self._search(said)})
         return Response(status_code=404)
 
     def _history(self, said: dict[str, Any]) -> dict[str, Any]:
@@ -209,6 +215,16 @@ class FakeHub:
         chosen = kept[::-1][: said["limit"]] if reverse else kept[: said["limit"]]
         publications = [{"offset": offset, "data": data} for offset, data in chosen]
         return {"publications": publications, "epoch": stream.epoch, "offset": stream.head}
+
+    def _search(self, said: dict[str, Any]) -> dict[str, Any]:
+        stream, words = self.streams[said["channel"]], said["query"].replace("*", "").split()
+        found = [
+            {"offset": offset, "data": data, "time": 0}
+            for offset, data in reversed(stream.kept)
+            if offset < said["before"] and all(word in str(data) for word in words)
+        ]
+        limit = said["limit"]
+        return {"publications": found[:limit], "epoch": stream.epoch, "more": len(found) > limit}
 
     async def _talk(self, websocket: WebSocket) -> None:
         if self.refuses or not self._signed_in(websocket):

@@ -26,6 +26,7 @@ export class App {
   page = null;
   /** What the server says about itself and us, null when it says nothing. */
   session = null;
+  #version = ""; // of the server that this page came from
   #pages = new Map();
   #opening = "";
 
@@ -58,6 +59,7 @@ export class App {
   async start() {
     try {
       this.session = await this.api.session();
+      this.#version = this.session?.version ?? "";
     } catch {
       this.session = null; // an older server: the first call tells
     }
@@ -66,10 +68,13 @@ export class App {
     await this.open();
   }
 
-  /** Is the server of another version than the files of this page? */
-  get isOutdated() {
+  /** Is the server of another version than the files of this page? In words, "" when it is not. */
+  get outdated() {
     const own = document.querySelector('meta[name="gapless-digest"]')?.content;
-    return Boolean(own && this.session?.digest && own !== this.session.digest);
+    const { digest, version } = this.session ?? {};
+    if (!own || !digest || own === digest) return "";
+    const isOther = this.#version && version && this.#version !== version;
+    return isOther ? `This page is from version ${this.#version}, the server is ${version}. Reload.` : "The server has other files for this page. Reload.";
   }
 
   /** The page that the address names. */
@@ -167,7 +172,17 @@ export class App {
 
   #hiding = 0;
 
+  #announced = { received: 0, errors: 0 };
+
+  /** What came since the last time, for the digest of those who listen. */
+  #count() {
+    const { received, errors, lastError } = this.live.panel.feed;
+    this.announcer.lines(received - this.#announced.received, errors - this.#announced.errors, lastError);
+    this.#announced = { received, errors };
+  }
+
   #tick() {
+    this.#count();
     this.paint();
     if (this.page !== this.live) this.page?.tick?.();
     else this.live.paint();

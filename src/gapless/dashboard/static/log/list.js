@@ -161,9 +161,10 @@ export class List {
       const entry = this.#shown.get(id) ?? this.#take(id, item);
       if (entry.row) {
         const { segment, index, key } = item;
-        const context = this.look.time === "delta" ? before : null;
-        if (entry.row.shown !== key || entry.row.drawn !== this.#lookState) entry.row.fill(item, this.#store, this.look, context);
-        Object.assign(entry.row, { shown: key, drawn: this.#lookState });
+        const times = this.#view.times(segment, index);
+        const { row } = entry;
+        if (row.shown !== key || row.drawn !== this.#lookState || row.stands !== times || !Object.is(row.before, before)) row.fill(item, this.#store, this.look, { before, times });
+        Object.assign(row, { shown: key, drawn: this.#lookState, stands: times, before });
         before = segment.time[index];
         keys = keys ? [keys[0], key] : [key, key];
         this.#describe(entry.element, key, ordinal);
@@ -215,7 +216,6 @@ export class List {
   }
 
   #timeBefore(ordinal) {
-    if (this.look.time !== "delta") return null;
     for (const { segment, index } of this.#view.walk(ordinal - 1, -1)) return segment.time[index];
     return null;
   }

@@ -7,9 +7,10 @@ let cell = 0; // width of one character of the list, in pixels
 
 /**
  * @param {HTMLElement} element of the panel
- * @param {{wrap: boolean, density: string, small: boolean, store: import("./store.js").Store, time: string}} how
+ * @param {{wrap: boolean, density: string, small: boolean, store: import("./store.js").Store, time: string, columns: number}} how
+ *   `columns`: characters that columns of fields take
  */
-export function measured(element, { wrap, density, small, store, time }) {
+export function measured(element, { wrap, density, small, store, time, columns }) {
   const width = element.clientWidth;
   const narrow = width > 0 && width < NARROW;
   cell ||= cellWidth(element);
@@ -25,7 +26,7 @@ export function measured(element, { wrap, density, small, store, time }) {
   if (narrow) return { row: 22, line: 18, wrap: true, columns: Math.floor((width - 26) / cell), meta: 20, most: 3 };
   const many = store.channels.isMany ? Math.min(channel, store.channels.longest(channel)) + 1 : 0;
   // Padding and the level are in pixels, the other columns and the space behind each in characters.
-  const taken = 12 + 16 + 26 + 1 + (TIME_CHARACTERS[time] + 2 + many + (logger ? logger + 1 : 0)) * cell;
+  const taken = 12 + 16 + 26 + 1 + (TIME_CHARACTERS[time] + 2 + many + (logger ? logger + 1 : 0) + columns) * cell;
   element.style.setProperty("--row-height", `${row}px`);
   return { row, line: 18, wrap, columns: Math.max(20, Math.floor((width - taken) / cell)), meta: 0, most: 12 };
 }

@@ -45,6 +45,7 @@ export class Shell {
     find("connection").onclick = () => this.#onConnection();
     find("completeness").onclick = () => popover(find("completeness"), this.#ledger(), { label: "What is known to be complete" });
     find("held").onclick = () => popover(find("held"), this.#memory(), { label: "What this page holds" });
+    find("access").onclick = () => location.reload();
     find("zone").onclick = () => open("settings");
     settings.onChange((name) => name === "theme" && this.#applyTheme());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.live.panel.relook());
@@ -79,8 +80,7 @@ export class Shell {
   }
 
   get #errors() {
-    const { levels } = this.#app.live.panel.store;
-    return levels[40] + levels[50];
+    return this.#app.live.panel.feed.errors;
   }
 
   paint() {
@@ -99,8 +99,10 @@ export class Shell {
     set("completeness", `${mark} ${words}`);
     find("completeness").dataset.kind = kind;
     set("zone", settings.get("time") === "utc" || settings.get("time") === "iso" ? "UTC" : zoneName(now));
-    set("access", this.#app.isOutdated ? "This page is of another version than the server: reload it" : this.#app.signedIn ? "signed in" : api.state === "refused" ? "viewer" : api.isOpen ? "local, no sign-in" : "");
-    find("access").classList.toggle("outdated", this.#app.isOutdated);
+    const { outdated } = this.#app;
+    set("access", outdated || (this.#app.signedIn ? "signed in" : api.state === "refused" ? "viewer" : api.isOpen ? "local, no sign-in" : ""));
+    find("access").classList.toggle("outdated", outdated !== "");
+    find("access").disabled = outdated === "";
     this.#title(state);
   }
 
