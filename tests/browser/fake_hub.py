@@ -94,7 +94,9 @@ class FakeHub:
         """What calls of the API are answered with, when it is not 200."""
         self.searches = False
         """Is there an index of words?"""
-        self.version = ""
+        self.about: dict[str, Any] = {}
+        """What `/api/session` says beside the role."""
+        self.sessions = 0
         self.calls: list[str] = []
         """Methods of the API that were called, in order."""
 
@@ -165,6 +167,7 @@ class FakeHub:
             Route("/client.js", lambda request: FileResponse(STATIC / "client.js")),
             Mount("/client", StaticFiles(directory=STATIC / "client")),
             Route("/signin", self._sign_in, methods=["POST"]),
+            Route("/signout", self._sign_out, methods=["POST"]),
             Route("/api/{method}", self._call, methods=["POST"]),
             WebSocketRoute("/ws", self._talk),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -189,12 +192,18 @@ class FakeHub:
         response.set_cookie("session", self.token or "", path="/live/", httponly=True, samesite="strict")
         return response
 
+    async def _sign_out(self, request: Request) -> Response:
+        response = Response(status_code=204)
+        response.delete_cookie("session", path="/live/")
+        return response
+
     async def _call(self, request: Request) -> Response:
         method = request.path_params["method"]
         if method == "session":
             role = "operator" if self._signed_in(request) and self.api_status == 200 else "viewer"
-            about = {"role": role, "sign_in": self.token is not None, "digest": self.version}
-            return JSONResponse({"result": about | {"version": self.version}})
+            self.sessions += 1
+            about = {"role": role, "sign_in": self.token is not None, "digest": ""}
+            return JSONResponse({"result": about | self.about})
         self.calls.append(method)
         if not self._signed_in(request):
             return Response(status_code=401)

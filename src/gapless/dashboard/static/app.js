@@ -7,6 +7,7 @@ import { parse } from "./core/json.js";
 import { listen } from "./core/keys.js";
 import * as settings from "./core/settings.js";
 import { readUrl } from "./core/url.js";
+import { Watching } from "./core/watching.js";
 import { backWords, completeness, gapWords } from "./log/words.js";
 import { Announcer } from "./ui/announce.js";
 import { Shell } from "./ui/shell.js";
@@ -37,6 +38,8 @@ export class App {
     this.positions = storedPositions();
     this.announcer = new Announcer(find("announcements"), find("alerts"));
     this.channels = new Channels(this);
+    this.watching = new Watching(this);
+    this.watching.onChange = () => this.paint();
     this.live = new Live(this);
     this.#pages.set("live", this.live);
     this.shell = new Shell(this);
@@ -65,6 +68,7 @@ export class App {
     }
     if (this.session?.role === "viewer") this.api.refuse();
     this.channels.start();
+    this.watching.start();
     await this.open();
   }
 

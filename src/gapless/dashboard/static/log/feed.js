@@ -11,12 +11,14 @@ const PATIENCE_MS = 2_000; // with a channel that does not answer, while others 
 const MAX_HELD = 25_000;
 const MAX_PROGRESS = 1_000; // things that go on at once
 const KINDS = { skipped: "unloaded", epoch: "restart" };
+const JUMPED = { missed: 200, newest: 200 }; // what is still worth to be read when the reader wants to be at the head
 
 /**
  * @typedef {{name: string, joining: ""|"first"|"again", subscription: object|null, since: object|null,
  *   error: {code: number, message: string}|null, off: boolean, at: number, epoch: string, oldest: number,
- *   first: {epoch: string, offset: number}|null, lastAt: number, firstTime: number|null, renewed: boolean}} Channel
- *   `renewed`: what comes as history is of another epoch than what came before; `first`: the oldest that is loaded; `oldest`: the oldest that the server keeps; `lastAt`: when the newest came
+ *   first: {epoch: string, offset: number}|null, lastAt: number, firstTime: number|null, renewed: boolean,
+ *   jumps: boolean}} Channel
+ *   `jumps`: the reader wants the newest alone; `renewed`: what comes as history is of another epoch than what came before; `first`: the oldest that is loaded; `oldest`: the oldest that the server keeps; `lastAt`: when the newest came
  */
 
 const progressOf = ({ channel, shape }, key) => `${channel}\n${shape.source}\n${key}`;
@@ -76,14 +78,14 @@ export class Feed {
   }
 
   turnOn(name) {
-    const known = this.channels.get(name) ?? { name, since: null, at: 0, epoch: "", oldest: 0, first: null, lastAt: 0, firstTime: null, renewed: false };
+    const known = this.channels.get(name) ?? { name, since: null, at: 0, epoch: "", oldest: 0, first: null, lastAt: 0, firstTime: null, renewed: false, jumps: false };
     const channel = Object.assign(known, { joining: "first", error: null, off: false });
     this.channels.set(name, channel);
     this.#await();
     channel.subscription = this.#hub.subscribe(name, (publication) => this.#onPublication(channel, publication), {
       history: this.history,
       since: channel.since ?? undefined,
-      atMost: MISSED,
+      atMost: channel.jumps ? JUMPED : MISSED,
       onGap: (gap) => this.#onGap(channel, gap),
       onHistory: (joined) => this.#onHistory(channel, joined),
       onError: (error) => this.#onError(channel, error),
@@ -114,6 +116,17 @@ export class Feed {
     for (const { name } of channels) this.turnOn(name);
     for (const channel of channels) channel.joining = "again";
     if (this.#absence) this.#absence.milliseconds = Date.now() - since;
+  }
+
+  /** Go to what is published now: what this page has not got yet stands behind a mark, from where it can be loaded. */
+  jump() {
+    const channels = [...this.channels.values()].filter((channel) => channel.subscription?.position);
+    for (const channel of channels) this.#leave(channel);
+    for (const channel of channels) {
+      channel.jumps = true;
+      this.turnOn(channel.name);
+      channel.joining = "again";
+    }
   }
 
   /** The connection is back, after so long. */
@@ -177,8 +190,9 @@ export class Feed {
       this.#absence.unknown ||= count === null;
     }
     if (gap.reason === "epoch") Object.assign(channel, { first: null, renewed: true });
-    const { from = null, to = null, epoch, reason } = gap;
-    this.#note(channel, { kind: KINDS[reason] ?? "lost", from, to, count, epoch, reason });
+    const { from = null, to = null, epoch } = gap;
+    const reason = channel.jumps && gap.reason === "skipped" ? "behind" : gap.reason;
+    this.#note(channel, { kind: KINDS[gap.reason] ?? "lost", from, to, count, epoch, reason });
   }
 
   #note(channel, gap) {
@@ -188,7 +202,7 @@ export class Feed {
   }
 
   #onHistory(channel, { epoch, oldest, head, count, recovered }) {
-    Object.assign(channel, { epoch, oldest: oldest ?? 0, renewed: false });
+    Object.assign(channel, { epoch, oldest: oldest ?? 0, renewed: false, jumps: false });
     if (recovered === null && epoch && count < head - oldest + 1 && channel.first === null) channel.first = { epoch, offset: head + 1 };
     if (channel.joining === "first" && this.#store.size > 0) this.#weaving = true;
     this.#joined(channel);

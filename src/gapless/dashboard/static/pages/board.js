@@ -8,7 +8,7 @@ import { Panel } from "../log/panel.js";
 import { parseQuery } from "../log/query.js";
 import { toShape } from "../log/shape.js";
 import { toRow, toTest } from "../log/testing.js";
-import { shown } from "../log/text.js";
+import { plain, shown } from "../log/text.js";
 
 const MAX_CHANNELS = 12; // looked at
 const HISTORY = 500; // publications of each, to begin with
@@ -22,6 +22,7 @@ export class Board {
   #panelHub = null;
   #grid = make("div", { className: "board-grid" });
   #notice = make("div", { className: "pane-notice" });
+  #title = make("h2", { className: "board-title", hidden: true });
   #samples = new Map(); // channel → {name, kind, last, types: Map, items}
   #tiles = new Map(); // config as JSON → {tile, config, matches}
   #timers = [];
@@ -29,7 +30,7 @@ export class Board {
 
   constructor(app) {
     this.#app = app;
-    this.element = make("section", { className: "page pane board", "aria-label": "Board" }, this.#notice, this.#grid);
+    this.element = make("section", { className: "page pane board", "aria-label": "Board" }, this.#title, this.#notice, this.#grid);
   }
 
   async mount(parent) {
@@ -37,6 +38,8 @@ export class Board {
     this.#hub = connect(this.#app.base, { pace: 100, parse, pingEvery: 10_000 });
     this.#panelHub = connect(this.#app.base, { pace: 100, parse, pingEvery: 10_000 });
     this.#config = this.#app.session?.board ?? null;
+    this.#title.textContent = plain(this.#app.session?.title ?? "");
+    this.#title.hidden = this.#title.textContent === "";
     this.#look();
     this.#timers = [setInterval(() => this.#look(), DERIVE_MS), setInterval(() => this.#tick(), 250)];
   }
