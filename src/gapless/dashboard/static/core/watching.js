@@ -15,6 +15,7 @@ export class Watching {
   behind = null;
   #app;
   #isLate = false;
+  #tells = true; // who feeds it
 
   /** @param {import("../app.js").App} app */
   constructor(app) {
@@ -50,9 +51,14 @@ export class Watching {
 
   /** Who feeds the hub, where the server does not say it by itself. */
   async askForSources() {
-    if (this.isLive) return;
-    const { sources } = await this.#app.api.call("sources", { limit: 200 });
-    this.#onSources(sources);
+    if (this.isLive || !this.#tells) return;
+    try {
+      const { sources } = await this.#app.api.call("sources", { limit: 200 });
+      this.#onSources(sources);
+    } catch (error) {
+      this.#tells = error.code !== 404; // an older server: it is not asked again
+      if (this.#tells) throw error;
+    }
   }
 
   #onSources(sources) {

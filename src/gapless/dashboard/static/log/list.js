@@ -34,7 +34,7 @@ export class List {
   #scale = new Scale(0, 0);
   #heights = null;
   #heightsOf = -1; // the view's shape that they belong to
-  #layout = { row: 20, line: 18, wrap: false, columns: 80, meta: 0, most: WRAPPED_LINES };
+  #layout = { row: 20, line: 18, wrap: false, columns: 80, meta: 0, most: WRAPPED_LINES, channel: 16 };
   #viewport = 0;
   #spacerHeight = -1;
   #seen = null;
@@ -142,11 +142,12 @@ export class List {
     this.#scrollTop = scroller.scrollTop;
     const first = Math.max(0, this.#ordinalAt(offset) - OVERSCAN);
     const last = Math.min(length - 1, this.#ordinalAt(offset + this.#viewport) + OVERSCAN);
-    this.#fill(first, last, this.#scrollTop - offset);
+    this.#fill(first, last, this.#scrollTop - offset, this.#follow.following ? offset : -1);
     this.onPaint();
   }
 
-  #fill(first, last, shift) {
+  /** @param {number} whole a row that begins above this is not shown: while the end is followed, no row is half cut */
+  #fill(first, last, shift, whole) {
     const wanted = [];
     for (let ordinal = first; ordinal <= last; ordinal += 1) {
       const item = this.#view.at(ordinal);
@@ -172,6 +173,7 @@ export class List {
       if (entry.element !== cursor) this.#parts.spacer.insertBefore(entry.element, cursor);
       else cursor = cursor.nextSibling;
       const top = this.#top(ordinal);
+      entry.element.style.visibility = top < whole - 1 ? "hidden" : "";
       entry.element.style.transform = `translateY(${top + shift}px)`;
       if (this.#layout.wrap) entry.element.style.height = `${this.#top(ordinal + 1) - top}px`;
       else if (entry.element.style.height) entry.element.style.height = "";

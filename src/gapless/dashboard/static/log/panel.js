@@ -201,6 +201,7 @@ export class Panel {
       colours: settings.get("colours"),
       dark,
       wrap: this.list.layout.wrap,
+      channelWidth: this.list.layout.channel,
       manyChannels: this.store.channels.isMany,
     };
     this.element.classList.toggle("many-channels", this.list.look.manyChannels);

@@ -16,7 +16,7 @@ const FIELD_CHARACTERS = 160;
 
 /**
  * @typedef {{time: string, now: number, highlights: RegExp[], pins: RegExp[], paths: string[],
- *   columns: {path: string, width: number}[], colours: boolean,
+ *   columns: {path: string, width: number}[], colours: boolean, channelWidth: number,
  *   dark: boolean, wrap: boolean, manyChannels: boolean, bookmarks: Set<number>}} Look how rows are drawn
  */
 
@@ -65,7 +65,9 @@ export class Row {
     this.time.title = row.flags & FLAG.LATE ? "This line came late: it is more than 5 s older than the one before it." : "";
     this.level.textContent = level.letter;
     this.level.title = level.name;
-    this.channel.textContent = look.manyChannels ? plain(row.channel) : "";
+    this.channel.textContent = look.manyChannels ? ending(plain(row.channel), look.channelWidth) : "";
+    this.channel.className = `channel hue-${hueOf(row.channel)}`;
+    this.channel.title = plain(row.channel);
     this.logger.textContent = "";
     this.logger.append(...nodesOf(row.logger, { highlights: look.highlights }));
     this.logger.className = `logger hue-${hueOf(row.logger)}`;
@@ -158,6 +160,11 @@ function ordered(entries, { highlights, paths }) {
   const wanted = ([name, value]) =>
     paths.some((path) => path === name || path.endsWith(`.${name}`)) || (highlights.length > 0 && hitsIn(`${name}=${inline(value)}`, highlights).length > 0);
   return [...entries.filter(wanted), ...entries.filter((entry) => !wanted(entry))];
+}
+
+/** Of a name that is too long its end: that is where names of one family differ. */
+function ending(name, width) {
+  return name.length > width ? `…${name.slice(name.length - width + 1)}` : name;
 }
 
 function firstLine(text) {

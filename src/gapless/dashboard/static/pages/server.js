@@ -18,8 +18,7 @@ export class Server extends Pane {
 
   async refresh() {
     const { nodes } = await this.app.api.call("info");
-    // A server that does not know who feeds it says so once; its nodes are worth showing all the same.
-    await this.app.watching.askForSources().catch(() => {});
+    await this.app.watching.askForSources();
     this.say("");
     const open = new Set([...this.body.querySelectorAll("details[open]")].map((details) => details.dataset.key));
     const focused = document.activeElement?.closest?.("summary")?.parentElement.dataset.key;
