@@ -96,7 +96,8 @@ class FakeHub:
         """Is there an index of words?"""
         self.about: dict[str, Any] = {}
         """What `/api/session` says beside the role."""
-        self.sessions = 0
+        self.answers_api: dict[str, dict[str, Any]] = {}
+        """What other methods of the API are answered with."""
         self.calls: list[str] = []
         """Methods of the API that were called, in order."""
 
@@ -201,7 +202,6 @@ class FakeHub:
         method = request.path_params["method"]
         if method == "session":
             role = "operator" if self._signed_in(request) and self.api_status == 200 else "viewer"
-            self.sessions += 1
             about = {"role": role, "sign_in": self.token is not None, "digest": ""}
             return JSONResponse({"result": about | self.about})
         self.calls.append(method)
@@ -216,6 +216,8 @@ class FakeHub:
             return JSONResponse({"result": self._history(said)})
         if method == "search" and self.searches:
             return JSONResponse({"result": self._search(said)})
+        if method in self.answers_api:
+            return JSONResponse({"result": self.answers_api[method]})
         return Response(status_code=404)
 
     def _history(self, said: dict[str, Any]) -> dict[str, Any]:

@@ -187,7 +187,9 @@ def test_a_link_leads_to_several_lines(page: Page, hub: FakeHub, context: Browse
 
 
 def test_settings_hold_at_once_and_a_time_is_gone_to(page: Page, hub: FakeHub) -> None:
-    hub.publish("logs", *({"time": f"2026-05-14T12:{at:02}:00Z", "message": f"line {at}"} for at in range(60)))
+    hub.publish(
+        "logs", *({"time": f"2026-05-14T12:{at:02}:00Z", "message": f"line {at}"} for at in range(60))
+    )
     visit(page, hub)
     expect(messages(page).last).to_have_text("line 59")
     choose(page, "Settings")

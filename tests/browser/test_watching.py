@@ -103,7 +103,9 @@ def test_clients_are_told_and_not_asked_for(page: Page, watched: FakeHub) -> Non
     expect(drawer).to_contain_text("caught up")
     assert "clients" not in watched.calls
     page.keyboard.press("Shift+1")
-    watched.wait_for("the end of it", lambda: not any("$clients" in each.subscribed for each in watched.visits))
+    watched.wait_for(
+        "the end of it", lambda: not any("$clients" in each.subscribed for each in watched.visits)
+    )
 
 
 def test_an_older_server_is_asked_instead(page: Page, hub: FakeHub) -> None:
