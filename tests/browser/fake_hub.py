@@ -133,6 +133,16 @@ class FakeHub:
         """Any frame, to whoever is subscribed."""
         self._do(self._send(channel, frame))
 
+    def send_text(self, channel: str, text: str) -> None:
+        """A frame as it stands, to whoever is subscribed."""
+
+        async def send() -> None:
+            for visit in self.visits:
+                if channel in visit.subscribed:
+                    await visit.websocket.send_text(text)
+
+        self._do(send())
+
     def trim(self, channel: str, oldest: int) -> None:
         stream = self.streams[channel]
         stream.kept = [(offset, data) for offset, data in stream.kept if offset >= oldest]

@@ -19,12 +19,27 @@ pytestmark = [pytest.mark.browser, pytest.mark.node]
 NODE = Path(__file__).parent / "node"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 A_NODE = {
-    **{"uid": "n", "name": "web-1", "version": "1", "uptime": 5, "num_clients": 1, "num_users": 1},
-    **{"num_channels": 1, "num_subs": 1, "metrics": {"items": {"gaps": 3, "writes": 9}}},
+    "uid": "n",
+    "name": "web-1",
+    "version": "1",
+    "uptime": 5,
+    "num_clients": 1,
+    "num_users": 1,
+    "num_channels": 1,
+    "num_subs": 1,
+    "metrics": {"items": {"gaps": 3, "writes": 9}},
 }
 CLIENT = {
-    **{"client": "aaaa", "user": "", "transport": "websocket", "protocol": "plain", "address": "::1"},
-    **{"state": "behind", "behind": 9, "waiting": True, "num_subs": 0, "subscriptions": []},
+    "client": "aaaa",
+    "user": "",
+    "transport": "websocket",
+    "protocol": "plain",
+    "address": "::1",
+    "state": "behind",
+    "behind": 9,
+    "waiting": True,
+    "num_subs": 0,
+    "subscriptions": [],
 }
 CHECK = """async (tags) => {
   const { violations } = await axe.run(document, { runOnly: tags, resultTypes: ["violations"] });
@@ -108,7 +123,7 @@ def test_the_tab_key_leads_through_the_page_and_nothing_holds_it(page: Page, hub
     fill(hub)
     visit(page, hub, "#/live?ch=a:logs")
     expect(messages(page).last).to_contain_text("line 9")
-    order = []
+    order: list[str] = []
     for _ in range(80):
         page.keyboard.press("Tab")
         where = page.evaluate(

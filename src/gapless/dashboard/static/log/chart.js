@@ -12,6 +12,8 @@ export class Chart {
   onRange = () => {};
   onJump = () => {};
   onClear = () => {};
+  /** It is to be painted anew. */
+  onResize = () => {};
   /** @type {(histogram: import("./histogram.js").Histogram) => void} */
   onTable = () => {};
   #store;
@@ -40,7 +42,13 @@ export class Chart {
     this.#canvas.addEventListener("pointerup", (event) => this.#onUp(event));
     this.#canvas.addEventListener("dblclick", () => this.onClear());
     this.#canvas.addEventListener("pointerleave", () => this.#describe(null));
-    new ResizeObserver(() => this.#paint(true)).observe(this.#canvas);
+    new ResizeObserver(() => this.#onResize()).observe(this.#canvas);
+  }
+
+  #onResize() {
+    this.#dueAt = 0;
+    this.#known = "";
+    this.onResize();
   }
 
   /** Count and draw, if it is time to: counting may take a twentieth of it. */

@@ -175,6 +175,7 @@ export class Live {
     facets.onFields = (fields) => writeUrl({ facet: fields });
     panel.columns.onMenu = (head, items, label) => popover(head, menu(items), { label });
     chart.onRange = (from, to) => this.#chooseRange(from, to);
+    chart.onResize = () => this.paintSoon();
     chart.onClear = () => this.#chooseRange(null, null);
     chart.onJump = (time) => this.#goToTime(time);
     chart.onTable = async (histogram) => (await import("../ui/charttable.js")).openChartTable(histogram, (time) => this.#goToTime(time));

@@ -87,7 +87,7 @@ export class Facets {
     const rank = (channel) => (channel.on ? 0 : 1);
     const shown = wanted.toSorted((one, other) => rank(one) - rank(other) || (one.name < other.name ? -1 : 1)).slice(0, SHOWN);
     const group = this.#group("channel", "Channel", shown, (channel) => this.#channel(channel), wanted.length - shown.length);
-    if (!group || channels.length <= FILTERED_FROM || group.querySelector("input")) return;
+    if (!group || channels.length <= FILTERED_FROM || group.querySelector(".facet-filter")) return;
     const field = make("input", { type: "search", placeholder: `Find one of ${count(channels.length)}`, "aria-label": "Find a channel", className: "facet-filter" });
     field.oninput = () => (this.#wanted = field.value.trim().toLowerCase());
     group.querySelector("h2").after(field);
