@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -50,8 +51,7 @@ def test_nothing_that_is_published_is_obeyed(page: Page, hub: FakeHub) -> None:
     page.keyboard.press("Escape")
     field(page).fill("alert OR script")
     expect(page.locator(".hit:visible").first).to_be_visible()
-    page.keyboard.press("Escape")
-    page.keyboard.press("Shift+2")
+    page.locator(".live .scroller").press("Shift+2")
     expect(page.locator(".tile").first).to_be_visible()
     assert page.evaluate("broken") == []
     assert page.evaluate("({}).polluted") is None
@@ -95,7 +95,7 @@ def test_a_hundred_thousand_channels_are_a_list_that_is_searched(page: Page, hub
     expect(facets).to_have_text(["channel:0999990"])
     page.keyboard.press("Control+k")
     page.get_by_role("combobox", name="What to do").fill("channel:000123")
-    expect(page.get_by_role("option").first).to_contain_text("channel:000123")
+    expect(page.locator(".palette li").first).to_contain_text("channel:000123")
     assert len(hub.visits) == 1
 
 
@@ -134,12 +134,13 @@ def test_a_history_that_expired_meanwhile_is_said_to_be_lost(page: Page, hub: Fa
 def test_frames_that_no_version_sends_do_no_harm(page: Page, hub: FakeHub) -> None:
     visit(page, hub, "#/live?ch=logs")
     back(hub, "logs")
-    for frame in (
+    frames: list[dict[str, Any]] = [
         {"novelty": True},
         {"gap": {"from": 1, "to": 0, "reason": "of tomorrow", "epoch": "first"}},
         {"offset": None, "data": None},
         {"batch": []},
-    ):
+    ]
+    for frame in frames:
         hub.send("logs", frame)
     hub.publish("logs", log("after all"))
     expect(messages(page).last).to_have_text("after all")

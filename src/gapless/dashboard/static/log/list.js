@@ -146,7 +146,7 @@ export class List {
     this.onPaint();
   }
 
-  /** @param {number} whole a row that begins above this is not shown: while the end is followed, no row is half cut */
+  /** @param {number} whole a row that begins above this and ends below it is not shown: while the end is followed, no row is half cut */
   #fill(first, last, shift, whole) {
     const wanted = [];
     for (let ordinal = first; ordinal <= last; ordinal += 1) {
@@ -173,7 +173,7 @@ export class List {
       if (entry.element !== cursor) this.#parts.spacer.insertBefore(entry.element, cursor);
       else cursor = cursor.nextSibling;
       const top = this.#top(ordinal);
-      entry.element.style.visibility = top < whole - 1 ? "hidden" : "";
+      entry.element.style.visibility = this.#layout.wrap && top < whole - 1 && this.#top(ordinal + 1) > whole + 1 ? "hidden" : "";
       entry.element.style.transform = `translateY(${top + shift}px)`;
       if (this.#layout.wrap) entry.element.style.height = `${this.#top(ordinal + 1) - top}px`;
       else if (entry.element.style.height) entry.element.style.height = "";
