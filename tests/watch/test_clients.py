@@ -16,7 +16,7 @@ from gapless.transports.stream import LINES
 from gapless.watch import clients
 
 from ..support.outlet import FakeOutlet
-from ..support.until import turns, until
+from ..support.until import until
 
 pytestmark = pytest.mark.anyio
 
@@ -64,14 +64,19 @@ async def test_who_takes_nothing_is_behind_and_the_oldest_it_has_not_read_says_s
     begun = time.time()
     for number in range(8):
         await hub.publish("logs", number)
-    await turns()
+
+    async def lags() -> bool:
+        return bool((await clients.here(hub, 10)).rows[0]["state"] == "behind")
+
+    await until(lags)
     first, second = (await clients.here(hub, 10)).rows
     assert (first["client"], second["client"]) == ("slow", "quick")
     assert first["state"] == "behind"
     assert first["waiting"]
     assert first["unsent"] > 0
-    assert first["behind"] == first["subscriptions"][0]["behind"] == 7, "one waits in the outlet"
-    assert 0 <= first["late"] <= round(time.time() - begun, 3)
+    assert 0 < first["behind"] < 8, "some wait in the outlet"
+    assert first["behind"] == first["subscriptions"][0]["behind"]
+    assert 0 <= first["late"] <= time.time() - begun + 0.001, "in whole milliseconds"
     assert [one["channel"] for one in first["subscriptions"]] == ["logs", "events"]
     slow.drain()
 
@@ -81,9 +86,12 @@ async def test_who_fell_off_the_ring_is_late_by_what_the_ring_still_knows(hub: H
     slow.stall()
     for number in range(100):
         await hub.publish("logs", number)
-    await turns()
+
+    async def has_fallen() -> bool:
+        return bool((await clients.here(hub, 10)).rows[0]["behind"] > 50)
+
+    await until(has_fallen)
     (row,) = (await clients.here(hub, 10)).rows
-    assert row["behind"] > 50
     assert row["late"] >= 0
     slow.drain()
 
