@@ -108,7 +108,7 @@ def test_one_that_dies_before_it_serves_is_said_and_started_again(tmp_path: Path
         f"lives = pathlib.Path({str(lives)!r})\n"
         "with lives.open('a') as file: file.write(f'{os.getpid()}\\n')\n"
         "if len(lives.read_text().split()) == 2: os.kill(os.getpid(), 9)\n"
-        "print('ready', flush=True)\n"
+        "os.write(int(sys.argv[1]), b'ready\\n')\n"
         "sys.stdin.read()\n"
     )
 
@@ -119,7 +119,7 @@ def test_one_that_dies_before_it_serves_is_said_and_started_again(tmp_path: Path
 
     with closing(Port("127.0.0.1", 0)) as port:
         workers = Workers(
-            lambda descriptors: [sys.executable, "-c", program],
+            lambda descriptors: [sys.executable, "-c", program, str(descriptors[-1])],  # its pipe
             port,
             1,
             say=say,
