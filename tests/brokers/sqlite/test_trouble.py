@@ -93,6 +93,9 @@ class TestAddresses:
         with pytest.raises(ConfigError):
             address.parse(url)
 
+    def test_the_largest_size_stands_in_the_url(self) -> None:
+        assert address.parse("sqlite:///app.db?max_mib=64").max_mib == 64
+
 
 class TestOpening:
     async def test_no_directory(self, path: Path) -> None:
@@ -113,9 +116,6 @@ class TestOpening:
         connection.commit()
         connection.close()
         assert "is a database of another program" in await refusal(path)
-
-    def test_the_largest_size_stands_in_the_url(self) -> None:
-        assert address.parse("sqlite:///app.db?max_mib=64").max_mib == 64
 
     async def test_tables_of_a_newer_version(self, path: Path) -> None:
         await self.made(path)
