@@ -20,7 +20,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvloop
 
@@ -69,14 +69,30 @@ def publishing(options: argparse.Namespace, directory: Path) -> Iterator[str]:
                 broker = SqliteBroker(directory / f"o{name}.db", synchronous=synchronous)
                 ours.append(uvloop.run(_published(broker, publishers, options.seconds)))
                 single.append(_bare(directory / f"s{name}.db", synchronous, 1, options.seconds))
-            a, b, c = map(statistics.median, (ours, grouped, single))
+            a, b, c = map(Cost.median, (ours, grouped, single))
             yield (
-                f"{synchronous:6} {publishers:2} publishers: {a:8,.0f}/s; bare loop, same groups {b:8,.0f}/s "
-                f"({a / b:.2f} x); one row a commit {c:8,.0f}/s ({a / c:.1f} x)"
+                f"{synchronous:6} {publishers:2} publishers: {a.rate:8,.0f}/s; bare loop, same groups "
+                f"{b.rate:8,.0f}/s ({a.rate / b.rate:.2f} x); one row a commit {c.rate:8,.0f}/s "
+                f"({a.rate / c.rate:.1f} x); CPU {a.cpu:.1f}, {b.cpu:.1f} and {c.cpu:.1f} µs each"
             )
 
 
-def _bare(path: Path, synchronous: str, group: int, seconds: float) -> float:
+class Cost(NamedTuple):
+    """Rows a second, and microseconds of CPU for each: the latter whatever else the machine does."""
+
+    rate: float
+    cpu: float
+
+    @classmethod
+    def median(cls, samples: list[Cost]) -> Cost:
+        return cls(*map(statistics.median, zip(*samples, strict=True)))
+
+    @classmethod
+    def since(cls, began: tuple[float, float], count: int) -> Cost:
+        return cls(count / (time.perf_counter() - began[0]), (time.process_time() - began[1]) / count * 1e6)
+
+
+def _bare(path: Path, synchronous: str, group: int, seconds: float) -> Cost:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -85,21 +101,22 @@ def _bare(path: Path, synchronous: str, group: int, seconds: float) -> float:
         "time REAL, labels TEXT, payload BLOB)"
     )
     connection.execute("CREATE UNIQUE INDEX by_offset ON rows (stream, offset)")
-    count, begin = 0, time.perf_counter()
-    while (passed := time.perf_counter() - begin) < seconds:
+    count, begin, cpu = 0, time.perf_counter(), time.process_time()
+    while time.perf_counter() - begin < seconds:
         connection.execute("BEGIN IMMEDIATE")
         for _ in range(group):
             count += 1
             row = (count, 1, count, 0, time.time(), None, RECORD)
             connection.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)", row)
         connection.execute("COMMIT")
+    cost = Cost.since((begin, cpu), count)
     connection.close()
-    return count / passed
+    return cost
 
 
-async def _published(broker: SqliteBroker, publishers: int, seconds: float) -> float:
+async def _published(broker: SqliteBroker, publishers: int, seconds: float) -> Cost:
     await broker.start(_Nobody())
-    count, begin = 0, time.perf_counter()
+    count, begin, cpu = 0, time.perf_counter(), time.process_time()
 
     async def publish() -> None:
         nonlocal count
@@ -110,9 +127,9 @@ async def _published(broker: SqliteBroker, publishers: int, seconds: float) -> f
             count += 1
 
     await asyncio.gather(*(publish() for _ in range(publishers)))
-    rate = count / (time.perf_counter() - begin)
+    cost = Cost.since((begin, cpu), count)
     await broker.close()
-    return rate
+    return cost
 
 
 class _Slip:

@@ -44,6 +44,25 @@ def test_the_worker_publishes_and_ctrl_c_ends_both(checkout: Path) -> None:
             httpx.get(f"{url}/health", trust_env=False)
 
 
+def test_with_a_store_it_goes_on_where_it_was(checkout: Path, tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/demo.db"
+    stands = []
+    for _ in range(2):
+        with started("demo", str(checkout), "--no-open", "--interval", "0", "--store", store) as demo:
+            url = demo.until("http://").strip().rstrip("/")
+            with httpx.Client(trust_env=False, timeout=DEADLINE) as client:
+                with client.stream("GET", f"{url}/sse?channel=codeworm:logs") as stream:
+                    next(line for line in stream.iter_lines() if line.startswith("data:"))
+                said = {"channel": "codeworm:logs", "limit": -1}
+                stands.append(client.post(f"{url}/api/history", json=said).json()["result"])
+            demo.end(signal.SIGINT)
+    before, after = stands
+    assert after["epoch"] == before["epoch"]
+    assert after["offset"] > 0
+    kept = [publication["offset"] for publication in before["publications"]]
+    assert [publication["offset"] for publication in after["publications"]][: len(kept)] == kept
+
+
 def test_a_directory_without_code_is_one_line(verb: Verb, tmp_path: Path) -> None:
     ended = verb("demo", str(tmp_path), "--no-open", "--cycles", "1")
     assert ended.code == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gapless.config.preparing import check, prepare
+from gapless.config.preparing import check, notes, prepare
 from gapless.config.settings import load
 from gapless.errors import ConfigError
 
@@ -59,6 +59,19 @@ def test_what_a_server_refuses_is_found_with_its_line(
 def test_what_a_server_runs_with_is_good(file: Path) -> None:
     file.write_text(f'token = "{SECRET}"\nhost = "0.0.0.0"\n')
     assert check(file).token == SECRET
+
+
+def test_a_bound_of_each_worker_is_said(file: Path) -> None:
+    workers = 'workers = 4\nstore = "sqlite:///a.db"\n'
+    file.write_text(f"{workers}[limits]\nconnections = 100\n")
+    said: list[str] = []
+    assert (
+        notes(check(file, said.append)) == said == ["connections = 100 is for each of 4 workers: 400 in all"]
+    )
+    file.write_text(f"{workers}[limits]\nuser_connections = 100\n")
+    assert notes(check(file)) == []
+    file.write_text("[limits]\nconnections = 100\n")
+    assert notes(check(file)) == []
 
 
 def test_development_takes_other_peoples_fixtures(file: Path) -> None:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+
+from gapless import ChannelOptions, Hub, Position
 
 from ..support.networks import HERE, command, networks, refusal
 from ..support.redis_proxy import Proxy
@@ -179,3 +182,37 @@ async def test_nodes_and_redis_in_networks_of_their_own_are_cut_from_each_other_
         finally:
             server.stop()
     assert all(len(epochs) == 1 for epochs in made.epochs.values()), "Redis was there all the time"
+
+
+async def test_a_storm_of_those_who_come_back_is_served_from_the_ring(server: RedisServer) -> None:
+    """In this process: what counts is what Redis is asked."""
+    clients, published = 10_000 if LONG else 1_000, 100
+    async with Hub(server.url, channels={"*": ChannelOptions(history=1000)}) as hub:
+        async with hub.subscribe("c"):
+            top = await hub.publish("c", 0)
+            for number in range(1, published + 1):
+                top = await hub.publish("c", number)
+            assert top is not None
+            server.ask("CONFIG", "RESETSTAT")
+
+            async def come_back(missed: int) -> list[int]:
+                since = Position(top.offset - missed, top.epoch)
+                async with hub.subscribe("c", since=since) as feed:
+                    return [(await anext(feed)).data for _ in range(missed)]
+
+            missed = [1 + number % published for number in range(clients)]
+            seen = await asyncio.gather(*map(come_back, missed))
+            for count, numbers in zip(missed, seen, strict=True):
+                assert numbers == list(range(published + 1 - count, published + 1))
+            assert _calls(server, "xlen") <= 100, "each page that is read asks how long its stream is"
+            server.ask("CONFIG", "RESETSTAT")
+            await hub.history("c")
+            assert _calls(server, "xlen") == 1
+        async with hub.subscribe("c", since=Position(0, top.epoch)) as feed:
+            assert [(await anext(feed)).data for _ in range(published + 1)] == list(range(published + 1))
+
+
+def _calls(server: RedisServer, command: str) -> int:
+    """How often Redis was asked, scripts included."""
+    found = re.search(rf"cmdstat_{command}:calls=(\d+)", server.ask("INFO", "commandstats"))
+    return int(found[1]) if found else 0

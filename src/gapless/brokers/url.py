@@ -24,7 +24,7 @@ def broker_from(url: str, limits: Limits) -> Broker:
         from .sqlite.address import parse
 
         address = parse(url)
-        return SqliteBroker(address.path, limits, synchronous=address.synchronous)
+        return SqliteBroker(address.path, limits, synchronous=address.synchronous, max_mib=address.max_mib)
     if scheme.partition("+")[0] in ("redis", "rediss"):
         return _redis(url, limits)
     raise ConfigError(f"there is no broker for {scheme!r} URLs in this version; there are {KNOWN}")

@@ -166,10 +166,12 @@ def serve(
 def _serve_with_workers(settings: Settings) -> None:
     """Watch over processes that do the serving: this very command, with sockets to inherit."""
     from ..brokers.url import try_out
-    from ..config.preparing import prepare
+    from ..config.preparing import notes, prepare
     from ..server.workers import Port, Workers
 
     prepare(settings)  # here as well, so that what is wrong is said once and not by each worker
+    for note in notes(settings):
+        say(note)
     asyncio.run(try_out(settings.store, settings.limits))
     port = Port(settings.host, settings.port)
     url = address(settings.host, port.number)

@@ -59,6 +59,15 @@ def _standing(feed: RedisFeed | StreamFeed) -> Standing:
     return Standing(str(feed), "redis", feed.state, feed.received, feed.refused, feed.breaks)
 
 
+def notes(settings: Settings) -> list[str]:
+    """What holds otherwise than it may be read."""
+    limits, workers = settings.limits, settings.workers
+    if workers == 1 or limits.connections is None:
+        return []
+    together = workers * limits.connections
+    return [f"connections = {limits.connections} is for each of {workers} workers: {together} in all"]
+
+
 def check(file: Path, note: Callable[[str], None] | None = None) -> Settings:
     """The settings of a file with which a server would run; `note` as of `load`.
 
@@ -72,6 +81,9 @@ def check(file: Path, note: Callable[[str], None] | None = None) -> Settings:
         words = re.findall(r"\w+", str(error))  # one of them is the option's, or what it has several of
         options = [name for word in words for name in (word, f"{word}s")]
         raise ConfigError(f"{place_of(file, options)}: {error}") from None
+    if note is not None:
+        for said in notes(settings):
+            note(said)
     return settings
 
 

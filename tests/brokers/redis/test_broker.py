@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from gapless import BrokerError, ChannelOptions
 from gapless.brokers.redis.broker import PageSize, RedisBroker
+from gapless.brokers.redis.keys import Keys
 from gapless.brokers.redis.link import Argument, Call
 from gapless.brokers.redis.scripts import READ
 from gapless.brokers.redis.site import Site
@@ -219,6 +221,23 @@ class TestAge:
         assert (page.top.offset, page.oldest) == (3, 4)
         await one.publish("c", b"new", options)
         assert (await one.history("c", options, limit=0)).oldest >= 4
+
+    async def test_what_reading_let_go_of_counts_no_more_and_what_is_left_with_its_tags(
+        self, server: RedisServer, node: Node
+    ) -> None:
+        one = await node(server.url)
+        tagged = ChannelOptions(history=10, history_age=3600.0)
+        for payload in (b"1", b"2"):
+            await one.publish("c", payload, tagged, tags={"kind": "x" * 100})
+        with Redis(port=server.port) as client:
+            _, (state, stream, *_) = Keys("test", 1).stored("c")
+            (first, old), (second, new) = client.xrange(stream)
+            client.delete(stream)  # the same again, but the first of them long ago
+            client.xadd(stream, {**old, b"t": 0}, id=first)
+            client.xadd(stream, new, id=second)
+            client.hset(state, "since", 0)
+            assert payloads(await one.history("c", tagged)) == [b"2"]
+            assert client.hget(state, "floor") == first.rpartition(b"-")[2]
 
     async def test_an_idle_channel_forgets_its_epoch(self, server: RedisServer, node: Node) -> None:
         one = await node(server.url)

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +82,9 @@ class TestAddresses:
             "sqlite:///",
             "sqlite:////var/lib/",
             "sqlite:///app.db?synchronous=off",
+            "sqlite:///app.db?max_mib=",
+            "sqlite:///app.db?max_mib=0",
+            "sqlite:///app.db?max_mib=1.5",
             "sqlite:///app.db?mode=ro",
             "sqlite:///a%00b",
         ],
@@ -88,6 +92,9 @@ class TestAddresses:
     def test_what_names_none_is_refused(self, url: str) -> None:
         with pytest.raises(ConfigError):
             address.parse(url)
+
+    def test_the_largest_size_stands_in_the_url(self) -> None:
+        assert address.parse("sqlite:///app.db?max_mib=64").max_mib == 64
 
 
 class TestOpening:
@@ -284,6 +291,32 @@ class TestFull:
         assert position is not None
         assert position.offset == 2
         assert own(harness).unready() is None
+
+    async def test_a_file_grows_to_its_bound_and_what_is_dropped_makes_room(self, path: Path) -> None:
+        broker = SqliteBroker(path, max_mib=1)
+        harness = Harness(broker, broker.presence)
+        await harness.start()
+        large = b'"' + b"x" * 100_000 + b'"'
+        stored = 0
+        with pytest.raises(BrokerError, match="it has its max_mib"):
+            for _ in range(11):
+                await harness.publish("c", large)
+                stored += 1
+        assert stored >= 5
+        page = await harness.history("c")
+        assert [p.offset for p in page.publications] == list(range(1, stored + 1))
+        await broker.remove_history("c")
+
+        async def has_room() -> bool:
+            broker.expire(time.time())
+            try:
+                return await harness.publish("c", large) is not None
+            except BrokerError:
+                return False
+
+        await until(has_room)
+        await broker.close()
+        assert path.stat().st_size <= 1024 * 1024
 
     async def test_readiness_comes_back_without_a_publication(self, harness: Harness) -> None:
         def fail(_: Any) -> list[Any]:

@@ -4,11 +4,6 @@
 -- KEYS  state, stream, generation, names and, with an idempotency key, its record
 -- ARGV  see `RedisBroker.publish`
 -- Gives EPOCH:OFFSET, or the empty string where it got no number.
---
--- An entry's id is OFFSET-TOTAL, TOTAL being the bytes, tags included, that were ever published up to and
--- with it: what lies between two entries is known without reading them. `floor` and `since` are the
--- total before, and the time of, an entry that is at least as old as the oldest kept; so the oldest
--- is looked at only when it may have to go.
 
 local state, stream, generation, names, record = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local notify, target, channel, payload, about = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -21,9 +16,6 @@ if record then
   if known then return known end
 end
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-
 local function tell(offset, epoch)
   local head = string.format('p%.0f %s %.0f %d ', offset, epoch, now, #about)
   redis.call(notify, target, head .. about .. payload)
@@ -35,28 +27,13 @@ if history == 0 then
   return ''
 end
 
-local run = redis.call('GET', generation)
-if not run then -- lost, so nothing can be proven
-  run = fresh
-  redis.call('SET', generation, run)
-end
-local known = redis.call('HMGET', state, 'epoch', 'run', 'top', 'total', 'floor', 'since', 'version', 'version_epoch')
-local epoch, top, total = known[1], tonumber(known[3]) or 0, tonumber(known[4]) or 0
-local floor, since = tonumber(known[5]) or 0, tonumber(known[6]) or 0
-if not epoch then
-  redis.call('DEL', stream)
-  redis.call('SADD', names, channel)
-end
-if not epoch or known[2] ~= run then
-  epoch = fresh
-  redis.call('HSET', state, 'epoch', epoch, 'run', run)
-end
-redis.call('PEXPIRE', state, idle)
+local epoch, top, total, floor, since, last_version, last_version_epoch =
+  stand(state, stream, generation, names, channel, fresh, idle)
 
 if version > 0 then
-  if version_epoch ~= '' and version_epoch ~= known[8] then
+  if version_epoch ~= '' and version_epoch ~= last_version_epoch then
     redis.call('HSET', state, 'version_epoch', version_epoch)
-  elseif version <= (tonumber(known[7]) or 0) then
+  elseif version <= last_version then
     return string.format('%s:%.0f', epoch, top)
   end
   redis.call('HSET', state, 'version', ARGV[13])
@@ -74,13 +51,12 @@ redis.call('XADD', stream, 'MAXLEN', '=', history, id, 'd', payload, 't', now, '
 redis.call('PEXPIRE', stream, idle)
 
 while (max_bytes >= 0 and total - floor > max_bytes) or (max_age >= 0 and since <= now - max_age) do
-  local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
-  if not oldest then break end
-  local offset, upto = string.match(oldest[1], '^(%d+)-(%d+)$')
-  floor, since = upto - #oldest[2][2] - #oldest[2][6], tonumber(oldest[2][4])
-  local heavy = max_bytes >= 0 and total - floor > max_bytes and tonumber(offset) < top
+  local offset, before, at = oldest_of(stream)
+  if not offset then break end
+  floor, since = before, at
+  local heavy = max_bytes >= 0 and total - floor > max_bytes and offset < top
   if not heavy and not (max_age >= 0 and since <= now - max_age) then break end
-  redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f', offset + 1))
+  drop(stream, offset)
 end
 
 redis.call('HSET', state, 'top', string.format('%.0f', top), 'total', string.format('%.0f', total),

@@ -9,36 +9,16 @@ local state, stream, generation, names = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local channel, after, limit, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local reverse, max_age, idle, fresh = ARGV[5] == '1', tonumber(ARGV[6]), ARGV[7], ARGV[8]
 
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-
-local run = redis.call('GET', generation)
-if not run then
-  run = fresh
-  redis.call('SET', generation, run)
-end
-local known = redis.call('HMGET', state, 'epoch', 'run', 'top', 'total', 'floor', 'since')
-local epoch, top, total = known[1], tonumber(known[3]) or 0, tonumber(known[4]) or 0
-local floor, since = tonumber(known[5]) or 0, tonumber(known[6]) or 0
-if not epoch then
-  redis.call('DEL', stream)
-  redis.call('SADD', names, channel)
-end
-if not epoch or known[2] ~= run then
-  epoch = fresh
-  redis.call('HSET', state, 'epoch', epoch, 'run', run)
-end
-redis.call('PEXPIRE', state, idle)
+local epoch, top, total, floor, since = stand(state, stream, generation, names, channel, fresh, idle)
 redis.call('PEXPIRE', stream, idle)
 
 if max_age >= 0 and since <= now - max_age then
   while true do
-    local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1]
-    if not oldest then break end
-    local offset, upto = string.match(oldest[1], '^(%d+)-(%d+)$')
-    floor, since = upto - #oldest[2][2], tonumber(oldest[2][4])
+    local offset, before, at = oldest_of(stream)
+    if not offset then break end
+    floor, since = before, at
     if since > now - max_age then break end
-    redis.call('XTRIM', stream, 'MINID', '=', string.format('%.0f', offset + 1))
+    drop(stream, offset)
   end
   redis.call('HSET', state, 'floor', string.format('%.0f', floor), 'since', string.format('%.0f', since))
 end

@@ -14,13 +14,19 @@ class Script(NamedTuple):
     sha: bytes
 
 
-def _load(name: str) -> Script:
-    text = files(__package__).joinpath(f"{name}.lua").read_bytes()
-    return Script(text, sha1(text, usedforsecurity=False).hexdigest().encode())
+def _load(name: str, *before: str) -> Script:
+    """One of the files, with others put before it: behind the line that tells Redis how to run it."""
+    how, text = _read(name).split(b"\n", 1)
+    whole = b"\n".join([how, *map(_read, before), text])
+    return Script(whole, sha1(whole, usedforsecurity=False).hexdigest().encode())
 
 
-PUBLISH = _load("publish")
-READ = _load("read")
+def _read(name: str) -> bytes:
+    return files(__package__).joinpath(f"{name}.lua").read_bytes()
+
+
+PUBLISH = _load("publish", "stream")
+READ = _load("read", "stream")
 GENERATION = _load("generation")
 JOIN = _load("join")
 LEAVE = _load("leave")

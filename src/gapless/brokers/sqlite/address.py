@@ -20,11 +20,13 @@ class Address:
     """Where a store is, and how strongly a commit is written down.
 
     `full` flushes to the disk before a publication is acknowledged. `normal` leaves the flush to
-    the system: what a power cut may take is then answered with a new epoch.
+    the system: what a power cut may take is then answered with a new epoch. `max_mib` is the size that
+    the file has at most, None for what the disk holds.
     """
 
     path: Path
     synchronous: Synchronous = "full"
+    max_mib: int | None = None
 
     @property
     def lock(self) -> Path:
@@ -43,7 +45,9 @@ class Address:
 
 
 def parse(url: str) -> Address:
-    """Read `sqlite:///relative.db`, `sqlite:////absolute.db`, and `?synchronous=normal` behind either.
+    """Read `sqlite:///relative.db`, `sqlite:////absolute.db`, and options behind either.
+
+    These are `?synchronous=normal` and `?max_mib=1024`.
 
     Raises:
         ConfigError: this is no such URL.
@@ -55,10 +59,22 @@ def parse(url: str) -> Address:
     if not path or path.endswith("/") or "\0" in path:
         raise ConfigError(f"{url!r} names no file: write {_EXAMPLE}")
     synchronous: Synchronous = "full"
+    max_mib: int | None = None
     for option, value in parse_qsl(query, keep_blank_values=True):
+        if option == "max_mib":
+            max_mib = _whole(value)
+            continue
         if option != "synchronous":
-            raise ConfigError(f"{option!r} is no option of a store; there is synchronous=full or =normal")
+            raise ConfigError(
+                f"{option!r} is no option of a store; there are synchronous=full or =normal, and max_mib=1024"
+            )
         if value not in get_args(Synchronous):
             raise ConfigError(f"synchronous is full or normal, not {value!r}")
         synchronous = "normal" if value == "normal" else "full"
-    return Address(Path(path), synchronous)
+    return Address(Path(path), synchronous, max_mib)
+
+
+def _whole(value: str) -> int:
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 2**24:
+        raise ConfigError(f"max_mib is the largest size of the file in MiB, as in 1024, not {value!r}")
+    return int(value)

@@ -52,10 +52,13 @@ class SqliteBroker:
         limits: Limits | None = None,
         *,
         synchronous: Synchronous = "full",
+        max_mib: int | None = None,
         now: Callable[[], float] = time.time,
         tuning: Tuning = DEFAULT,
     ) -> None:
-        self.store = Store(Address(Path(path), synchronous), limits or Limits(), now, tuning, self._take)
+        self.store = Store(
+            Address(Path(path), synchronous, max_mib), limits or Limits(), now, tuning, self._take
+        )
         self.presence = SqlitePresence(self.store)
         self._indexer = Indexer(self.store)
         self.nodes = SqliteNodes(self.store)

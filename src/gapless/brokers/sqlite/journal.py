@@ -23,7 +23,7 @@ from .life import Life, boot_id
 from .streams import Stream
 from .transaction import Tending, Transaction, Work
 from .trouble import StoreError
-from .tuning import Tuning
+from .tuning import MiB, Tuning
 from .turnstile import Turnstile
 
 PAGES_PER_COMMIT = 5 * 4096
@@ -98,6 +98,9 @@ class Journal:
         if mode != "wal":
             raise StoreError(f"{path} cannot be put into WAL mode here (it stays in {mode!r})")
         connection.execute("PRAGMA wal_autocheckpoint = 0")  # checkpoints are made under the lock alone
+        if self.address.max_mib is not None:
+            (size,) = connection.execute("PRAGMA page_size").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {self.address.max_mib * MiB // size}")
         connection.execute("PRAGMA synchronous = FULL")
         self._synchronous = "FULL"
         stat = os.stat(path)

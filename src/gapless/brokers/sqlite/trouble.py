@@ -10,7 +10,7 @@ from ...errors import BrokerError
 
 _LOCKED = "is locked by another program that writes to it; end that program's transaction"
 _READ_ONLY = "cannot be written; give this user the right to write the file and its directory"
-_FULL = "cannot grow, the disk is full; make room, and publishing goes on by itself"
+_FULL = "cannot grow, the disk is full or it has its max_mib; make room, and publishing goes on by itself"
 _DAMAGED = "is damaged; `gapless store check` says where, `gapless store export` saves what can be read"
 _MISSING = "cannot be opened; its directory must exist and be writable for this user"
 
