@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import inspect
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +84,31 @@ def test_the_public_names_are_these() -> None:
 
 def test_they_are_listed_in_order() -> None:
     assert list(gapless.__all__) == sorted(gapless.__all__)
+
+
+def test_each_comes_from_where_type_checkers_see_it() -> None:
+    source = ast.parse(Path(inspect.getfile(gapless)).read_text())
+    seen = {
+        alias.name: f"gapless.{node.module}"
+        for node in ast.walk(source)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(seen) == set(NAMES)
+    for name, home in seen.items():
+        assert getattr(gapless, name) is getattr(importlib.import_module(home), name)
+
+
+def test_who_only_publishes_waits_for_no_door() -> None:
+    told = "import sys; from gapless import Publisher; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[1] for name in done.stdout.split() if name.startswith("gapless.")}
+    assert loaded <= {"client", "core", "errors", "model", "opaque", "options", "protocol", "version"}
+
+
+def test_a_name_that_is_not_there_is_missed_as_anywhere() -> None:
+    assert not hasattr(gapless, "Hbu")
+    assert set(NAMES) <= set(dir(gapless))
 
 
 def test_nothing_else_lies_at_the_door() -> None:

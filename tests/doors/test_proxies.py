@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import shutil
 import socket
@@ -45,6 +46,16 @@ http {{
 """
 
 
+# Without its own door for administrators, which has one port for all, and without certificates.
+CADDY = """
+{{
+    admin off
+    auto_https off
+}}
+{shown}
+"""
+
+
 def shown(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
@@ -75,11 +86,17 @@ async def proxied(here: Doors, name: str, config: str, directory: Path) -> Async
     if name == "nginx":
         file.write_text(NGINX.format(here=directory, shown=text))
         command = [binary, "-e", str(directory / "error.log"), "-c", str(file)]
+    elif name == "caddy":
+        file.write_text(CADDY.format(shown=text.replace(":8080 {", f"http://:{port} {{\n    bind 127.0.0.1")))
+        command = [binary, "run", "--adapter", "caddyfile", "--config", str(file)]
     else:
         file.write_text(text)
         command = [binary, "-db", "-f", str(file)]
     process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        *command,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=os.environ | {"XDG_DATA_HOME": str(directory), "XDG_CONFIG_HOME": str(directory)},
     )
     try:
         await until(lambda: process.returncode is not None or can_connect(port), f"{name} listens")
@@ -94,10 +111,13 @@ async def proxied(here: Doors, name: str, config: str, directory: Path) -> Async
 WAYS = [
     *(("nginx", config, prefix) for config, prefix in zip(shown("nginx"), ("", "/live"), strict=True)),
     ("haproxy", shown("haproxy")[0], ""),
+    *(("caddy", config, prefix) for config, prefix in zip(shown("caddyfile"), ("", "/live"), strict=True)),
 ]
 
 
-@pytest.mark.parametrize(("name", "config", "prefix"), WAYS, ids=["nginx", "nginx-path", "haproxy"])
+@pytest.mark.parametrize(
+    ("name", "config", "prefix"), WAYS, ids=["nginx", "nginx-path", "haproxy", "caddy", "caddy-path"]
+)
 async def test_a_page_gets_history_and_live_by_every_door(
     name: str, config: str, prefix: str, tmp_path: Path
 ) -> None:

@@ -29,6 +29,7 @@ SERVERS = {
     "uvicorn": ["uvicorn", "served:app", "--port", "PORT", "--log-level", "error"],
     "hypercorn": ["hypercorn", "served:app", "--bind", "127.0.0.1:PORT", "--log-level", "error"],
     "granian": ["granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "PORT", "served:app"],
+    "gunicorn": ["gunicorn", "-k", "uvicorn_worker.UvicornWorker", "-b", "127.0.0.1:PORT", "served:app"],
     "daphne": ["daphne", "-b", "127.0.0.1", "-p", "PORT", "-v", "0", "served:app"],
 }
 

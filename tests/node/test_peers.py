@@ -115,6 +115,14 @@ async def test_each_node_knows_all_that_live(nodes: list[Stage], url: str) -> No
     assert {node["uid"] for node in said} == {here.hub.uid, there.hub.uid}
 
 
+async def test_its_signs_of_life_hold_up_no_farewell(nodes: list[Stage]) -> None:
+    """They would go on for ever; what ends by itself is waited for, for a moment."""
+    node = nodes[0].hub.node
+    assert node.tasks.running
+    await node.farewell()
+    assert not node.tasks.running
+
+
 async def test_a_node_that_gives_no_sign_of_life_is_forgotten(nodes: list[Stage]) -> None:
     hub = nodes[0].hub
     await hub.node.broker.nodes.meet("silent", b'{"uid":"silent"}', 0.2)  # type: ignore[attr-defined]

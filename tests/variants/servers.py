@@ -22,7 +22,7 @@ START_SECONDS = 60.0
 ROOT = Path(__file__).resolve().parent.parent.parent
 APP = "tests.variants.served:app"
 
-EVERY = ("uvicorn", "gapless", "wsproto", "hypercorn", "granian", "daphne")
+EVERY = ("uvicorn", "gapless", "wsproto", "gunicorn", "hypercorn", "granian", "daphne")
 SERVERS = EVERY if os.environ.get("GAPLESS_TEST_SERVERS") == "all" else EVERY[:2]
 """uvicorn with its protocol and with ours; with GAPLESS_TEST_SERVERS=all the others too, minutes more."""
 
@@ -39,6 +39,8 @@ def _command(name: str, port: int) -> list[str]:
     if name == "granian":
         return ["granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port), "--log-level",
                 "error", APP]  # fmt: skip
+    if name == "gunicorn":
+        return ["gunicorn", APP, "-k", "uvicorn_worker.UvicornWorker", "-b", f"127.0.0.1:{port}"]
     if name == "daphne":
         return ["daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", APP]
     return ["uvicorn", APP, "--port", str(port), "--ws", _PROTOCOLS[name], "--log-level", "error",
@@ -48,7 +50,7 @@ def _command(name: str, port: int) -> list[str]:
 @contextlib.contextmanager
 def served(name: str) -> Iterator[str]:
     """A server under its name; gives where it listens. Skips where it is not installed, but not in CI."""
-    package = name if name in ("hypercorn", "granian", "daphne", "wsproto") else "uvicorn"
+    package = name if name in ("gunicorn", "hypercorn", "granian", "daphne", "wsproto") else "uvicorn"
     if find_spec(package) is None:
         if os.environ.get("CI"):
             pytest.fail(f"{package} is not installed: pip install -r requirements/dev.txt")

@@ -124,6 +124,7 @@ class Node:
         for listener in list(self.listeners):
             listener.end()
         self.housekeeping.cancel()
+        self.peers.rest()
         self.repair.end()
         await self.tasks.settle(FAREWELL_SECONDS)
 

@@ -55,6 +55,7 @@ class Peers:
         self._roster, self._tasks, self._uid = roster, tasks, uid
         self.describe, self._subscribers = describe, subscribers
         self._others: dict[str, dict[str, Any]] = {}
+        self._beating: asyncio.Task[None] | None = None
         self.questions = Questions(self._say, tasks)
         self.questions.on("subscribers", lambda about: subscribers())
         self.on_emulated: Callable[[str, str | bytes], object] = lambda session, data: None
@@ -72,7 +73,12 @@ class Peers:
         if self._nodes is not None:
             await self._nodes.enter(self._uid, self._hear)
             await self._beat()
-            self._tasks.spawn(self._keep_beating())
+            self._beating = self._tasks.spawn(self._keep_beating())
+
+    def rest(self) -> None:
+        """Give no more signs of life: a node that is about to end has nothing to wait for here."""
+        if self._beating is not None:
+            self._beating.cancel()
 
     async def end(self) -> None:
         """Tell the others; a broker that does not answer just now holds nobody up."""

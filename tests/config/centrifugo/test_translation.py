@@ -162,7 +162,7 @@ def test_what_cannot_be_is_a_line_with_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("a.json", '{"a": 1,\n}', "2: this is not JSON"),
+        ("a.json", '{"a": 1\n"b": 2}', "2: this is not JSON"),
         ("a.json", "[]", " the file is an object"),
         ("a.yaml", "a: [1\nb: 2", "2: this is not YAML"),
         ("a.yaml", "- 1", " the file is an object"),
