@@ -13,6 +13,7 @@ NAMES = [
     "Access",
     "AsyncPublisher",
     "BadRequest",
+    "Board",
     "BrokerError",
     "ChannelEvent",
     "ChannelOptions",

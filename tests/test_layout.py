@@ -67,6 +67,7 @@ ELSEWHERE: dict[str, str] = {
     "client/receipt.py": "client/test_publisher.py",
     "client/ways.py": "client/test_publisher.py",
     "config/channel.py": "config/test_doors.py",
+    "config/centrifugo/options.py": "config/centrifugo/test_translation.py",
     "config/client.py": "config/test_doors.py",
     "config/proxy.py": "config/test_doors.py",
     "api/watching.py": "doors/test_http_watching.py",

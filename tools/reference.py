@@ -123,7 +123,7 @@ def codes_page() -> str:
         "Codes 400 to 1999 are free for applications.\n\n"
         f"{table(('Code', 'Message', 'Class', 'Temporary', 'When'), rows)}\n"
         "## Disconnects\n\nEnd the connection. 4000 to 4499 (come back) and 4500 to 4999 (stay away) are "
-        "free for applications.\n\n"
+        "free for applications. 3000 is never sent: the connection ends without a close frame.\n\n"
         f"{table(('Code', 'Reason', 'Come back?'), closing)}\n"
         "## Unsubscribes\n\nEnd a subscription, by the server.\n\n"
         f"{table(('Code', 'Reason', 'Subscribe again?'), ending)}"

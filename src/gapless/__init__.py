@@ -4,6 +4,7 @@ from .auth.access import Access
 from .auth.jwks import Jwks
 from .auth.keys import StaticKeys
 from .auth.verifier import TokenRules, TokenVerifier
+from .board import Board
 from .brokers.memory import MemoryBroker
 from .client.asynchronous import AsyncPublisher
 from .client.connect import connect
@@ -57,6 +58,7 @@ __all__ = [
     "Access",
     "AsyncPublisher",
     "BadRequest",
+    "Board",
     "BrokerError",
     "ChannelEvent",
     "ChannelOptions",

@@ -142,8 +142,11 @@ class Unrecoverable(ClientError):
     message = "unrecoverable position"
 
 
+CONNECTION_CLOSED = 3000
+"""The end without a word: it is never sent, and who is closed with it only sees the connection end."""
+
 REASONS = {
-    3000: "connection closed",
+    CONNECTION_CLOSED: "connection closed",
     3001: "shutdown",
     3004: "internal server error",
     3005: "connection expired",

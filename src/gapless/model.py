@@ -146,6 +146,13 @@ class History(NamedTuple):
     top: Position
     oldest: int
 
+    def is_cut(self, limit: int | None, *, reverse: bool = False) -> bool:
+        """Does the page end before the `limit` that was asked for (None: all), with more behind it?"""
+        if not self.publications or (limit is not None and len(self.publications) >= limit):
+            return False
+        last = self.publications[-1].offset
+        return last > self.oldest if reverse else last < self.top.offset
+
 
 class Matches(NamedTuple):
     """What a search found in a channel: newest first, `top` being the stream's position then.
@@ -183,7 +190,8 @@ class Grant:
 
     `info` is JSON bytes that others see in presence, `data` JSON bytes for the connect reply.
     `expires_at` is Unix seconds, None for never. `channels` are subscribed on the client's behalf.
-    `operator` passes every check: it holds the server's own credential.
+    `operator` passes every check: it holds the server's own credential. `watches` may read what the hub
+    says of itself, as an operator may: whoever may call the API.
     """
 
     user: str = ""
@@ -193,6 +201,7 @@ class Grant:
     channels: tuple[str, ...] = ()
     operator: bool = False
     meta: Mapping[str, Any] = field(default_factory=nothing)
+    watches: bool = False
 
 
 ANONYMOUS = Grant()

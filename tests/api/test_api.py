@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gapless import ChannelOptions, ClientError, Hub, Limits
+from gapless import ChannelOptions, ClientError, Hub, Limits, Position
 from gapless.api import BadBody, call
 from gapless.api.glob import glob
 from gapless.errors import BadRequest, BrokerError
@@ -235,6 +235,88 @@ async def test_an_answer_has_a_bound_in_bytes_and_the_rest_is_another_page() -> 
             pages.append([publication["offset"] for publication in page["publications"]])
         assert [len(page) for page in pages] == [10, 10, 5, 0]
         assert [offset for page in pages for offset in page] == list(range(1, 26))
+
+
+@pytest.mark.parametrize(
+    ("said", "more"),
+    [
+        ({"limit": -1}, True),
+        ({"limit": 11}, True),
+        ({"limit": 10}, False),
+        ({"limit": 0}, False),
+        ({"limit": -1, "since": {"offset": 15}}, False),
+        ({"limit": -1, "since": {"offset": 14}}, True),
+        ({"limit": -1, "reverse": True}, True),
+        ({"limit": -1, "reverse": True, "since": {"offset": 11}}, False),
+        ({"limit": -1, "reverse": True, "since": {"offset": 12}}, True),
+    ],
+)
+async def test_a_page_that_ends_before_what_was_asked_for_says_so(said: dict[str, Any], more: bool) -> None:
+    async with Hub(channels=CHANNELS, limits=Limits(answer_bytes=1000)) as hub:
+        for _ in range(25):
+            await result(hub, "publish", channel="logs", data="x" * 98)
+        assert (await result(hub, "history", channel="logs", **said)).get("more", False) is more
+
+
+async def test_a_time_is_found_in_what_is_kept() -> None:
+    broker = FakeBroker()
+    async with Hub(broker, channels={"logs": ChannelOptions(history=50), "now": ChannelOptions()}) as hub:
+        for number in range(80):
+            await result(hub, "publish", channel="logs", data=number)
+        times = [p.time for p in (await hub.history("logs")).publications]
+        assert len(set(times)) > 10, "or there is nothing to find"
+
+        async def found(time: float) -> list[float]:
+            since = await result(hub, "seek", channel="logs", time=time)
+            return [p.time for p in (await hub.history("logs", since=Position(**since))).publications]
+
+        for time in (times[0] - 1, times[0], times[7], (times[20] + times[25]) / 2, times[-1], times[-1] + 1):
+            assert await found(time) == [kept for kept in times if kept >= time]
+        assert (await error(hub, "seek", channel="now", time=1))[0] == 108
+        assert (await error(hub, "seek", channel="logs")) == (107, "time is missing: Unix seconds")
+
+
+TWICE = '{"a":1,"a":2,"in":[{"b":1,"b":1}]}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"channel":"logs","data":%s}',
+        '{"channel":"logs","data":%s,"tags":{"x":"y"}}',
+    ],
+)
+async def test_a_key_may_stand_twice_in_a_payload(body: str) -> None:
+    async with Hub(channels=CHANNELS) as hub:
+        assert b"error" not in (await call(hub, "publish", (body % TWICE).encode()) or b"")
+        batch = '{"commands":[{"publish":%s}]}' % (body % TWICE)
+        assert b"error" not in (await call(hub, "batch", batch.encode()) or b"")
+        kept = (await hub.history("logs")).publications
+        assert [publication.payload.decode() for publication in kept] == [TWICE, TWICE]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"channel":"logs","channel":"now","data":1}',
+        '{"channel":"logs","data":1,"tags":{"a":"1","a":"2"}}',
+        '{"channel":"logs","data":1,"data":2}',
+    ],
+)
+async def test_and_nowhere_else(body: str) -> None:
+    async with Hub(channels=CHANNELS) as hub:
+        with pytest.raises(BadBody, match="stands twice"):
+            await call(hub, "publish", body.encode())
+        assert not (await hub.history("logs")).publications
+
+
+async def test_a_command_of_a_batch_that_names_a_member_twice_is_refused_alone() -> None:
+    async with Hub(channels=CHANNELS) as hub:
+        twice = '{"publish":{"channel":"logs","channel":"now","data":1}}'
+        good = '{"publish":{"channel":"logs","data":1}}'
+        said = await call(hub, "batch", f'{{"commands":[{twice},{good}]}}'.encode())
+        refused, done = json.loads(said or b"")["replies"]
+        assert (refused["error"]["code"], "publish" in done) == (107, True)
 
 
 @pytest.mark.parametrize("parallel", [False, True])

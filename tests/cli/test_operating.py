@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import httpx
+
 from ..support.commands import gapless, started
 from .conftest import Verb
 
@@ -35,6 +37,20 @@ def test_sources_are_counted(verb: Verb, url: str, channel: str) -> None:
         ("a", 2, 0, "2"),
         ("b", 1, 1, ""),
     ]
+
+
+def test_without_channels_those_are_listed_that_feed_the_hub(verb: Verb, url: str, channel: str) -> None:
+    rows = '{"source":"web-1"}\n{"kind":"feeder_gap","count":3,"source":"web-1"}'
+    headers = {"Content-Type": "application/x-ndjson"}
+    httpx.post(f"{url}/ingest/{channel}", content=rows, headers=headers).raise_for_status()
+    found = [json.loads(line) for line in verb("sources", "--url", url, "--json").out]
+    own = [one for one in found if one["channel"] == channel]
+    assert [(one["source"], one["rows"], one["dropped"], one["state"]) for one in own] == [
+        ("web-1", 2, 3, "up")
+    ]
+    table = verb("sources", "--url", url).out
+    assert table[0].split()[:3] == ["SOURCE", "CHANNEL", "VIA"]
+    assert any(line.split()[:4] == ["web-1", channel, "http", "up"] for line in table)
 
 
 def test_history_is_read_and_cleared(verb: Verb, url: str, channel: str) -> None:

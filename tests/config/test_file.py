@@ -1,4 +1,4 @@
-"""A TOML file that knows on which line each of its keys stands."""
+"""A file that knows on which line each of its keys stands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gapless.config.file import TomlFile, closest
+from gapless.config.file import Document, closest
 from gapless.errors import ConfigError
 
 TEXT = """port = 1
@@ -21,10 +21,10 @@ name = "two"
 """
 
 
-def load(directory: Path, text: str | bytes) -> TomlFile:
+def load(directory: Path, text: str | bytes) -> Document:
     path = directory / "gapless.toml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return TomlFile.load(path)
+    return Document.load(path)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_is_not_toml_is_said_with_its_line(tmp_path: Path, text: str | byte
 
 def test_a_file_that_is_not_there_is_said_with_the_fix(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="check --config"):
-        TomlFile.load(tmp_path / "nowhere.toml")
+        Document.load(tmp_path / "nowhere.toml")
 
 
 def test_a_near_name_is_proposed_and_a_far_one_is_not() -> None:

@@ -83,3 +83,11 @@ def test_what_else_clients_may_present_is_said_in_the_file(file: Path) -> None:
     file.write_text("[client]\ntoken_leeway = 6\n")
     with pytest.raises(ConfigError, match="token_leeway"):
         check(file)
+
+
+def test_a_feed_of_the_server_is_among_the_sources_that_it_tells_of(file: Path) -> None:
+    pytest.importorskip("redis")
+    file.write_text('feeds = ["redis://127.0.0.1:1?channel=a"]\n')
+    (feed,) = prepare(load(file)).hub.node.sources.standing
+    assert (feed.via, feed.state, feed.rows, feed.refused, feed.breaks) == ("redis", "not started", 0, 0, 0)
+    assert "127.0.0.1" in feed.name

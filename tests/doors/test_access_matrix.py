@@ -7,6 +7,7 @@ new door fails the first test until there is a way in for it, and then runs thro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ import pytest
 
 from gapless import (
     ChannelOptions,
+    ClientError,
     ConnectEvent,
     Disconnect,
     Grant,
@@ -31,6 +33,7 @@ from gapless import (
     TokenVerifier,
 )
 from gapless.errors import PermissionDenied
+from gapless.model import NO_SUBSCRIPTION
 
 from ..support.clock import Clock
 from ..support.serving import Doors, doors
@@ -58,6 +61,7 @@ NO_CLIENTS = {
     "/health": "whether the process lives",
     "/ready": "whether the hub takes anything",
     "/signin": "makes the cookie of the credential",
+    "/signout": "takes it away",
     "/metrics": "of operators: tests/doors/test_metrics.py",
     "/client.js": "a file",
     "/client/{part}": "what that file consists of",
@@ -430,6 +434,26 @@ async def test_a_user_has_a_channel_of_its_own(come: Come) -> None:
             await marked(here, visit, "#ada")
 
 
+async def test_the_server_subscribes_and_unsubscribes_who_is_there(come: Come) -> None:
+    async with hubbed(ChannelOptions(history=10, client_subscribe=False)) as here:
+
+        @here.hub.on_connect
+        async def connect(event: ConnectEvent) -> Grant:
+            return Grant("ada", channels=("own",))
+
+        async with come(here, Wish()) as visit:
+            await marked(here, visit, "own")
+            since = await here.hub.publish("news", "before")
+            await here.hub.publish("news", "missed")
+            await here.hub.connections(user="ada").subscribe("news", since=since)
+            assert await marked(here, visit, "news") == ["missed"]
+            here.hub.connections(user="ada").unsubscribe("news")
+            await until(lambda: not here.hub.channels().get("news"), "it has left")
+            assert visit.ended is None
+            await here.hub.publish("own", "still")
+            await until(lambda: "still" in visit.seen["own"], "the others go on")
+
+
 # -- limits
 
 
@@ -477,6 +501,37 @@ async def test_a_private_channel_needs_a_token_for_it(come: Come) -> None:
     async with hubbed() as here:
         async with come(here, Wish(channel="$news")):
             assert not here.hub.channels().get("$news")
+
+
+@pytest.mark.parametrize("own", ["$stats", "$clients", "$sources"])
+async def test_what_the_hub_says_of_itself_is_for_who_may_call_the_api(come: Come, own: str) -> None:
+    async with hubbed(token=KEY) as here:
+        async with come(here, Wish(channel=own)):
+            assert not here.hub.channels().get(own)
+        async with come(here, Wish(channel=own, headers={"X-API-Key": KEY})) as visit:
+            await until(lambda: visit.seen.get(own), "what is said there")
+    async with hubbed(open_api=True) as here:
+        async with come(here, Wish(channel=own)) as visit:
+            await until(lambda: visit.seen.get(own), "what is said there")
+
+
+async def test_no_token_hook_or_server_lets_anybody_else_see_what_the_hub_says_of_itself(come: Come) -> None:
+    async with hubbed(tokens=verifying(), token=KEY) as here:
+        async with come(here, Wish(token(channels=["$stats"]), "$stats")):
+            assert not here.hub.channels().get("$stats")
+    async with hubbed(token=KEY) as here:
+
+        @here.hub.on_subscribe
+        async def subscribe(event: SubscribeEvent) -> SubscriptionGrant:
+            return SubscriptionGrant(options=KEPT)
+
+        async with come(here, Wish(channel="$stats")) as visit:
+            sessions = list(here.hub.node.roster)
+            for session in sessions:
+                with contextlib.suppress(ClientError):
+                    await session.subscribe_from_server("$stats", NO_SUBSCRIPTION, None)
+            assert visit.refusal is not None or sessions
+            assert not here.hub.channels().get("$stats")
 
 
 PAST = {

@@ -93,6 +93,19 @@ async def test_a_conversation(ws: str, codec: Codec) -> None:
         assert list(reply) == ["id", "unsubscribe"]
 
 
+async def test_closed_with_3000_the_connection_just_ends(ws: str) -> None:
+    """As if the network had gone: clients come back, and say so with the code of their own for that."""
+    async with doors(OPEN, ws=ws) as here, socket(here) as connection:
+        client = Socket(connection, JSON)
+        said = await client.ask({"id": 1, "connect": {}})
+        here.hub.disconnect(client=said["connect"]["client"], code=3000)
+        with pytest.raises(ConnectionClosed) as ended:
+            async with asyncio.timeout(DEADLINE):
+                await connection.recv()
+        assert ended.value.rcvd is None
+        await here.settled()
+
+
 @pytest.mark.parametrize("query", ["?format=protobuf", "?cf_protocol=protobuf"])
 async def test_the_query_may_ask_for_protobuf(ws: str, query: str) -> None:
     assert PROTOBUF is not None
@@ -197,7 +210,9 @@ async def test_who_comes_and_goes_leaves_nothing_behind(ws: str) -> None:
 
 
 async def test_native_pings_replace_the_applications(ws: str) -> None:
-    async with doors(OPEN, ws=ws, server={"ws_ping_interval": 0.05, "ws_ping_timeout": 5.0}) as here:
+    limits = Limits(ping_interval=0.05, pong_timeout=0.04)  # where the connection is ours to ping
+    server = {"ws_ping_interval": 0.05, "ws_ping_timeout": 5.0}
+    async with doors(OPEN, ws=ws, server=server, limits=limits) as here:
         peer = await listen(here.address.host, "/connection/websocket?cf_ws_frame_ping_pong=true")
         async with asyncio.timeout(DEADLINE):
             while b"\x89" not in peer._data.partition(b"\r\n\r\n")[2]:

@@ -126,7 +126,7 @@ async def test_a_cookie_alone_proves_nothing(hub: Hub) -> None:
         ([cookie, (b"sec-fetch-site", b"cross-site")], False),
     ):
         asked = scope(*headers)
-        assert guard.credential_of(asked, Request.of(asked)) is expected, headers
+        assert guard.is_operator(asked, Request.of(asked)) is expected, headers
 
 
 async def test_the_api_is_for_operators_or_for_everybody_where_it_is_open(hub: Hub) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from httpx import AsyncClient
 
-from gapless import ChannelOptions, Hub, HubApp
+from gapless import Board, ChannelOptions, Hub, HubApp
+from gapless.board import Log, Number
 from gapless.doors.assets import STATIC, Assets, assets
 
 from ..support.serving import doors, serve
@@ -63,7 +66,13 @@ async def test_the_files_of_a_page_are_named_by_what_is_in_them_and_kept_for_eve
         again = await opened.http.get("/", headers={"If-None-Match": page.headers["etag"]})
         assert again.status_code == 304
         assert (await opened.http.get("/static/0123456789abcdef/app.js")).status_code == 404
-        assert (await opened.http.get("/static/app.js")).headers["cache-control"] == "no-cache"
+        known = await opened.http.get("/static/app.js")
+        assert known.headers["cache-control"] == "no-cache"
+        for tags in (known.headers["etag"], f'"x", {known.headers["etag"].removeprefix("W/")}'):
+            again = await opened.http.get("/static/app.js", headers={"If-None-Match": tags})
+            assert (again.status_code, again.content) == (304, b"")
+        other = await opened.http.get("/client.js", headers={"If-None-Match": known.headers["etag"]})
+        assert other.status_code == 200
 
 
 async def test_another_file_is_another_digest(tmp_path: Path) -> None:
@@ -106,6 +115,32 @@ async def test_who_asks_is_told_what_may_be_done_here() -> None:
     async with doors(CHANNELS, open_api=True) as opened:
         result = (await opened.http.post("/api/session")).json()["result"]
         assert (result["role"], result["sign_in"]) == ("operator", False)
+
+
+@pytest.mark.parametrize(
+    ("access", "openness"), [({"open_api": True}, "local"), ({"token": TOKEN}, None), ({}, None)]
+)
+async def test_who_asks_is_told_whether_the_api_asks_for_anything(
+    access: dict[str, Any], openness: str | None
+) -> None:
+    async with doors(CHANNELS, **access) as opened:
+        result = (await opened.http.post("/api/session")).json()["result"]
+        assert result["open"] == openness
+        assert result["limits"]["client_payload_bytes"] == opened.hub.limits.client_payload_bytes
+        assert result["features"] == ["watch"]
+
+
+async def test_a_configured_board_is_told_to_who_sees_the_page() -> None:
+    board = Board([Number("stats", "total"), Log("logs")], "Robot")
+    async with doors(CHANNELS, board=board) as opened:
+        result = (await opened.http.post("/api/session")).json()["result"]
+        assert (result["board"], result["title"]) == (board.as_json(), "Robot")
+    async with doors(CHANNELS, board=board, token=TOKEN) as opened:
+        assert "board" not in (await opened.http.post("/api/session")).json()["result"]
+        await opened.http.post("/signin", json={"token": TOKEN})
+        assert (await opened.http.post("/api/session")).json()["result"]["board"] == board.as_json()
+    async with doors(CHANNELS) as opened:
+        assert "board" not in (await opened.http.post("/api/session")).json()["result"]
 
 
 async def test_the_page_keeps_to_its_own_policy() -> None:
@@ -236,3 +271,62 @@ async def test_guessing_is_slowed_down() -> None:
         assert answer.status_code == 429, "also the right one: who guesses must not learn which it is"
         assert 1 <= int(answer.headers["retry-after"]) <= 13
         assert "set-cookie" not in answer.headers
+
+
+async def test_who_signs_out_is_a_viewer_again() -> None:
+    async with doors(CHANNELS, token=TOKEN) as opened:
+        own = {"Origin": opened.address.http("")}
+        await opened.http.post("/signin", json={"token": TOKEN})
+        assert (await opened.http.post("/api/info", json={}, headers=own)).status_code == 200
+        foreign = {"Origin": "https://evil.example"}
+        assert (await opened.http.post("/signout", headers=foreign)).status_code == 403
+        answer = await opened.http.post("/signout", headers=own)
+        assert (answer.status_code, answer.headers["cache-control"]) == (204, "no-store")
+        assert (await opened.http.post("/api/info", json={}, headers=own)).status_code == 401
+        assert "signin.js" in (await opened.http.get("/")).text
+    async with doors(CHANNELS) as opened:
+        assert (await opened.http.post("/signout")).status_code == 404
+
+
+# -- whom the application knows
+
+
+def by_header(scope: Mapping[str, Any]) -> bool:
+    """As an application would say, by what its middleware found: here by a cookie of its own."""
+    return (b"cookie", b"session=boss") in scope["headers"]
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+async def test_whom_the_application_knows_for_an_operator_may_call_the_api(token: str | None) -> None:
+    async with doors(CHANNELS, operators=by_header, token=token) as opened:
+        own = {"Origin": opened.address.http("")}
+        boss = {"Cookie": "session=boss"}
+        assert (await opened.http.post("/api/info", json={}, headers=boss | own)).status_code == 200
+        same_site = {"Sec-Fetch-Site": "same-origin"}
+        assert (await opened.http.post("/api/info", json={}, headers=boss | same_site)).status_code == 200
+        refused = await opened.http.post("/api/info", json={}, headers=boss)
+        assert refused.status_code == 401, "any page can cause a request with a cookie"
+        assert (await opened.http.post("/api/info", json={}, headers=own)).status_code == 401
+        assert "signin.js" not in (await opened.http.get("/", headers=boss)).text
+        session = (await opened.http.post("/api/session", headers=boss | own)).json()["result"]
+        assert session["role"] == "operator"
+        async with opened.client("?channel=$stats", additional_headers=boss | own) as page:
+            assert (await page.next())["channel"] == "$stats"
+        async with opened.client("?channel=$stats", additional_headers=own) as page:
+            assert (await page.next())["code"] == 103
+
+
+async def test_an_application_that_fails_to_say_makes_nobody_an_operator(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails(scope: Mapping[str, Any]) -> bool:
+        raise KeyError("user")
+
+    async with doors(CHANNELS, operators=fails) as opened:
+        own = {"Origin": opened.address.http("")}
+        assert (await opened.http.post("/api/info", json={}, headers=own)).status_code == 401
+        assert opened.hub.counters.hook_errors == 1
+    async with doors(CHANNELS, operators=lambda scope: "yes") as opened:
+        own = {"Origin": opened.address.http("")}
+        assert (await opened.http.post("/api/info", json={}, headers=own)).status_code == 401
+    assert "nobody is an operator by it" in caplog.text

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, Disconnect, Hub, Limits, PermissionDenied
+from gapless.errors import Internal
 
 from ..support.events import sse
 from ..support.serving import doors
@@ -63,6 +64,72 @@ async def test_a_stream_of_nothing_but_unknown_channels_is_404() -> None:
         )
         assert opened.hub.counters.bad_protocol == 1
         await opened.settled()
+
+
+REFUSED = {
+    "private": "channel=$secret",
+    "of others": "channel=room%23ada",
+    "by options": "channel=closed",
+    "by a hook": "channel=hooked",
+    "one and another": "channel=$secret&channel=nope&channel=hooked",
+}
+
+
+@pytest.mark.parametrize("query", REFUSED.values(), ids=REFUSED)
+async def test_a_stream_of_nothing_that_this_client_may_read_is_403(query: str) -> None:
+    """`EventSource` takes it for the end; after an empty stream it would come back for ever."""
+    hub = Hub(
+        channels={
+            "closed": ChannelOptions(client_subscribe=False),
+            "$secret": KEPT,
+            "room#ada": KEPT,
+            "hooked": KEPT,
+        }
+    )
+    asked: list[str] = []
+
+    @hub.on_subscribe("hooked")
+    def refuse(event: Any) -> None:
+        asked.append(event.channel)
+        raise PermissionDenied("not for you")
+
+    async with doors(hub=hub) as opened:
+        answer = await opened.http.get(f"/sse?{query}")
+        assert answer.status_code == 403
+        assert answer.json()["error"]["code"] == 103
+        assert hub.counters.connections == 0
+        assert len(asked) == query.count("hooked")
+        await opened.settled()
+
+
+async def test_what_may_be_read_a_little_later_asks_to_come_back() -> None:
+    hub = Hub(channels={"logs": KEPT})
+
+    @hub.on_subscribe
+    def refuse(event: Any) -> None:
+        raise Internal
+
+    async with doors(hub=hub) as opened:
+        answer = await opened.http.get("/sse?channel=logs")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        answer = await opened.http.get("/sse?channel=logs", headers={"Accept": "text/event-stream"})
+        assert (answer.status_code, answer.text.split(":")[0]) == (200, "retry")
+
+
+async def test_each_channel_is_asked_about_once() -> None:
+    hub = Hub(channels={"*": KEPT})
+    asked: list[str] = []
+
+    @hub.on_subscribe
+    def note(event: Any) -> bool:
+        asked.append(event.channel)
+        return bool(event.channel != "b")
+
+    async with doors(hub=hub) as opened, sse(opened, "channel=b&channel=a&channel=c") as stream:
+        refused = await stream.next()
+        assert (refused.name, refused.data["channel"], refused.data["code"]) == ("refused", "b", 103)
+        await until(lambda: set(hub.channels()) == {"a", "c"})
+        assert asked == ["b", "a", "c"]
 
 
 async def test_a_query_that_cannot_be_meant_is_400_and_explained() -> None:

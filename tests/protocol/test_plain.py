@@ -110,7 +110,7 @@ def test_answers_carry_the_id_of_their_command() -> None:
     )
     found = History([Publication(b"1", 7, "e"), Publication(b"2", 8, "e")], Position(8, "e"), 7)
     assert plain.page("a", found, 5) == (
-        b'{"type":"history","channel":"a","epoch":"e","oldest":7,"head":8,"id":5,'
+        b'{"type":"history","channel":"a","epoch":"e","oldest":7,"head":8,"more":false,"id":5,'
         b'"publications":[{"offset":7,"data":1},{"offset":8,"data":2}]}'
     )
     assert plain.error(107, "what") == b'{"type":"error","code":107,"message":"what"}'

@@ -59,6 +59,7 @@ async def test_history_is_read_in_pages_in_both_directions() -> None:
             said = await asked(client, "history", "room", **how)
             items = said.pop("publications")
             about = {"type": "history", "channel": "room", "id": 1, "epoch": epoch, "oldest": 5, "head": 10}
+            about |= {"more": False}
             assert said == about
             assert all(item["data"] == item["offset"] for item in items)
             return [item["offset"] for item in items]
@@ -69,6 +70,26 @@ async def test_history_is_read_in_pages_in_both_directions() -> None:
         assert await read(limit=2, reverse=True) == [10, 9]
         assert await read(since=f"{epoch}:8") == [9, 10]
         assert await read(since=f"{epoch}:8", limit=2, reverse=True) == [7, 6]
+
+
+async def test_a_page_that_ends_before_what_was_asked_for_says_so() -> None:
+    limits = Limits(history_publications=4, recovery_bytes=40)
+    async with (
+        doors({"*": ROOM}, limits=limits) as opened,
+        opened.client("?channel=room&history=0") as client,
+    ):
+        await client.history("room")
+        for _ in range(6):
+            await opened.hub.publish("room", "x" * 18)
+        await client.live(6)
+
+        async def read(**how: Any) -> tuple[int, bool]:
+            said = await asked(client, "history", "room", **how)
+            return len(said["publications"]), said["more"]
+
+        assert await read() == (2, True), "as many bytes as it may have"
+        assert await read(limit=2) == (2, False), "as many as were asked for"
+        assert await read(limit=3, reverse=True) == (2, True)
 
 
 @pytest.mark.parametrize(

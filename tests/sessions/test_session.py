@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, Disconnect, Limits
+from gapless.errors import CONNECTION_CLOSED
 from gapless.sessions.session import REASON_BYTES
 
 from ..core.making import BytesView
@@ -48,6 +49,13 @@ def test_the_end_leaves_nothing_and_comes_once(world: World, session: Sitter) ->
     assert reason == "é" * (REASON_BYTES // 2)
     assert len(world.hub.node.roster) == 0
     assert world.hub.stats().subscriptions == 0
+
+
+def test_the_end_without_a_word_sends_nothing(world: World, session: Sitter) -> None:
+    session.close(Disconnect(CONNECTION_CLOSED))
+    assert session.wire.closing is None
+    assert session.wire.dead
+    assert len(world.hub.node.roster) == 0
 
 
 def test_a_client_that_takes_nothing_is_cut_off_and_one_that_moves_is_not(

@@ -24,6 +24,10 @@ class FakeSession:
         self.on_begin: Callable[[], Awaitable[None]] = _nothing
         self.on_message: Callable[[str | bytes], Awaitable[None]] = _ignore
 
+    @property
+    def frame_pings(self) -> None:
+        return None
+
     def open(self) -> None:
         self.opened += 1
 

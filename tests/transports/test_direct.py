@@ -97,7 +97,9 @@ class Line:
 
     on_offer = True
 
-    def hand_over(self, handler: Handler, inbound: Inbound) -> None: ...
+    def hand_over(
+        self, handler: Handler, inbound: Inbound, pings: tuple[float, float] | None = None
+    ) -> None: ...
 
     def abort(self) -> None: ...
 

@@ -263,6 +263,31 @@ async def test_who_answers_no_ping_hears_so_and_nothing_after_it() -> None:
         protocol.connection_lost(None)
 
 
+RARELY = {"ws_ping_interval": 3600.0, "ws_ping_timeout": 3600.0}
+
+
+@pytest.mark.parametrize(
+    "path", ["websocket", "websocket?cf_ws_frame_ping_pong=true", "uni_websocket?cf_connect={}"]
+)
+async def test_the_centrifuge_doors_ping_as_the_limits_say_and_not_as_the_server_does(path: str) -> None:
+    limits = Limits(ping_interval=0.02, pong_timeout=0.01)
+    async with Hub(limits=limits) as hub:
+        protocol, wire = connect(HubApp(hub), f"/connection/{path}", **RARELY)
+        await until(lambda: wire.closed)
+        assert [write[:2] for write in wire.writes if write[0] == 0x89] == [b"\x89\x04"]
+        assert wire.writes[-1][2:4] == (1011).to_bytes(2)
+        protocol.connection_lost(None)
+
+
+async def test_the_plain_door_is_pinged_as_the_server_is_told_to() -> None:
+    limits = Limits(ping_interval=3600.0, pong_timeout=1800.0)
+    async with Hub(limits=limits) as hub:
+        protocol, wire = connect(HubApp(hub), "/ws", ws_ping_interval=0.01, ws_ping_timeout=0.01)
+        await until(lambda: wire.closed)
+        assert wire.writes[-1][2:4] == (1011).to_bytes(2)
+        protocol.connection_lost(None)
+
+
 async def test_who_answers_pings_stays() -> None:
     protocol, wire = connect(Taker(), ws_ping_interval=0.01, ws_ping_timeout=10.0)
     for count in range(2, 5):

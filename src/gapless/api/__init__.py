@@ -15,13 +15,13 @@ import orjson
 
 from ..errors import BadRequest, Internal, LimitExceeded, MethodNotFound
 from ..hub import Hub
-from ..protocol.strict import Malformed, Raw, fields
-from .arguments import BadBody, Fields, data_of, field
+from ..protocol.strict import Malformed, Raw
+from .arguments import BadBody, Fields, data_of, field, read
 from .connections import disconnect, refresh, subscribe, unsubscribe
 from .publishing import broadcast, publish
-from .reading import history, history_remove, info, presence, presence_stats, search
+from .reading import history, history_remove, info, presence, presence_stats, search, seek
 from .shapes import REFUSALS, error_shape
-from .watching import channels, clients
+from .watching import channels, clients, sources
 
 __all__ = ["METHODS", "BadBody", "call", "call_lines"]
 
@@ -41,11 +41,8 @@ async def call(hub: Hub, method: str, body: bytes) -> bytes | None:
     """
     if method != "batch" and method not in METHODS:
         return None
-    limits = hub.limits
     try:
-        said = fields(
-            body or b"{}", depth=limits.json_depth, members=limits.json_members, digits=limits.json_digits
-        )
+        said = read(hub, body or b"{}")
     except Malformed as error:
         raise BadBody(f"the body is a JSON object: {error}") from None
     try:
@@ -68,11 +65,8 @@ async def call_lines(hub: Hub, body: bytes) -> bytes:
         raise BadBody(f"1 to {hub.limits.batch_commands} calls, each on a line of its own")
     answers: list[bytes] = []
     for line in lines:
-        limits = hub.limits
         try:
-            said = fields(
-                line, depth=limits.json_depth, members=limits.json_members, digits=limits.json_digits
-            )
+            said = read(hub, line)
         except Malformed as error:
             raise BadBody(f"a line is a JSON object: {error}") from None
         method: str = field(said, "method", str, "")
@@ -130,7 +124,7 @@ async def _one(hub: Hub, item: Raw, share: int) -> dict[str, Any]:
                     return {method: await history(hub, said, share=share)}
                 return {method: await METHODS[method](hub, said)}
         raise MethodNotFound("not found")
-    except BadBody as error:
+    except (BadBody, Malformed) as error:
         return {"error": {"code": BadRequest.code, "message": str(error)}}
     except REFUSALS as error:
         return {"error": error_shape(error)}
@@ -165,8 +159,10 @@ METHODS: dict[str, Method] = {
     "history": history,
     "history_remove": history_remove,
     "search": search,
+    "seek": seek,
     "info": info,
     "channels": channels,
     "clients": clients,
+    "sources": sources,
     "rpc": rpc,
 }

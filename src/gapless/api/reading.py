@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import BadRequest, NotAvailable, Unrecoverable
 from ..hub import Hub
+from ..node.history import POSITION, Range
 from .arguments import Fields, channel_of, field, position_of
 from .shapes import member_shape, publication_shape
 
@@ -38,11 +39,14 @@ async def history(hub: Hub, said: Fields, *, share: int = 1) -> dict[str, Any]:
     )
     if since is not None and since.epoch and since.epoch != page.top.epoch:
         raise Unrecoverable
-    return {
+    answer: dict[str, Any] = {
         "publications": [publication_shape(publication) for publication in page.publications],
         "epoch": page.top.epoch,
         "offset": page.top.offset,
     }
+    if page.is_cut(None if limit < 0 else limit, reverse=reverse):
+        answer["more"] = True
+    return answer
 
 
 async def search(hub: Hub, said: Fields) -> dict[str, Any]:
@@ -66,6 +70,30 @@ async def search(hub: Hub, said: Fields) -> dict[str, Any]:
         "offset": matches.top.offset,
         "more": matches.more,
     }
+
+
+async def seek(hub: Hub, said: Fields) -> dict[str, Any]:
+    """The position behind which a channel's history goes on at a time, in Unix seconds.
+
+    `since` it, the first publication is the oldest one kept that the hub took at that time or later. Raises
+    ClientError or BrokerError.
+    """
+    channel = channel_of(hub, said)
+    time: float | None = field(said, "time", float, None)
+    if time is None:
+        raise BadRequest("time is missing: Unix seconds")
+    if not hub.node.registry.options(channel).history:
+        raise NotAvailable("no history is kept in this channel")
+    page = await hub.node.pages.read(channel, POSITION)
+    before, behind = page.oldest - 1, page.top.offset
+    while before < behind:  # what is wanted is the last one up to `before`, or one between the two
+        middle = (before + behind) // 2
+        found = (await hub.node.pages.read(channel, Range(middle, limit=1))).publications
+        if not found or found[0].time >= time:
+            behind = middle
+        else:
+            before = found[0].offset  # which is beyond the middle where that was trimmed meanwhile
+    return {"offset": behind, "epoch": page.top.epoch}
 
 
 async def history_remove(hub: Hub, said: Fields) -> dict[str, Any]:

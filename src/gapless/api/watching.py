@@ -1,4 +1,4 @@
-"""What is told to those who watch the hub at work: channels with their numbers, clients with their lag.
+"""What is told to those who watch the hub at work: channels with their numbers, clients, sources.
 
 Everything is computed for the one who asks, and for what is returned alone: a hub that nobody watches
 pays nothing for it.
@@ -6,27 +6,19 @@ pays nothing for it.
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 from typing import Any
 
-from ..core.cursor import State
 from ..errors import BrokerError
 from ..hub import Hub
 from ..node.history import POSITION
-from ..sessions.session import Session
-from ..sessions.subscription import Subscription
+from ..watch.clients import everywhere
+from ..watch.sources import everywhere as all_sources
 from .arguments import BadBody, Fields, field
 from .glob import glob
 
 MAX_ROWS = 1_000
-"""Channels or clients in one answer."""
-
-SHOWN_SUBSCRIPTIONS = 50
-"""Subscriptions of one client in an answer; `num_subs` counts them all."""
-
-CLIENTS_AT_ONCE = 500
-"""Sessions looked at before the loop has a turn."""
+"""Channels, clients or sources in one answer."""
 
 
 def limit_of(said: Fields, default: int) -> int:
@@ -73,56 +65,14 @@ async def _kept(hub: Hub, channel: str) -> dict[str, Any]:
 
 
 async def clients(hub: Hub, said: Fields) -> dict[str, Any]:
-    """The clients of this node, those furthest behind first. Raises BadBody."""
+    """The clients of all nodes, those furthest behind first. Raises BadBody or BrokerError."""
     limit = limit_of(said, 100)
-    query = field(said, "q", str, "").lower()
-    rows: list[dict[str, Any]] = []
-    for at, session in enumerate(hub.node.roster, 1):
-        if isinstance(session, Session) and session.closed is None and _fits(session, query):
-            rows.append(_client(session))
-        if at % CLIENTS_AT_ONCE == 0:
-            rows = _furthest(rows, limit)
-            await asyncio.sleep(0)
-    return {"clients": _furthest(rows, limit), "total": len(hub.node.roster)}
+    found = await everywhere(hub, limit, field(said, "q", str, ""))
+    return {"clients": found.rows, "total": found.total}
 
 
-def _furthest(rows: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
-    return heapq.nlargest(limit, rows, key=lambda row: (row["behind"], row["waiting"], row["client"]))
-
-
-def _fits(session: Session, query: str) -> bool:
-    return not query or any(
-        query in text.lower() for text in (session.client, session.user, session.about.address)
-    )
-
-
-def _client(session: Session) -> dict[str, Any]:
-    readings = [_reading(subscription) for subscription in session.subscriptions.values()]
-    behind = sum(reading["behind"] for reading in readings)
-    waiting = session.flow.outlet.waiting
-    # At the head a cursor is behind for the moment that a flush takes: that is not being behind.
-    lags = any(reading["behind"] and reading["state"] != State.LIVE.value for reading in readings)
-    readings.sort(key=lambda reading: -reading["behind"])
-    return {
-        "client": session.client,
-        "user": session.user,
-        "transport": session.about.transport,
-        "protocol": session.about.protocol,
-        "address": session.about.address,
-        "state": "behind" if lags else "slow" if waiting else "ok",
-        "behind": behind,
-        "waiting": waiting,
-        "num_subs": len(readings),
-        "subscriptions": readings[:SHOWN_SUBSCRIPTIONS],
-    }
-
-
-def _reading(subscription: Subscription) -> dict[str, Any]:
-    """How far one subscription has read: entries between its cursor and the head of its channel."""
-    cursor, channel = subscription.cursor, subscription.channel
-    behind = 0
-    if channel is not None and cursor.state is not State.CLOSED:
-        ring = channel.ring
-        numbered = channel.options.history and cursor.epoch == ring.epoch
-        behind = ring.top - cursor.offset if numbered else ring.head - cursor.index
-    return {"channel": subscription.name, "state": cursor.state.value, "behind": max(0, behind)}
+async def sources(hub: Hub, said: Fields) -> dict[str, Any]:
+    """Who feeds the hub, on all nodes, the newest first. Raises BadBody or BrokerError."""
+    limit = limit_of(said, 100)
+    rows = await all_sources(hub)
+    return {"sources": rows[:limit], "total": len(rows)}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from .credential import Credential
 from .origin import OriginPolicy
@@ -43,6 +43,9 @@ class Access:
     """Lets everybody do everything. A token that is sent has to be good all the same."""
     personal_namespace: str | None = None
     """Subscribes each user to a channel of its own: `NAMESPACE:#USER`, or `#USER` with an empty one."""
+    operators: Callable[[Mapping[str, Any]], bool] | None = None
+    """Whom the application knows to be an operator, besides those who present `token`: called with the ASGI
+    scope of a request, whose `user`, `session` and `state` are as middleware left them. It must not block."""
     weak_token: bool = False
     """Takes a `token` that can be guessed: while developing, on a machine of one's own."""
 
@@ -76,4 +79,5 @@ class AccessSettings(TypedDict, total=False):
     anonymous_tokens: bool
     insecure: bool
     personal_namespace: str | None
+    operators: Callable[[Mapping[str, Any]], bool] | None
     weak_token: bool

@@ -28,6 +28,8 @@ class Handshake:
     cookies: Mapping[str, str] = field(default_factory=dict)
     operator: bool = False
     """Did the handshake carry the server's own credential?"""
+    calls_api: bool = False
+    """May whoever sent it call the API?"""
     scope: Mapping[str, Any] = field(default_factory=nothing)
     """What the application around the hub knows of the request."""
 
@@ -89,6 +91,12 @@ class Reception:
             Disconnect: 3500 (BadCredential), 3501 (NoCredential), 3507, or what the hook said.
             ClientError: the hook's own.
         """
+        admitted = await self._admitted(handshake, request, now)
+        if not handshake.calls_api:
+            return admitted
+        return replace(admitted, grant=replace(admitted.grant, watches=True))
+
+    async def _admitted(self, handshake: Handshake, request: Connect, now: float) -> Admitted:
         if request.token and self.verifier is not None:
             return self._by_token(await self._verified(self.verifier, request.token, now), now)
         if handshake.operator and not request.token:

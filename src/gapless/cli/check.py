@@ -27,11 +27,11 @@ def check(
 
     What stands in the environment counts as well, as it does for the server.
     """
-    from ..config import centrifugo, preparing
+    from ..config.preparing import check as checked
 
+    said: list[str] = []
     try:
-        preparing.check(file)
-        said = centrifugo.notes(file)
+        checked(file, note=said.append)
     except ConfigError as error:
         write([safe(line) for line in str(error).splitlines()])
         raise typer.Exit(1) from None

@@ -35,27 +35,57 @@ def clients(
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """List the clients of the hub, those furthest behind first."""
+    """List the clients of the hub, all its processes together, those furthest behind first."""
     result = call(hub_at(url, token), "clients", {"q": words, "limit": lines})
     found = result.get("clients", [])
-    columns = ("client", "user", "address", "protocol", "transport", "state", "behind", "num_subs")
+    columns: tuple[str, ...] = (
+        "client",
+        "user",
+        "address",
+        "protocol",
+        "transport",
+        "state",
+        "behind",
+        "num_subs",
+    )
+    if len({row.get("node") for row in found}) > 1:
+        columns = ("node", *columns)
     _show(found, columns, as_json, "no client is connected")
     if found and not as_json and result.get("total", 0) > len(found):
         say(f"{result['total'] - len(found)} more; -n takes up to 1000")
 
 
 def sources(
-    channels: Annotated[
-        list[str] | None, typer.Argument(help="The channels to look in; all, if none.")
-    ] = None,
+    channels: Annotated[list[str] | None, typer.Argument(help="Channels to look in.")] = None,
     as_json: Json = False,
     url: Url = DEFAULT_URL,
     token: Token = None,
 ) -> None:
-    """List who feeds channels: each source in the newest 1000 publications, with its rows and errors."""
+    """List who feeds the hub, all its processes together; or, of channels that are named, who is in them.
+
+    In a channel each source counts that the newest 1000 publications name, with its rows and errors.
+    """
     remote = hub_at(url, token)
-    names = channels or sorted(call(remote, "channels", {"all": True}).get("channels", {}))
-    found = [row for name in names for row in _sources_of(remote, name)]
+    if not channels:
+        found = call(remote, "sources", {"limit": 1000}).get("sources", [])
+        columns: tuple[str, ...] = (
+            "source",
+            "channel",
+            "via",
+            "state",
+            "rows",
+            "dropped",
+            "last_seen",
+            "error",
+        )
+        _show(
+            [{**row, "last_seen": _when(row)} for row in found] if not as_json else found,
+            columns,
+            as_json,
+            "nobody has fed this hub since it started",
+        )
+        return
+    found = [row for name in channels for row in _sources_of(remote, name)]
     columns = ("channel", "source", "rows", "errors", "newest")
     _show(found, columns, as_json, "nothing in the channels names its source")
 
@@ -114,6 +144,12 @@ def call(remote: Remote, method: str, request: dict[str, Any]) -> dict[str, Any]
     return asyncio.run(once())
 
 
+def _when(row: dict[str, Any]) -> str:
+    """When it was last heard, for people."""
+    seen = row["last_seen"]
+    return datetime.fromtimestamp(seen).astimezone().isoformat(" ", "seconds")[:19] if seen else ""
+
+
 def _sources_of(remote: Remote, channel: str) -> Iterable[dict[str, Any]]:
     page = call(remote, "history", {"channel": channel, "limit": NEWEST, "reverse": True})
     rows, errors, newest = Counter[str](), Counter[str](), dict[str, str]()
@@ -134,6 +170,10 @@ def _sources_of(remote: Remote, channel: str) -> Iterable[dict[str, Any]]:
         }
 
 
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
+
+
 def _show(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool, nothing: str) -> None:
     if as_json:
         write([safe_json(json.dumps(row, ensure_ascii=False)) for row in rows])
@@ -145,5 +185,5 @@ def _show(rows: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool, n
     for column in columns:
         table.add_column(column.upper().replace("NUM_SUBS", "CHANNELS"), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(safe(str(row.get(column, "")))) for column in columns))
+        table.add_row(*(Text(safe(_cell(row.get(column)))) for column in columns))
     Console().print(table)

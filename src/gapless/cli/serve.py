@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -86,17 +86,12 @@ def serve(
     ] = False,
 ) -> None:
     """Start a hub and say how to look at it and how to feed it."""
-    from ..config.centrifugo import notes
     from ..config.settings import load
 
-    flags = {"host": host, "port": port, "store": store, "token": token, "ws": ws, "insecure": insecure}
-    flags |= {"workers": workers, "dev": dev}
-    settings = load(
-        config, **flags, origins=tuple(origin) if origin else None, feeds=tuple(feed) if feed else None
-    )
-    if config is not None and inherit is None:
-        for note in notes(config):
-            say(note)
+    flags: dict[str, Any] = {"host": host, "port": port, "store": store, "token": token, "ws": ws}
+    flags |= {"insecure": insecure, "workers": workers, "dev": dev}
+    flags |= {"origins": tuple(origin) if origin else None, "feeds": tuple(feed) if feed else None}
+    settings = load(config, note=say if inherit is None else None, **flags)
     if settings.dev and inherit is None:
         say(DEV_WARNING)
     if exit_with_stdin:

@@ -6,18 +6,21 @@ import asyncio
 import os
 import re
 import socket
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.types import ASGIApp
 
 from ..brokers.url import MEMORY
+from ..core.sources import Standing
 from ..errors import ConfigError
 from ..hub import Hub
 from ..server.listening import is_loopback
 from ..server.serve import websocket_protocol
 from .doors import doors
-from .settings import Settings, document_of, load
+from .settings import Settings, load, place_of
 
 if TYPE_CHECKING:
     from ..feeds.redis_pubsub import RedisFeed
@@ -46,24 +49,29 @@ def prepare(settings: Settings) -> Prepared:
     hub = Hub(settings.store, channels=settings.channels, limits=settings.limits)
     if settings.workers > 1:
         hub.group = f"{socket.gethostname()}_{os.getppid()}"  # the process that watches over all of them
-    return Prepared(hub, doors(settings, hub), _feeds(settings, hub), protocol)
+    feeds = _feeds(settings, hub)
+    for feed in feeds:
+        hub.node.sources.add(partial(_standing, feed))
+    return Prepared(hub, doors(settings, hub), feeds, protocol)
 
 
-def check(file: Path) -> Settings:
-    """The settings of a file with which a server would run.
+def _standing(feed: RedisFeed | StreamFeed) -> Standing:
+    return Standing(str(feed), "redis", feed.state, feed.received, feed.refused, feed.breaks)
+
+
+def check(file: Path, note: Callable[[str], None] | None = None) -> Settings:
+    """The settings of a file with which a server would run; `note` as of `load`.
 
     Raises:
         ConfigError: a server would refuse it; as FILE:LINE where the file says it.
     """
-    settings = load(file)
+    settings = load(file, note=note)
     try:
         prepare(settings)
     except ConfigError as error:
-        document, _ = document_of(file)
-        assert document is not None  # noqa: S101 - a file was given
         words = re.findall(r"\w+", str(error))  # one of them is the option's, or what it has several of
-        named = next((name for word in words for name in (word, f"{word}s") if name in document.data), None)
-        raise ConfigError(f"{document.where(named) if named else file}: {error}") from None
+        options = [name for word in words for name in (word, f"{word}s")]
+        raise ConfigError(f"{place_of(file, options)}: {error}") from None
     return settings
 
 

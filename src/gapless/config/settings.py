@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -26,9 +27,10 @@ from ..core.patterns import Pattern, PatternMap
 from ..errors import ConfigError
 from ..options import ChannelOptions, Limits, MiB
 from . import centrifugo
+from .board import BoardSection
 from .channel import ChannelSection
 from .client import ClientSection, anchored
-from .file import TomlFile, closest
+from .file import Document, closest
 from .proxy import ProxiesSection
 from .values import Problem, Section, described
 
@@ -38,6 +40,7 @@ SECTIONS: dict[str, type[Section]] = {
     "client": ClientSection,
     "proxy": ProxiesSection,
     "channel": ChannelSection,
+    "board": BoardSection,
 }
 
 ELSEWHERE = {
@@ -148,19 +151,23 @@ class Settings(BaseModel):
     client: ClientSection = ClientSection()
     proxy: ProxiesSection = ProxiesSection()
     channel: ChannelSection | None = None
+    board: BoardSection = BoardSection()
 
 
-def load(file: Path | None = None, **flags: Any) -> Settings:
+def load(file: Path | None = None, *, note: Callable[[str], None] | None = None, **flags: Any) -> Settings:
     """Settings from flags over the environment over the file. Flags that are None were not given.
+
+    What the file and `CENTRIFUGO_…` variables say and does nothing here is told `note`, line by line,
+    once everything else is sound.
 
     Raises:
         ConfigError: one line for each thing that is wrong, with its place and the fix.
     """
-    document, found = document_of(file)
-    from_file, problems = _sound(document) if document is not None else ({}, [])
-    problems = found + problems
-    if flags.get("dev") and document is not None and ("host",) not in document.lines:
-        from_file.pop("host", None)  # which nobody wrote, and development is for this machine
+    document, problems, notes = _document(file, dev=_is_development(flags))
+    from_file: dict[str, Any] = {}
+    if document is not None:
+        from_file, unsound = _sound(document)
+        problems = problems + unsound
 
     class Layers(Settings, BaseSettings):
         model_config = SettingsConfigDict(env_prefix=ENVIRONMENT, env_nested_delimiter="__")
@@ -182,7 +189,7 @@ def load(file: Path | None = None, **flags: Any) -> Settings:
             problems += (_placed(document, problem) for problem in _contradictions(layers))
         if problems:
             raise ConfigError("\n".join(problems))
-        return _settings(layers)
+        settings = _settings(layers)
     except SettingsError as error:
         named = re.search(r'field "(\w+)"', str(error))
         name = named[1].upper() if named is not None else "…"
@@ -190,16 +197,43 @@ def load(file: Path | None = None, **flags: Any) -> Settings:
     except ValidationError as invalid:
         lines = [_invalid(_source(error["loc"], flags), error) for error in invalid.errors()]
         raise ConfigError("\n".join([*problems, *lines])) from None
+    if note is not None:
+        for line in notes:
+            note(line)
+    return settings
 
 
-def document_of(file: Path | None) -> tuple[TomlFile | None, list[str]]:
-    """A file as this server would have it, and what in it cannot be applied. Raises ConfigError."""
-    if file is None:
-        return None, []
-    if centrifugo.is_centrifugos(file):
-        translated = centrifugo.read(file)
-        return translated.document, translated.problems
-    return TomlFile.load(file), []
+def place_of(file: Path, options: Iterable[str]) -> str:
+    """Where a file that was read before says the first of these that it says; else the file."""
+    document = _document(file).document
+    said = (document.where(name) for name in options if name in document.data) if document is not None else ()
+    return next(iter(said), str(file))
+
+
+class _Told(NamedTuple):
+    """A file as this server would have it, what in it cannot be applied, and what does nothing here."""
+
+    document: Document | None
+    problems: list[str]
+    notes: list[str]
+
+
+def _document(file: Path | None, *, dev: bool = False) -> _Told:
+    """Raises ConfigError: the file cannot be read."""
+    if file is not None and centrifugo.is_centrifugos(file):
+        return _Told(*centrifugo.read(file, os.environ, dev=dev))
+    ignored = centrifugo.unread(os.environ)
+    notes = (
+        [f"{', '.join(ignored)}: read with --config centrifugo.json only; {{}} will do"] if ignored else []
+    )
+    return _Told(Document.load(file) if file is not None else None, [], notes)
+
+
+def _is_development(flags: Mapping[str, Any]) -> bool:
+    said = flags.get("dev")
+    if said is None:
+        said = _read_text(os.environ.get(f"{ENVIRONMENT}DEV", "false"))
+    return said is True or said == 1
 
 
 def _settings(layers: Settings) -> Settings:
@@ -214,6 +248,7 @@ def _contradictions(layers: Settings) -> Iterator[Problem]:
     channel, personal = layers.channel, layers.client.personal_namespace
     yield from layers.client.problems(dev=layers.dev)
     yield from layers.proxy.problems()
+    yield from layers.board.problems()
     if channel is not None:
         yield from channel.problems(layers.proxy, personal, _own_channels(layers))
     elif personal is not None and PatternMap(layers.channels).find(personal_channel("1", personal)) is None:
@@ -228,15 +263,15 @@ def _own_channels(layers: Settings) -> dict[str, ChannelOptions]:
     return layers.channels if "channels" in layers.model_fields_set else {}
 
 
-def _placed(document: TomlFile | None, problem: Problem) -> str:
+def _placed(document: Document | None, problem: Problem) -> str:
     """The line about a problem: where in the file, or which variable of the environment."""
     keys, said = problem
-    if document is not None and any(keys[:end] in document.lines for end in range(2, len(keys) + 1)):
+    if document is not None and any(keys[:end] in document.places for end in range(2, len(keys) + 1)):
         return f"{document.where(*keys)}: {said}"
     return f"{ENVIRONMENT}{'__'.join(keys).upper()}: {said}"
 
 
-def _sound(document: TomlFile) -> tuple[dict[str, Any], list[str]]:
+def _sound(document: Document) -> tuple[dict[str, Any], list[str]]:
     """What of the file can be read, and one line for each key that is unknown or whose value cannot be."""
     sound: dict[str, Any] = {}
     lines: list[str] = []
@@ -248,7 +283,7 @@ def _sound(document: TomlFile) -> tuple[dict[str, Any], list[str]]:
     return sound, lines
 
 
-def _problems(document: TomlFile, name: str, value: object) -> Iterator[str]:
+def _problems(document: Document, name: str, value: object) -> Iterator[str]:
     """What the file says wrong under one name."""
     if name not in Settings.model_fields:
         hint = f": {ELSEWHERE[name]}" if name in ELSEWHERE else closest(name, Settings.model_fields)
@@ -265,7 +300,7 @@ def _problems(document: TomlFile, name: str, value: object) -> Iterator[str]:
         yield from _field_problems(document, name, value)
 
 
-def _section_problems(document: TomlFile, name: str, value: object) -> Iterator[str]:
+def _section_problems(document: Document, name: str, value: object) -> Iterator[str]:
     section = SECTIONS[name]
     try:
         section.model_validate(value, strict=True)
@@ -275,7 +310,7 @@ def _section_problems(document: TomlFile, name: str, value: object) -> Iterator[
             yield f"{document.where(*keys)}: {said}"
 
 
-def _field_problems(document: TomlFile, name: str, value: object) -> Iterator[str]:
+def _field_problems(document: Document, name: str, value: object) -> Iterator[str]:
     try:
         Settings.model_validate({name: value}, strict=True)
     except ValidationError as invalid:
@@ -284,7 +319,7 @@ def _field_problems(document: TomlFile, name: str, value: object) -> Iterator[st
         yield f"{document.where(name)}: {error}"
 
 
-def _pattern_problems(document: TomlFile, pattern: str) -> Iterator[str]:
+def _pattern_problems(document: Document, pattern: str) -> Iterator[str]:
     try:
         Pattern(pattern)
     except ConfigError as error:
@@ -292,7 +327,7 @@ def _pattern_problems(document: TomlFile, pattern: str) -> Iterator[str]:
 
 
 def _table_problems(
-    document: TomlFile, kind: type[ChannelOptions] | type[Limits], table: object, keys: tuple[str, ...]
+    document: Document, kind: type[ChannelOptions] | type[Limits], table: object, keys: tuple[str, ...]
 ) -> Iterator[str]:
     """What one table says wrong, each on its line. The errors of options begin with the option's name."""
     if not isinstance(table, dict):

@@ -11,6 +11,8 @@ class Counters:
 
     published: int = 0
     """Publications that the broker took."""
+    published_bytes: int = 0
+    """Their payload bytes."""
     publish_failed: int = 0
     """Publications that the broker did not take."""
     publish_unnoticed: int = 0
@@ -19,6 +21,8 @@ class Counters:
     """Publications refused because too much was in flight."""
     writes: int = 0
     """Chunks of pushes written to connections; each holds one or more publications."""
+    pushed_bytes: int = 0
+    """Their bytes, as framed."""
     connections: int = 0
     """Connections that were opened."""
     refused_connections: int = 0

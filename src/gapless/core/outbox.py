@@ -24,6 +24,10 @@ class Outlet(Protocol):
         """Is there something that the socket has not accepted yet?"""
 
     @property
+    def unsent(self) -> int:
+        """Bytes that the socket has not accepted yet, as far as this side holds them."""
+
+    @property
     def progressed(self) -> int:
         """A number that grows whenever the peer takes something."""
 
@@ -100,6 +104,10 @@ class Outbox:
     @property
     def waiting(self) -> bool:
         return bool(self._frames) or self.closing is not None
+
+    @property
+    def unsent(self) -> int:
+        return sum(len(frame) for frame, _ in self._frames)
 
     @property
     def progressed(self) -> int:

@@ -10,9 +10,11 @@ from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..auth.access import Access, AccessSettings
+from ..board import Board
 from ..errors import GaplessError
 from ..hub import Hub
 from ..server.direct import DirectRequests
+from ..watch.channels import watch
 from .centrifuge import CentrifugeDoor, UniDoor
 from .direct import DirectDoors
 from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
@@ -40,7 +42,7 @@ class HubApp:
 
     `access` says who may come in. Its fields may also be given here one by one:
     `HubApp(hub, token=…, origins=[…])`. `default_channels` are those of a connection to `/ws` or
-    `/sse` that names none.
+    `/sse` that names none, `board` is what the page's board shows; without one it shows what it finds.
 
     Raises:
         ConfigError: the token or an origin cannot be.
@@ -53,6 +55,7 @@ class HubApp:
         *,
         access: Access | None = None,
         default_channels: Sequence[str] = (),
+        board: Board | None = None,
         **settings: Unpack[AccessSettings],
     ) -> None:
         if access is not None and settings:
@@ -61,13 +64,14 @@ class HubApp:
         access = access or Access(**settings)
         guard = Guard(hub, access)
         hide_tokens()
+        watch(hub)
         channels = tuple(default_channels)
         self._websockets: dict[str, ASGIApp] = {
             "/ws": WebSocketEntrance(guard, PlainDoor(guard, channels).admit),
             "/connection/websocket": WebSocketEntrance(guard, CentrifugeDoor(guard).admit),
             "/connection/uni_websocket": WebSocketEntrance(guard, UniDoor(guard).admit),
         }
-        page, emulated = Page(guard), Emulated()
+        page, emulated = Page(guard, board), Emulated()
         sse = SseDoor(guard, channels, emulated)
         ingest = Ingest(hub)
         direct = DirectDoors(guard, ingest).admit
@@ -89,6 +93,7 @@ class HubApp:
             Route("/ready", Health(hub).ready, methods=["GET"]),
             Route("/metrics", Metrics(guard).show, methods=["GET"]),
             Route("/signin", page.sign_in, methods=["POST"]),
+            Route("/signout", page.sign_out, methods=["POST"]),
             Route("/client.js", page.client, methods=["GET"]),
             Route("/client/{part}", page.client, methods=["GET"]),
             Route("/static/{path:path}", page.asset, methods=["GET"]),

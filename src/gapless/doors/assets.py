@@ -37,6 +37,8 @@ class Asset(NamedTuple):
     body: bytes
     compressed: bytes | None
     media_type: str
+    tag: str
+    """Its `ETag`: of what is in it, and in either form the same."""
 
 
 class Assets:
@@ -68,12 +70,8 @@ class Assets:
         body = self._pages.get(name)
         if body is None:
             body = self._pages[name] = self._written(name)
-        tag = f'"{self.digest}-{name}"'
-        if request.headers.get("if-none-match") == tag:
-            return Response(status_code=304, headers={"etag": tag})
-        response = _respond(Asset(body, gzip.compress(body), "text/html"), request, "no-cache")
-        response.headers["etag"] = tag
-        return response
+        tag = f'W/"{self.digest}-{name}"'
+        return _respond(Asset(body, gzip.compress(body), "text/html", tag), request, "no-cache")
 
     def _written(self, name: str) -> bytes:
         text = self._assets[name].body.decode()
@@ -111,11 +109,13 @@ def _read(path: Path) -> Asset:
     body = path.read_bytes()
     media_type = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     compressed = gzip.compress(body, mtime=0) if len(body) >= WORTH_COMPRESSING else None
-    return Asset(body, compressed, media_type)
+    return Asset(body, compressed, media_type, f'W/"{hashlib.sha256(body).hexdigest()[:16]}"')
 
 
 def _respond(asset: Asset, request: Request, cache_control: str) -> Response:
-    headers = {"cache-control": cache_control, "vary": "accept-encoding"}
+    headers = {"cache-control": cache_control, "vary": "accept-encoding", "etag": asset.tag}
+    if _has(request, asset.tag):
+        return Response(status_code=304, headers=headers)
     accepted = {
         part.partition(";")[0].strip() for part in request.headers.get("accept-encoding", "").split(",")
     }
@@ -123,3 +123,9 @@ def _respond(asset: Asset, request: Request, cache_control: str) -> Response:
         headers["content-encoding"] = "gzip"
         return Response(asset.compressed, media_type=asset.media_type, headers=headers)
     return Response(asset.body, media_type=asset.media_type, headers=headers)
+
+
+def _has(request: Request, tag: str) -> bool:
+    """Has the client this form of it already (RFC 9110, 13.1.2)? Tags are compared weakly."""
+    named = request.headers.get("if-none-match", "")
+    return any(part.strip().removeprefix("W/") == tag.removeprefix("W/") for part in named.split(","))

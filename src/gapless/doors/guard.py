@@ -71,34 +71,54 @@ class Guard:
             raise Refused(403, "an open hub on loopback answers to localhost and 127.0.0.1 only; set a token")
 
     def _is_open_to(self, scope: Scope, host: str) -> bool:
-        return not (self.access.open_api and _is_loopback(scope)) or _is_literal(host)
+        return not (self.access.open_api and is_loopback(scope)) or _is_literal(host)
 
-    def credential_of(self, scope: Scope, request: Request) -> bool:
-        """Does the request carry the server's credential?"""
+    def is_operator(self, scope: Scope, request: Request) -> bool:
+        """Does the request carry the server's credential, or does the application know its sender for one?"""
         credential = self.access.credential
-        if credential is None:
-            return False
-        if credential.matches(bearer_offered(scope)):
+        via = None
+        if credential is not None:
+            if credential.matches(bearer_offered(scope)):
+                return True
+            via = credential.present_in(scope["headers"], time.time())
+        if via is Via.HEADER:
             return True
-        via = credential.present_in(scope["headers"], time.time())
-        # A cookie travels with whatever any page causes; without an origin it proves nothing.
-        return via is Via.HEADER or (via is Via.COOKIE and bool(request.origins or _is_same_site(request)))
+        # A cookie travels with whatever any page causes; without an origin it proves nothing. What the
+        # application knows its users by is most likely one, too.
+        if not (request.origins or _is_same_site(request)):
+            return False
+        return via is Via.COOKIE or self.knows_operator(scope)
+
+    def knows_operator(self, scope: Scope) -> bool:
+        """Does the application say that an operator sent this, whatever page caused it?"""
+        if self.access.operators is None:
+            return False
+        try:
+            return self.access.operators(scope) is True
+        except Exception:
+            self.hub.counters.hook_errors += 1
+            log.exception("Access(operators=…) failed: nobody is an operator by it")
+            return False
 
     def admit_operator(self, scope: Scope, request: Request) -> None:
         """For the API. Raises Refused: 403 for the place, 401 for the credential."""
         self.check_place(scope, request)
-        if not self._has_key(scope, request):
+        if not (self.access.open_api or self._key_in_query(request) or self.is_operator(scope, request)):
             if presented_key(request) or presented_token(scope, request):
                 self.reception.refusals.bad_key()
             raise Refused(401, "the API wants the credential of --token, GAPLESS_TOKEN or HubApp(token=…)")
 
-    def is_operator(self, scope: Scope, request: Request) -> bool:
-        """Would `admit_operator` let it in, a request of no page? Asks, and neither counts nor tells."""
-        host = request.headers.get("host", "")
-        return not request.origins and self._is_open_to(scope, host) and self._has_key(scope, request)
+    def always_admits(self, scope: Scope, request: Request) -> bool:
+        """Would `admit_operator` let in whoever sends these headers, now and later? Counts and tells nothing.
 
-    def _has_key(self, scope: Scope, request: Request) -> bool:
-        return self.access.open_api or self._key_in_query(request) or self.credential_of(scope, request)
+        No page's request, no cookie and nothing that the application is asked about.
+        """
+        if request.origins or not self._is_open_to(scope, request.headers.get("host", "")):
+            return False
+        credential = self.access.credential
+        return self.access.open_api or (
+            credential is not None and credential.present_in(scope["headers"], 0.0) is Via.HEADER
+        )
 
     def _key_in_query(self, request: Request) -> bool:
         """Does the query hold the credential, where that is taken?"""
@@ -120,7 +140,7 @@ class Guard:
         if self._is_full():
             raise Refused(503, "the hub is full")
         self.check_place(scope, request)
-        return self.credential_of(scope, request)
+        return self.is_operator(scope, request)
 
     def handshake(self, scope: Scope, request: Request, transport: str) -> Handshake:
         """What a request says of the client to come.
@@ -135,6 +155,7 @@ class Guard:
             query=dict(request.query),
             cookies=request.cookies,
             operator=operator,
+            calls_api=operator or self.access.open_api,
             # A copy: what a hook writes there reaches nobody else.
             scope=dict(scope) if self.hub.hooks.has("connect") else nothing(),
         )
@@ -189,7 +210,8 @@ def _is_same_site(request: Request) -> bool:
     return request.headers.get("sec-fetch-site") in ("same-origin", "none")
 
 
-def _is_loopback(scope: Scope) -> bool:
+def is_loopback(scope: Scope) -> bool:
+    """Was the request made to an address that only this machine has?"""
     server = scope.get("server")
     try:
         return server is not None and ipaddress.ip_address(server[0]).is_loopback

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import orjson
 from starlette.requests import Request as HttpRequest
@@ -11,13 +12,14 @@ from starlette.types import Receive, Scope, Send
 
 from ..api import BadBody, call, call_lines
 from ..auth.attempts import Attempts
-from ..brokers.base import MayFail
+from ..board import Board
+from ..brokers.base import MayFail, Searches
 from ..hub import Hub
 from ..protocol.strict import Malformed, parse
 from ..version import __version__
 from .assets import assets
 from .entrance import worded
-from .guard import Guard
+from .guard import Guard, is_loopback
 from .request import JSON_TYPE, Refused, Request, read_body
 
 PAGE_HEADERS = {
@@ -29,6 +31,19 @@ PAGE_HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
 }
+
+TOLD_LIMITS = (
+    "message_bytes",
+    "client_payload_bytes",
+    "server_payload_bytes",
+    "history_publications",
+    "history_frame_bytes",
+    "answer_bytes",
+    "subscriptions",
+    "max_pace_ms",
+    "ingest_bytes",
+)
+"""What a page has to stay within, and may be told."""
 
 # HTTP statuses of error codes, for clients that ask for them with X-Centrifugo-Error-Mode: transport.
 STATUSES = {100: 500, 102: 404, 104: 404, 107: 400, 108: 400, 112: 416, 113: 409}
@@ -104,8 +119,9 @@ class Health:
 class Page:
     """The page at `/`, its assets, and the sign-in that stands in front of it where there is a credential."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, board: Board | None = None) -> None:
         self._guard = guard
+        self._board = board
         self._attempts = Attempts()
 
     async def index(self, request: HttpRequest) -> Response:
@@ -126,7 +142,9 @@ class Page:
         """`/api/session`: what the page may do here, for everybody who may see the page.
 
         `role` is `operator` for who may call the API, else `viewer`; `sign_in` says whether there is
-        a credential to sign in with, `digest` which files the page should be made of.
+        a credential to sign in with, `digest` which files the page should be made of. `open` says that the
+        API asks nobody for a credential: `local` where only this machine can call it, else `insecure`.
+        `board` is the configured one, for whoever sees the page and not only the form to sign in.
         """
         try:
             seen = Request.of(request.scope)
@@ -134,17 +152,32 @@ class Page:
         except Refused as refused:
             return _text(refused.status, refused.reason)
         guard = self._guard
-        operator = guard.access.open_api or guard.credential_of(request.scope, seen)
-        result = {
+        operator = guard.access.open_api or guard.is_operator(request.scope, seen)
+        result: dict[str, Any] = {
             "role": "operator" if operator else "viewer",
             "sign_in": guard.access.credential is not None,
             "name": guard.hub.name,
             "version": __version__,
             "digest": assets().digest,
             "time": time.time(),
+            "open": self._openness(request.scope),
+            "limits": {name: getattr(guard.hub.limits, name) for name in TOLD_LIMITS},
+            "features": self._features(),
         }
+        if self._board is not None and self._is_inside(request.scope):
+            result |= {"board": self._board.as_json(), "title": self._board.title}
         headers = {"cache-control": "no-store"}
         return Response(orjson.dumps({"result": result}), media_type=JSON_TYPE, headers=headers)
+
+    def _openness(self, scope: Scope) -> str | None:
+        if not self._guard.access.open_api:
+            return None
+        return "local" if is_loopback(scope) else "insecure"
+
+    def _features(self) -> list[str]:
+        """What this hub can do beside what every hub can."""
+        searches = isinstance(self._guard.hub.node.broker, Searches)
+        return ["watch", *(["search"] if searches else [])]
 
     def _is_inside(self, scope: Scope) -> bool:
         # The cookie alone is enough for the page, which holds nothing secret. What it then asks
@@ -154,6 +187,7 @@ class Page:
             credential is None
             or self._guard.access.open_api
             or credential.present_in(scope["headers"], time.time()) is not None
+            or self._guard.knows_operator(scope)
         )
 
     async def warm_up(self, request: HttpRequest) -> Response:
@@ -189,9 +223,27 @@ class Page:
         if not credential.matches(token):
             return _text(401, "that is not the token")
         self._attempts.succeeded(seen.address)
-        path = (request.scope.get("root_path") or "") + "/"
-        cookie = credential.cookie(time.time(), secure=request.url.scheme == "https", path=path)
+        cookie = credential.cookie(
+            time.time(), secure=request.url.scheme == "https", path=_cookie_path(request)
+        )
         return Response(status_code=204, headers={"set-cookie": cookie, "cache-control": "no-store"})
+
+    async def sign_out(self, request: HttpRequest) -> Response:
+        """The cookie is forgotten. A page of another origin can sign nobody out."""
+        credential = self._guard.access.credential
+        if credential is None:
+            return _text(404, "this hub has no sign-in")
+        try:
+            self._guard.check_place(request.scope, Request.of(request.scope))
+        except Refused as refused:
+            return _text(refused.status, refused.reason)
+        cookie = credential.sign_out_cookie(secure=request.url.scheme == "https", path=_cookie_path(request))
+        return Response(status_code=204, headers={"set-cookie": cookie, "cache-control": "no-store"})
+
+
+def _cookie_path(request: HttpRequest) -> str:
+    """Where the hub is mounted: nothing else gets the cookie."""
+    return (request.scope.get("root_path") or "") + "/"
 
 
 def _of_page(response: Response) -> Response:

@@ -22,6 +22,7 @@ from ..hub import Hub
 from ..model import Draft
 from ..node.receipt import Receipt
 from ..opaque import is_packed
+from ..watch.sources import heard
 from .entrance import worded
 from .guard import Guard
 from .once import Once, Progress
@@ -63,6 +64,7 @@ class Ingest:
         broker = self._hub.node.broker
         lasting = key is not None and not broker.immediate
         async with progress.lock:
+            begun = progress.done
             while progress.done < len(rows):
                 if progress.done and isinstance(broker, PublishesRuns):
                     self._publish_run(channel, rows, progress)
@@ -75,6 +77,7 @@ class Ingest:
                     for at, row in enumerate(rows[begin:end])
                 ]
                 await self._publish(channel, drafts, progress)
+            heard(self._hub, channel, rows[begun:], time.time())
         return progress
 
     def take_at_once(self, channel: str, rows: Sequence[bytes], key: str | None) -> Progress | None:
@@ -90,10 +93,12 @@ class Ingest:
         progress = self._once.progress(channel, key)
         if progress.lock.locked():
             return None
-        if rows and not progress.done:
+        begun = progress.done
+        if rows and not begun:
             progress.note(self._hub.node.intake.publish(channel, Draft(rows[0])).result(0))
         while progress.done < len(rows):
             self._publish_run(channel, rows, progress)
+        heard(self._hub, channel, rows[begun:], time.time())
         return progress
 
     def _check(self, channel: str, rows: Sequence[bytes], key: str | None) -> None:

@@ -44,7 +44,7 @@ class Metrics:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._hub = guard.hub
-        self._hub.node.peers.answers[QUESTION] = self._own
+        self._hub.node.peers.questions.on(QUESTION, lambda about: self._own())
 
     def _own(self) -> Measures:
         return {
@@ -62,7 +62,7 @@ class Metrics:
                 said = await self._hub.node.peers.ask(QUESTION)
             except BrokerError:
                 return found  # `/ready` says so
-            found += [one for one in said if one["group"] == self._hub.group]
+            found += [one for one in said.values() if one["group"] == self._hub.group]
         return found
 
     async def show(self, request: HttpRequest) -> Response:

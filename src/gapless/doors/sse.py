@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import orjson
 from starlette.requests import Request as HttpRequest
 from starlette.types import Receive, Send
 
 from ..auth.admission import Admitted
-from ..errors import BrokerError, ClientError
-from ..hooks.events import Client
+from ..auth.permission import Admission
+from ..errors import BadRequest, BrokerError, ClientError, UnknownChannel
+from ..hooks.events import Client, SubscribeEvent
 from ..model import Position
 from ..protocol import sse
+from ..sessions import entering
 from ..sessions.plain import EventSession
 from ..sessions.sse import SseSession
 from ..transports.inbox import Inbox
@@ -22,7 +24,7 @@ from .emulation import Emulated
 from .entrance import Headers, Respond
 from .guard import Guard
 from .query import BadQuery, Query
-from .request import Request, Unreadable
+from .request import Refused, Request, Unreadable
 
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -49,9 +51,8 @@ class SseDoor:
         hub = self._guard.hub
         client, admitted = await self._guard.admit(http.scope, request, "sse")
         query = self._query(request, admitted.subs)
-        if not query.takes_commands:
-            self._check(query.channels)
         since = _resume(request, query)
+        decided = {} if query.takes_commands else await self._decide(client, admitted, query.channels, since)
 
         async def respond(receive: Receive, send: Send, headers: Headers) -> None:
             stream = HttpStream(hub.node, receive, send, _farewell if query.takes_commands else None)
@@ -73,6 +74,7 @@ class SseDoor:
                     history=query.history,
                     pace=query.pace,
                     joins=query.joins,
+                    decided=decided,
                 )
                 await stream.run(session, _subscribe(session, query.channels))
 
@@ -97,20 +99,35 @@ class SseDoor:
         with self._emulated.holding(session, inbox):
             await stream.run(session, _begin(session, inbox, hub.uid))
 
-    def _check(self, channels: tuple[str, ...]) -> None:
-        """Can any of them be read by anybody? Raises Unreadable (404, or 400 for names that cannot be)."""
-        registry = self._guard.hub.node.registry
-        refusals: list[Unreadable] = []
+    async def _decide(
+        self,
+        client: Client,
+        admitted: Admitted,
+        channels: tuple[str, ...],
+        since: Mapping[str, Position],
+    ) -> dict[str, Admission | ClientError]:
+        """What may be read, up to the first channel that may: of the others the stream says so.
+
+        Where it may read none, the answer says so by its status: `EventSource` takes that for the end, and
+        an empty stream it would ask for again and again.
+
+        Raises:
+            Unreadable: 404, or 400 for names that cannot be: nobody could read any of them.
+            Refused: 403 by options or a hook; 503 where that may be otherwise a little later.
+            Disconnect: a hook's own word.
+        """
+        node, grant = self._guard.hub.node, admitted.grant
+        decided: dict[str, Admission | ClientError] = {}
         for name in channels:
             try:
-                registry.check(name)
+                options = entering.known(node, grant, name)
+                event = SubscribeEvent(client, name, since.get(name))
+                decided[name] = await entering.admit(node, grant, admitted.subs, options, event)
             except ClientError as error:
-                refusals.append(Unreadable(400, error.message))
+                decided[name] = error
             else:
-                if registry.declared(name) is not None:
-                    return
-                refusals.append(Unreadable(404, f"unknown channel: no pattern of this hub matches {name!a}"))
-        raise refusals[0]
+                return decided
+        raise _refusal({name: error for name, error in decided.items() if isinstance(error, ClientError)})
 
     def _query(self, request: Request, granted: Iterable[str]) -> Query:
         """What is asked for, and behind it what the client was granted besides."""
@@ -123,6 +140,19 @@ class SseDoor:
         except BadQuery as error:
             raise Unreadable(400, str(error)) from None
         return query
+
+
+def _refusal(errors: Mapping[str, ClientError]) -> Refused | Unreadable:
+    """What the answer to a stream says of which each channel was refused: the most hopeful of these."""
+    if any(error.temporary for error in errors.values()):
+        return Refused(503, "none of the channels can be read just now")
+    for error in errors.values():
+        if error.code not in (UnknownChannel.code, BadRequest.code):
+            return Refused(403, error.message)
+    for name, error in errors.items():
+        if error.code == UnknownChannel.code:
+            return Unreadable(404, f"unknown channel: no pattern of this hub matches {name!a}")
+    return Unreadable(400, next(iter(errors.values())).message)
 
 
 async def _begin(session: EventSession, inbox: Inbox, node: str) -> None:

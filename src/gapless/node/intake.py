@@ -154,6 +154,7 @@ class Intake:
             raise BadRequest("data is no JSON, and this channel takes nothing else")
         position = self._broker.publish_run(channel, payloads, options)
         self._counters.published += len(payloads)
+        self._counters.published_bytes += sum(map(len, payloads))
         return position
 
     def _hand_over(self, channel: str, draft: Draft, options: ChannelOptions, receipt: Receipt) -> None:
@@ -205,6 +206,7 @@ class Intake:
             self._broker_bytes -= receipt.size
         if receipt.error is None:
             self._counters.published += 1
+            self._counters.published_bytes += receipt.size
         else:
             self._counters.publish_failed += 1
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ..brokers.base import Broker, PresenceStore
 from ..core.counters import Counters
+from ..core.sources import Sources
 from ..errors import ClientError, Disconnect
 from ..hooks.registry import Hooks
 from ..options import Limits
@@ -21,6 +22,7 @@ from .history import POSITION, Pages
 from .inbound import Inbound
 from .intake import Intake
 from .members import Members
+from .own import Own
 from .peers import Peers
 from .registry import Registry
 from .repair import Repair
@@ -49,8 +51,9 @@ class Node:
     `registry` knows the channels' options, `intake` takes publications, `rings` is what the broker
     notifies and subscribers join, `pages` reads history, `repair` brings rings up to date, `flush`
     delivers them; `roster` has the sessions, `users` limits those of one user, `members` knows who is
-    present, `peers` the other nodes,
-    `tasks` what runs beside, `inbound` what peers have sent and is not handled yet.
+    present, `peers` the other nodes, `own` the channels that the hub publishes to itself, `sources` what was
+    heard of those who feed it, `tasks` what runs beside, `inbound` what peers have sent and is not handled
+    yet.
     """
 
     def __init__(
@@ -77,9 +80,11 @@ class Node:
         self.pages = Pages(broker, registry, self.tasks, limits, counters)
         self.repair = Repair(self.pages, self.tasks, self.flush, limits, counters)
         self.rings = Rings(broker, registry, self.tasks, self.flush, self.repair, limits, counters)
+        self.own = Own(registry, self.rings, self.tasks)
         self.intake = Intake(broker, registry, self.rings, self.flush, limits, counters)
         self.members = Members(presence, self.tasks, limits)
         self.roster = Roster()
+        self.sources = Sources()
         self.peers = Peers(
             broker,
             self.roster,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from ..brokers.base import Broker, JoinsNodes
 from ..errors import BrokerError, GaplessError
 from ..model import Override, Position, ServerSubscription
 from .connections import Connections, Whom
+from .questions import ANSWER_SECONDS, Questions
 from .roster import Roster
 from .tasks import Tasks
 
@@ -34,14 +34,11 @@ GONE_SECONDS = 10.0
 PARTING_SECONDS = 0.3
 """A goodbye that takes longer is left out."""
 
-ANSWER_SECONDS = 2.0
-"""Whoever has not answered by then is left out."""
-
 
 class Peers:
     """This node among all. `describe` is what it says of itself, `subscribers` counts by channel.
 
-    `answers` is what the others may ask this one, by the name of the question.
+    `questions` is what nodes may ask each other.
     """
 
     def __init__(
@@ -56,11 +53,10 @@ class Peers:
     ) -> None:
         self._nodes = broker.nodes if isinstance(broker, JoinsNodes) else None
         self._roster, self._tasks, self._uid = roster, tasks, uid
-        self._describe, self._subscribers = describe, subscribers
-        self.answers: dict[str, Callable[[], Any]] = {"subscribers": subscribers}
+        self.describe, self._subscribers = describe, subscribers
         self._others: dict[str, dict[str, Any]] = {}
-        self._ids = itertools.count(1)
-        self._asked: dict[int, tuple[set[str], list[Any], asyncio.Event]] = {}
+        self.questions = Questions(self._say, tasks)
+        self.questions.on("subscribers", lambda about: subscribers())
         self.on_emulated: Callable[[str, str | bytes], object] = lambda session, data: None
         """Takes commands that were posted elsewhere, for a session that is here."""
         self.on_forgotten: Callable[[str], object] = lambda channel: None
@@ -92,7 +88,7 @@ class Peers:
     async def all(self) -> list[dict[str, Any]]:
         """What each living node says of itself, this one first and as it is now. Raises BrokerError."""
         await self._beat()
-        return [self._describe(), *self._others.values()]
+        return [self.describe(), *self._others.values()]
 
     async def _keep_beating(self) -> None:
         while True:
@@ -104,7 +100,7 @@ class Peers:
 
     async def _beat(self) -> None:
         if self._nodes is not None:
-            said = await self._nodes.meet(self._uid, orjson.dumps(self._describe()), GONE_SECONDS)
+            said = await self._nodes.meet(self._uid, orjson.dumps(self.describe()), GONE_SECONDS)
             self._others = {node: orjson.loads(about) for node, about in said.items() if node != self._uid}
 
     # -- what others are told
@@ -141,29 +137,19 @@ class Peers:
     async def occupancy(self) -> dict[str, int]:
         """How many subscribers each channel has on all nodes that answer in time. Raises BrokerError."""
         total = dict(self._subscribers())
-        for counts in await self.ask("subscribers"):
+        for counts in (await self.ask("subscribers")).values():
             for channel, count in counts.items():
                 total[channel] = total.get(channel, 0) + count
         return total
 
-    async def ask(self, what: str) -> list[Any]:
-        """What the other nodes that know the question and answer in time say to it. Raises BrokerError."""
+    async def ask(self, what: str, **about: Any) -> dict[str, Any]:
+        """What all other nodes answer to a question in time, by node. Raises BrokerError."""
         await self._beat()
-        missing = set(self._others)
-        if not missing:
-            return []
-        answers: list[Any] = []
-        number, done = next(self._ids), asyncio.Event()
-        self._asked[number] = missing, answers, done
-        self._say({"ask": number, "what": what})
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await done.wait()
-        except TimeoutError:
-            log.warning("%d nodes of the hub did not answer in time: %s", len(missing), what)
-        finally:
-            del self._asked[number]
-        return answers
+        return await self.questions.ask(what, self._others, about, ANSWER_SECONDS)
+
+    async def ask_again(self, what: str, within: float, **about: Any) -> dict[str, Any]:
+        """The same of those that were there a few seconds ago, for who asks time and again."""
+        return await self.questions.ask(what, self._others, about, within)
 
     # -- what is heard
 
@@ -182,18 +168,10 @@ class Peers:
                 self._do(verb, found.but(frozenset(whom["keep"])), arguments)
             case {"forgot": str(channel)}:
                 self.on_forgotten(channel)
-            case {"ask": int(number), "what": str(what), "from": str(node)}:
-                said_of_it = self.answers[what]() if what in self.answers else None
-                self._say({"answer": number, "said": said_of_it}, node)
-            case {"answer": int(number), "said": answer, "from": str(node)}:
-                if (asked := self._asked.get(number)) is not None:
-                    missing, answers, done = asked
-                    if node in missing:
-                        missing.discard(node)
-                        if answer is not None:
-                            answers.append(answer)
-                    if not missing:
-                        done.set()
+            case {"ask": int(number), "what": str(what), "about": dict(about), "from": str(node)}:
+                self.questions.on_question(number, what, about, node)
+            case {"answer": int(number), "piece": str(piece), "last": bool(last), "from": str(node)}:
+                self.questions.on_answer(number, piece, last, node)
             case {"emulated": str(session), "data": {"text": str(data)}}:
                 self.on_emulated(session, data)
             case {"emulated": str(session), "data": {"bytes": str(data)}}:

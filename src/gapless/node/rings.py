@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from ..brokers.base import Broker
 from ..core.channel import Channel, Subscriber
 from ..core.counters import Counters
 from ..core.log import Budget, Entry, Kind, Ring
 from ..errors import BrokerError, Gap
-from ..model import Member, Publication
-from ..options import Limits
+from ..model import BEFORE_EVERYTHING, History, Member, Publication
+from ..options import ChannelOptions, Limits
 from .flush import Flush
 from .history import broker_error, fail
 from .registry import Registry
 from .repair import Repair
 from .tasks import Tasks
 
+MakeChannel = Callable[[str, ChannelOptions, Ring], Channel]
+
 LINGER_SECONDS = 5.0
 """How long a ring outlives its last reader: a page that reloads finds it again."""
+
+
+EMPTY = History([], BEFORE_EVERYTHING, 1)
+"""Of a stream that no broker has."""
 
 
 class _Joining:
@@ -62,6 +69,11 @@ class Rings:
         self._joining: dict[str, _Joining] = {}
         self._leaving: dict[str, asyncio.Task[None]] = {}
         self._idle_since: dict[str, float] = {}
+        self._own: dict[str, MakeChannel] = {}
+
+    def keep_own(self, name: str, make: MakeChannel) -> None:
+        """This process feeds the channel itself: `make` makes it, and no broker is told or asked."""
+        self._own[name] = make
 
     def find(self, name: str) -> Channel | None:
         """The channel of this name, if somebody here reads it."""
@@ -119,6 +131,8 @@ class Rings:
     def interrupted(self) -> None:
         """Notifications may have been lost: rings with a history are repaired, others say so."""
         for channel in self.all():
+            if channel.name in self._own:
+                continue
             if channel.options.history:
                 self._repair.begin(channel)
             else:
@@ -193,10 +207,16 @@ class Rings:
     async def _subscribed(self, name: str) -> Channel:
         """Subscribe first, read the position then: from there on nothing can be missed."""
         options = self._registry.options(name)
+        own = self._own.get(name)
+        if own is not None:
+            return own(name, options, self._ring(name, options))
         async with asyncio.timeout(self._limits.broker_seconds):
             await self._broker.subscribe(name)
             page = await self._broker.history(name, options, limit=0)
-        ring = Ring(
+        return Channel(name, options, self._ring(name, options, page))
+
+    def _ring(self, name: str, options: ChannelOptions, page: History = EMPTY) -> Ring:
+        return Ring(
             name,
             epoch=page.top.epoch,
             top=page.top.offset,
@@ -205,7 +225,6 @@ class Rings:
             max_bytes=options.ring_bytes,
             budget=self.budget,
         )
-        return Channel(name, options, ring)
 
     def _release(self, name: str) -> None:
         holds = self._holds.get(name, 0) - 1
@@ -228,7 +247,8 @@ class Rings:
 
     async def _unsubscribe(self, name: str) -> None:
         try:
-            await self._broker.unsubscribe(name)
+            if name not in self._own:
+                await self._broker.unsubscribe(name)
         finally:
             self._leaving.pop(name, None)
 

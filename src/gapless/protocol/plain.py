@@ -137,10 +137,10 @@ def present(channel: str, members: Mapping[str, Member], id: Any) -> bytes:  # n
     return _around({"type": "presence", "channel": channel}, b'"presence":{%b}' % who, id)
 
 
-def page(channel: str, found: History, id: Any) -> bytes:  # noqa: A002
-    """The reply to a history command."""
+def page(channel: str, found: History, id: Any, *, more: bool = False) -> bytes:  # noqa: A002
+    """The reply to a history command; `more`: it ends before what was asked for."""
     said: dict[str, Any] = {"type": "history", "channel": channel, "epoch": found.top.epoch}
-    said |= {"oldest": found.oldest, "head": found.top.offset}
+    said |= {"oldest": found.oldest, "head": found.top.offset, "more": more}
     items = b",".join(map(item, found.publications))
     return _around(said, b'"publications":[%b]' % items, id)
 

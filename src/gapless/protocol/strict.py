@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +20,7 @@ _UNREAD = json.JSONDecoder(parse_int=str)  # numbers of any length, for whoever 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _HALF = "half of a surrogate pair (an emoji cut in two)"
+_TWICE = "a key that stands twice in one object"
 _BRACKETS = bytes.maketrans(b"[{}]", b"(())")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[{}]"))
 
@@ -44,8 +46,12 @@ class Raw:
         return one_line(self._text[self._start : self._end].encode())
 
     def fields(self) -> dict[str, Raw]:
-        """The members of this value. Raises Malformed when it is not an object."""
-        return dict(_members(self._text, self._start, _PLAIN))
+        """The members of this value. Raises Malformed: it is no object, or a key stands twice in it."""
+        pairs = _members(self._text, self._start, _PLAIN)
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise Malformed(_TWICE)
+        return found
 
     def items(self) -> list[Raw]:
         """The elements of this value. Raises Malformed when it is not an array."""
@@ -68,11 +74,21 @@ def parse(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int
     return _scan(_checked(raw, depth), 0, _decoder(members, digits))[0]
 
 
-def fields(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int = 20) -> dict[str, Raw]:
-    """The members of one JSON object, each parsed and with its source. Otherwise like `parse`."""
+def fields(
+    raw: bytes | str,
+    *,
+    depth: int = 64,
+    members: int = 1000,
+    digits: int = 20,
+    payloads: Collection[str] = (),
+) -> dict[str, Raw]:
+    """The members of one JSON object, each parsed and with its source. Otherwise like `parse`.
+
+    Within those that `payloads` names a key may stand twice, as in `payload`.
+    """
     text = _checked(raw, depth)
-    decoder = _decoder(members, digits)
-    found: dict[str, Raw] = decoder.object_pairs_hook(_members(text, 0, decoder))
+    decoder, loose = _decoder(members, digits), _decoder(members, digits, twice=True)
+    found: dict[str, Raw] = decoder.object_pairs_hook(_members(text, 0, decoder, loose, payloads))
     return found
 
 
@@ -94,12 +110,6 @@ def payload(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: i
     """
     _scan(_checked(raw, depth), 0, _decoder(members, digits, twice=True))
     return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
-
-
-def source(raw: bytes, *, depth: int = 64, members: int = 1000, digits: int = 20) -> bytes:
-    """One JSON document as it was written, on one line; checked as in `parse`."""
-    _scan(_checked(raw, depth), 0, _decoder(members, digits))
-    return one_line(raw).strip(b" \t\n\r")
 
 
 def elements(raw: bytes, *, depth: int = 64) -> list[bytes]:
@@ -161,7 +171,7 @@ def _decoder(members: int, digits: int, *, twice: bool = False) -> json.JSONDeco
             raise Malformed(f"an object of more than {members} members")
         found = dict(pairs)
         if len(found) != len(pairs) and not twice:
-            raise Malformed("a key that stands twice in one object")
+            raise Malformed(_TWICE)
         return found
 
     return json.JSONDecoder(object_pairs_hook=json_object, parse_int=whole_number)
@@ -175,8 +185,14 @@ def _scan(text: str, at: int, decoder: json.JSONDecoder) -> tuple[object, int]:
         raise Malformed("nested too deep") from None
 
 
-def _members(text: str, at: int, decoder: json.JSONDecoder) -> list[tuple[str, Raw]]:
-    """The members of the object that begins at or after `at`.
+def _members(
+    text: str,
+    at: int,
+    decoder: json.JSONDecoder,
+    loose: json.JSONDecoder = _PLAIN,
+    payloads: Collection[str] = (),
+) -> list[tuple[str, Raw]]:
+    """The members of the object that begins at or after `at`; those that are payloads are read by `loose`.
 
     In a text that is not known to be valid JSON, also ValueError, IndexError or RecursionError.
     """
@@ -190,7 +206,7 @@ def _members(text: str, at: int, decoder: json.JSONDecoder) -> list[tuple[str, R
             raise Malformed("a key that is no string")
         key, at = _PLAIN.raw_decode(text, at)
         start = _skip(text, _skip(text, at) + 1)  # over the colon
-        value, end = _scan(text, start, decoder)
+        value, end = _scan(text, start, loose if key in payloads else decoder)
         found.append((key, Raw(value, text, start, end)))
         at = _skip(text, end)
         if text[at] == ",":

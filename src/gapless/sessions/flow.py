@@ -77,7 +77,9 @@ class Flow:
 
     def push(self, chunk: Any, size: int) -> None:
         """Write joined frames of so many bytes; only when there is room."""
-        self._node.counters.writes += 1
+        counters = self._node.counters
+        counters.writes += 1
+        counters.pushed_bytes += size
         self.outlet.push(chunk, size)
         # Pushing may have found the connection broken, and then nothing shall wait for its rest.
         if self.pace and self.closed is None:

@@ -107,7 +107,8 @@ class PlainSession(Session):
                 found = await reading.history(
                     self, command.channel, since=command.since, limit=command.limit, reverse=command.reverse
                 )
-                self.say(plain.page(command.channel, found, command.id))
+                more = found.is_cut(command.limit, reverse=command.reverse)
+                self.say(plain.page(command.channel, found, command.id, more=more))
 
     def refuse(self, error: ClientError, id: int | str | None, channel: str | None) -> None:  # noqa: A002
         """Say what was wrong. Raises Disconnect when that happens too often."""

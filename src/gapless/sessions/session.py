@@ -13,7 +13,7 @@ from typing import Any
 from ..auth.permission import Admission
 from ..core.cursor import Lost
 from ..core.outbox import Outlet
-from ..errors import Disconnect, NotAvailable
+from ..errors import CONNECTION_CLOSED, Disconnect, NotAvailable
 from ..hooks.events import Client, DisconnectEvent
 from ..model import Grant, Member, Position, ServerSubscription
 from ..node.node import Node
@@ -80,6 +80,11 @@ class Session:
     def client_refreshes(self) -> bool:
         """Does the client keep its grant from expiring by itself? Otherwise the application is asked."""
         return False
+
+    @property
+    def frame_pings(self) -> tuple[float, float] | None:
+        """Seconds between pings of its transport, and for their answers; None: as the server pings."""
+        return None
 
     @property
     def channels(self) -> Iterable[str]:
@@ -164,9 +169,12 @@ class Session:
             self.lease.check(time.time())
 
     def close(self, disconnect: Disconnect) -> None:
-        """Say goodbye with a code, and leave everything."""
+        """Say goodbye with a code, and leave everything. 3000 says nothing: the connection just ends."""
         if self.closed is None:
             self.end(disconnect)
+            if disconnect.code == CONNECTION_CLOSED:
+                self.flow.outlet.abort()  # which a client takes for its network's doing, and comes back
+                return
             reason = disconnect.reason.encode("utf-8", "replace")[:REASON_BYTES]
             self.flow.outlet.close(disconnect.code, reason.decode("utf-8", "ignore"))
 

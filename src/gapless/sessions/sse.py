@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..auth.permission import Admission
 from ..core.cursor import Cursor, Lost, Reason
 from ..core.log import Entry, SteadyView, View
 from ..core.outbox import Outlet
@@ -20,6 +21,8 @@ from .views import SseView
 
 START = Position(0, "")
 
+NOTHING: Mapping[str, Admission | ClientError] = {}
+
 
 class SseSession(Session):
     """One client of `/sse`, over `channels`.
@@ -28,7 +31,7 @@ class SseSession(Session):
     publications (all: None).
     """
 
-    __slots__ = ("_heartbeat", "_history", "_joins", "_places", "_since")
+    __slots__ = ("_decided", "_heartbeat", "_history", "_joins", "_places", "_since")
 
     def __init__(
         self,
@@ -44,17 +47,26 @@ class SseSession(Session):
         history: int | None = None,
         pace: float = 0.0,
         joins: bool = False,
+        decided: Mapping[str, Admission | ClientError] = NOTHING,
     ) -> None:
+        """`decided` says of some of the channels already whether they may be read."""
         super().__init__(node, outlet, client=client, grant=grant, about=about, subs=subs, pace=pace)
         self._since = since
         self._history = history
         # A channel that is not entered yet stands where the client left it.
         self._places = {name: _standing(since.get(name, START)) for name in channels}
         self._joins = joins
+        self._decided = decided
         self._heartbeat = Heartbeat(node.limits.heartbeat, node.tasks.loop.time())
 
-    def view_for(self) -> View:
-        """How this client sees entries."""
+    def view_for(self, channel: str) -> View:
+        """How this client sees a channel's entries.
+
+        Their ids say where it goes on in the channels that it asked for. What the server added is not among
+        them: a connection that comes back is another one, and has to be given it again.
+        """
+        if channel not in self._places:
+            return SseView(joins=self._joins, with_id=False)
         if len(self._places) == 1:
             return SseView(joins=self._joins, with_id=True)
         return _ManyView(self._places, joins=self._joins)
@@ -66,15 +78,31 @@ class SseSession(Session):
             ClientError: refused.
             BrokerError: the history could not be read.
         """
-        since = self._since.get(channel)
-        subscription = await self.subscriptions.enter(channel, self.view_for(), since)
+        decided = self._decided.get(channel)
+        if isinstance(decided, ClientError):
+            raise decided
+        await self._enter(channel, self._since.get(channel), self._history, decided)
+
+    async def subscribe_from_server(
+        self, channel: str, server: ServerSubscription, since: Position | None
+    ) -> None:
+        if channel not in self.subscriptions:
+            self.subscriptions.grant(channel, server.resuming if since else server)
+            await self._enter(channel, since, 0)
+
+    async def _enter(
+        self, channel: str, since: Position | None, history: int | None, admission: Admission | None = None
+    ) -> None:
+        subscription = await self.subscriptions.enter(
+            channel, self.view_for(channel), since, admission=admission
+        )
         try:
-            await self._begin(subscription, since)
+            await self._begin(subscription, since, history)
         except BaseException:
             self.subscriptions.drop(subscription)
             raise
 
-    async def _begin(self, subscription: Subscription, since: Position | None) -> None:
+    async def _begin(self, subscription: Subscription, since: Position | None, history: int | None) -> None:
         name, cursor, ring = subscription.name, subscription.cursor, subscription.ring
         cursor.come(ring)  # its own join, if it caused one, lies before that
         channel = subscription.channel
@@ -87,13 +115,14 @@ class SseSession(Session):
                 self._announce(name, Lost(None, None, Reason.INTERRUPTED, ""))
             return
         if subscription.may_see_past(since):
-            _, lost = await catchup.place(since, self._history)
+            _, lost = await catchup.place(since, history)
         else:
             _, lost = await catchup.withhold(since)
         if lost is not None:
             self.node.counters.gaps += 1
             self._announce(name, lost)
-        self._places[name] = cursor
+        if name in self._places:
+            self._places[name] = cursor
         subscription.go_live()
 
     def _announce(self, channel: str, lost: Lost) -> None:

@@ -11,13 +11,13 @@ import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-from ..auth import permission
 from ..auth.permission import Admission
 from ..core.log import View
-from ..errors import AlreadySubscribed, LimitExceeded, UnknownChannel
+from ..errors import AlreadySubscribed, LimitExceeded
 from ..hooks.events import ChannelEvent, Client, SubscribeEvent, UnsubscribeEvent
 from ..model import Grant, Member, Position, ServerSubscription, nothing
 from ..options import ChannelOptions
+from . import entering
 from .rates import Rates
 from .subscription import GivenUp, Owner, Subscription
 
@@ -72,9 +72,17 @@ class Subscriptions(Mapping[str, Subscription]):
         return len(self.by_name)
 
     async def enter(
-        self, name: str, view: View, since: Position | None, *, counted: bool = True
+        self,
+        name: str,
+        view: View,
+        since: Position | None,
+        *,
+        counted: bool = True,
+        admission: Admission | None = None,
     ) -> Subscription:
         """Be in a channel, as options and hooks allow; the cursor is not placed yet (see `join`).
+
+        They are not asked where they have been, and gave this `admission`.
 
         Raises:
             ClientError: refused; nothing is left behind.
@@ -83,7 +91,7 @@ class Subscriptions(Mapping[str, Subscription]):
         """
         subscription, options = self.reserve(name, view, counted=counted)
         try:
-            await self.join(subscription, await self.admit(name, options, since))
+            await self.join(subscription, admission or await self.admit(name, options, since))
         except BaseException:
             self.drop(subscription)
             raise
@@ -97,9 +105,7 @@ class Subscriptions(Mapping[str, Subscription]):
         if counted:
             self._owner.rates.spend("subscribe")
         self.check_free(name)
-        options = self._node.registry.declared(name)
-        if options is None:
-            raise UnknownChannel("unknown channel: no pattern of this hub matches it")
+        options = entering.known(self._node, self._owner.grant, name)
         subscription = self.by_name[name] = Subscription(self._owner, name, view)
         return subscription, options
 
@@ -121,11 +127,8 @@ class Subscriptions(Mapping[str, Subscription]):
         token: str = "",
     ) -> Admission:
         """May this client subscribe? Raises ClientError or Disconnect."""
-        granted = self._granted.get(name)
-        if granted is not None:
-            return permission.by_server(options, granted)
         event = SubscribeEvent(self._owner.about, name, since, data, token)
-        return await permission.admit(self._node.hooks, self._owner.grant, options, event)
+        return await entering.admit(self._node, self._owner.grant, self._granted, options, event)
 
     async def join(self, subscription: Subscription, admission: Admission) -> None:
         """Be in the channel, admitted so: joined and present, the cursor not placed yet.

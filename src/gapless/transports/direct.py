@@ -16,7 +16,7 @@ from ..node.inbound import Inbound
 from ..node.node import Node
 from ..server.sockets import bytes_taken, descriptor_of
 from .inbox import Inbox, check_size
-from .session import DuplexSession, MakeSession
+from .session import DuplexSession, MakeSession, Pings
 
 EXTENSION = "gapless.connection"
 """The name under which a server offers a `Connection` in the ASGI scope's extensions."""
@@ -49,10 +49,11 @@ class Connection(Protocol):
     def on_offer(self) -> bool:
         """May it be taken over? From the accept to the end of the turn in which that was."""
 
-    def hand_over(self, handler: Handler, inbound: Inbound) -> None:
+    def hand_over(self, handler: Handler, inbound: Inbound, pings: Pings | None = None) -> None:
         """The ASGI call may return now; the connection lives on, and the handler is told of it.
 
-        What the client sends is bounded as `inbound` says.
+        What the client sends is bounded as `inbound` says, and it is pinged as `pings` say; None: as the
+        server was configured.
         """
 
     def uncork(self) -> bytes:
@@ -192,6 +193,10 @@ class DirectOutlet:
         return self._buffered() > 0
 
     @property
+    def unsent(self) -> int:
+        return self._buffered() + self._held_bytes
+
+    @property
     def progressed(self) -> int:
         # What lies in the kernel's buffer nobody took.
         taken = None if self._is_closing() else bytes_taken(self._known)
@@ -240,7 +245,7 @@ class DirectConversation:
         """Begin, then let the ASGI call end while the connection goes on."""
         self._session = session = make(self._outlet, BINARY if self._binary else TEXT)
         self._inbox = Inbox(self._node, session, self._on_empty)
-        self._connection.hand_over(self, self._node.inbound)
+        self._connection.hand_over(self, self._node.inbound, session.frame_pings)
         session.open()
         try:
             await session.begin()

@@ -29,6 +29,7 @@ from .direct import EXTENSION, Handler
 from .frames import BadFrame, Message, read_close
 from .hearing import Hearing
 from .keepalive import Keepalive
+from .session import Pings
 from .upgrade import SHORT_HEAD, Upgrade, read_short, read_upgrade
 from .uvicorn_inside import (
     ServerProtocol,
@@ -365,7 +366,7 @@ class FastProtocol(asyncio.Protocol):
     def on_offer(self) -> bool:
         return self._phase is Phase.ACCEPTED
 
-    def hand_over(self, handler: Handler, inbound: Inbound) -> None:
+    def hand_over(self, handler: Handler, inbound: Inbound, pings: Pings | None = None) -> None:
         upgrade, accepted = self._upgrade, self._accepted
         assert upgrade is not None and accepted is not None  # noqa: S101, PT018 - it is on offer
         self._phase = Phase.TAKEN
@@ -387,11 +388,9 @@ class FastProtocol(asyncio.Protocol):
                 ":".join(map(str, peer or ())),
                 upgrade.target.decode("ascii"),
             )
-        settings = self._settings
-        if settings.ping_interval:
-            self._keepalive = Keepalive(
-                settings.ping_interval, settings.ping_timeout, self._ping, self._on_silence
-            )
+        interval, timeout = pings or (self._settings.ping_interval, self._settings.ping_timeout)
+        if interval:
+            self._keepalive = Keepalive(interval, timeout, self._ping, self._on_silence)
         early = self._early
         # What only the handshake needed.
         self._head, self._upgrade, self._accepted, self._call, self._early = b"", None, None, None, None

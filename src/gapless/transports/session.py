@@ -40,8 +40,16 @@ class AnySession(Protocol):
         """It is over, and there is nobody to say so to. Idempotent."""
 
 
+Pings = tuple[float, float]
+"""Seconds between two pings of the transport, and how long an answer may take."""
+
+
 class DuplexSession(AnySession, Protocol):
     """One that is spoken to over the connection that it writes to."""
+
+    @property
+    def frame_pings(self) -> Pings | None:
+        """How its transport is to ping, where it can; None: as the server does anyway."""
 
     async def begin(self) -> None:
         """What happens before the first message. Raises Disconnect."""

@@ -97,6 +97,10 @@ class CentrifugeSession(Peer):
     def client_refreshes(self) -> bool:
         return self._client_refreshes
 
+    @property
+    def frame_pings(self) -> tuple[float, float]:
+        return self.node.limits.ping_interval, self.node.limits.pong_timeout
+
     # -- in
 
     async def begin(self) -> None:

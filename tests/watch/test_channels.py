@@ -1,0 +1,134 @@
+"""`$stats`, `$clients` and `$sources` as whoever may watch reads them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gapless import ChannelOptions, Hub
+from gapless.watch.channels import watch
+
+from ..support.serving import Doors, doors
+from ..support.until import until
+
+pytestmark = pytest.mark.anyio
+
+CHANNELS = {"*": ChannelOptions(history=100)}
+
+
+@pytest.fixture
+async def here(anyio_backend: str) -> AsyncIterator[Doors]:
+    async with doors(CHANNELS, open_api=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def both(anyio_backend: str, tmp_path: Path) -> AsyncIterator[list[Doors]]:
+    """Two nodes of one store."""
+    async with AsyncExitStack() as stack:
+        made = [
+            doors(hub=Hub(f"sqlite:///{tmp_path}/a.db", channels=CHANNELS), open_api=True) for _ in range(2)
+        ]
+        yield [await stack.enter_async_context(one) for one in made]
+
+
+async def read(hub: Hub, channel: str, count: int = 1) -> list[Any]:
+    async with hub.subscribe(channel) as feed:
+        return [(await anext(feed)).data for _ in range(count)]
+
+
+async def test_nothing_is_computed_while_nobody_watches(here: Doors) -> None:
+    async with here.client("?channel=logs"):
+        await here.hub.publish("logs", 1)
+        assert not here.hub.node.own.at_work
+        async with here.client("?channel=$stats&channel=$clients&channel=$sources") as page:
+            await page.next()
+            await until(lambda: here.hub.node.own.at_work == {"$stats", "$clients", "$sources"})
+        await until(lambda: not here.hub.node.own.at_work, "the end of it")
+
+
+async def test_stats_say_how_the_hub_stands(here: Doors) -> None:
+    async with here.client("?channel=logs") as client:
+        await client.history("logs")
+        await here.hub.publish("logs", 1)
+        first, second = await read(here.hub, "$stats", 2)
+    assert first["totals"]["num_clients"] == 1
+    assert (first["channels"]["logs"]["num_clients"], first["channels"]["logs"]["offset"]) == (1, 1)
+    assert second["channels"]["logs"]["rate"] == 0
+    assert first["rates"] is None
+    assert second["rates"]["published"] == 0
+    assert not [name for name in first["channels"] if name.startswith("$")]
+
+
+async def test_clients_are_told_whole_to_who_comes_and_then_what_changes(here: Doors) -> None:
+    async with here.hub.subscribe("$clients") as feed:
+        said = (await anext(feed)).data
+        assert said == {"all": True, "clients": [], "total": 0}
+        async with here.client("?channel=logs") as client:
+            await client.history("logs")
+            said = (await anext(feed)).data
+            assert "all" not in said
+            (row,) = said["clients"]
+            assert (row["address"], row["subscriptions"][0]["channel"]) == ("127.0.0.1", "logs")
+            assert (said["gone"], said["total"]) == ([], 1)
+            again = (await read(here.hub, "$clients"))[0]
+            assert again["all"]
+            assert [one["client"] for one in again["clients"]] == [row["client"]]
+            assert (await anext(feed)).data["all"], "the others are told it as well: they read the same"
+        gone = (await anext(feed)).data
+        assert (gone["clients"], gone["gone"], gone["total"]) == ([], [row["client"]], 0)
+
+
+async def test_sources_are_told_when_something_came(here: Doors) -> None:
+    async with here.hub.subscribe("$sources") as feed:
+        assert (await anext(feed)).data == {"sources": [], "total": 0}
+        body = '{"message":"a","source":"web-1"}\n{"kind":"feeder_gap","count":3,"source":"web-1"}'
+        headers = {"Content-Type": "application/x-ndjson"}
+        await here.http.post("/ingest/logs", content=body, headers=headers)
+        (row,) = (await anext(feed)).data["sources"]
+        assert (row["source"], row["channel"], row["state"]) == ("web-1", "logs", "up")
+        assert (row["rows"], row["dropped"]) == (2, 3)
+
+
+async def test_what_is_sent_again_is_counted_once(here: Doors) -> None:
+    headers = {"Content-Type": "application/x-ndjson", "Idempotency-Key": "once"}
+    for _ in range(3):
+        assert (await here.http.post("/ingest/logs", content="1\n2", headers=headers)).status_code == 202
+    (source,) = here.hub.node.sources.heard
+    assert source.rows == 2
+
+
+async def test_all_nodes_are_in_it(both: list[Doors]) -> None:
+    here, there = both
+    headers = {"Content-Type": "application/x-ndjson"}
+    for one in both:
+        await one.http.post("/ingest/logs", content='{"source":"web-1"}', headers=headers)
+    async with there.client("?channel=far") as far, here.client("?channel=near") as near:
+        await far.history("far")
+        await near.history("near")
+
+        async def are_told() -> bool:
+            said = (await read(here.hub, "$stats"))[0]
+            return (
+                len(said["nodes"]) == 2 and said["totals"]["num_clients"] == 2 and "far" in said["channels"]
+            )
+
+        await until(are_told)
+        (told,) = await read(here.hub, "$clients")
+        assert (len(told["clients"]), told["total"]) == (2, 2)
+        asked = (await here.http.post("/api/clients", json={})).json()["result"]
+        assert asked["total"] == 2
+        assert {row["subscriptions"][0]["channel"] for row in asked["clients"]} == {"far", "near"}
+        sources = (await here.http.post("/api/sources", json={})).json()["result"]
+        assert [(row["source"], row["rows"]) for row in sources["sources"]] == [("web-1", 2)]
+
+
+async def test_a_hub_without_doors_has_none() -> None:
+    async with Hub(channels=CHANNELS) as hub:
+        assert not hub.node.registry.is_own("$stats")
+        watch(hub)
+        assert hub.node.registry.is_own("$stats")
