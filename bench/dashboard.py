@@ -84,7 +84,7 @@ FILL = """async (rows) => {
   const { store } = bench.live.panel;
   store.maxRows = rows;
   store.maxBytes = 1024 ** 3;
-  const shape = (await import(bench.base + "static/log/shape.js")).toShape;
+  const shape = (await import(bench.files + "log/shape.js")).toShape;
   for (let number = store.size; number < rows; number += 1) {
     const time = Date.now();
     const data = { time: new Date(time).toISOString(), level: "info", logger: `app.part${number % 20}`, message: `request ${number} was answered in ${number % 900} ms by the backend`, fields: { request_id: number.toString(16), ms: number % 900, path: "/orders" } };
@@ -92,6 +92,22 @@ FILL = """async (rows) => {
     if (number % 20_000 === 0) await new Promise((resolve) => setTimeout(resolve));
   }
 }"""
+
+LOAD = """() => {
+  const [page] = performance.getEntriesByType("navigation");
+  const files = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/static/"));
+  const first = files.filter(({ startTime }) => startTime < bench.shown);
+  return { kilobytes: [page, ...first].reduce((sum, each) => sum + each.encodedBodySize, 0) / 1024, requests: first.length + 1 };
+}"""
+
+SHOWN = """addEventListener("DOMContentLoaded", () => {
+  window.bench = { shown: Infinity };
+  new MutationObserver((_, observer) => {
+    if (!document.querySelector(".row")) return;
+    bench.shown = performance.now();
+    observer.disconnect();
+  }).observe(document, { childList: true, subtree: true });
+})"""
 
 JUMP = """async (seconds) => {
   const { panel } = bench.live;
@@ -218,10 +234,22 @@ def measure(quick: bool) -> list[Gate]:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         publish(100, 1)
         stdout.readline()
+        page.add_init_script(SHOWN)
         page.goto(base)
-        page.wait_for_selector(".row")
+        page.wait_for_function("() => window.bench?.shown < Infinity")
+        loaded = page.evaluate(LOAD)
+        gates.append(
+            Gate("first load, until the first line is shown: size", loaded["kilobytes"], 60, unit="KB")
+        )
+        gates.append(Gate("first load: requests", loaded["requests"], 25, unit=""))
+        gates.append(Gate("first load: until the first line is shown", page.evaluate("bench.shown"), 300))
         page.evaluate(
-            "async (base) => { window.bench = (await import(base + 'static/app.js')).app; bench.base = base; }",
+            """async (base) => {
+              const module = document.querySelector('script[type="module"]').src;
+              window.bench = (await import(module)).app;
+              bench.base = module.replace(/static\\/.*$/, "");
+              bench.files = module.replace(/app\\.js$/, "");
+            }""",
             base,
         )
         page.evaluate("bench.live.box.setFilter('/request \\\\d+ was/ level>=debug')")
@@ -290,8 +318,26 @@ def measure(quick: bool) -> list[Gate]:
         seen = page.evaluate("bench.stop()")
         gates.append(Gate(f"jumping in {rows:,} rows: frame, 95 of 100", seen["p95"], 18))
         gates.append(Gate(f"jumping in {rows:,} rows: frame, 99 of 100", seen["p99"], 34))
+        gates.append(leak(page, heap, publish, stdout, 60 if quick else 600))
         browser.close()
     return gates
+
+
+def leak(page: Any, heap: Any, publish: Any, stdout: IO[str], seconds: int) -> Gate:
+    """How much the heap grows while rows come and go, from when the store is full on."""
+    page.evaluate("() => { const { store } = bench.live.panel; store.maxRows = 20_000; store.trim(); }")
+
+    def used() -> float:
+        heap.send("HeapProfiler.collectGarbage")
+        return float(page.evaluate("performance.memory.usedJSHeapSize")) / 2**20
+
+    publish(2_000, seconds * 3 // 10)
+    stdout.readline()
+    before = used()
+    publish(2_000, seconds * 7 // 10)
+    stdout.readline()
+    growth = 100 * (used() - before) / before
+    return Gate(f"growth of the heap in {seconds} s at 2,000 rows/s", growth, 15, unit="%")
 
 
 def main() -> None:

@@ -78,7 +78,14 @@ def bounds_page() -> str:
         return "off" if value is None else f"{value:,}"
 
     rows: list[tuple[str, ...]] = [
-        (f"`{row.option}`", default(row.option), row.then, f"`{row.counter}`") for row in BOUNDS
+        (
+            f"`{row.option}`",
+            default(row.option),
+            row.then,
+            f"`{row.counter}`",
+            ", ".join(each.value for each in row.where),
+        )
+        for row in BOUNDS
     ]
     return (
         "# Bounds\n\nWhere each is reached, what happens there, and the counter that moves. `GET /metrics` "
@@ -86,7 +93,7 @@ def bounds_page() -> str:
         "`gapless_NAME_total`; it asks for the credential of the API, and no series holds a channel, a user "
         "or an address. Sizes are bytes, times seconds, rates a second; what each option means stands under "
         "[options](options.md), counters with `broker.` are those of `memory://`.\n\n"
-        f"{table(('Limit', 'Default', 'Then', 'Counter'), rows)}"
+        f"{table(('Limit', 'Default', 'Then', 'Counter', 'Where'), rows)}"
     )
 
 

@@ -3,12 +3,15 @@
     python tools/screenshots.py [NAME …]
 
 A hub of its own serves the page, publishes what a small system would, and has a client that does not read.
+Beside the pictures stands of which files they were taken, so that a test says when they are of others.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import json
 import random
 import socket
 import sys
@@ -26,10 +29,32 @@ from gapless.demo.worker import Worker
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "img"
+RECORD = IMAGES / "dashboard.json"
 CHROMIUM = "/usr/bin/chromium"
 SIZE = {"width": 1280, "height": 760}
 NAMES = ("live", "board", "clients")
 KEPT = ChannelOptions(history=100_000, history_bytes=64 * 1024 * 1024)
+
+
+def parts(name: str) -> list[Path]:
+    """The files of the page that decide how one of its pages looks: its own, and those of the list and the frame."""
+    static = ROOT / "src" / "gapless" / "dashboard" / "static"
+    own = {
+        "live": ["pages/live.js", "log/*.js", "ui/detail.js", "ui/facets.js", "ui/querybox.js"],
+        "board": ["pages/board.js", "board/*.js"],
+        "clients": ["pages/clients.js", "ui/table.js", "ui/pane.js"],
+    }[name]
+    patterns = ["index.html", "css/*.css", "ui/shell.js", *own]
+    return sorted(path for pattern in patterns for path in static.glob(pattern))
+
+
+def digest(name: str) -> str:
+    """What these files hold, without the spaces that lines begin and end with."""
+    summed = hashlib.sha256()
+    for path in parts(name):
+        lines = (line.strip() for line in path.read_text("utf-8").splitlines())
+        summed.update("\n".join(line for line in lines if line and not line.startswith(("//", "*", "/*"))).encode())
+    return summed.hexdigest()[:16]
 
 
 def iso(moment: float) -> str:
@@ -181,6 +206,9 @@ def main(names: list[str]) -> None:
                     print(path.relative_to(ROOT))
                     context.close()
         browser.close()
+    taken = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {}
+    taken |= {name: digest(name) for name in names or NAMES}
+    RECORD.write_text(json.dumps(taken, indent=1, sort_keys=True) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

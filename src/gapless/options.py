@@ -286,6 +286,9 @@ class Limits:
     # Ten of them fill a 20 Mbit/s line for a second; 64 KiB is in the kernel, the rest waits here.
     flush_bytes: int = 256 * KiB
     """Written to one connection at once; what is more follows when its socket has room."""
+    # As fast as anybody reads names; each costs a write to everybody in the room.
+    join_pushes: float = 20.0
+    """Joins and leaves of one channel told a second, and so many at once; more: told with the next one."""
     # Parsed by a browser within a frame of its screen; SDKs and proxies refuse above 1 MiB.
     history_frame_bytes: int = 256 * KiB
     """One history frame, unless a single publication is larger."""
@@ -342,6 +345,12 @@ class Limits:
     # Tabs and devices differ too much for one number. Centrifugo: user_connection_limit 0.
     user_connections: int | None = None
     """Connections of one user, on all nodes that share a store; more: closed with 3504."""
+    # An office, a school, a carrier or a proxy is one address: set it only where addresses are real.
+    address_connections: int | None = None
+    """Connections of one address, or of one IPv6 network of 64 bits; more: 429 before the upgrade."""
+    # As `address_connections`: 1,000 connections with 20 channels each.
+    address_subscriptions: int | None = None
+    """Subscriptions of all connections of one address together; more: error 106."""
     # nginx: client_max_body_size 1 MiB.
     body_bytes: int = 1 * MiB
     """The body of an API call; larger: 413."""
@@ -404,7 +413,9 @@ class Limits:
     """Seconds for which awaiting a receipt waits at most for subscribers that lag but move."""
 
     def __post_init__(self) -> None:
-        _check_numbers(self, at_least={"reads_at_once": 1, "housekeeping": 0.01, "slowest_rate": 1})
+        _check_numbers(
+            self, at_least={"reads_at_once": 1, "housekeeping": 0.01, "slowest_rate": 1, "join_pushes": 1}
+        )
         if self.pong_timeout >= self.ping_interval:
             raise ConfigError(
                 f"pong_timeout ({self.pong_timeout} s) must be shorter than "

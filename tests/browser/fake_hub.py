@@ -92,6 +92,12 @@ class FakeHub:
         self.sign_in_status = 0
         self.api_status = 200
         """What calls of the API are answered with, when it is not 200."""
+        self.searches = False
+        """Is there an index of words?"""
+        self.about: dict[str, Any] = {}
+        """What `/api/session` says beside the role."""
+        self.answers_api: dict[str, dict[str, Any]] = {}
+        """What other methods of the API are answered with."""
         self.calls: list[str] = []
         """Methods of the API that were called, in order."""
 
@@ -126,6 +132,16 @@ class FakeHub:
     def send(self, channel: str, frame: dict[str, Any]) -> None:
         """Any frame, to whoever is subscribed."""
         self._do(self._send(channel, frame))
+
+    def send_text(self, channel: str, text: str) -> None:
+        """A frame as it stands, to whoever is subscribed."""
+
+        async def send() -> None:
+            for visit in self.visits:
+                if channel in visit.subscribed:
+                    await visit.websocket.send_text(text)
+
+        self._do(send())
 
     def trim(self, channel: str, oldest: int) -> None:
         stream = self.streams[channel]
@@ -162,6 +178,7 @@ class FakeHub:
             Route("/client.js", lambda request: FileResponse(STATIC / "client.js")),
             Mount("/client", StaticFiles(directory=STATIC / "client")),
             Route("/signin", self._sign_in, methods=["POST"]),
+            Route("/signout", self._sign_out, methods=["POST"]),
             Route("/api/{method}", self._call, methods=["POST"]),
             WebSocketRoute("/ws", self._talk),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -186,11 +203,17 @@ class FakeHub:
         response.set_cookie("session", self.token or "", path="/live/", httponly=True, samesite="strict")
         return response
 
+    async def _sign_out(self, request: Request) -> Response:
+        response = Response(status_code=204)
+        response.delete_cookie("session", path="/live/")
+        return response
+
     async def _call(self, request: Request) -> Response:
         method = request.path_params["method"]
         if method == "session":
             role = "operator" if self._signed_in(request) and self.api_status == 200 else "viewer"
-            return JSONResponse({"result": {"role": role, "sign_in": self.token is not None, "digest": ""}})
+            about = {"role": role, "sign_in": self.token is not None, "digest": ""}
+            return JSONResponse({"result": about | self.about})
         self.calls.append(method)
         if not self._signed_in(request):
             return Response(status_code=401)
@@ -201,6 +224,10 @@ class FakeHub:
             return JSONResponse({"result": {"channels": {name: {"num_clients": 0} for name in self.streams}}})
         if method == "history":
             return JSONResponse({"result": self._history(said)})
+        if method == "search" and self.searches:
+            return JSONResponse({"result": self._search(said)})
+        if method in self.answers_api:
+            return JSONResponse({"result": self.answers_api[method]})
         return Response(status_code=404)
 
     def _history(self, said: dict[str, Any]) -> dict[str, Any]:
@@ -209,6 +236,16 @@ class FakeHub:
         chosen = kept[::-1][: said["limit"]] if reverse else kept[: said["limit"]]
         publications = [{"offset": offset, "data": data} for offset, data in chosen]
         return {"publications": publications, "epoch": stream.epoch, "offset": stream.head}
+
+    def _search(self, said: dict[str, Any]) -> dict[str, Any]:
+        stream, words = self.streams[said["channel"]], said["query"].replace("*", "").split()
+        found = [
+            {"offset": offset, "data": data, "time": 0}
+            for offset, data in reversed(stream.kept)
+            if offset < said["before"] and all(word in str(data) for word in words)
+        ]
+        limit = said["limit"]
+        return {"publications": found[:limit], "epoch": stream.epoch, "more": len(found) > limit}
 
     async def _talk(self, websocket: WebSocket) -> None:
         if self.refuses or not self._signed_in(websocket):

@@ -188,7 +188,7 @@ def test_a_link_leads_to_its_line_wherever_it_is_kept(page: Page, hub: FakeHub) 
     page.goto("about:blank")
     visit(page, hub, "#/live?ch=logs&at=first:12")
     expect(page.locator(".note")).to_have_text(
-        "This line (number 12) is no longer kept. The oldest kept line is 4900."
+        "This line (number 12) is no longer kept. The oldest kept line is 4,900, from 14 May 14:02."
     )
 
 

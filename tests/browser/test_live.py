@@ -210,8 +210,12 @@ def test_what_is_older_than_the_page_is_searched_on_the_server(page: Page, hub: 
     empty = page.locator(".live .empty")
     expect(empty).to_contain_text("0 of 1,000 lines match.")
     empty.get_by_role("button", name="Search older lines on the server").click()
+    found = page.get_by_role("complementary", name="Found on the server")
+    expect(found.get_by_role("status")).to_have_text("1 line found, all 4,000 lines looked through.")
+    expect(found.locator(".hit")).to_have_text(["needle"])
+    found.get_by_role("listitem").get_by_role("button").click()
     expect(messages(page)).to_have_text(["needle"])
-    expect(page.locator(".note")).to_have_text("1 older lines found")
+    expect(page.locator(".live .row.current .message")).to_have_text("needle")
 
 
 def test_the_oldest_rows_leave_and_are_counted(page: Page, hub: FakeHub) -> None:

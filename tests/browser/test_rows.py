@@ -152,6 +152,28 @@ def test_on_small_screens_the_lines_have_the_room(page: Page, hub: FakeHub, widt
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
+def test_names_of_channels_that_begin_alike_are_told_apart(page: Page, hub: FakeHub) -> None:
+    for name in ("documentation-worker:events", "documentation-worker:statistics"):
+        hub.publish(name, log("one"))
+    visit(page, hub)
+    cells = page.locator(".live .row:visible .channel")
+    expect(cells).to_have_text([re.compile("^….*:events$"), re.compile("^….*:statistics$")])
+    colours = cells.evaluate_all("(cells) => cells.map((cell) => getComputedStyle(cell).color)")
+    assert colours[0] != colours[1]
+
+
+def test_no_row_is_half_cut_while_wrapped_rows_are_followed(page: Page, hub: FakeHub) -> None:
+    page.set_viewport_size({"width": 390, "height": 700})
+    hub.publish("logs", *(log(f"{'word ' * (at % 25)} {at}") for at in range(60)))
+    visit(page, hub)
+    expect(messages(page).last).to_be_in_viewport(ratio=1)
+    box = page.locator(".live .scroller").bounding_box()
+    assert box
+    tops = [row.bounding_box() for row in rows(page).all()]
+    assert len(tops) > 5
+    assert all(top and top["y"] >= box["y"] - 1 for top in tops)
+
+
 def test_plain_lines_leave_no_empty_columns(page: Page, hub: FakeHub) -> None:
     hub.publish("logs", *(f"a plain line {number}" for number in range(20)))
     visit(page, hub)

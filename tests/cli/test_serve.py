@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,11 +20,18 @@ from websockets.exceptions import ConnectionClosed
 
 from gapless.server import bounded_http
 
-from ..support.commands import serving, started
+from ..support.commands import Running, environment, serving, started
 from ..support.until import DEADLINE
 from .conftest import Verb
 
 TOKEN = "b3f6a2d94c0e1758a1907fd2"
+
+
+@pytest.fixture
+def url_of_its_own() -> Iterator[tuple[str, Running]]:
+    """A hub that the test may end."""
+    with serving() as served:
+        yield served
 
 
 def post(url: str, **options: object) -> httpx.Response:
@@ -192,3 +204,84 @@ def test_many_requests_on_one_connection_are_each_bounded_for_themselves(url: st
     with httpx.Client(trust_env=False, timeout=DEADLINE) as client:
         for _ in range(8):
             assert client.get(f"{url}/health", headers={"X": "x" * 6000}).status_code == 200
+
+
+def test_a_terminal_that_is_closed_is_a_goodbye(url_of_its_own: tuple[str, Running]) -> None:
+    url, running = url_of_its_own
+    with httpx.Client(trust_env=False, timeout=DEADLINE) as client:
+        with client.stream("GET", f"{url}/connection/uni_sse?cf_connect={{}}") as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            running.process.send_signal(signal.SIGHUP)
+            assert any('"code":3001' in line for line in lines)
+    assert running.process.wait(DEADLINE) == -signal.SIGHUP
+    assert running.rest("err") == []
+
+
+def test_after_nohup_it_stays() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'gapless', 'serve', '--port', '0'])"
+    )
+    command = [sys.executable, "-c", code]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    )
+    running = Running(process)
+    try:
+        url = running.until("http://").strip().rstrip("/")
+        process.send_signal(signal.SIGHUP)
+        assert post(url).status_code == 200
+        assert running.end(signal.SIGTERM) == -signal.SIGTERM
+    finally:
+        running.close()
+
+
+def test_a_second_interrupt_ends_it_at_once_and_says_nothing(url_of_its_own: tuple[str, Running]) -> None:
+    url, running = url_of_its_own
+    with httpx.Client(trust_env=False, timeout=DEADLINE) as client:
+        with client.stream("GET", f"{url}/sse?channel=logs"):
+            running.process.send_signal(signal.SIGINT)
+            running.process.send_signal(signal.SIGINT)
+            assert running.process.wait(DEADLINE) in (-signal.SIGINT, 130)
+    assert running.rest("err") == []
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed", "nobody reads"])
+def test_it_serves_on_without_a_stdout(closed: bool) -> None:
+    port = free_port()
+    readable, writable = os.pipe()
+    os.close(readable)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gapless", "serve", "--port", str(port)],
+        stdout=writable,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        preexec_fn=(lambda: os.close(1)) if closed else None,
+    )
+    os.close(writable)
+    running = Running(process)
+    try:
+        deadline = time.monotonic() + DEADLINE
+        while post_or_none(f"http://127.0.0.1:{port}") is None:
+            assert process.poll() is None, running.rest("err")
+            assert time.monotonic() < deadline
+        assert running.end(signal.SIGINT) == 130
+        assert running.rest("err") == []
+    finally:
+        running.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def post_or_none(url: str) -> httpx.Response | None:
+    try:
+        return post(url)
+    except httpx.ConnectError:
+        return None

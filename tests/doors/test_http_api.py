@@ -363,6 +363,25 @@ async def test_a_publisher_that_waits_for_each_answer_is_acknowledged_in_order(o
         assert [item["data"] for item in await client.live(50)] == list(range(1, 51))
 
 
+async def test_a_hub_that_says_goodbye_takes_nothing_more(opened: Doors) -> None:
+    say = {"channel": "logs", "data": 1}
+    assert "result" in (await opened.http.post("/api/publish", json=say, headers=KEY)).json()
+    opened.hub.drain()
+    for path, body in (
+        ("/api/publish", say),
+        ("/api/broadcast", {"channels": ["logs"], "data": 1}),
+        ("/api/batch", {"commands": [{"publish": say}]}),
+        ("/ingest/logs", [1]),
+    ):
+        said = await opened.http.post(path, headers=KEY, json=body)
+        assert (said.status_code, said.headers["retry-after"], said.text) == (
+            503,
+            "5",
+            "the hub is shutting down",
+        )
+    assert (await opened.hub.history("logs")).top.offset == 1
+
+
 # -- older clients
 
 

@@ -13,6 +13,7 @@ class Somebody:
 
     def __init__(self, client: str, user: str = "", secret: str = "", channels: Iterable[str] = ()) -> None:
         self.client, self.user, self.secret, self.channels = client, user, secret, channels
+        self.address = ""
         self.closed: Disconnect | None = None
         self.done: list[tuple[object, ...]] = []
         self.refuses: Exception | None = None

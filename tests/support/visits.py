@@ -81,7 +81,7 @@ CODES = {
 }
 """What close codes and errors of connecting come to."""
 
-STATUSES = {401: "unauthorized", 403: "forbidden", 503: "full"}
+STATUSES = {401: "unauthorized", 403: "forbidden", 429: "too many", 503: "full"}
 
 
 class Come(Protocol):

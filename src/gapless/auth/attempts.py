@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
+
+from ..core.network import network
 
 
 @dataclass(slots=True)
@@ -49,8 +50,8 @@ class Attempts:
 
         The total is charged only for what is let through: one blocked address cannot use it up.
         """
-        network = _network(address)
-        rate = self._rates.get(network) or _Rate(self.burst, self.seconds)
+        key = network(address)
+        rate = self._rates.get(key) or _Rate(self.burst, self.seconds)
         seconds = rate.wait(now) or self._total.wait(now)
         if seconds:
             self.refused += 1
@@ -58,29 +59,16 @@ class Attempts:
         self._forget_before(now)
         rate.take(now)
         self._total.take(now)
-        self._rates[network] = rate
+        self._rates[key] = rate
         return 0.0
 
     def succeeded(self, address: str) -> None:
         """The credential was right: this address starts afresh."""
-        self._rates.pop(_network(address), None)
+        self._rates.pop(network(address), None)
 
     def __len__(self) -> int:
         return len(self._rates)
 
     def _forget_before(self, now: float) -> None:
-        for network in [network for network, rate in self._rates.items() if rate.free_at <= now]:
-            del self._rates[network]
-
-
-def _network(address: str) -> str:
-    """The address; of IPv6 the network of 64 bits, all of whose addresses one machine can have."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
+        for key in [key for key, rate in self._rates.items() if rate.free_at <= now]:
+            del self._rates[key]

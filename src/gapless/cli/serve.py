@@ -1,4 +1,4 @@
-"""`gapless serve`: a hub of its own."""
+"""`gapless serve`: a hub of its own, or an application."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..version import __version__
-from .terminal import Paint, say, write
+from .common import WrongUsage
+from .terminal import Paint, announce, say
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -29,11 +30,22 @@ DEV_WARNING = (
 
 
 def serve(
+    application: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MODULE:APP]",
+            show_default=False,
+            help="Any ASGI application to serve instead of a hub of its own.",
+        ),
+    ] = None,
     host: Annotated[
         str | None, typer.Option(show_default="127.0.0.1", help="Address to listen on; 0.0.0.0 for all.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, show_default="8765", help="0 takes a free one.")
+        int | None,
+        typer.Option(
+            min=0, max=65535, show_default="8765; 8000 for an application", help="0 takes a free one."
+        ),
     ] = None,
     store: Annotated[
         str | None,
@@ -42,6 +54,17 @@ def serve(
     workers: Annotated[
         int | None,
         typer.Option(min=1, show_default="1", help="Processes on this port; more need a store they share."),
+    ] = None,
+    reload: Annotated[
+        bool, typer.Option("--reload", help="Start an application anew whenever one of its files changes.")
+    ] = False,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            show_default="127.0.0.1",
+            metavar="ADDRESS",
+            help="A proxy, or a network of them, whose X-Forwarded-For is believed (repeatable).",
+        ),
     ] = None,
     config: Annotated[
         Path | None,
@@ -75,27 +98,65 @@ def serve(
             help="Publish what a Redis publishes: redis://HOST?channel=app:logs&pattern=app:* (repeatable).",
         ),
     ] = None,
+    app_dir: Annotated[
+        str | None,
+        typer.Option(
+            show_default="here", metavar="FOLDER", help="Where the application's module is looked for."
+        ),
+    ] = None,
+    message_bytes: Annotated[
+        int | None, typer.Option(min=1, hidden=True, help="One message of an application's WebSockets.")
+    ] = None,
     ws: Annotated[
         str | None, typer.Option(show_default=False, hidden=True, help="WebSocket protocol, module:Class.")
     ] = None,
     inherit: Annotated[
-        str | None, typer.Option(show_default=False, hidden=True, help="Sockets of a worker, as 5,6.")
+        str | None,
+        typer.Option(show_default=False, hidden=True, help="Sockets of a worker and its pipe, as 5,6,7."),
     ] = None,
     exit_with_stdin: Annotated[
         bool, typer.Option("--exit-with-stdin", hidden=True, help="End when stdin does.")
     ] = False,
 ) -> None:
-    """Start a hub and say how to look at it and how to feed it."""
+    """Start a hub and say how to look at it and how to feed it; or serve MODULE:APP as safely and as fast."""
+    if exit_with_stdin:
+        threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
+    if application is not None:
+        from .application import serve_application
+
+        serve_application(
+            application,
+            host=host,
+            port=port,
+            workers=workers,
+            reload=reload,
+            trusted_proxies=tuple(trusted_proxy or ()),
+            message_bytes=message_bytes,
+            folder=app_dir,
+            inherit=inherit,
+            of_the_hub={
+                "store": store,
+                "config": config,
+                "token": token,
+                "insecure": insecure,
+                "dev": dev,
+                "origin": origin,
+                "feed": feed,
+            },
+        )
+        return
+    if reload or app_dir is not None:
+        flag = "--reload" if reload else "--app-dir"
+        raise WrongUsage(f"{flag} is for an application: gapless serve MODULE:APP {flag}")
     from ..config.settings import load
 
     flags: dict[str, Any] = {"host": host, "port": port, "store": store, "token": token, "ws": ws}
     flags |= {"insecure": insecure, "workers": workers, "dev": dev}
     flags |= {"origins": tuple(origin) if origin else None, "feeds": tuple(feed) if feed else None}
+    flags["trusted_proxies"] = tuple(trusted_proxy) if trusted_proxy else None
     settings = load(config, note=say if inherit is None else None, **flags)
     if settings.dev and inherit is None:
         say(DEV_WARNING)
-    if exit_with_stdin:
-        threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
     if settings.workers > 1 and inherit is None:
         _serve_with_workers(settings)
     else:
@@ -122,7 +183,7 @@ def _serve_with_workers(settings: Settings) -> None:
         port,
         settings.workers,
         say=say,
-        started=lambda: write(greeting(url, settings.token is not None, Paint())),
+        started=lambda: announce(greeting(url, settings.token is not None, Paint())),
     ).run()
     if ended_by is signal.SIGINT:
         raise KeyboardInterrupt
@@ -136,21 +197,22 @@ def _serve(settings: Settings, inherit: str | None) -> None:
     from ..config.preparing import prepare
     from ..server.listening import listen
     from ..server.serve import run
-    from ..server.workers import READY, inherited
+    from ..server.workers import inherited
 
     hub, app, feeds, protocol = prepare(settings)
     if settings.store.startswith("redis") and inherit is None:
         asyncio.run(try_out(settings.store, settings.limits))
-    sockets = listen(settings.host, settings.port) if inherit is None else inherited(inherit)
+    given = None if inherit is None else inherited(inherit)
+    sockets = listen(settings.host, settings.port) if given is None else given.sockets
     port = sockets[0].getsockname()[1]
 
     def started() -> None:
         for feed in feeds:
             feed.begin()
-        if inherit is None:
-            write(greeting(address(settings.host, port), settings.token is not None, Paint()))
+        if given is None:
+            announce(greeting(address(settings.host, port), settings.token is not None, Paint()))
         else:
-            os.write(1, READY)
+            given.serves()
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(name)s: %(message)s")
 
@@ -166,6 +228,7 @@ def _serve(settings: Settings, inherit: str | None) -> None:
         message_bytes=settings.limits.message_bytes,
         ws=protocol,
         started=started,
+        trusted_proxies=settings.trusted_proxies,
     )
 
 

@@ -45,6 +45,15 @@ def write(lines: list[str]) -> None:
         sys.stdout.flush()
 
 
+def announce(lines: list[str]) -> None:
+    """As `write`, for what does not live by being read: it goes on when nobody reads."""
+    try:
+        if sys.stdout is not None:  # which it is where stdout was closed from the beginning
+            write(lines)
+    except BrokenPipeError:
+        silence()
+
+
 def prepare() -> None:
     """No character may end the program because the terminal's encoding lacks it."""
     for stream in (sys.stdout, sys.stderr):

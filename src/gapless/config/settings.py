@@ -26,6 +26,7 @@ from ..brokers.url import broker_from
 from ..core.patterns import Pattern, PatternMap
 from ..errors import ConfigError
 from ..options import ChannelOptions, Limits, MiB
+from ..serving import check_proxy
 from . import centrifugo
 from .board import BoardSection
 from .channel import ChannelSection
@@ -125,6 +126,10 @@ def _store(url: str) -> str:
     return url
 
 
+def _proxies(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(check_proxy, names))
+
+
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 
 
@@ -141,6 +146,7 @@ class Settings(BaseModel):
     origins: Names = ()
     feeds: Names = ()
     default_channels: Names = ()
+    trusted_proxies: Annotated[Names, AfterValidator(_proxies)] = ()
     insecure: bool = False
     old_api_clients: bool = False
     dev: bool = False

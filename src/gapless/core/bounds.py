@@ -6,7 +6,20 @@ without a test.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple
+
+
+class Where(Enum):
+    """Where somebody comes to a bound. `tests/doors/test_bounds.py` goes there, on each of these doors."""
+
+    ENTRANCE = "every door of clients"
+    COMMANDS = "every door that takes commands"
+    SOCKETS = "WebSockets"
+    FAST = "WebSockets on the fast path"
+    POSTS = "`/emulation`"
+    API = "`/api`"
+    INGEST = "`/ingest`"
 
 
 class Bound(NamedTuple):
@@ -20,6 +33,8 @@ class Bound(NamedTuple):
     tests: str
     test: str
     """The file and the name of the test that goes there and one further, or as near as can be."""
+    where: tuple[Where, ...] = ()
+    """The doors at which it is reached by what one client or call says; none: it is reached within."""
 
 
 BOUNDS = (
@@ -29,6 +44,7 @@ BOUNDS = (
         "client_errors",
         "tests/node/test_registry.py",
         "test_a_name_is_measured_in_bytes",
+        (Where.COMMANDS, Where.API, Where.INGEST),
     ),
     Bound(
         "client_payload_bytes",
@@ -36,6 +52,7 @@ BOUNDS = (
         "client_errors",
         "tests/doors/test_websocket_commands.py",
         "test_a_publication_above_the_bound_is_refused",
+        (Where.COMMANDS,),
     ),
     Bound(
         "server_payload_bytes",
@@ -43,6 +60,7 @@ BOUNDS = (
         "api_refused",
         "tests/rooms/test_rooms.py",
         "test_what_cannot_be_sent_is_refused_by_name",
+        (Where.API, Where.INGEST),
     ),
     Bound(
         "message_bytes",
@@ -50,6 +68,7 @@ BOUNDS = (
         "oversized",
         "tests/transports/test_fast.py",
         "test_a_connection_that_is_taken_over_has_the_bounds_of_who_took_it",
+        (Where.SOCKETS, Where.POSTS),
     ),
     Bound(
         "message_frames",
@@ -57,6 +76,7 @@ BOUNDS = (
         "oversized",
         "tests/transports/test_frames.py",
         "test_what_is_wrong_has_its_code",
+        (Where.FAST,),
     ),
     Bound(
         "message_seconds",
@@ -64,6 +84,7 @@ BOUNDS = (
         "unfinished",
         "tests/transports/test_hearing.py",
         "test_a_message_that_is_never_finished_is_waited_for_only_so_long",
+        (Where.FAST,),
     ),
     Bound(
         "control_rate",
@@ -71,6 +92,7 @@ BOUNDS = (
         "control_floods",
         "tests/transports/test_fast.py",
         "test_pings_within_their_rate_are_answered_and_one_more_is_the_end",
+        (Where.FAST,),
     ),
     Bound(
         "control_burst",
@@ -78,6 +100,7 @@ BOUNDS = (
         "control_floods",
         "tests/transports/test_fast.py",
         "test_pings_within_their_rate_are_answered_and_one_more_is_the_end",
+        (Where.FAST,),
     ),
     Bound(
         "inbound_bytes",
@@ -99,6 +122,7 @@ BOUNDS = (
         "inbound_waits",
         "tests/transports/test_inbox.py",
         "test_brackets_of_long_messages_count_as_many_bytes",
+        (Where.SOCKETS,),
     ),
     Bound(
         "inbound_burst",
@@ -106,6 +130,7 @@ BOUNDS = (
         "inbound_waits",
         "tests/transports/test_inbox.py",
         "test_what_is_within_the_burst_does_not_wait",
+        (Where.SOCKETS,),
     ),
     Bound(
         "json_depth",
@@ -113,6 +138,7 @@ BOUNDS = (
         "bad_protocol",
         "tests/protocol/centrifuge/test_json_codec_decode.py",
         "test_parts_in_a_frame_are_bounded_exactly",
+        (Where.API, Where.INGEST),
     ),
     Bound(
         "json_members",
@@ -120,6 +146,7 @@ BOUNDS = (
         "bad_protocol",
         "tests/protocol/centrifuge/test_json_codec_decode.py",
         "test_parts_in_a_frame_are_bounded_exactly",
+        (Where.API,),
     ),
     Bound(
         "json_digits",
@@ -127,6 +154,7 @@ BOUNDS = (
         "bad_protocol",
         "tests/protocol/centrifuge/test_json_codec_decode.py",
         "test_parts_in_a_frame_are_bounded_exactly",
+        (Where.API,),
     ),
     Bound(
         "commands",
@@ -134,6 +162,7 @@ BOUNDS = (
         "rate_limited",
         "tests/sessions/test_rates.py",
         "test_who_comes_too_fast_waits_for_its_turn",
+        (Where.COMMANDS,),
     ),
     Bound(
         "commands_seconds",
@@ -148,6 +177,7 @@ BOUNDS = (
         "rate_limited",
         "tests/sessions/test_rates.py",
         "test_who_comes_too_fast_waits_for_its_turn",
+        (Where.COMMANDS,),
     ),
     Bound(
         "commands_per_frame",
@@ -169,6 +199,7 @@ BOUNDS = (
         "client_errors",
         "tests/doors/test_access_matrix.py",
         "test_more_channels_than_a_connection_may_have_are_refused",
+        (Where.COMMANDS,),
     ),
     Bound(
         "subscribe_rate",
@@ -176,6 +207,7 @@ BOUNDS = (
         "rate_limited",
         "tests/sessions/centrifuge/test_limits.py",
         "test_a_rate_is_error_111_which_is_temporary",
+        (Where.COMMANDS,),
     ),
     Bound(
         "subscribe_burst",
@@ -183,6 +215,7 @@ BOUNDS = (
         "rate_limited",
         "tests/sessions/centrifuge/test_limits.py",
         "test_a_rate_is_error_111_which_is_temporary",
+        (Where.COMMANDS,),
     ),
     Bound(
         "publish_rate",
@@ -190,6 +223,7 @@ BOUNDS = (
         "rate_limited",
         "tests/sessions/centrifuge/test_limits.py",
         "test_a_rate_is_error_111_which_is_temporary",
+        (Where.COMMANDS,),
     ),
     Bound(
         "publish_burst",
@@ -197,6 +231,7 @@ BOUNDS = (
         "rate_limited",
         "tests/sessions/centrifuge/test_limits.py",
         "test_a_rate_is_error_111_which_is_temporary",
+        (Where.COMMANDS,),
     ),
     Bound(
         "read_rate",
@@ -204,6 +239,7 @@ BOUNDS = (
         "rate_limited",
         "tests/sessions/centrifuge/test_limits.py",
         "test_a_rate_is_error_111_which_is_temporary",
+        (Where.COMMANDS,),
     ),
     Bound(
         "read_burst",
@@ -211,6 +247,7 @@ BOUNDS = (
         "rate_limited",
         "tests/sessions/centrifuge/test_limits.py",
         "test_a_rate_is_error_111_which_is_temporary",
+        (Where.COMMANDS,),
     ),
     Bound(
         "reply_bytes",
@@ -225,6 +262,13 @@ BOUNDS = (
         "slow_replies",
         "tests/sessions/test_session.py",
         "test_a_client_that_reads_no_replies_is_closed",
+    ),
+    Bound(
+        "join_pushes",
+        "told with the next one",
+        "joins_coalesced",
+        "tests/node/test_announcements.py",
+        "test_so_many_are_told_at_once_and_one_more_waits",
     ),
     Bound(
         "history_publications",
@@ -246,6 +290,7 @@ BOUNDS = (
         "client_errors",
         "tests/sessions/centrifuge/test_commands.py",
         "test_a_presence_reply_is_bounded_and_the_numbers_are_not",
+        (Where.COMMANDS,),
     ),
     Bound(
         "stall_timeout",
@@ -274,6 +319,7 @@ BOUNDS = (
         "refused_connections",
         "tests/doors/test_sse_entrance.py",
         "test_a_full_hub_says_503",
+        (Where.ENTRANCE,),
     ),
     Bound(
         "user_connections",
@@ -281,6 +327,23 @@ BOUNDS = (
         "refused_connections",
         "tests/doors/test_websocket_entrance.py",
         "test_a_user_has_no_more_connections_than_allowed",
+        (Where.ENTRANCE,),
+    ),
+    Bound(
+        "address_connections",
+        "429",
+        "crowded_addresses",
+        "tests/doors/test_addresses.py",
+        "test_an_address_has_so_many_connections_and_no_more",
+        (Where.ENTRANCE,),
+    ),
+    Bound(
+        "address_subscriptions",
+        "106",
+        "crowded_addresses",
+        "tests/doors/test_addresses.py",
+        "test_all_connections_of_an_address_have_so_many_subscriptions_together",
+        (Where.COMMANDS,),
     ),
     Bound(
         "body_bytes",
@@ -288,6 +351,7 @@ BOUNDS = (
         "api_refused",
         "tests/doors/test_metrics.py",
         "test_calls_that_are_refused_are_counted",
+        (Where.API,),
     ),
     Bound(
         "body_seconds",
@@ -295,6 +359,7 @@ BOUNDS = (
         "api_refused",
         "tests/doors/test_metrics.py",
         "test_calls_that_are_refused_are_counted",
+        (Where.API,),
     ),
     Bound(
         "answer_bytes",
@@ -309,6 +374,7 @@ BOUNDS = (
         "api_refused",
         "tests/api/test_api.py",
         "test_what_broadcast_refuses_as_a_whole",
+        (Where.API,),
     ),
     Bound(
         "batch_commands",
@@ -316,6 +382,7 @@ BOUNDS = (
         "api_refused",
         "tests/api/test_api.py",
         "test_a_batch_answers_each_command_with_its_bare_result",
+        (Where.API,),
     ),
     Bound(
         "ring_budget_bytes",

@@ -28,10 +28,12 @@ class Channel:
     `swept` is an index that every subscriber has reached or is marked lagging behind: how far
     the fan-out has come. `stale` says that the ring was found to be behind its stream, and that
     no history was read since. `looked_at` is the head when a publisher last looked for laggards.
+    `announced` is what its joins and leaves have used of their rate (see `core.rate.spend`).
     """
 
     __slots__ = (
         "_order",
+        "announced",
         "dirty",
         "lagging",
         "looked_at",
@@ -53,6 +55,7 @@ class Channel:
         self.stale = False
         self.swept = ring.head
         self.looked_at = 0
+        self.announced = 0.0
         self._order: tuple[Subscriber, ...] | None = ()
 
     def add(self, subscriber: Subscriber) -> None:

@@ -27,6 +27,8 @@ class Counters:
     """Connections that were opened."""
     refused_connections: int = 0
     """Handshakes refused: origin, credential, hook, or the hub was full."""
+    crowded_addresses: int = 0
+    """Handshakes and subscriptions refused because their address had too many."""
     client_errors: int = 0
     """Commands answered with an error."""
     bad_protocol: int = 0
@@ -73,6 +75,8 @@ class Counters:
     """Pages of history read from the broker."""
     history_shared: int = 0
     """Page requests served by a read that was already under way."""
+    joins_coalesced: int = 0
+    """Joins and leaves that were told together with others, because there were too many."""
     ring_shrinks: int = 0
     """Entries that rings gave up early for the common budget."""
     session_errors: int = 0

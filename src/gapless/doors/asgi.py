@@ -14,6 +14,7 @@ from ..board import Board
 from ..errors import GaplessError
 from ..hub import Hub
 from ..server.direct import DirectRequests
+from ..server.noise import keep_down
 from ..watch.channels import watch
 from .centrifuge import CentrifugeDoor, UniDoor
 from .direct import DirectDoors
@@ -26,6 +27,7 @@ from .loki import LokiDoor
 from .metrics import Metrics
 from .otlp import OtlpDoor
 from .quiet import hide_tokens
+from .serverflags import ServerFlags
 from .shortcut import Shortcut
 from .sse import SseDoor
 from .websocket import PlainDoor
@@ -65,6 +67,8 @@ class HubApp:
         guard = Guard(hub, access)
         hide_tokens()
         watch(hub)
+        keep_down()
+        self._flags = ServerFlags()
         channels = tuple(default_channels)
         self._websockets: dict[str, ASGIApp] = {
             "/ws": WebSocketEntrance(guard, PlainDoor(guard, channels).admit),
@@ -109,6 +113,8 @@ class HubApp:
         return (*self._websockets, *(route.path for route in self._http.routes if isinstance(route, Route)))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._flags.looked:
+            self._flags.look(send)
         if scope["type"] != "lifespan":
             if not self.hub.running:
                 await self._wake()

@@ -64,7 +64,7 @@ class DirectDoors:
             "scheme": place.scheme,
             "server": place.server,
         }
-        return self._guard.always_admits(scope, Request.of(scope))
+        return self._guard.may_call(scope, Request.of(scope))
 
     def _of_api(self, head: UsualHead) -> Answerer | None:
         hub = self._guard.hub
@@ -106,7 +106,7 @@ class _ApiCall(_Call):
 
     def answer(self, body: bytes) -> Answer | Awaitable[Answer] | None:
         hub = self._hub
-        if not hub.running:
+        if hub.unready() is not None:
             return None
         said = self._method(hub, body)
         if isinstance(said, bytes):
@@ -139,7 +139,7 @@ class _IngestCall(_Call):
         self._key = key
 
     def answer(self, body: bytes) -> Answer | Awaitable[Answer] | None:
-        if not self._hub.running:
+        if self._hub.unready() is not None:
             return None
         try:
             rows = payloads(self._kind, body, self._hub.limits, datetime.now(UTC))

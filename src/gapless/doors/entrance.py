@@ -29,6 +29,9 @@ Headers = list[tuple[bytes, bytes]]
 REFUSAL_CODES = {401: 101, 403: 103}
 """The error codes that stand in the bodies of these statuses."""
 
+COME_BACK = (429, 503)
+"""The statuses of refusals that are not for good."""
+
 RETRY_MS = 5000
 """An event stream that there is no room for comes back after so long, or up to twice that."""
 
@@ -121,7 +124,7 @@ async def _turn_away(send: Send, scope: Scope, status: int, reason: str, headers
 
     EventSource never comes back after any other status than 200 (HTML, 9.2.3).
     """
-    if status != 503 or not _wants_events(scope):
+    if status not in COME_BACK or not _wants_events(scope):
         await answer(send, status, reason, headers)
         return
     retry = random.randrange(RETRY_MS, 2 * RETRY_MS)  # not all of them at once
@@ -151,7 +154,7 @@ async def answer(send: Send, status: int, reason: str, headers: Sequence[tuple[b
 async def _refuse(scope: Scope, send: Send, refused: Refused) -> None:
     """Answer the handshake with a status, where the server can; else it says 403."""
     if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close", "code": 3507 if refused.status < 500 else 3001})
+        await send({"type": "websocket.close", "code": 3001 if refused.status in COME_BACK else 3507})
         return
     said, head = worded(refused.status, refused.reason)
     await send({"type": "websocket.http.response.start", "status": refused.status, "headers": head})
@@ -177,7 +180,7 @@ def worded(status: int, reason: str) -> tuple[bytes, Headers]:
         headers = [(b"content-type", JSON_TYPE.encode())]
         return orjson.dumps(error), [*headers, *([BEARER] if status == 401 else [])]
     headers = [(b"content-type", b"text/plain; charset=utf-8")]
-    if status == 503:
+    if status in COME_BACK:
         headers.append((b"retry-after", b"5"))
     return reason.encode(), headers
 

@@ -75,12 +75,7 @@ class Guard:
 
     def is_operator(self, scope: Scope, request: Request) -> bool:
         """Does the request carry the server's credential, or does the application know its sender for one?"""
-        credential = self.access.credential
-        via = None
-        if credential is not None:
-            if credential.matches(bearer_offered(scope)):
-                return True
-            via = credential.present_in(scope["headers"], time.time())
+        via = self._presented(scope)
         if via is Via.HEADER:
             return True
         # A cookie travels with whatever any page causes; without an origin it proves nothing. What the
@@ -108,17 +103,25 @@ class Guard:
                 self.reception.refusals.bad_key()
             raise Refused(401, "the API wants the credential of --token, GAPLESS_TOKEN or HubApp(token=…)")
 
-    def always_admits(self, scope: Scope, request: Request) -> bool:
-        """Would `admit_operator` let in whoever sends these headers, now and later? Counts and tells nothing.
+    def may_call(self, scope: Scope, request: Request) -> bool:
+        """Would `admit_operator` let it in for what it carries, a request of no page?
 
-        No page's request, no cookie and nothing that the application is asked about.
+        Asks, and neither counts nor tells; the application is not asked.
         """
         if request.origins or not self._is_open_to(scope, request.headers.get("host", "")):
             return False
+        if self.access.open_api or self._key_in_query(request):
+            return True
+        return self._presented(scope) is Via.HEADER
+
+    def _presented(self, scope: Scope) -> Via | None:
+        """How the server's credential came with this request; None: not at all."""
         credential = self.access.credential
-        return self.access.open_api or (
-            credential is not None and credential.present_in(scope["headers"], 0.0) is Via.HEADER
-        )
+        if credential is None:
+            return None
+        if credential.matches(bearer_offered(scope)):
+            return Via.HEADER
+        return credential.present_in(scope["headers"], time.time())
 
     def _key_in_query(self, request: Request) -> bool:
         """Does the query hold the credential, where that is taken?"""
@@ -131,7 +134,8 @@ class Guard:
         """May a connection be made from here at all? True: it carries the server's credential.
 
         Raises:
-            Refused: 403 for the place, 503 when the hub is full or not running.
+            Refused: 403 for the place, 429 when its address has too many, 503 when the hub is full or
+                not running.
         """
         unready = self.hub.unready()
         if unready is not None:
@@ -140,13 +144,16 @@ class Guard:
         if self._is_full():
             raise Refused(503, "the hub is full")
         self.check_place(scope, request)
-        return self.is_operator(scope, request)
+        operator = self.is_operator(scope, request)
+        if not operator:
+            self._check_address(request.address)
+        return operator
 
     def handshake(self, scope: Scope, request: Request, transport: str) -> Handshake:
         """What a request says of the client to come.
 
         Raises:
-            Refused: 401, 403, or 503 when the hub is full or not running.
+            Refused: 401, 403, 429, or 503 when the hub is full or not running.
         """
         operator = self.enter(scope, request)
         return Handshake(
@@ -164,7 +171,7 @@ class Guard:
         """For a client that says who it is by its request, and by nothing after it.
 
         Raises:
-            Refused: before the upgrade: 401, 403, or 503 when the hub is full or not running.
+            Refused: before the upgrade: 401, 403, 429, or 503 when the hub is full or not running.
             Disconnect: what was presented is no good, or the application's hook refused.
         """
         handshake = self.handshake(scope, request, transport)
@@ -190,6 +197,8 @@ class Guard:
         unready = self.hub.unready()
         if unready is not None:
             raise Refused(503, unready)
+        if not handshake.operator:
+            self._check_address(request.address)
         if len(admitted.subs) > self.hub.limits.subscriptions:
             raise Disconnect(3505)
         await self.hub.node.users.admit(admitted.grant.user)
@@ -203,6 +212,12 @@ class Guard:
         if not self.hub.running and not self._told:
             self._told = True
             log.error("a client came, but the hub is not running: add lifespan=hub.lifespan to your app")
+
+    def _check_address(self, address: str) -> None:
+        limit, addresses = self.hub.limits.address_connections, self.hub.node.addresses
+        if limit is not None and addresses is not None and addresses.of(address) >= limit:
+            self.hub.counters.crowded_addresses += 1
+            raise Refused(429, f"at most {limit} connections from one address")
 
 
 def _is_same_site(request: Request) -> bool:

@@ -71,8 +71,9 @@ class ApiDoor:
         hub = self._guard.hub
         try:
             self._guard.admit_operator(request.scope, Request.of(request.scope))
-            if not hub.running:
-                return _text(503, "the hub is not running", **{"retry-after": "5"})
+            unready = hub.unready()
+            if unready is not None:
+                return _text(503, unready)
             old = self._guard.access.old_api_clients
             body = await read_body(request, hub.limits, max_bytes=hub.limits.body_bytes, undeclared=old)
             method = request.path_params.get("method")

@@ -94,7 +94,7 @@ class Ingest:
         if progress.lock.locked():
             return None
         begun = progress.done
-        if rows and not begun:
+        if rows and not progress.done:
             progress.note(self._hub.node.intake.publish(channel, Draft(rows[0])).result(0))
         while progress.done < len(rows):
             self._publish_run(channel, rows, progress)
@@ -165,8 +165,9 @@ class PublishersDoor(ABC):
         hub = self._guard.hub
         try:
             self._guard.admit_operator(request.scope, Request.of(request.scope))
-            if not hub.running:
-                raise Refused(503, "the hub is not running")
+            unready = hub.unready()
+            if unready is not None:
+                raise Refused(503, unready)
             return await self._take(request, await _read_packed(request, hub, self.kinds))
         except BadRow as bad:
             return self._refuse_row(bad)
@@ -239,8 +240,6 @@ def refusal(refused: Refused) -> Response:
     """The answer to a request that does not get in."""
     said, head = worded(refused.status, refused.reason)
     headers = {name.decode(): value.decode() for name, value in head}
-    if refused.status == 503:
-        headers["retry-after"] = "5"
     return Response(said, refused.status, headers=headers)
 
 

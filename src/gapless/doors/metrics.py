@@ -17,6 +17,7 @@ from starlette.responses import Response
 from ..core.bounds import BOUNDS
 from ..errors import BrokerError
 from ..hub import Hub
+from ..server.noise import noise
 from .guard import Guard
 from .request import Refused, Request
 
@@ -116,6 +117,7 @@ def counts(hub: Hub) -> dict[str, float]:
         pass  # another server: uvicorn or httptools is not installed
     else:
         found |= {f"http_{name}": value for name, value in asdict(http).items()}
+    found["server_noise"] = noise.count
     for bound in BOUNDS:
         owner, _, name = bound.counter.partition(".")
         if name:

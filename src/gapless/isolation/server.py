@@ -110,6 +110,20 @@ def find_server(send: Send) -> Server:
     return Server(send)
 
 
+def uvicorn_config(send: Send) -> Any | None:
+    """What the uvicorn that this `send` belongs to was told; None: it is another server's, or hidden."""
+    owner = getattr(_unwrapped(send), "__self__", None)
+    if not type(owner).__module__.startswith(("uvicorn.", "gapless.transports.")):
+        return None
+    transport: Any = getattr(owner, "transport", None)
+    protocol = transport.get_protocol() if hasattr(transport, "get_protocol") else None
+    for holder in (owner, protocol):
+        config = getattr(holder, "config", None)
+        if config is not None:
+            return config
+    return None
+
+
 async def plain_way(receive: Receive, send: Send) -> tuple[Receive, Send]:
     """What to receive and send with, past a protocol of ours that waits for somebody to take its offer.
 

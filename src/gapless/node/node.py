@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from ..brokers.base import Broker, PresenceStore
 from ..core.counters import Counters
 from ..core.sources import Sources
+from ..core.tally import Tally
 from ..errors import ClientError, Disconnect
 from ..hooks.registry import Hooks
 from ..options import Limits
@@ -53,7 +54,8 @@ class Node:
     delivers them; `roster` has the sessions, `users` limits those of one user, `members` knows who is
     present, `peers` the other nodes, `own` the channels that the hub publishes to itself, `sources` what was
     heard of those who feed it, `tasks` what runs beside, `inbound` what peers have sent and is not handled
-    yet.
+    yet. `addresses` and `subscribed` count connections and subscriptions by address, where these have a
+    bound.
     """
 
     def __init__(
@@ -83,7 +85,9 @@ class Node:
         self.own = Own(registry, self.rings, self.tasks)
         self.intake = Intake(broker, registry, self.rings, self.flush, limits, counters)
         self.members = Members(presence, self.tasks, limits)
-        self.roster = Roster()
+        self.addresses = Tally() if limits.address_connections is not None else None
+        self.subscribed = Tally() if limits.address_subscriptions is not None else None
+        self.roster = Roster(self.addresses)
         self.sources = Sources()
         self.peers = Peers(
             broker,
@@ -105,6 +109,7 @@ class Node:
         self.flush.begin()
         self.inbound.turns.begin()
         self.pages.begin()
+        self.rings.begin()
         await self.presence.start(self.rings)
         await self.broker.start(self.rings)
         try:

@@ -12,6 +12,7 @@ from ..core.log import Budget, Entry, Kind, Ring
 from ..errors import BrokerError, Gap
 from ..model import BEFORE_EVERYTHING, History, Member, Publication
 from ..options import ChannelOptions, Limits
+from .announcements import Announcements
 from .flush import Flush
 from .history import broker_error, fail
 from .registry import Registry
@@ -64,6 +65,7 @@ class Rings:
         self._limits = limits
         self._counters = counters
         self.budget = Budget(limits.ring_budget_bytes)
+        self._announcements = Announcements(flush, limits, counters)
         self._channels: dict[str, Channel] = {}
         self._holds: dict[str, int] = {}
         self._joining: dict[str, _Joining] = {}
@@ -74,6 +76,10 @@ class Rings:
     def keep_own(self, name: str, make: MakeChannel) -> None:
         """This process feeds the channel itself: `make` makes it, and no broker is told or asked."""
         self._own[name] = make
+
+    def begin(self) -> None:
+        """Start afresh on this loop."""
+        self._announcements.begin()
 
     def find(self, name: str) -> Channel | None:
         """The channel of this name, if somebody here reads it."""
@@ -125,8 +131,7 @@ class Rings:
     def _announce(self, channel: str, entry: Entry) -> None:
         here = self._channels.get(channel)
         if here is not None:
-            here.ring.add(entry)
-            self._flush.mark(here)
+            self._announcements.tell(here, entry)
 
     def interrupted(self) -> None:
         """Notifications may have been lost: rings with a history are repaired, others say so."""
@@ -254,6 +259,7 @@ class Rings:
 
     def end(self) -> None:
         """Give everything back, and tell those who still wait for a ring. No task of ours runs by now."""
+        self._announcements.end()
         for channel in self._channels.values():
             channel.ring.release()
         # A task that was cancelled before its first step has not cleared up behind itself.

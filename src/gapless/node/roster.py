@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
+from ..core.tally import Tally
 from ..errors import Disconnect
 from ..model import Position, ServerSubscription
 
@@ -19,6 +20,10 @@ class Connected(Protocol):
     @property
     def user(self) -> str:
         """The id of its user; empty for none."""
+
+    @property
+    def address(self) -> str:
+        """Where it comes from; empty where nobody says."""
 
     @property
     def secret(self) -> str:
@@ -53,7 +58,9 @@ class Connected(Protocol):
 class Roster:
     """Sessions that were opened and have not ended, in the order in which they came."""
 
-    def __init__(self) -> None:
+    def __init__(self, addresses: Tally | None = None) -> None:
+        """`addresses` counts those of each; None where that has no bound, and nobody asks."""
+        self._addresses = addresses
         self._by_client: dict[str, Connected] = {}
         self._by_user: dict[str, dict[str, Connected]] = {}
         self._by_secret: dict[str, Connected] = {}
@@ -80,6 +87,8 @@ class Roster:
             self._by_secret[session.secret] = session
         if self.on_came is not None:
             self.on_came(session.user)
+        if self._addresses is not None:
+            self._addresses.add(session.address)
 
     def identify(self, session: Connected, user: str) -> None:
         """It has said who it is, and is found by that from now on. Call this before its `user` changes."""
@@ -96,6 +105,8 @@ class Roster:
         del self._by_client[session.client]
         self._forget_user(session)
         self._by_secret.pop(session.secret, None)
+        if self._addresses is not None:
+            self._addresses.remove(session.address)
 
     def _forget_user(self, session: Connected) -> None:
         others = self._by_user[session.user]

@@ -6,9 +6,11 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Literal
@@ -21,6 +23,7 @@ from .bounded_http import HEADERS_BYTES
 from .direct import direct_requests_of
 from .direct_http import DirectHttpProtocol
 from .listening import BACKLOG
+from .noise import keep_down
 
 OPEN_FILES = 65_536
 """What the soft limit of open files is raised to, as far as the hard one allows."""
@@ -53,7 +56,8 @@ DEADLINES = Deadlines()
 class Server(uvicorn.Server):
     """uvicorn that lets the hub say goodbye first.
 
-    A first signal drains; a second one, of either kind, ends at once.
+    A first signal drains, also that of a terminal that is closed; a second one, of any kind, ends at
+    once, as it would without a handler.
     """
 
     def __init__(
@@ -90,14 +94,28 @@ class Server(uvicorn.Server):
                 "the shutdown took longer than %s s and was cut short", self._deadlines.shutdown
             )
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Also SIGHUP, unless somebody wants it ignored (`nohup`)."""
+        with super().capture_signals():
+            before = signal.getsignal(signal.SIGHUP)
+            if before is signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+                yield
+                return
+            signal.signal(signal.SIGHUP, self.handle_exit)
+            try:
+                yield
+            finally:
+                signal.signal(signal.SIGHUP, before)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal: the first drains, a later one waits for nobody."""
         if self.should_exit:
-            self.force_exit = True
-        else:
-            last_resort = threading.Timer(self._deadlines.last_resort, _end_hard, (sig,))
-            last_resort.daemon = True
-            last_resort.start()
+            signal.signal(sig, signal.SIG_DFL)
+            signal.raise_signal(sig)
+        last_resort = threading.Timer(self._deadlines.last_resort, _end_hard, (sig,))
+        last_resort.daemon = True
+        last_resort.start()
         super().handle_exit(sig, frame)
 
 
@@ -110,18 +128,21 @@ def run(
     ws: str | type[asyncio.Protocol] = "websockets-sansio",
     lifespan: Literal["on", "auto"] = "on",
     started: Callable[[], None] = lambda: None,
+    trusted_proxies: Sequence[str] = (),
     deadlines: Deadlines = DEADLINES,
 ) -> None:
     """Serve until a signal asks for the end; must be called in the main thread.
 
     `drain` closes what the hub holds open; it is called in the event loop. `ws` is what
     `websocket_protocol` gives, `lifespan` whether an application must have one, `deadlines` how long
-    each step of the end may take. After Ctrl-C this
+    each step of the end may take. `trusted_proxies` are addresses and networks whose word on a client's
+    address is believed (`X-Forwarded-For`); without any, this machine's own. After Ctrl-C this
     raises KeyboardInterrupt; SIGTERM ends the process, as it would without a handler.
 
     Raises:
         GaplessError: the application could not start, a store that cannot be opened for example.
     """
+    keep_down()
     starting = _Starting(app)
     config = uvicorn.Config(
         starting,
@@ -136,6 +157,7 @@ def run(
         access_log=False,
         server_header=False,
         h11_max_incomplete_event_size=HEADERS_BYTES,
+        forwarded_allow_ips=list(trusted_proxies) or None,
         timeout_graceful_shutdown=deadlines.grace,
         backlog=BACKLOG,
     )

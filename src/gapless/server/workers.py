@@ -8,17 +8,19 @@ all share one socket.
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 from ..errors import ConfigError
 from .listening import listen
 
-READY = b"ready\n"
-"""What a worker says on its stdout, and nothing else, when it serves."""
+_READY = b"ready\n"
+"""What a worker writes into the pipe that it was given, once it serves."""
 
 END_SECONDS = 5.0
 """For a worker to drain and end; then it is killed. It ends itself after three in any case."""
@@ -64,9 +66,11 @@ class Port:
 class Workers:
     """Keeps so many processes on one port. Runs in the main thread.
 
-    `command` gives the command line of a worker that inherits these descriptors. It ends when its
-    stdin does: nobody is left behind, however this process ends. `say` tells the operator,
-    `started` is called once all serve.
+    `command` gives the command line of a worker that inherits these descriptors: its sockets, and behind
+    them the pipe in which it says that it serves (see `inherited`). It ends when its stdin does: nobody
+    is left behind, however this process ends. `say` tells the operator, `started` is called once all
+    serve. `changes` waits for a change of what they run and says which: then they end and are started
+    anew; and one that cannot start waits for the next change.
     """
 
     def __init__(
@@ -77,12 +81,15 @@ class Workers:
         *,
         say: Callable[[str], None],
         started: Callable[[], None],
+        changes: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         self._command = command
         self._port = port
         self._count = count
         self._say = say
         self._when_started = started
+        self._changes = changes
+        self._changed = asyncio.Event()
         self._processes: dict[int, Process] = {}
         self._ended_by: signal.Signals | None = None
 
@@ -104,13 +111,16 @@ class Workers:
             self._ended_by = number
             asked.set()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, end, number)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as after `nohup`
+                loop.add_signal_handler(number, end, number)
         keepers: list[asyncio.Task[None]] = []
         try:
             processes = await asyncio.gather(*(self._start(at) for at in range(self._count)))
             if all(process.returncode is None for process in processes):
                 keepers += (loop.create_task(self._keep(at, process)) for at, process in enumerate(processes))
+                if self._changes is not None:
+                    keepers.append(loop.create_task(self._watch(self._changes)))
                 self._when_started()
                 await asked.wait()
         finally:
@@ -122,21 +132,21 @@ class Workers:
     async def _start(self, at: int) -> Process:
         """Start a worker and wait until it serves, or has ended instead."""
         sockets = self._port.sockets()
-        descriptors = [bound.fileno() for bound in sockets]
+        reading, writing = os.pipe()
+        descriptors = [*(bound.fileno() for bound in sockets), writing]
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command(descriptors),
                 stdin=PIPE,
-                stdout=PIPE,
                 pass_fds=descriptors,
                 start_new_session=True,  # Ctrl-C is for this process, which then ends those
             )
         finally:
+            os.close(writing)
             for bound in sockets:
                 bound.close()
         self._processes[at] = process
-        assert process.stdout is not None  # noqa: S101 - asked for above
-        if await process.stdout.readline() != READY:
+        if await _said(reading) != _READY:
             await process.wait()
         return process
 
@@ -150,6 +160,13 @@ class Workers:
             code = await process.wait()
             if self._ended_by is not None:
                 return
+            if self._changes is not None:
+                if not self._changed.is_set():
+                    self._say(f"worker {at + 1} {ended} {_how(code)}; it is started again after a change")
+                await self._changed.wait()
+                self._changed.clear()
+                process = await self._start(at)
+                continue
             self._say(f"worker {at + 1} {ended} {_how(code)} and is started again")
             if loop.time() - began < SHORT_LIFE_SECONDS:
                 await asyncio.sleep(pause)
@@ -157,6 +174,13 @@ class Workers:
             else:
                 pause = _FIRST_PAUSE
             process = await self._start(at)
+
+    async def _watch(self, changes: Callable[[], Awaitable[str]]) -> None:
+        """Have it end after each change; who keeps it starts it again."""
+        while True:
+            self._say(f"{await changes()} has changed: starting again")
+            self._changed.set()
+            self._signal(signal.SIGTERM)
 
     async def _end(self, keepers: Sequence[asyncio.Task[None]]) -> None:
         """Have all of them drain at the same time, and wait for them."""
@@ -177,12 +201,37 @@ class Workers:
                 process.send_signal(number)
 
 
-def inherited(descriptors: str) -> list[socket.socket]:
-    """In a worker: the sockets of these descriptors, as in `5,6`."""
-    found = [socket.socket(fileno=int(number)) for number in descriptors.split(",")]
+async def _said(reading: int) -> bytes:
+    """The first line in a pipe, or what there is of one when nobody can write any more."""
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb")
+    )
+    try:
+        return await reader.readline()
+    finally:
+        transport.close()
+
+
+class Inherited(NamedTuple):
+    """What a worker was given."""
+
+    sockets: list[socket.socket]
+    pipe: int
+
+    def serves(self) -> None:
+        """Say that it does."""
+        os.write(self.pipe, _READY)
+        os.close(self.pipe)
+
+
+def inherited(descriptors: str) -> Inherited:
+    """In a worker: its sockets and its pipe, by their numbers, as in `5,6,7`."""
+    *sockets, pipe = map(int, descriptors.split(","))
+    found = [socket.socket(fileno=number) for number in sockets]
     for bound in found:
         bound.setblocking(False)
-    return found
+    return Inherited(found, pipe)
 
 
 def _how(code: int) -> str:

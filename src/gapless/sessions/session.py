@@ -77,6 +77,10 @@ class Session:
         return self.grant.user
 
     @property
+    def address(self) -> str:
+        return self.about.address
+
+    @property
     def client_refreshes(self) -> bool:
         """Does the client keep its grant from expiring by itself? Otherwise the application is asked."""
         return False

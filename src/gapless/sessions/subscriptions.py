@@ -107,6 +107,8 @@ class Subscriptions(Mapping[str, Subscription]):
         self.check_free(name)
         options = entering.known(self._node, self._owner.grant, name)
         subscription = self.by_name[name] = Subscription(self._owner, name, view)
+        if self._node.subscribed is not None:
+            self._node.subscribed.add(self._owner.about.address)
         return subscription, options
 
     def check_free(self, name: str) -> None:
@@ -117,6 +119,16 @@ class Subscriptions(Mapping[str, Subscription]):
         limit = self._node.limits.subscriptions
         if len(self.by_name) >= limit:
             raise LimitExceeded("subscriptions of this connection", limit, len(self.by_name) + 1)
+        self._check_address()
+
+    def _check_address(self) -> None:
+        limit, subscribed = self._node.limits.address_subscriptions, self._node.subscribed
+        if limit is None or subscribed is None or self._owner.grant.operator:
+            return
+        count = subscribed.of(self._owner.about.address)
+        if count >= limit:
+            self._node.counters.crowded_addresses += 1
+            raise LimitExceeded("subscriptions of all connections from this address", limit, count + 1)
 
     async def admit(
         self,
@@ -174,6 +186,8 @@ class Subscriptions(Mapping[str, Subscription]):
         subscription.leave()
         if self.by_name.get(name) is subscription:
             del self.by_name[name]
+            if node.subscribed is not None:
+                node.subscribed.remove(self._owner.about.address)
         if channel is None:
             return
         admission = subscription.admission

@@ -159,6 +159,11 @@ class FastProtocol(asyncio.Protocol):
         self._way: Way | None = None
         self._ways: list[asyncio.Future[Way]] | None = None
 
+    @property
+    def config(self) -> Config:
+        """What its server was told."""
+        return self._config
+
     # -- what the event loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

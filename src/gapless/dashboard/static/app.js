@@ -7,6 +7,7 @@ import { parse } from "./core/json.js";
 import { listen } from "./core/keys.js";
 import * as settings from "./core/settings.js";
 import { readUrl } from "./core/url.js";
+import { Watching } from "./core/watching.js";
 import { backWords, completeness, gapWords } from "./log/words.js";
 import { Announcer } from "./ui/announce.js";
 import { Shell } from "./ui/shell.js";
@@ -26,6 +27,7 @@ export class App {
   page = null;
   /** What the server says about itself and us, null when it says nothing. */
   session = null;
+  #version = ""; // of the server that this page came from
   #pages = new Map();
   #opening = "";
 
@@ -36,6 +38,8 @@ export class App {
     this.positions = storedPositions();
     this.announcer = new Announcer(find("announcements"), find("alerts"));
     this.channels = new Channels(this);
+    this.watching = new Watching(this);
+    this.watching.onChange = () => this.paint();
     this.live = new Live(this);
     this.#pages.set("live", this.live);
     this.shell = new Shell(this);
@@ -58,18 +62,23 @@ export class App {
   async start() {
     try {
       this.session = await this.api.session();
+      this.#version = this.session?.version ?? "";
     } catch {
       this.session = null; // an older server: the first call tells
     }
     if (this.session?.role === "viewer") this.api.refuse();
     this.channels.start();
+    this.watching.start();
     await this.open();
   }
 
-  /** Is the server of another version than the files of this page? */
-  get isOutdated() {
+  /** Is the server of another version than the files of this page? In words, "" when it is not. */
+  get outdated() {
     const own = document.querySelector('meta[name="gapless-digest"]')?.content;
-    return Boolean(own && this.session?.digest && own !== this.session.digest);
+    const { digest, version } = this.session ?? {};
+    if (!own || !digest || own === digest) return "";
+    const isOther = this.#version && version && this.#version !== version;
+    return isOther ? `This page is from version ${this.#version}, the server is ${version}. Reload.` : "The server has other files for this page. Reload.";
   }
 
   /** The page that the address names. */
@@ -167,7 +176,17 @@ export class App {
 
   #hiding = 0;
 
+  #announced = { received: 0, errors: 0 };
+
+  /** What came since the last time, for the digest of those who listen. */
+  #count() {
+    const { received, errors, lastError } = this.live.panel.feed;
+    this.announcer.lines(received - this.#announced.received, errors - this.#announced.errors, lastError);
+    this.#announced = { received, errors };
+  }
+
   #tick() {
+    this.#count();
     this.paint();
     if (this.page !== this.live) this.page?.tick?.();
     else this.live.paint();

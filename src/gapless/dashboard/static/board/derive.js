@@ -2,7 +2,7 @@
  * The board that nobody configured: tiles from what the channels hold. Pure.
  *
  * @typedef {{tile: string, channel: string, label?: string, field?: string, where?: string, fields?: string[],
- *   title?: string, meta?: string, limit?: number, unit?: string, by?: string, wide?: number, idleAfter?: number,
+ *   title?: string, meta?: string, limit?: number, unit?: string, by?: string, wide?: number, idle_after?: number,
  *   window?: number, top?: number, query?: string, lines?: number}} Tile
  * @typedef {{name: string, kind: "stats"|"events"|"logs", last: any, types: string[]}} Sample
  */
@@ -49,7 +49,7 @@ function workerBoard({ name: events }, samples) {
   const counted = numbers.filter(({ tile }) => tile === "breakdown");
   const has = (word) => counted.some(({ field }) => field.includes(word));
   return [
-    { tile: "activity", channel: events, where: BUSY, label: "Now", wide: 8, idleAfter: 60 },
+    { tile: "activity", channel: events, where: BUSY, label: "Now", wide: 8, idle_after: 60 },
     { tile: "countdown", channel: events, where: "type:(next_cycle,cycle_starting)", label: "Next cycle", wide: 4 },
     ...telling(numbers.filter(({ tile }) => tile === "number")).map((tile) => ({ ...tile, wide: 2 })),
     ...(has("repo") ? [] : [{ tile: "breakdown", channel: events, where: PAGES, by: "data.repo", label: "By repository", wide: 4 }]),

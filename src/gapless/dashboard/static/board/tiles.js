@@ -36,8 +36,8 @@ class Tile {
 
   tick(now) {
     this.age.textContent = this.at ? ago(now - this.at) : "waiting…";
-    const { idleAfter } = this.config;
-    this.element.classList.toggle("idle", Boolean(idleAfter && this.at && now - this.at > idleAfter * 1_000));
+    const { idle_after: seconds } = this.config;
+    this.element.classList.toggle("idle", Boolean(seconds && this.at && now - this.at > seconds * 1_000));
     this.paint(now);
   }
 

@@ -48,7 +48,7 @@ export class Channels {
   list() {
     const { channels } = this.#feed;
     const counts = new Map(this.#app.live.panel.store.channels.top(Infinity).map(({ name, count }) => [name, count]));
-    const names = new Set([...channels.keys(), ...this.known.keys()]);
+    const names = new Set([...channels.keys(), ...this.known.keys()].filter((name) => !name.startsWith("$")));
     return [...names].map((name) => {
       const channel = channels.get(name);
       return { name, on: Boolean(channel?.subscription) || Boolean(channel && !channel.off && !channel.error), error: channel?.error ?? null, count: counts.get(name) ?? 0 };

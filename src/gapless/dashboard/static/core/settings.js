@@ -5,6 +5,7 @@ const DEFAULTS = {
   theme: "system", // system, dark, light
   density: "normal", // compact, normal, roomy
   wrap: false,
+  fold: false, // rows that repeat one another
   time: "clock",
   colours: true, // of ANSI
   histogram: true,

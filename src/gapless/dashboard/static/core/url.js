@@ -25,10 +25,10 @@ export function toHash(page, params) {
   return `#/${page}${query ? `?${query}` : ""}`;
 }
 
-/** The address of one publication, as something to send on. */
-export function linkTo({ channel, epoch, offset }) {
+/** The address of one publication, or of all up to another one, as something to send on. */
+export function linkTo({ channel, epoch, offset }, to = offset) {
   const { params } = readUrl();
-  const link = new URLSearchParams({ ch: channel, at: `${epoch}:${offset}` });
+  const link = new URLSearchParams({ ch: channel, at: `${epoch}:${offset}${to === offset ? "" : `-${to}`}` });
   if (params.get("q")) link.set("q", params.get("q"));
   return new URL(toHash("live", link), location.href).href;
 }

@@ -12,6 +12,10 @@ export class Chart {
   onRange = () => {};
   onJump = () => {};
   onClear = () => {};
+  /** It is to be painted anew. */
+  onResize = () => {};
+  /** @type {(histogram: import("./histogram.js").Histogram) => void} */
+  onTable = () => {};
   #store;
   #view;
   #canvas = make("canvas", { className: "chart-canvas" });
@@ -28,15 +32,23 @@ export class Chart {
     this.#view = view;
     this.#choice.append(make("option", { value: "0" }, "all"), ...RANGES.map((range) => make("option", { value: String(range) }, NAMES[range])));
     this.#choice.onchange = () => this.#paint(true);
-    const caption = make("div", { className: "chart-caption" }, this.#words, this.#choice);
-    this.element = make("div", { className: "chart", role: "img" }, this.#canvas, caption);
+    const table = make("button", { type: "button", className: "chart-table", title: "These numbers as a table", "aria-label": "Lines by time as a table", onclick: () => (this.#paint(true), this.onTable(this.#histogram)) }, "▦");
+    const caption = make("div", { className: "chart-caption" }, this.#words, this.#choice, table);
+    this.#canvas.setAttribute("role", "img");
+    this.element = make("div", { className: "chart" }, this.#canvas, caption);
     parent.append(this.element);
     this.#canvas.addEventListener("pointerdown", (event) => this.#onDown(event));
     this.#canvas.addEventListener("pointermove", (event) => this.#onMove(event));
     this.#canvas.addEventListener("pointerup", (event) => this.#onUp(event));
     this.#canvas.addEventListener("dblclick", () => this.onClear());
     this.#canvas.addEventListener("pointerleave", () => this.#describe(null));
-    new ResizeObserver(() => this.#paint(true)).observe(this.#canvas);
+    new ResizeObserver(() => this.#onResize()).observe(this.#canvas);
+  }
+
+  #onResize() {
+    this.#dueAt = 0;
+    this.#known = "";
+    this.onResize();
   }
 
   /** Count and draw, if it is time to: counting may take a twentieth of it. */
@@ -87,7 +99,8 @@ export class Chart {
   }
 
   #onDown(event) {
-    if (!this.#histogram || event.button !== 0) return;
+    if (event.button !== 0) return;
+    this.#paint(true); // what is dragged over is what is there now
     this.#canvas.setPointerCapture(event.pointerId);
     this.#drag = { from: this.#timeAt(event), to: this.#timeAt(event), x: event.clientX };
   }
@@ -116,7 +129,7 @@ export class Chart {
     if (time === null) {
       const date = day(from) === day(Date.now()) ? "" : `${day(from)} `;
       this.#words.textContent = total ? `${date}${clock(from).slice(0, 8)} – ${clock(to).slice(0, 8)}` : "";
-      this.element.setAttribute("aria-label", `${count(total)} lines from ${clock(from)} to ${clock(to)}`);
+      this.#canvas.setAttribute("aria-label", `${count(total)} lines from ${clock(from)} to ${clock(to)}`);
       return;
     }
     const bucket = Math.max(0, Math.min(119, Math.floor((time - from) / width)));

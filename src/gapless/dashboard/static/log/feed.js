@@ -2,26 +2,35 @@
  * From subscriptions to rows in order. While channels are joining, whatever comes is held, and let go as one when all
  * have joined: several histories by time, what was missed behind a mark that says so. Every gap is a mark in its place.
  */
+import { ERROR } from "./levels.js";
 import { toShape } from "./shape.js";
 
 const HISTORY = 1_000; // publications of each channel
 const MISSED = { missed: 20_000, newest: 5_000 }; // beyond that many, the newest come and the rest can be loaded
 const PATIENCE_MS = 2_000; // with a channel that does not answer, while others have something to show
 const MAX_HELD = 25_000;
+const MAX_PROGRESS = 1_000; // things that go on at once
 const KINDS = { skipped: "unloaded", epoch: "restart" };
+const JUMPED = { missed: 200, newest: 200 }; // what is still worth to be read when the reader wants to be at the head
 
 /**
  * @typedef {{name: string, joining: ""|"first"|"again", subscription: object|null, since: object|null,
  *   error: {code: number, message: string}|null, off: boolean, at: number, epoch: string, oldest: number,
- *   first: {epoch: string, offset: number}|null, lastAt: number, firstTime: number|null, renewed: boolean}} Channel
- *   `renewed`: what comes as history is of another epoch than what came before; `first`: the oldest that is loaded; `oldest`: the oldest that the server keeps; `lastAt`: when the newest came
+ *   first: {epoch: string, offset: number}|null, lastAt: number, firstTime: number|null, renewed: boolean,
+ *   jumps: boolean}} Channel
+ *   `jumps`: the reader wants the newest alone; `renewed`: what comes as history is of another epoch than what came before; `first`: the oldest that is loaded; `oldest`: the oldest that the server keeps; `lastAt`: when the newest came
  */
+
+const progressOf = ({ channel, shape }, key) => `${channel}\n${shape.source}\n${key}`;
 
 export class Feed {
   /** @type {Map<string, Channel>} every one that was ever on */
   channels = new Map();
   /** Publications that came live, not as history. */
   received = 0;
+  /** Errors among them, and what the newest said. */
+  errors = 0;
+  lastError = "";
   /** When something came last, in milliseconds since 1970. */
   lastAt = 0;
   onChange = () => {};
@@ -37,6 +46,7 @@ export class Feed {
   #absence = null;
   #timer = 0; // runs while something is joining
   #lastLeft; // positions at the end of the visit before this one
+  #progress = new Map(); // channel, source and key of what goes on → key of the row that says how far it is
 
   /**
    * @param {ReturnType<import("../client.js").connect>} hub
@@ -68,14 +78,14 @@ export class Feed {
   }
 
   turnOn(name) {
-    const known = this.channels.get(name) ?? { name, since: null, at: 0, epoch: "", oldest: 0, first: null, lastAt: 0, firstTime: null, renewed: false };
+    const known = this.channels.get(name) ?? { name, since: null, at: 0, epoch: "", oldest: 0, first: null, lastAt: 0, firstTime: null, renewed: false, jumps: false };
     const channel = Object.assign(known, { joining: "first", error: null, off: false });
     this.channels.set(name, channel);
     this.#await();
     channel.subscription = this.#hub.subscribe(name, (publication) => this.#onPublication(channel, publication), {
       history: this.history,
       since: channel.since ?? undefined,
-      atMost: MISSED,
+      atMost: channel.jumps ? JUMPED : MISSED,
       onGap: (gap) => this.#onGap(channel, gap),
       onHistory: (joined) => this.#onHistory(channel, joined),
       onError: (error) => this.#onError(channel, error),
@@ -108,6 +118,17 @@ export class Feed {
     if (this.#absence) this.#absence.milliseconds = Date.now() - since;
   }
 
+  /** Go to what is published now: what this page has not got yet stands behind a mark, from where it can be loaded. */
+  jump() {
+    const channels = [...this.channels.values()].filter((channel) => channel.subscription?.position);
+    for (const channel of channels) this.#leave(channel);
+    for (const channel of channels) {
+      channel.jumps = true;
+      this.turnOn(channel.name);
+      channel.joining = "again";
+    }
+  }
+
   /** The connection is back, after so long. */
   onBack(milliseconds, cause) {
     this.#absence ??= { recovered: 0, fresh: 0, lost: 0, unknown: false, cause };
@@ -128,7 +149,7 @@ export class Feed {
     // What is live and says nothing about time happened about now; what is old did not.
     const time = shape.time ?? (history ? null : Date.now());
     channel.at = Math.max(channel.at, time ?? channel.at);
-    if (!history) this.received += 1;
+    if (!history) this.#countLive(shape);
     this.lastAt = channel.lastAt = Date.now();
     if (offset !== null && (channel.first === null || channel.first.epoch !== epoch)) channel.first = { epoch, offset };
     channel.firstTime ??= time;
@@ -137,6 +158,13 @@ export class Feed {
     if (this.#absence && history) this.#absence[channel.renewed ? "fresh" : "recovered"] += 1;
     const row = { channel: channel.name, epoch, offset, time, shape, leftAt: this.#isFresh(channel, epoch, offset) };
     this.#put({ at: channel.at, row });
+  }
+
+  #countLive({ level, message }) {
+    this.received += 1;
+    if (level < ERROR) return;
+    this.errors += 1;
+    this.lastError = message;
   }
 
   #onFeederGap(channel, { count = null, by_level: levels = {} }) {
@@ -162,8 +190,9 @@ export class Feed {
       this.#absence.unknown ||= count === null;
     }
     if (gap.reason === "epoch") Object.assign(channel, { first: null, renewed: true });
-    const { from = null, to = null, epoch, reason } = gap;
-    this.#note(channel, { kind: KINDS[reason] ?? "lost", from, to, count, epoch, reason });
+    const { from = null, to = null, epoch } = gap;
+    const reason = channel.jumps && gap.reason === "skipped" ? "behind" : gap.reason;
+    this.#note(channel, { kind: KINDS[gap.reason] ?? "lost", from, to, count, epoch, reason });
   }
 
   #note(channel, gap) {
@@ -173,7 +202,7 @@ export class Feed {
   }
 
   #onHistory(channel, { epoch, oldest, head, count, recovered }) {
-    Object.assign(channel, { epoch, oldest: oldest ?? 0, renewed: false });
+    Object.assign(channel, { epoch, oldest: oldest ?? 0, renewed: false, jumps: false });
     if (recovered === null && epoch && count < head - oldest + 1 && channel.first === null) channel.first = { epoch, offset: head + 1 };
     if (channel.joining === "first" && this.#store.size > 0) this.#weaving = true;
     this.#joined(channel);
@@ -196,8 +225,22 @@ export class Feed {
   #settle({ row, mark }) {
     if (mark) return this.#mark(mark);
     if (row.leftAt) this.#view.addMark({ before: this.#store.nextKey, kind: "fresh" });
-    this.#store.append(row);
+    if (row.shape.progress !== null) this.#proceed(row);
+    else {
+      // Another line of the same program ends what has no name of its own, as it does in a terminal.
+      if (this.#progress.size > 0) this.#progress.delete(progressOf(row, ""));
+      this.#store.append(row);
+    }
     return this.onChange();
+  }
+
+  /** The state of something that goes on takes the place of the state before it. */
+  #proceed(row) {
+    const name = progressOf(row, row.shape.progress);
+    const known = this.#progress.get(name);
+    if (known !== undefined && this.#store.replace(known, row)) return;
+    if (this.#progress.size >= MAX_PROGRESS) this.#progress.clear(); // then each begins a row anew
+    this.#progress.set(name, this.#store.append(row));
   }
 
   #mark(mark) {
@@ -231,6 +274,7 @@ export class Feed {
     const entries = this.#held.sort((one, other) => one.at - other.at);
     this.#held = [];
     if (this.#absence && !joining) this.#back();
+    if (this.#weaving) this.#progress.clear(); // keys change
     if (this.#weaving && entries.every((entry) => entry.row)) this.#store.weave(entries.map((entry) => entry.row));
     else for (const entry of entries) this.#settle(entry);
     this.#weaving = joining && this.#weaving;

@@ -40,8 +40,10 @@ export function countRows(parts, from, to, buckets = BUCKETS) {
   return { from, to, width, counts, total, most };
 }
 
-/** The shortest range that holds what there is. */
+const WIDTHS = [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000, 86_400_000]; // milliseconds
+
+/** The shortest range of buckets of a round width that holds what there is, in milliseconds; at most a hundred and twenty days. */
 export function fittingRange(firstTime, lastTime) {
   const length = lastTime - firstTime;
-  return RANGES.find((range) => range >= length) ?? RANGES.at(-1);
+  return BUCKETS * (WIDTHS.find((width) => width * (BUCKETS - 2) >= length) ?? WIDTHS.at(-1));
 }

@@ -34,7 +34,7 @@ export class List {
   #scale = new Scale(0, 0);
   #heights = null;
   #heightsOf = -1; // the view's shape that they belong to
-  #layout = { row: 20, line: 18, wrap: false, columns: 80, meta: 0, most: WRAPPED_LINES };
+  #layout = { row: 20, line: 18, wrap: false, columns: 80, meta: 0, most: WRAPPED_LINES, channel: 16 };
   #viewport = 0;
   #spacerHeight = -1;
   #seen = null;
@@ -142,11 +142,12 @@ export class List {
     this.#scrollTop = scroller.scrollTop;
     const first = Math.max(0, this.#ordinalAt(offset) - OVERSCAN);
     const last = Math.min(length - 1, this.#ordinalAt(offset + this.#viewport) + OVERSCAN);
-    this.#fill(first, last, this.#scrollTop - offset);
+    this.#fill(first, last, this.#scrollTop - offset, this.#follow.following ? offset : -1);
     this.onPaint();
   }
 
-  #fill(first, last, shift) {
+  /** @param {number} whole a row that begins above this and ends below it is not shown: while the end is followed, no row is half cut */
+  #fill(first, last, shift, whole) {
     const wanted = [];
     for (let ordinal = first; ordinal <= last; ordinal += 1) {
       const item = this.#view.at(ordinal);
@@ -161,9 +162,10 @@ export class List {
       const entry = this.#shown.get(id) ?? this.#take(id, item);
       if (entry.row) {
         const { segment, index, key } = item;
-        const context = this.look.time === "delta" ? before : null;
-        if (entry.row.shown !== key || entry.row.drawn !== this.#lookState) entry.row.fill(item, this.#store, this.look, context);
-        Object.assign(entry.row, { shown: key, drawn: this.#lookState });
+        const times = this.#view.times(segment, index);
+        const { row } = entry;
+        if (row.shown !== key || row.drawn !== this.#lookState || row.stands !== times || !Object.is(row.before, before)) row.fill(item, this.#store, this.look, { before, times });
+        Object.assign(row, { shown: key, drawn: this.#lookState, stands: times, before });
         before = segment.time[index];
         keys = keys ? [keys[0], key] : [key, key];
         this.#describe(entry.element, key, ordinal);
@@ -171,6 +173,7 @@ export class List {
       if (entry.element !== cursor) this.#parts.spacer.insertBefore(entry.element, cursor);
       else cursor = cursor.nextSibling;
       const top = this.#top(ordinal);
+      entry.element.style.visibility = this.#layout.wrap && top < whole - 1 && this.#top(ordinal + 1) > whole + 1 ? "hidden" : "";
       entry.element.style.transform = `translateY(${top + shift}px)`;
       if (this.#layout.wrap) entry.element.style.height = `${this.#top(ordinal + 1) - top}px`;
       else if (entry.element.style.height) entry.element.style.height = "";
@@ -215,7 +218,6 @@ export class List {
   }
 
   #timeBefore(ordinal) {
-    if (this.look.time !== "delta") return null;
     for (const { segment, index } of this.#view.walk(ordinal - 1, -1)) return segment.time[index];
     return null;
   }

@@ -27,7 +27,7 @@ export function toMark(mark, context) {
   const name = context.many ? [make("strong", {}, shown(mark.gap.channel)), " "] : [];
   const element = markElement(kind, ...name, gapWords(mark.gap));
   if (kind === "unloaded") {
-    const label = mark.loading ? "Stop" : "Load";
+    const label = mark.loading ? "Stop" : mark.gap.reason === "behind" ? "Fetch" : "Load";
     element.firstChild.append(action(label, () => context.onLoad(mark)));
   }
   element.title = placeOf(mark.gap);

@@ -7,14 +7,15 @@ let cell = 0; // width of one character of the list, in pixels
 
 /**
  * @param {HTMLElement} element of the panel
- * @param {{wrap: boolean, density: string, small: boolean, store: import("./store.js").Store, time: string}} how
+ * @param {{wrap: boolean, density: string, small: boolean, store: import("./store.js").Store, time: string, columns: number}} how
+ *   `columns`: characters that columns of fields take
  */
-export function measured(element, { wrap, density, small, store, time }) {
+export function measured(element, { wrap, density, small, store, time, columns }) {
   const width = element.clientWidth;
   const narrow = width > 0 && width < NARROW;
   cell ||= cellWidth(element);
   const logger = store.loggers.longest(small || width < 1_000 ? 16 : 24);
-  const channel = width < 1_200 ? 10 : 16;
+  const channel = narrow || width >= 1_000 ? 16 : 12;
   element.style.setProperty("--time-width", `${TIME_CHARACTERS[time]}ch`);
   element.style.setProperty("--logger-width", `${logger}ch`);
   element.style.setProperty("--channel-width", `${Math.min(channel, store.channels.longest(channel))}ch`);
@@ -22,12 +23,12 @@ export function measured(element, { wrap, density, small, store, time }) {
   element.classList.toggle("wrapped", wrap || narrow);
   element.classList.toggle("no-logger", logger === 0);
   const row = HEIGHTS[density];
-  if (narrow) return { row: 22, line: 18, wrap: true, columns: Math.floor((width - 26) / cell), meta: 20, most: 3 };
+  if (narrow) return { row: 22, line: 18, wrap: true, columns: Math.floor((width - 26) / cell), meta: 20, most: 3, channel };
   const many = store.channels.isMany ? Math.min(channel, store.channels.longest(channel)) + 1 : 0;
   // Padding and the level are in pixels, the other columns and the space behind each in characters.
-  const taken = 12 + 16 + 26 + 1 + (TIME_CHARACTERS[time] + 2 + many + (logger ? logger + 1 : 0)) * cell;
+  const taken = 12 + 16 + 26 + 1 + (TIME_CHARACTERS[time] + 2 + many + (logger ? logger + 1 : 0) + columns) * cell;
   element.style.setProperty("--row-height", `${row}px`);
-  return { row, line: 18, wrap, columns: Math.max(20, Math.floor((width - taken) / cell)), meta: 0, most: 12 };
+  return { row, line: 18, wrap, columns: Math.max(20, Math.floor((width - taken) / cell)), meta: 0, most: 12, channel };
 }
 
 function cellWidth(element) {

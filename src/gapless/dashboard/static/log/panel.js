@@ -2,8 +2,10 @@
 import { make } from "../core/dom.js";
 import { count, counted } from "../core/format.js";
 import * as settings from "../core/settings.js";
+import { Columns } from "./columns.js";
 import { Feed } from "./feed.js";
-import { Follow } from "./follow.js";
+import { template } from "./folding.js";
+import { Follow, selectionIn } from "./follow.js";
 import { Ledger } from "./ledger.js";
 import { levelOf, ERROR } from "./levels.js";
 import { List } from "./list.js";
@@ -16,21 +18,29 @@ import { Store } from "./store.js";
 import { View } from "./view.js";
 
 const NEAR_TOP = 30; // rows from the top: older ones are loaded
+const MAX_PINS = 8; // as there are colours
+const TIMES = 8; // characters in front of a folded row
 
 export class Panel {
   onChange = () => {};
   onReturn = () => {};
   onGap = () => {};
+  /** Columns changed. @type {(texts: string[]) => void} */
+  onColumns = () => {};
   query = { text: "", caseSensitive: false, regex: false, node: { kind: "all" } };
   /** The end of a range that stays while the other moves. */
   anchor = null;
   /** Key of the first row since the view was cleared, or null. */
   cleared = null;
   #find = null; // {node, caseSensitive}
+  #findText = "";
   #topMark = { before: -Infinity, kind: "top", start: null };
-  #columns = [];
   #pausedAt = 0; // key of the first row that came while the list stood still
   #measuredFor = "";
+  /** Keys of rows that the reader marked. */
+  bookmarks = new Set();
+  /** Expressions that stay marked, whatever is looked for. @type {RegExp[]} */
+  pins = [];
 
   /**
    * @param {HTMLElement} parent
@@ -43,7 +53,8 @@ export class Panel {
     this.scroller = make("div", { className: "scroller", tabIndex: 0, role: "grid", "aria-label": label }, this.spacer);
     this.newer = make("button", { type: "button", className: "newer", hidden: true, onclick: () => this.follow.resume() });
     this.empty = make("div", { className: "empty", hidden: true });
-    this.element = make("div", { className: `panel${small ? " small" : ""}` }, this.scroller, this.empty, this.newer);
+    this.columns = new Columns();
+    this.element = make("div", { className: `panel${small ? " small" : ""}` }, this.columns.element, this.scroller, this.empty, this.newer);
     parent.append(this.element);
     const megabytes = settings.get("maxMegabytes") * 1024 * 1024;
     this.store = new Store({ maxRows: maxRows ?? settings.get("maxRows"), maxBytes: megabytes });
@@ -54,26 +65,18 @@ export class Panel {
     this.past = new Past({ base, api, store: this.store, view: this.view, feed: this.feed, ledger: this.ledger });
     this.follow = new Follow(this.scroller);
     this.list = new List({ scroller: this.scroller, spacer: this.spacer }, this.view, this.store, this.follow, (mark) => this.#toMark(mark));
-    this.store.listen({ rewoven: (toKey) => this.list.remap(toKey) });
+    this.store.listen({ rewoven: (toKey) => this.#remap(toKey), replaced: () => this.list.redraw() });
     this.store.isHeld = (segment) => this.#isHeld(segment);
     this.feed.onChange = () => this.#onFeed();
     this.feed.onReturn = (entry) => this.onReturn(entry);
     this.feed.onGap = (gap) => this.onGap(gap);
     this.past.onChange = () => this.#onPast();
+    this.columns.onChange = () => this.#onColumns();
     this.follow.onChange = (following) => this.#onFollow(following);
     this.list.onPaint = () => this.#onPaint();
     this.view.addMark(this.#topMark);
     new ResizeObserver(() => this.relayout()).observe(this.element);
     this.relayout();
-  }
-
-  get columns() {
-    return this.#columns;
-  }
-
-  set columns(paths) {
-    this.#columns = paths;
-    this.relook();
   }
 
   /** Lines that came and pass the filter while the list stood still, and the worst level among them. */
@@ -114,6 +117,7 @@ export class Panel {
     const node = text.trim() ? this.#parse(text, regex) : null;
     if (node instanceof QueryError) return node;
     this.#find = node ? { node, caseSensitive } : null;
+    this.#findText = node ? text.trim() : "";
     this.refilter({ findOnly: true });
     return null;
   }
@@ -153,7 +157,8 @@ export class Panel {
   }
 
   /** Make a row the current one, in sight; the list stands still. */
-  goTo(key, { reason = "reading", centre = true } = {}) {
+  goTo(row, { reason = "reading", centre = true } = {}) {
+    const key = this.view.shownFor(row);
     this.follow.pause(reason);
     this.list.current = key;
     this.list.range = null;
@@ -182,31 +187,60 @@ export class Panel {
   /** The look of rows may have changed. */
   relook() {
     const { node, caseSensitive } = this.query;
-    const highlights = [...toHighlights(node, { caseSensitive }), ...(this.#find ? toHighlights(this.#find.node, this.#find) : [])];
+    const found = this.#find ? toHighlights(this.#find.node, this.#find) : [];
+    const highlights = [...toHighlights(node, { caseSensitive }), ...found];
     const dark = isDark();
     this.list.look = {
       time: settings.get("time"),
       now: Date.now(),
       highlights,
+      pins: this.pins,
+      bookmarks: this.bookmarks,
       paths: pathsIn(node),
-      columns: this.#columns,
+      columns: this.columns.list,
       colours: settings.get("colours"),
       dark,
       wrap: this.list.layout.wrap,
+      channelWidth: this.list.layout.channel,
       manyChannels: this.store.channels.isMany,
     };
     this.element.classList.toggle("many-channels", this.list.look.manyChannels);
     this.list.redraw();
   }
 
+  /**
+   * Mark what is looked for, or selected, in a colour of its own, also when something else is looked for; once more:
+   * not any more.
+   * @returns {{text: string, isOn: boolean}|null} null: there is nothing to mark
+   */
+  togglePin() {
+    const text = selectionIn(this.scroller).toString().trim() || this.#findText || this.query.text;
+    const node = text ? this.#parse(text, false) : null;
+    const [pattern] = node && !(node instanceof QueryError) ? toHighlights(node) : [];
+    if (!pattern) return null;
+    const known = this.pins.findIndex(({ source }) => source === pattern.source);
+    if (known >= 0) this.pins.splice(known, 1);
+    else if (this.pins.push(pattern) > MAX_PINS) this.pins.shift();
+    this.relook();
+    return { text, isOn: known < 0 };
+  }
+
   relayout() {
     const wrap = settings.get("wrap");
-    const layout = measured(this.element, { wrap, density: settings.get("density"), small: this.small, store: this.store, time: settings.get("time") });
+    this.view.fold(settings.get("fold") ? template : null);
+    const layout = measured(this.element, { wrap, density: settings.get("density"), small: this.small, store: this.store, time: settings.get("time"), columns: this.columns.width });
+    if (this.view.isFolding) layout.columns = Math.max(20, layout.columns - TIMES);
     this.#measuredFor = this.#widths();
     // So that while it follows the first row in sight is a whole one, too.
     this.element.style.paddingTop = layout.wrap ? "" : `${this.element.clientHeight % layout.row}px`;
     this.list.setLayout(layout);
     this.relook();
+  }
+
+  /** Show what is folded into a row, or fold it again; what is read stands still. */
+  unfold(key) {
+    this.follow.pause("reading");
+    this.view.unfold(key);
   }
 
   /** Choose all rows between two, which stand still from now on. */
@@ -264,6 +298,18 @@ export class Panel {
     const [, ...before] = /^(\d+) (\d+)/.exec(this.#measuredFor) ?? [0, 0, 0];
     const [logger, channel] = [loggers.longest(24), channels.longest(16)].map((width, at) => Math.max(width, Number(before[at])));
     return `${logger} ${channel} ${channels.isMany}`;
+  }
+
+  #remap(toKey) {
+    this.list.remap(toKey);
+    const marked = [...this.bookmarks].map(toKey);
+    this.bookmarks.clear();
+    for (const key of marked) this.bookmarks.add(key);
+  }
+
+  #onColumns() {
+    this.relayout();
+    this.onColumns(this.columns.texts);
   }
 
   #onFeed() {

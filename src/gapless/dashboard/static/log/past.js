@@ -4,7 +4,7 @@
  */
 import { connect } from "../client.js";
 import { parse } from "../core/json.js";
-import { toShape } from "./shape.js";
+import { toRow } from "./testing.js";
 
 const PAGE = 1_000; // publications in one read
 const PATIENCE_MS = 15_000;
@@ -45,6 +45,18 @@ export class Past {
 
   stop() {
     this.#stopped = true;
+  }
+
+  /** The oldest that the server keeps of a channel now. @returns {Promise<{offset: number, time: number|null}|undefined>} */
+  async first(name) {
+    const { epoch, oldest } = this.#feed.channels.get(name);
+    const [row] = await this.#read(name, epoch, Math.max(0, oldest - 1), 1);
+    return row;
+  }
+
+  /** At most so many publications before an offset, the oldest first. They go into no list. */
+  before(channel, epoch, offset, limit) {
+    return this.#readBack(channel, epoch, offset, limit);
   }
 
   /** Load about a page of older rows, of all channels by time. @returns {Promise<number>} how many */
@@ -208,11 +220,6 @@ export class Past {
       });
     });
   }
-}
-
-function toRow(channel, epoch, offset, data) {
-  const shape = toShape(data);
-  return { channel, epoch, offset, time: shape.time, shape };
 }
 
 /** `at`: the time of a row, or of the one before it, so that it never falls. */

@@ -2,7 +2,7 @@
 import { make } from "../core/dom.js";
 import { inline } from "../core/json.js";
 import { bytes, count } from "../core/format.js";
-import { written } from "../core/time.js";
+import { day, written } from "../core/time.js";
 import { cut } from "./ansi.js";
 import { levelOf } from "./levels.js";
 import { exceptionOf, fieldsOf, pageOf, valueAt } from "./shape.js";
@@ -15,8 +15,9 @@ const FIELDS = 8;
 const FIELD_CHARACTERS = 160;
 
 /**
- * @typedef {{time: string, now: number, highlights: RegExp[], paths: string[], columns: string[], colours: boolean,
- *   dark: boolean, wrap: boolean, manyChannels: boolean}} Look how rows are drawn
+ * @typedef {{time: string, now: number, highlights: RegExp[], pins: RegExp[], paths: string[],
+ *   columns: {path: string, width: number}[], colours: boolean, channelWidth: number,
+ *   dark: boolean, wrap: boolean, manyChannels: boolean, bookmarks: Set<number>}} Look how rows are drawn
  */
 
 export class Row {
@@ -30,39 +31,57 @@ export class Row {
     this.actions = make("span", { className: "row-actions" });
     this.fields = make("span", { className: "fields" });
     this.more = make("button", { type: "button", className: "more", tabIndex: -1, hidden: true, "data-open": "raw" });
-    const body = make("span", { className: "body" }, this.message, this.more, this.actions, this.fields);
-    this.element = make("div", { className: "row", id, role: "row" }, this.time, this.level, this.channel, this.logger, body);
+    this.times = make("button", { type: "button", className: "times", tabIndex: -1, hidden: true, "data-fold": "" });
+    const body = make("span", { className: "body" }, this.times, this.message, this.more, this.actions, this.fields);
+    this.cells = make("span", { className: "cells" });
+    this.element = make("div", { className: "row", id, role: "row" }, this.time, this.level, this.channel, this.logger, this.cells, body);
     for (const cell of this.element.children) cell.setAttribute("role", "gridcell");
     this.shown = undefined; // what it was filled with
-    this.drawn = -1; // and in which state of the look
+    this.drawn = -1; // in which state of the look,
+    this.stands = 1; // for how many rows,
+    this.before = null; // and below a row of which time
   }
 
   /**
    * @param {import("./view.js").Item} item
    * @param {import("./store.js").Store} store
    * @param {Look} look
-   * @param {number|null} before the time of the row above
+   * @param {{before: number|null, times: number}} context `before`: the time of the row above; `times`: rows it stands for
    */
-  fill(item, store, look, before) {
+  fill(item, store, look, { before, times }) {
     const { segment, index } = item;
     const row = store.row(segment, index);
     const { element } = this;
     const level = levelOf(row.level);
-    element.className = `row level-${level.name}${row.flags & FLAG.GUESSED ? " guessed" : ""}`;
+    element.className = `row level-${level.name}${row.flags & FLAG.GUESSED ? " guessed" : ""}${look.bookmarks.has(row.key) ? " bookmarked" : ""}`;
+    this.#fillDay(row.time, before, look.time);
     element.dataset.key = row.key;
     element.style.setProperty("--hue", `var(--hue-${hueOf(row.source || row.channel)})`);
     this.time.textContent = written(row.time, look.time, { now: look.now, before });
+    this.times.hidden = times < 2;
+    this.times.textContent = times < 2 ? "" : `×${count(times)}`;
+    this.times.title = times < 2 ? "" : `${count(times)} lines that say the same: show them, or fold them again`;
     this.time.classList.toggle("late", (row.flags & FLAG.LATE) !== 0);
     this.time.title = row.flags & FLAG.LATE ? "This line came late: it is more than 5 s older than the one before it." : "";
     this.level.textContent = level.letter;
     this.level.title = level.name;
-    this.channel.textContent = look.manyChannels ? plain(row.channel) : "";
+    this.channel.textContent = look.manyChannels ? ending(plain(row.channel), look.channelWidth) : "";
+    this.channel.className = `channel hue-${hueOf(row.channel)}`;
+    this.channel.title = plain(row.channel);
     this.logger.textContent = "";
     this.logger.append(...nodesOf(row.logger, { highlights: look.highlights }));
     this.logger.className = `logger hue-${hueOf(row.logger)}`;
     this.logger.title = plain(row.logger);
     this.#fillMessage(row, look);
     this.#fillFields(row, store, segment, index, look);
+  }
+
+  /** Where another day begins, a thin line says so. */
+  #fillDay(time, before, mode) {
+    const zone = mode === "utc" || mode === "iso" ? "utc" : "local";
+    const another = time !== null && before !== null && !Number.isNaN(before) && day(time, zone) !== day(before, zone);
+    if (another) this.element.dataset.day = day(time, zone);
+    else delete this.element.dataset.day;
   }
 
   #fillMessage({ message, flags }, look) {
@@ -80,6 +99,8 @@ export class Row {
   #fillFields(row, store, segment, index, look) {
     this.fields.textContent = "";
     this.actions.textContent = "";
+    this.cells.textContent = "";
+    for (const { width } of look.columns) this.cells.append(cellOf(width));
     if (!(row.flags & (FLAG.FIELDS | FLAG.EXCEPTION))) return;
     const data = store.data(segment, index);
     const nodes = [];
@@ -89,8 +110,10 @@ export class Row {
       this.actions.append(make("button", { type: "button", className: "exception", tabIndex: -1, "data-open": "exception" }, ...nodesOf(cut(firstLine(words), FIELD_CHARACTERS), look)));
     }
     if (pageOf(data) !== null) this.actions.append(make("button", { type: "button", className: "page", tabIndex: -1, "data-open": "page" }, "Open page"));
-    for (const path of look.columns) nodes.push(...field(path, valueAt(data, path), look));
-    const entries = ordered(fieldsOf(data, row.message).filter(([name]) => !look.columns.includes(name)), look);
+    const columns = look.columns.map(({ path }) => path);
+    columns.forEach((path, at) => fillCell(this.cells.children[at], valueAt(data, path), look));
+    const isElsewhere = (name) => columns.some((path) => path === name || path.endsWith(`.${name}`));
+    const entries = ordered(fieldsOf(data, row.message).filter(([name]) => !isElsewhere(name)), look);
     for (const [name, value] of entries.slice(0, FIELDS)) nodes.push(...field(name, value, look));
     if (entries.length > FIELDS) nodes.push(`  +${entries.length - FIELDS}`);
     this.fields.append(...nodes);
@@ -111,6 +134,18 @@ export function textOf(row, data, time) {
   return plain([time, levelOf(row.level).letter, row.logger, row.message, ...fields].filter(Boolean).join("  ") + exception);
 }
 
+function cellOf(width) {
+  const cell = make("span", { className: "cell" });
+  cell.style.width = `${width}ch`;
+  return cell;
+}
+
+function fillCell(cell, value, look) {
+  const text = value === undefined ? "" : (inline(value) ?? "null");
+  cell.append(...nodesOf(cut(firstLine(text), FIELD_CHARACTERS), look));
+  cell.title = plain(cut(text, FIELD_CHARACTERS));
+}
+
 function field(name, value, look) {
   if (value === undefined) return [];
   const text = inline(value) ?? "null";
@@ -125,6 +160,11 @@ function ordered(entries, { highlights, paths }) {
   const wanted = ([name, value]) =>
     paths.some((path) => path === name || path.endsWith(`.${name}`)) || (highlights.length > 0 && hitsIn(`${name}=${inline(value)}`, highlights).length > 0);
   return [...entries.filter(wanted), ...entries.filter((entry) => !wanted(entry))];
+}
+
+/** Of a name that is too long its end: that is where names of one family differ. */
+function ending(name, width) {
+  return name.length > width ? `…${name.slice(name.length - width + 1)}` : name;
 }
 
 function firstLine(text) {

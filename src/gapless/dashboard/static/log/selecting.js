@@ -16,6 +16,7 @@ export function listenToSelection(panel, { onOpen }) {
   scroller.addEventListener("click", (event) => {
     const key = keyOf(event.target);
     if (key === null) return;
+    if (event.target.closest("[data-fold]")) return panel.unfold(key);
     const opener = event.target.closest("[data-open]");
     if (opener) return onOpen(key, opener.dataset.open);
     if (event.shiftKey && list.current !== null) {

@@ -39,7 +39,7 @@ export function toShape(data) {
     rest: "",
     hasFields: false,
     hasException: EXCEPTION.some((name) => isException(name, data[name])),
-    progress: data.kind === "progress" ? String(data.key ?? "") : null,
+    progress: data.kind === "progress" || data.progress === true ? String(data.key ?? "") : null,
     feederGap: data.kind === "feeder_gap" ? data : null,
   };
   const type = firstText(data, TYPE);

@@ -76,7 +76,10 @@ export class Store {
     return this.segments.length ? this.segments[0].start : this.#next;
   }
 
-  /** `added(segment, from)`: it holds rows from this index on that are new; `removed(segment)`; `rewoven(toKey)`: keys changed. */
+  /**
+   * `added(segment, from)`: it holds rows from this index on that are new; `removed(segment)`; `rewoven(toKey)`: keys
+   * changed; `replaced(segment, index)`: another row stands in that place.
+   */
   listen(listener) {
     this.#listeners.push(listener);
   }
@@ -93,6 +96,18 @@ export class Store {
     this.#next += 1;
     for (const { added } of this.#listeners) added?.(segment, segment.count - 1);
     return this.#next - 1;
+  }
+
+  /** Put a row in the place of one that is here: the next state of something that goes on. @returns {boolean} was it here? */
+  replace(key, row) {
+    const place = this.find(key);
+    if (!place) return false;
+    const { segment, index } = place;
+    if (segment.level[index] >= ERROR) segment.errors -= 1;
+    this.#count(segment, index, -1, -bytesOf(segment, index));
+    this.#put(segment, index, row, Infinity);
+    for (const { replaced } of this.#listeners) replaced?.(segment, index);
+    return true;
   }
 
   /** Keep keys for rows that may be loaded later. @returns {number} the first of them */
@@ -208,7 +223,11 @@ export class Store {
   }
 
   #write(segment, row, lastTime) {
-    const index = segment.count;
+    segment.count += 1;
+    this.#put(segment, segment.count - 1, row, lastTime);
+  }
+
+  #put(segment, index, row, lastTime) {
     const { shape } = row;
     const stream = this.#stream(row.channel, row.epoch);
     const logger = this.loggers.id(shape.logger);
@@ -230,12 +249,10 @@ export class Store {
       (shape.hasException ? FLAG.EXCEPTION : 0) |
       (WIDE.test(shape.message) ? FLAG.WIDE : 0) |
       (shape.message.includes("\n") ? FLAG.LINES : 0);
-    segment.count += 1;
     if (time < segment.firstTime) segment.firstTime = time;
     if (time > segment.lastTime) segment.lastTime = time;
     if (shape.level >= ERROR) segment.errors += 1;
-    const wide = segment.flags[index] & FLAG.WIDE ? 2 : 1;
-    this.#count(segment, index, 1, shape.message.length * wide + shape.rest.length + ROW_BYTES);
+    this.#count(segment, index, 1, bytesOf(segment, index));
   }
 
   /** Rows that are made here will be those of another store: they are counted there at once. */
@@ -272,4 +289,9 @@ export class Store {
     this.#streamIds.set(name, id);
     return id;
   }
+}
+
+function bytesOf(segment, index) {
+  const wide = segment.flags[index] & FLAG.WIDE ? 2 : 1;
+  return segment.message[index].length * wide + segment.rest[index].length + ROW_BYTES;
 }

@@ -6,13 +6,15 @@ const MAX_HITS = 200; // highlighted in one text
 
 /**
  * @param {string} text
- * @param {{highlights?: RegExp[], colours?: boolean, dark?: boolean, links?: boolean}} [how]
+ * @param {{highlights?: RegExp[], pins?: RegExp[], colours?: boolean, dark?: boolean, links?: boolean}} [how]
+ *   `pins`: each keeps its colour; `highlights`: what is looked for just now, all alike
  * @returns {(Node|string)[]}
  */
-export function nodesOf(text, { highlights = [], colours = true, dark = false, links = false } = {}) {
-  if (highlights.length === 0 && isPlainText(text)) return text ? [text] : [];
+export function nodesOf(text, { highlights = [], pins = [], colours = true, dark = false, links = false } = {}) {
+  const isMarked = highlights.length + pins.length > 0;
+  if (!isMarked && isPlainText(text)) return text ? [text] : [];
   const parts = segments(text);
-  const hits = highlights.length > 0 ? hitsIn(parts.map((part) => part.text).join(""), highlights) : [];
+  const hits = isMarked ? hitsIn(parts.map((part) => part.text).join(""), [...pins, ...highlights], pins.length) : [];
   const nodes = [];
   let at = 0;
   for (const part of parts) {
@@ -35,10 +37,11 @@ export function shown(text, how) {
 
 export { plain };
 
-/** Where the expressions are found, in order and without overlaps: [from, to, which]. */
-export function hitsIn(text, highlights) {
+/** Where the expressions are found, in order and without overlaps: [from, to, which]; of the first `pins` which one, else 0. */
+export function hitsIn(text, highlights, pins = 0) {
   const found = [];
-  highlights.forEach((pattern, which) => {
+  highlights.forEach((pattern, number) => {
+    const which = number < pins ? number + 1 : 0;
     pattern.lastIndex = 0;
     for (const hit of text.matchAll(pattern)) {
       if (hit[0] === "") continue;
@@ -57,7 +60,7 @@ function* marked(text, start, hits) {
     const end = Math.min(to - start, text.length);
     if (end <= begin) continue;
     if (begin > at) yield text.slice(at, begin);
-    yield make("mark", { className: `hit hit-${which % 8}` }, text.slice(begin, end));
+    yield make("mark", { className: which === 0 ? "hit" : `hit pin-${which}` }, text.slice(begin, end));
     at = end;
   }
   if (at < text.length) yield text.slice(at);

@@ -3,6 +3,8 @@
  * matcher is applied from the newest segment on, in slices, so that what is looked at settles first.
  */
 
+import { Folding } from "./folding.js";
+
 const SLICE_MS = 6;
 
 /**
@@ -22,11 +24,15 @@ export class View {
   shape = 0;
   onChange = () => {};
   #store;
-  #matches = new Map(); // segment → indices, ascending; only with a matcher
+  #matches = new Map(); // segment → indices, ascending; only with a matcher or a fold
+  /** @type {Folding|null} */
+  #folding = null;
+  #alike = null;
   #todo = []; // segments that the matcher has not seen, the newest last
   #prefix = null; // rows before each segment
   #places = null; // ordinal of each mark
   #length = 0;
+  #rows = 0;
   #schedule;
   #now;
 
@@ -42,6 +48,7 @@ export class View {
       added: (segment, from) => this.#added(segment, from),
       removed: (segment) => this.#removed(segment),
       rewoven: (toKey) => this.#rewoven(toKey),
+      replaced: (segment, index) => this.#replaced(segment, index),
     });
   }
 
@@ -51,21 +58,72 @@ export class View {
     return this.#length;
   }
 
-  /** Rows alone. */
+  /** Rows alone, each that is folded into another, too. */
   get rows() {
     this.#measure();
-    return this.#prefix[this.#store.segments.length];
+    return this.#rows;
   }
 
   /** Show what this matches instead. */
   set(matcher) {
     this.matcher = matcher;
+    this.#folding = this.#alike && new Folding(this.#alike, (from, to) => this.#isCut(from, to));
+    this.#begin();
+  }
+
+  /** Show rows that have the same of this, and stand together, as one. @param {((segment: object, index: number) => string)|null} alike */
+  fold(alike) {
+    if (this.#alike === alike) return;
+    this.#alike = alike;
+    this.set(this.matcher);
+  }
+
+  get isFolding() {
+    return this.#folding !== null;
+  }
+
+  /** How many rows the one with this place stands for. */
+  times(segment, index) {
+    return this.#folding?.times(segment, index) ?? 1;
+  }
+
+  /** The key of the row that stands for this one in the list. */
+  shownFor(key) {
+    const place = this.#folding && this.#store.find(key);
+    return place ? place.segment.start + this.#folding.headOf(place.segment, place.index) : key;
+  }
+
+  /** Show the rows that are folded into this one, or fold them again. */
+  unfold(key) {
+    const place = this.#store.find(key);
+    if (!this.#folding || !place) return;
+    this.#folding.toggle(key);
+    this.#refold(place.segment);
+    this.#change();
+  }
+
+  #begin() {
     this.generation += 1;
     this.#matches.clear();
-    this.#todo = matcher ? [...this.#store.segments] : [];
+    this.#todo = this.#isPartial ? [...this.#store.segments] : [];
+    this.progress = 1;
     this.#change();
-    if (matcher) this.#work(this.generation);
-    else this.progress = 1;
+    if (this.#isPartial) this.#work(this.generation);
+  }
+
+  /** Do not all rows stand in it? */
+  get #isPartial() {
+    return this.matcher !== null || this.#folding !== null;
+  }
+
+  #isCut(from, to) {
+    const at = firstAtLeast(this.marks.map(({ before }) => before), from + 1);
+    return at < this.marks.length && this.marks[at].before <= to;
+  }
+
+  #refold(segment) {
+    this.#folding.forget(segment);
+    for (const index of this.#matches.get(segment) ?? []) this.#folding.take(segment, index);
   }
 
   addMark(mark) {
@@ -117,22 +175,25 @@ export class View {
     }
   }
 
-  /** Each segment with the indices of its rows in here; null: all of them. */
+  /** Each segment with the indices of its rows in here, those folded into others, too; null: all of them. */
   *parts() {
-    for (const segment of this.#store.segments) yield { segment, indices: this.#indices(segment) };
+    for (const segment of this.#store.segments) yield { segment, indices: this.#isPartial ? (this.#matches.get(segment) ?? []) : null };
   }
 
+  /** Of the rows that stand in the list. */
   #indices(segment) {
+    if (this.#folding) return this.#folding.shown(segment);
     return this.matcher ? (this.#matches.get(segment) ?? []) : null;
   }
 
   #added(segment, from) {
-    if (this.matcher && !this.#todo.includes(segment)) this.#match(segment, from);
+    if (this.#isPartial && !this.#todo.includes(segment)) this.#match(segment, from);
     this.#change(segment === this.#store.segments.at(-1));
   }
 
   #removed(segment) {
     this.#matches.delete(segment);
+    this.#folding?.forget(segment);
     this.#todo = this.#todo.filter((other) => other !== segment);
     this.#change();
   }
@@ -142,11 +203,26 @@ export class View {
     this.set(this.matcher);
   }
 
+  /** A row says something else now: it may match, or not any more. */
+  #replaced(segment, index) {
+    const found = this.#matches.get(segment);
+    if (!this.#isPartial || !found) return this.#change();
+    const at = firstAtLeast(found, index);
+    const matches = !this.matcher || this.matcher(segment, index);
+    if (found[at] === index && !matches) found.splice(at, 1);
+    if (found[at] !== index && matches) found.splice(at, 0, index);
+    if (this.#folding) this.#refold(segment);
+    return this.#change();
+  }
+
   #match(segment, from) {
     let found = this.#matches.get(segment);
     if (!found) this.#matches.set(segment, (found = []));
-    for (let index = from; index < segment.count; index += 1)
-      if (this.matcher(segment, index)) found.push(index);
+    for (let index = from; index < segment.count; index += 1) {
+      if (this.matcher && !this.matcher(segment, index)) continue;
+      found.push(index);
+      this.#folding?.take(segment, index);
+    }
   }
 
   #work(generation) {
@@ -177,6 +253,7 @@ export class View {
     for (let at = 0; at < segments.length; at += 1)
       prefix[at + 1] = prefix[at] + (this.#indices(segments[at])?.length ?? segments[at].count);
     this.#prefix = prefix;
+    this.#rows = this.#folding ? segments.reduce((sum, segment) => sum + (this.#matches.get(segment)?.length ?? 0), 0) : prefix[segments.length];
     this.#length = prefix[segments.length] + this.marks.length;
     this.#places = this.marks.map((mark, at) => this.#rowsBefore(mark.before) + at);
   }

@@ -17,6 +17,7 @@ const UNCOUNTED = {
 /** @param {import("./ledger.js").Gap} gap */
 export function gapWords(gap) {
   const number = gap.count;
+  if (gap.kind === "unloaded" && gap.reason === "behind") return `This browser fell behind; ${counted(number, "line")} skipped to catch up`;
   if (gap.kind === "unloaded") return `${counted(number, "line")} not loaded (still on the server)`;
   if (gap.kind === "restart") return "the numbering began anew: continuity with what stands above cannot be proven";
   if (gap.kind === "feeder") return `${counted(number, "line")} dropped before they reached the hub${gap.reason ? ` (${plain(gap.reason)})` : ""}`;

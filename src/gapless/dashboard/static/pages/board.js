@@ -5,11 +5,10 @@ import { derive, kindOf } from "../board/derive.js";
 import { make } from "../core/dom.js";
 import { parse } from "../core/json.js";
 import { Panel } from "../log/panel.js";
-import { toMatcher } from "../log/match.js";
 import { parseQuery } from "../log/query.js";
-import { Store } from "../log/store.js";
 import { toShape } from "../log/shape.js";
-import { shown } from "../log/text.js";
+import { toRow, toTest } from "../log/testing.js";
+import { plain, shown } from "../log/text.js";
 
 const MAX_CHANNELS = 12; // looked at
 const HISTORY = 500; // publications of each, to begin with
@@ -23,6 +22,7 @@ export class Board {
   #panelHub = null;
   #grid = make("div", { className: "board-grid" });
   #notice = make("div", { className: "pane-notice" });
+  #title = make("h2", { className: "board-title", hidden: true });
   #samples = new Map(); // channel → {name, kind, last, types: Map, items}
   #tiles = new Map(); // config as JSON → {tile, config, matches}
   #timers = [];
@@ -30,7 +30,7 @@ export class Board {
 
   constructor(app) {
     this.#app = app;
-    this.element = make("section", { className: "page pane board", "aria-label": "Board" }, this.#notice, this.#grid);
+    this.element = make("section", { className: "page pane board", "aria-label": "Board" }, this.#title, this.#notice, this.#grid);
   }
 
   async mount(parent) {
@@ -38,6 +38,8 @@ export class Board {
     this.#hub = connect(this.#app.base, { pace: 100, parse, pingEvery: 10_000 });
     this.#panelHub = connect(this.#app.base, { pace: 100, parse, pingEvery: 10_000 });
     this.#config = this.#app.session?.board ?? null;
+    this.#title.textContent = plain(this.#app.session?.title ?? "");
+    this.#title.hidden = this.#title.textContent === "";
     this.#look();
     this.#timers = [setInterval(() => this.#look(), DERIVE_MS), setInterval(() => this.#tick(), 250)];
   }
@@ -90,7 +92,7 @@ export class Board {
   }
 
   #offer({ tile, matches }, item) {
-    if (tile && (!matches || matches(item.data))) tile.take(item);
+    if (tile && (!matches || matches(toRow("", "", null, item.data)))) tile.take(item);
   }
 
   /** Keep the tiles that stay, in their order. */
@@ -114,7 +116,7 @@ export class Board {
     if (config.tile === "log") return this.#log(config);
     const tile = toTile(config);
     if (!tile) return { config, tile: null, element: make("article", { className: "tile" }, `There is no tile named ${config.tile}.`) };
-    const entry = { config, tile, element: tile.element, matches: config.where ? toTest(config.where) : null };
+    const entry = { config, tile, element: tile.element, matches: config.where ? toTest(parseQuery(config.where)) : null };
     for (const item of this.#samples.get(config.channel)?.items ?? []) this.#offer(entry, item);
     for (const item of this.#samples.get(config.channel)?.types.values() ?? []) if (tile.at === 0) this.#offer(entry, item);
     tile.tick(Date.now());
@@ -135,16 +137,4 @@ export class Board {
     const now = Date.now();
     for (const { tile } of this.#tiles.values()) tile?.tick(now);
   }
-}
-
-/** A query as a test of one publication's data. */
-function toTest(text) {
-  const node = parseQuery(text);
-  return (data) => {
-    const store = new Store();
-    const shape = toShape(data);
-    store.append({ channel: "", epoch: "", offset: null, time: shape.time, shape });
-    const matcher = toMatcher(node, store);
-    return !matcher || matcher(store.segments[0], 0);
-  };
 }

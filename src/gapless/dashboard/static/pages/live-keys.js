@@ -12,7 +12,7 @@ import { note } from "../ui/layers.js";
 export function liveKeys(live) {
   const { panel, box } = live;
   const { list, follow } = panel;
-  const bookmarks = new Set();
+  const { bookmarks } = panel;
   const isRow = (item) => "key" in item;
   const go = (step, isWanted, words) => {
     if (panel.goToNext(step, isWanted)) return live.detail.isOpen && list.current !== null && live.openDetail(list.current);
@@ -36,6 +36,8 @@ export function liveKeys(live) {
     key("Find", ["Ctrl+f"], "Find in all lines", (event) => onFind(event, box), true),
     key("Find", ["n"], "Next hit", () => panel.goToHit(1)),
     key("Find", ["N"], "Previous hit", () => panel.goToHit(-1)),
+    key("Find", ["h"], "Keep what is looked for marked", () => pinned(panel.togglePin())),
+    key("Find", ["s"], "Search all that the server keeps", () => live.searchOlder()),
     key("Find", ["."], "Filter off, and on again", () => live.toggleFilter()),
     ...minimum.map(({ name }, at) => key("Find", [String(at + 1)], `${name} and above`, () => live.setMinimumLevel(name))),
     key("Find", ["0"], "All levels", () => live.setMinimumLevel("")),
@@ -61,17 +63,25 @@ export function liveKeys(live) {
     key("Line", ["Enter"], "Details", () => (live.detail.isOpen ? live.detail.close() : list.current !== null && live.openDetail(list.current))),
     key("Line", ["c"], "What stands around it", () => list.current !== null && live.openDetail(list.current, "context")),
     key("Line", ["y"], "Copy it", onCurrent(async (row, { segment, index }) => said(await copyText(textOf(row, panel.store.data(segment, index), row.time === null ? "" : `${day(row.time)} ${clock(row.time)}`)), "Line copied"))),
-    key("Line", ["Y"], "Copy a link to it", onCurrent(async (row) => (row.offset === null ? note("A line without an offset has no link.") : said(await copyText(linkTo(row)), "Link copied")))),
+    key("Line", ["Y"], "Copy a link to it, or to what is chosen", onCurrent(copyLink)),
     key("Line", ["b"], "Bookmark", onCurrent((row) => toggleBookmark(row.key))),
     key("Line", ["u"], "Next bookmark", () => go(1, (item) => isRow(item) && bookmarks.has(item.key), "bookmark")),
     key("Line", ["U"], "Previous bookmark", () => go(-1, (item) => isRow(item) && bookmarks.has(item.key), "bookmark")),
     key("Look", ["t"], "Time: clock, UTC, relative, delta, ISO", () => note(`Time: ${settings.cycle("time", MODES)}`)),
     key("Look", ["l"], "Wrap long lines", () => settings.set("wrap", !settings.get("wrap"))),
+    key("Look", ["o"], "Fold repeated lines", () => settings.set("fold", !settings.get("fold"))),
     key("Look", ["d"], "Density", () => note(`Density: ${settings.cycle("density", ["normal", "compact", "roomy"])}`)),
     key("Look", ["["], "Facets", () => live.toggleFacets()),
     key("Look", ["]"], "Details", () => (live.detail.isOpen ? live.detail.close() : list.current !== null && live.openDetail(list.current))),
     key("Look", ["Ctrl+a"], "Choose all lines of the view", () => panel.chooseAll()),
   ];
+
+  async function copyLink(row) {
+    const [first, last] = (list.range ?? [row.key, row.key]).map((key) => panel.store.find(key)).map((place) => place && panel.store.row(place.segment, place.index));
+    if (!first?.offset || !last?.offset) return note("A line without an offset has no link.");
+    if (first.channel !== last.channel || first.epoch !== last.epoch) return note("A link leads to lines of one channel.");
+    return said(await copyText(linkTo(first, last.offset)), "Link copied");
+  }
 
   function extend(step) {
     const from = list.range ?? (list.current === null ? null : [list.current, list.current]);
@@ -82,9 +92,13 @@ export function liveKeys(live) {
   }
 
   function toggleBookmark(rowKey) {
-    if (bookmarks.delete(rowKey)) return note("Bookmark taken away");
-    bookmarks.add(rowKey);
-    return note("Bookmarked: u and U lead back to it");
+    if (!bookmarks.delete(rowKey)) bookmarks.add(rowKey);
+    list.redraw();
+    return note(bookmarks.has(rowKey) ? "Bookmarked: u and U lead back to it" : "Bookmark taken away");
+  }
+
+  function pinned(pin) {
+    note(pin ? `${pin.isOn ? "Stays marked" : "Not marked any more"}: ${pin.text}` : "Look for something first, or select it.");
   }
 }
 
@@ -96,8 +110,9 @@ function onFind(event, box) {
 }
 
 /** Close what is open, clear what is searched, let go what is chosen: one of them. */
-export function escape({ box, detail, panel }) {
+export function escape({ box, detail, found, panel }) {
   if (detail.isOpen) return detail.close();
+  if (found.isOpen) return found.close();
   if (panel.isFinding) return box.setMode("find"), (box.field.value = ""), box.apply(), box.setMode("filter");
   if (panel.list.range) return panel.chooseNone();
   if (panel.list.current !== null) {

@@ -16,6 +16,7 @@ export function openMenu(live, anchor) {
   const toggle = (name, words) => [words, () => settings.set(name, !settings.get(name)), settings.get(name) ? "on" : "off"];
   const items = [
     toggle("wrap", "Wrap long lines"),
+    toggle("fold", "Fold repeated lines"),
     ["Facets", () => live.toggleFacets(), live.facets.element.hidden ? "off" : "on"],
     toggle("histogram", "Histogram"),
     toggle("colours", "ANSI colours"),
@@ -24,8 +25,10 @@ export function openMenu(live, anchor) {
     null,
     ["Go to a time…", () => goToTime(live)],
     ["Go to the oldest line", () => (panel.follow.pause("scrolled"), panel.list.reveal(0)), "g"],
-    panel.past.older > 0 ? ["Search older lines on the server", () => live.searchOlder()] : ["All that is kept is loaded", () => {}],
+    ["Search all that the server keeps", () => live.searchOlder(), "s"],
     ["Clear the view", () => panel.clear()],
+    ["Save this view…", async () => (await import("../ui/views.js")).openSaveView()],
+    ["Saved views…", async () => (await import("../ui/views.js")).openViews()],
     null,
     ["Copy the lines of this view", () => copyAll(live)],
     ...Object.entries(FORMATS).map(([format, words]) => [`Save as ${words.replace(/^./, (letter) => (/[A-Z]{2}/.test(words) ? letter : letter.toLowerCase()))}`, () => save(live, format)]),

@@ -3,23 +3,26 @@ import { bind, unbind } from "../core/keys.js";
 import { make } from "../core/dom.js";
 import * as settings from "../core/settings.js";
 import { readUrl, writeUrl } from "../core/url.js";
+import { bytes, count, counted } from "../core/format.js";
 import { inline } from "../core/json.js";
+import { MODES, moment } from "../core/time.js";
 import { Chart } from "../log/chart.js";
 import { ERROR, WARNING } from "../log/levels.js";
 import { isGap } from "../log/marks.js";
 import { Minimap } from "../log/minimap.js";
 import { Panel } from "../log/panel.js";
 import { plusTerm, quote, withTerm } from "../log/query.js";
+import { guarded } from "../ui/boundary.js";
 import { paintEmpty } from "../ui/empty.js";
 import { Facets } from "../ui/facets.js";
 import { QueryBox } from "../ui/querybox.js";
-import { note } from "../ui/layers.js";
+import { menu, note, popover } from "../ui/layers.js";
 import { escape, liveKeys } from "./live-keys.js";
 import { listenToSelection } from "../log/selecting.js";
 
 const PAINT_MS = 250; // between two paints of what stands around the rows
 const SMALL = "(max-width: 1023px)";
-const ENOUGH = 50; // hits of a search in what is older
+const BOOLEANS = { true: true, false: false };
 
 export class Live {
   title = "Live";
@@ -29,6 +32,8 @@ export class Live {
   #middle;
   /** The details of a line; loaded with the first of them. */
   detail = { isOpen: false, close() {} };
+  /** What a search on the server found; loaded with the first search. */
+  found = { isOpen: false, close() {} };
   #sheet = false; // are the facets open on a small screen?
 
   /** @param {import("../app.js").App} app */
@@ -41,12 +46,13 @@ export class Live {
     this.more = make("button", { type: "button", className: "icon", "aria-label": "More", title: "More", "aria-haspopup": "menu", onclick: async () => (await import("./live-menu.js")).openMenu(this, this.more) }, "⋯");
     toolbar.append(this.pause, this.more);
     const middle = make("div", { className: "middle" });
-    this.facets = new Facets(middle);
     const lines = make("div", { className: "lines" });
     middle.append(lines);
     this.element.append(toolbar, middle);
     const { hub, base, api, positions } = app;
     this.panel = new Panel(lines, { hub, base, api, positions });
+    this.facets = new Facets(middle, this.panel.store);
+    middle.prepend(this.facets.element);
     this.chart = new Chart(make("div"), this.panel.store, this.panel.view);
     this.element.insertBefore(this.chart.element, middle);
     this.minimap = new Minimap(this.panel.element);
@@ -77,9 +83,28 @@ export class Live {
     const { params } = readUrl();
     this.box.how = { caseSensitive: params.has("aa"), regex: params.has("re") };
     if (params.get("q") !== null || this.panel.query.text) this.box.setFilter(params.get("q") ?? "");
-    const at = /^(.*):(\d+)(?:-\d+)?$/.exec(params.get("at") ?? "");
+    this.panel.columns.texts = params.getAll("col");
+    this.facets.fields = params.getAll("facet");
+    this.#applyLook(params);
+    const at = /^(.*):(\d+)(?:-(\d+))?$/.exec(params.get("at") ?? "");
     const channel = params.get("ch");
-    if (at && channel && this.#shownAt !== params.get("at")) this.#goToPosition(channel, at[1], Number(at[2]), params.get("at"));
+    if (at && channel && this.#shownAt !== params.get("at")) this.#goToLink(channel, at[1], Number(at[2]), Number(at[3] ?? at[2]), params.get("at"));
+  }
+
+  /** What a saved view says about the look becomes the reader's choice; then the address need not say it. */
+  #applyLook(params) {
+    const look = { time: MODES.find((mode) => mode === params.get("time")), wrap: BOOLEANS[params.get("wrap")], fold: BOOLEANS[params.get("fold")] };
+    for (const [name, value] of Object.entries(look)) if (value !== undefined) settings.set(name, value);
+    if (["time", "wrap", "fold"].some((name) => params.has(name))) writeUrl({ time: null, wrap: null, fold: null });
+  }
+
+  /** A link leads to one line, or to several that follow one another. */
+  async #goToLink(channel, epoch, from, to, at) {
+    this.#shownAt = at;
+    await this.#app.channels.joined(channel);
+    if ((await this.#goToPosition(channel, epoch, from)) === null || to === from) return;
+    const [first, last] = [from, to].map((offset) => this.panel.store.keyOf(channel, epoch, offset));
+    if (first !== null && last !== null) this.panel.chooseTo(first, last);
   }
 
   #shownAt = null;
@@ -114,13 +139,22 @@ export class Live {
     if (filter) this.box.setFilter(/^-\((.*)\)$/s.exec(filter)?.[1] ?? `-(${filter})`);
   }
 
-  async searchOlder() {
+  /** Look for what the filter says in all that the server keeps. */
+  async searchOlder({ byIndex = true } = {}) {
     const { panel } = this;
-    const before = panel.view.rows;
-    await panel.past.search(() => panel.view.rows >= before + ENOUGH);
-    const found = panel.view.rows - before;
-    note(found > 0 ? `${found} older lines found` : panel.past.older > 0 ? "The search was stopped." : "No older line matches: all that is kept was searched.");
-    if (found > 0) panel.goTo(panel.view.at(panel.view.ordinalOf(panel.store.firstKey) + 1)?.key ?? panel.store.firstKey);
+    const { Found, Search } = await loadSearch();
+    if (!this.found.open) this.#makeFound(Found);
+    const channels = [...panel.feed.channels.values()].filter(({ subscription }) => subscription?.position).map(({ name, epoch, oldest, subscription }) => ({ name, epoch, oldest, head: subscription.position.offset }));
+    const { api } = this.#app;
+    this.detail.close();
+    this.found.open(new Search({ api, past: panel.past, channels, query: panel.query, now: Date.now(), byIndex }), panel.query);
+  }
+
+  #makeFound(Found) {
+    this.found = new Found(this.#middle);
+    this.found.onGoTo = ({ channel, epoch, offset }) => this.#goToPosition(channel, epoch, offset);
+    this.found.onAll = () => this.searchOlder({ byIndex: false });
+    this.found.onClose = () => this.panel.scroller.focus({ preventScroll: true });
   }
 
   #connect() {
@@ -133,13 +167,18 @@ export class Live {
     box.onFind = (text, how) => panel.setFind(text, how);
     box.onStep = (step) => panel.goToHit(step);
     panel.onChange = () => this.paintSoon();
+    panel.onColumns = (texts) => writeUrl({ col: texts });
     panel.onReturn = (entry) => this.#app.onReturn(entry);
     panel.onGap = (gap) => this.#app.onGap(gap);
     facets.onChoose = (path, value, how) => this.#choose(path, value, how);
     facets.onChannel = (name) => this.#app.channels.toggle(name);
+    facets.onFields = (fields) => writeUrl({ facet: fields });
+    panel.columns.onMenu = (head, items, label) => popover(head, menu(items), { label });
     chart.onRange = (from, to) => this.#chooseRange(from, to);
+    chart.onResize = () => this.paintSoon();
     chart.onClear = () => this.#chooseRange(null, null);
     chart.onJump = (time) => this.#goToTime(time);
+    chart.onTable = async (histogram) => (await import("../ui/charttable.js")).openChartTable(histogram, (time) => this.#goToTime(time));
     minimap.onJump = (share) => {
       panel.follow.pause("scrolled");
       panel.list.reveal(Math.floor(share * panel.view.length));
@@ -168,6 +207,8 @@ export class Live {
     if (!this.detail.open) await this.#loadDetail();
     const place = this.panel.store.find(key);
     if (!place) return;
+    this.#besides ||= this.found.isOpen;
+    if (this.#besides) this.found.element.hidden = true;
     this.detail.open({ ...place, key }, tab);
     this.panel.list.redraw();
   }
@@ -178,7 +219,15 @@ export class Live {
     this.detail = new Detail(this.#middle, this.panel.store);
     this.detail.onField = (how, path, value) => this.#onField(how, path, value);
     this.detail.onGoTo = (key) => (this.panel.goTo(key), this.openDetail(key));
-    this.detail.onClose = () => this.panel.scroller.focus({ preventScroll: true });
+    this.detail.onClose = () => this.#onDetailClosed();
+  }
+
+  #besides = false; // did what was found stand where the details are now?
+
+  #onDetailClosed() {
+    if (this.#besides) this.found.element.hidden = false;
+    this.#besides = false;
+    this.panel.scroller.focus({ preventScroll: true });
   }
 
   #choose(path, value, how) {
@@ -207,26 +256,41 @@ export class Live {
   }
 
   #onField(how, path, value) {
-    if (how === "column") {
-      const { columns } = this.panel;
-      this.panel.columns = columns.includes(path) ? columns.filter((each) => each !== path) : [...columns, path];
-      return;
-    }
+    if (how === "column") return this.panel.columns.toggle(path);
+    if (how === "facet") return this.facets.toggleField(path);
     const term = `${path}:${quote(typeof value === "object" && value !== null ? String(value) : inline(value))}`;
     this.addTerm(how === "exclude" ? `-${term}` : term);
   }
 
-  async #goToPosition(channel, epoch, offset, at) {
-    this.#shownAt = at;
-    await this.#app.channels.joined(channel);
+  /** @returns {Promise<number|null>} the key of the line, null when it is no longer kept */
+  async #goToPosition(channel, epoch, offset) {
     const key = await this.panel.past.around(channel, epoch, offset);
     if (key !== null) {
       this.panel.goTo(key);
-      return;
+      return key;
     }
     const known = this.panel.feed.channels.get(channel);
-    const oldest = known?.oldest ? ` The oldest kept line is ${known.oldest}.` : "";
-    note(known && known.epoch !== epoch ? `This line (number ${offset}) is of an earlier life of the channel and is no longer kept.` : `This line (number ${offset}) is no longer kept.${oldest}`, "warning");
+    if (known && known.epoch !== epoch) note(`This line (number ${count(offset)}) is of an earlier life of the channel and is no longer kept.`, "warning");
+    else note(`This line (number ${count(offset)}) is no longer kept.${await this.#oldestWords(channel)}`, "warning");
+    return null;
+  }
+
+  async #oldestWords(name) {
+    const channel = this.panel.feed.channels.get(name);
+    if (!channel?.oldest) return "";
+    const first = await this.panel.past.first(name).catch(() => null);
+    const from = first?.time ? `, from ${moment(first.time)}` : "";
+    return ` The oldest kept line is ${count(first?.offset ?? channel.oldest)}${from}.`;
+  }
+
+  #isFullSaid = false;
+
+  #sayFull() {
+    const { store } = this.panel;
+    if (this.#isFullSaid || store.evicted === 0) return;
+    this.#isFullSaid = true;
+    const more = async () => (await import("../ui/settings.js")).openSettings();
+    note(`Keeping the newest ${counted(store.maxRows, "line")} (${bytes(store.maxBytes)}).`, "", ["Keep more", more]);
   }
 
   isWorse(least) {
@@ -255,8 +319,9 @@ export class Live {
     this.pause.title = following ? "Stand still (Space)" : `${{ scrolled: "Paused: scrolled", selecting: "Paused: text selected", reading: "Paused: reading", you: "Paused" }[reason]}. Follow the newest (Space)`;
     panel.paintNewer();
     box.showHits(panel.hitNumber, panel.hits.rows);
-    if (!this.facets.element.hidden) this.facets.paint(panel.store, this.#app.channels.list(), (path, value) => ` ${box.filter} `.includes(` ${path}:${quote(value)} `));
-    this.chart.refresh();
+    if (!this.facets.element.hidden) guarded(this.facets.element, () => this.facets.paint(this.#app.channels.list(), (path, value) => ` ${box.filter} `.includes(` ${path}:${quote(value)} `)));
+    guarded(this.chart.element, () => this.chart.refresh());
+    this.#sayFull();
     this.minimap.refresh(panel.view, panel.hits, panel.isFinding);
     paintEmpty(panel.empty, {
       panel,
@@ -270,6 +335,11 @@ export class Live {
       onShowAll: () => this.#app.channels.turnAllOn(),
     });
   }
+}
+
+async function loadSearch() {
+  const [{ Found }, { Search }] = await Promise.all([import("../ui/found.js"), import("../log/search.js")]);
+  return { Found, Search };
 }
 
 function isSmall() {

@@ -1,6 +1,6 @@
 /** Server: its nodes, their numbers, and whether any of them is a reason to worry. */
 import { make } from "../core/dom.js";
-import { bytes, count, duration, short } from "../core/format.js";
+import { ago, bytes, count, duration, short } from "../core/format.js";
 import { plain } from "../log/ansi.js";
 import { Pane } from "../ui/pane.js";
 import { spark } from "../ui/table.js";
@@ -18,9 +18,13 @@ export class Server extends Pane {
 
   async refresh() {
     const { nodes } = await this.app.api.call("info");
+    await this.app.watching.askForSources();
     this.say("");
     const open = new Set([...this.body.querySelectorAll("details[open]")].map((details) => details.dataset.key));
-    this.body.replaceChildren(...nodes.map((node) => this.#node(node, open)));
+    const focused = document.activeElement?.closest?.("summary")?.parentElement.dataset.key;
+    const { watching, session } = this.app;
+    this.body.replaceChildren(sourcesTable(watching.sources), ...nodes.map((node) => this.#node(node, open)), limits(session?.limits, open));
+    if (focused !== undefined) this.body.querySelector(`details[data-key="${CSS.escape(focused)}"] summary`)?.focus();
   }
 
   #node(node, open) {
@@ -53,6 +57,25 @@ export class Server extends Pane {
     all.dataset.key = node.uid;
     return make("article", { className: "node" }, make("h3", {}, plain(node.name), make("span", { className: "muted" }, ` version ${plain(node.version)}`)), tiles, make("h4", {}, "Refused, dropped, lost"), worries, all);
   }
+}
+
+/** Who feeds the hub, those that are in trouble first. */
+function sourcesTable(sources) {
+  const now = Date.now() / 1_000;
+  const rank = ({ state }) => ["down", "retrying", "idle", "up"].indexOf(state);
+  const rows = sources.toSorted((one, other) => rank(one) - rank(other) || (one.source < other.source ? -1 : 1)).slice(0, 200);
+  const line = ({ source, channel, via, state, last_seen: seen, rows: number, dropped, error }) =>
+    make("tr", {}, make("th", { scope: "row" }, plain(source || "no name")), make("td", {}, make("span", { className: `state state-${state}` }, state)), make("td", {}, plain(channel)), make("td", {}, plain(via)), make("td", { className: "number" }, count(number)), make("td", {}, seen ? ago((now - seen) * 1_000) : ""), make("td", { className: "number" }, dropped ? `${count(dropped)} dropped` : ""), make("td", {}, plain(error ?? "")));
+  const head = ["Source", "State", "Channel", "By", "Lines", "Last", "Dropped", "Error"].map((words) => make("th", { scope: "col" }, words));
+  const table = rows.length ? make("table", { className: "plain" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows.map(line))) : make("p", { className: "muted" }, "Nothing feeds this hub from outside its processes, or it does not say.");
+  return make("section", { className: "node" }, make("h3", {}, "Sources"), table);
+}
+
+function limits(values, open) {
+  const rows = Object.entries(values ?? {}).map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name.replaceAll("_", " ")), make("td", { className: "number" }, value === null ? "none" : typeof value === "number" ? count(value) : String(value))));
+  const details = make("details", { open: open.has("limits"), hidden: rows.length === 0 }, make("summary", {}, "Limits in effect"), make("table", { className: "plain" }, make("tbody", {}, ...rows)));
+  details.dataset.key = "limits";
+  return make("article", { className: "node" }, details);
 }
 
 function counters(rows) {

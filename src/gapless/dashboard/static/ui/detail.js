@@ -17,7 +17,7 @@ const CHARACTERS = 256 * 1024; // beyond that it is a file to download
 const AROUND = 20; // rows on either side
 
 export class Detail {
-  /** A field was chosen: "filter", "exclude", "column". @type {(how: string, path: string, value: any) => void} */
+  /** A field was chosen: "filter", "exclude", "column", "facet". @type {(how: string, path: string, value: any) => void} */
   onField = () => {};
   onGoTo = () => {};
   onClose = () => {};
@@ -93,7 +93,7 @@ export class Detail {
     const act = (label, title, how) => make("button", { type: "button", className: "icon", title: `${title} ${plain(path)}`, "aria-label": `${title} ${plain(path)}`, onclick: () => this.onField(how, path, value) }, label);
     const copy = make("button", { type: "button", className: "icon", title: "Copy the value", "aria-label": `Copy the value of ${plain(path)}` }, "copy");
     copy.onclick = (event) => said(event, copyText(inline(value)), "copied");
-    return make("span", { className: "field-actions" }, act("only", "Only lines with this", "filter"), act("not", "No lines with this", "exclude"), act("column", "Column for", "column"), copy);
+    return make("span", { className: "field-actions" }, act("only", "Only lines with this", "filter"), act("not", "No lines with this", "exclude"), act("column", "Column for", "column"), act("facet", "Facet for", "facet"), copy);
   }
 
   /** What came before and after, whatever the filter says. */

@@ -1,7 +1,8 @@
 /** What stands in place of rows when there are none: every silence has its own words. */
 import { copyText } from "../core/clipboard.js";
 import { make } from "../core/dom.js";
-import { count, counted } from "../core/format.js";
+import { ago, count, counted } from "../core/format.js";
+import { pathsIn } from "../log/match.js";
 import { shown } from "../log/text.js";
 
 /**
@@ -47,6 +48,7 @@ const WORDS = {
       button("Clear filter", page.onClear),
       button("Invert", page.onInvert),
       page.panel.past.older > 0 ? button("Search older lines on the server", page.onSearch) : null),
+    ...absentIn(page.panel).map((path) => make("p", {}, "No line here has ", make("strong", {}, shown(path)), ".")),
   ],
   refused: ({ panel }) =>
     [...panel.feed.channels.values()].filter((channel) => channel.error).slice(0, 5).map((channel) => make("p", {}, "You may not read ", make("strong", {}, shown(channel.name)), `: ${channel.error.message} (${channel.error.code}).`)),
@@ -58,7 +60,7 @@ const WORDS = {
   quiet: ({ panel }, names) => {
     const some = names.slice(0, 5).flatMap((name, at) => [at > 0 ? ", " : "", make("strong", {}, shown(name))]);
     const more = names.length > 5 ? ` and ${count(names.length - 5)} more` : "";
-    return [make("h2", {}, "No messages in ", ...some, more, " yet."), make("p", {}, "This page updates by itself.")];
+    return [make("h2", {}, "No messages in ", ...some, more, " yet."), make("p", {}, panel.feed.lastAt ? `The last message anywhere came ${ago(Date.now() - panel.feed.lastAt)}. ` : "", "This page updates by itself.")];
   },
   new: (page) => [
     make("h2", {}, "Nothing has been published yet."),
@@ -69,6 +71,14 @@ const WORDS = {
 
 function filteredWords({ panel }) {
   return `0 of ${counted(panel.store.size, "line")} match.`;
+}
+
+const COLUMNS = new Set(["level", "time", "after", "before", "logger", "type", "ch", "channel", "src", "source", "message", "msg", "exc", "exception"]);
+
+/** Fields that a query asks for and no line of the page has. */
+function absentIn({ query, store }) {
+  const isIn = (name) => store.segments.some(({ rest, count: rows }) => rest.slice(0, rows).some((text) => text.includes(name)));
+  return [...new Set(pathsIn(query.node))].filter((path) => !COLUMNS.has(path) && !isIn(path.split(".").pop())).slice(0, 5);
 }
 
 /** Three ways to feed this very server. */

@@ -2,10 +2,12 @@
 import { make } from "../core/dom.js";
 import { count, short } from "../core/format.js";
 import { plain } from "../log/ansi.js";
+import { FieldCounts } from "../log/counting.js";
 import { LEVELS } from "../log/levels.js";
 import { hueOf } from "../log/row.js";
 
 const SHOWN = 50; // values of one facet
+const MAX_FIELDS = 8; // with a facet of their own
 const FILTERED_FROM = 12; // channels: from here on there is a field to look for one
 
 export class Facets {
@@ -13,20 +15,49 @@ export class Facets {
   onChoose = () => {};
   /** @type {(channel: string) => void} */
   onChannel = () => {};
+  /** Other fields have a facet now. @type {(paths: string[]) => void} */
+  onFields = () => {};
+  /** @type {FieldCounts[]} */
+  #fields = [];
+  #store;
   #groups = new Map();
   #wanted = ""; // of the channels
 
-  constructor(parent) {
+  /** @param {HTMLElement} parent @param {import("../log/store.js").Store} store */
+  constructor(parent, store) {
+    this.#store = store;
     this.element = make("aside", { className: "facets", "aria-label": "What there is" });
     parent.append(this.element);
   }
 
+  /** Paths of the fields that have a facet. */
+  get fields() {
+    return this.#fields.map(({ path }) => path);
+  }
+
+  set fields(paths) {
+    if (paths.join("\n") === this.fields.join("\n")) return;
+    for (const path of this.fields) this.#drop(path);
+    this.#fields = [...new Set(paths)].slice(-MAX_FIELDS).map((path) => new FieldCounts(this.#store, path));
+    this.onFields(this.fields);
+  }
+
+  toggleField(path) {
+    this.fields = this.fields.includes(path) ? this.fields.filter((each) => each !== path) : [...this.fields, path];
+  }
+
+  #drop(path) {
+    const group = this.#groups.get(`field ${path}`);
+    group?.element.remove();
+    this.#groups.delete(`field ${path}`);
+  }
+
   /**
-   * @param {import("../log/store.js").Store} store
    * @param {{name: string, on: boolean, error: object|null, count: number}[]} channels
    * @param {(path: string, value: string) => boolean} isChosen
    */
-  paint(store, channels, isChosen) {
+  paint(channels, isChosen) {
+    const store = this.#store;
     const levels = LEVELS.toReversed().map(({ rank, name }) => ({ name, count: store.levels[rank] })).filter(({ count }) => count > 0);
     this.#group("level", "Level", levels, (value) => this.#value("level", value, isChosen));
     this.#channels(channels);
@@ -34,6 +65,21 @@ export class Facets {
     this.#group("logger", "Logger or type", loggers, (value) => this.#value("logger", value, isChosen));
     const sources = store.sources.top(SHOWN).filter(({ name }) => name);
     this.#group("source", "Source", sources, (value) => this.#value("source", value, isChosen));
+    for (const counts of this.#fields) this.#field(counts, isChosen);
+  }
+
+  #field(counts, isChosen) {
+    const { path } = counts;
+    counts.work();
+    const { progress } = counts;
+    const top = counts.top(SHOWN);
+    const values = top.length > 0 ? top : [];
+    const group = this.#group(`field ${path}`, plain(path), values, (value) => this.#value(path, value, isChosen));
+    const element = this.#groups.get(`field ${path}`).element;
+    element.hidden = false;
+    if (!element.querySelector("h2 button")) element.querySelector("h2").append(make("button", { type: "button", className: "icon", "aria-label": `Remove the facet of ${plain(path)}`, onclick: () => this.toggleField(path) }, "✕"));
+    const others = counts.others > 0 ? `${short(counts.others)} with other values` : "";
+    element.querySelector(".rest").textContent = progress < 1 ? `${Math.floor(progress * 100)} % counted` : group && top.length > 0 ? others : "no line has it";
   }
 
   #channels(channels) {
@@ -41,7 +87,7 @@ export class Facets {
     const rank = (channel) => (channel.on ? 0 : 1);
     const shown = wanted.toSorted((one, other) => rank(one) - rank(other) || (one.name < other.name ? -1 : 1)).slice(0, SHOWN);
     const group = this.#group("channel", "Channel", shown, (channel) => this.#channel(channel), wanted.length - shown.length);
-    if (!group || channels.length <= FILTERED_FROM || group.querySelector("input")) return;
+    if (!group || channels.length <= FILTERED_FROM || group.querySelector(".facet-filter")) return;
     const field = make("input", { type: "search", placeholder: `Find one of ${count(channels.length)}`, "aria-label": "Find a channel", className: "facet-filter" });
     field.oninput = () => (this.#wanted = field.value.trim().toLowerCase());
     group.querySelector("h2").after(field);

@@ -63,15 +63,17 @@ export function dialog(title, content, { wide = false } = {}) {
   const close = make("button", { type: "button", className: "icon", "aria-label": "Close", onclick: () => element.close() }, "✕");
   const element = make("dialog", { className: wide ? "wide" : "", "aria-label": title }, make("header", {}, make("h2", {}, title), close), make("div", { className: "dialog-body", tabIndex: 0 }, content));
   element.onclose = () => element.remove();
-  element.onclick = (event) => event.target === element && element.close();
+  // A handler that returned false would keep buttons and boxes in it from doing what they do.
+  element.addEventListener("click", (event) => event.target === element && element.close());
   document.body.append(element);
   element.showModal();
   return element;
 }
 
-/** A few words at the bottom, that go by themselves. */
-export function note(words, kind = "") {
-  const element = make("div", { className: `note ${kind}`, role: "status" }, words);
+/** A few words at the bottom, that go by themselves. @param {[string, () => void]|null} [action] what can be done about it */
+export function note(words, kind = "", action = null) {
+  const button = action && make("button", { type: "button", className: "inline", onclick: () => (element.remove(), action[1]()) }, action[0]);
+  const element = make("div", { className: `note ${kind}`, role: "status" }, words, button);
   document.body.append(element);
   setTimeout(() => element.remove(), NOTE_MS);
 }

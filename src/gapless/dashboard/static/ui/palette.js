@@ -2,6 +2,7 @@
 import { make } from "../core/dom.js";
 import { bindings } from "../core/keys.js";
 import * as settings from "../core/settings.js";
+import { savedViews } from "../core/views.js";
 import { plain } from "../log/ansi.js";
 import { dialog } from "./layers.js";
 import { openHelp } from "./help.js";
@@ -57,7 +58,8 @@ function entries(app) {
     ["do", "Theme", () => settings.cycle("theme", ["system", "dark", "light"])],
     ["do", "Clear filter", () => live.clearFilter()],
   ];
-  return [...pages, ...others, ...actions, ...names];
+  const views = savedViews().map(({ name, hash }) => ["view", name, () => (location.hash = hash)]);
+  return [...pages, ...views, ...others, ...actions, ...names];
 }
 
 /** How well letters in this order fit; 0: not at all. */

@@ -9,6 +9,7 @@ const CHOICES = [
   ["density", "Density", ["compact", "normal", "roomy"]],
   ["time", "Times", MODES],
   ["wrap", "Wrap long lines", null],
+  ["fold", "Fold repeated lines", null],
   ["colours", "ANSI colours", null],
   ["histogram", "Histogram", null],
   ["facets", "Facets", null],

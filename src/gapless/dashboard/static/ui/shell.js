@@ -8,7 +8,7 @@ import { zoneName } from "../core/time.js";
 import { gapWords, report } from "../log/words.js";
 import { plain } from "../log/ansi.js";
 import { closeLayer, note, popover } from "./layers.js";
-import { describe } from "./status.js";
+import { describe, describeSources } from "./status.js";
 
 /** What is needed now and then is loaded then. */
 const LAYERS = {
@@ -45,6 +45,8 @@ export class Shell {
     find("connection").onclick = () => this.#onConnection();
     find("completeness").onclick = () => popover(find("completeness"), this.#ledger(), { label: "What is known to be complete" });
     find("held").onclick = () => popover(find("held"), this.#memory(), { label: "What this page holds" });
+    find("sources").onclick = () => (location.hash = "#/server");
+    find("access").onclick = () => this.#onAccess();
     find("zone").onclick = () => open("settings");
     settings.onChange((name) => name === "theme" && this.#applyTheme());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.live.panel.relook());
@@ -79,28 +81,35 @@ export class Shell {
   }
 
   get #errors() {
-    const { levels } = this.#app.live.panel.store;
-    return levels[40] + levels[50];
+    return this.#app.live.panel.feed.errors;
   }
 
   paint() {
-    const { hub, api, connection, live } = this.#app;
+    const { hub, api, connection, live, watching } = this.#app;
     const { panel } = live;
     const now = Date.now();
-    const state = describe(hub.state, { ...connection, api: api.state, channels: panel.feed.names.length, online: navigator.onLine, lines: panel.store.size, now });
+    const state = describe(hub.state, { ...connection, api: api.state, channels: panel.feed.names.length, online: navigator.onLine, lines: panel.store.size, now, behind: watching.behind });
     const quiet = state.kind === "live" && panel.feed.lastAt && now - panel.feed.lastAt > QUIET_MS ? ` · last line ${ago(now - panel.feed.lastAt)}` : "";
     const catching = [...panel.feed.channels.values()].some((channel) => channel.joining === "again") ? " · catching up" : "";
     set("connection-words", state.words + quiet + catching);
     find("connection").dataset.kind = state.kind;
     set("connection-action", state.label);
+    const sources = describeSources(watching.sources, now);
+    find("sources").hidden = sources.words === "";
+    find("sources").classList.toggle("trouble", sources.isTrouble);
+    set("sources", sources.words);
     set("rate", `${short(this.#rate(now))} lines/s`);
     set("held", `${counted(panel.store.size, "line")} (${bytes(panel.store.bytes)})`);
     const { mark, kind, words } = this.#app.completeness;
     set("completeness", `${mark} ${words}`);
     find("completeness").dataset.kind = kind;
     set("zone", settings.get("time") === "utc" || settings.get("time") === "iso" ? "UTC" : zoneName(now));
-    set("access", this.#app.isOutdated ? "This page is of another version than the server: reload it" : this.#app.signedIn ? "signed in" : api.state === "refused" ? "viewer" : api.isOpen ? "local, no sign-in" : "");
-    find("access").classList.toggle("outdated", this.#app.isOutdated);
+    const { outdated } = this.#app;
+    const isExposed = this.#app.session?.open === "insecure";
+    set("access", outdated || (isExposed ? "open to everybody: no sign-in" : this.#app.signedIn ? "signed in" : api.state === "refused" ? "viewer" : api.isOpen ? "local, no sign-in" : ""));
+    find("access").classList.toggle("outdated", outdated !== "");
+    find("access").classList.toggle("exposed", isExposed);
+    find("access").disabled = outdated === "" && !this.#app.signedIn;
     this.#title(state);
   }
 
@@ -125,8 +134,15 @@ export class Shell {
     return now - then < 500 ? 0 : Math.round(((received - before) * 1_000) / (now - then));
   }
 
+  #onAccess() {
+    if (this.#app.outdated) return location.reload();
+    const out = async () => (await fetch(new URL("signout", this.#app.base), { method: "POST" }), location.reload());
+    return popover(find("access"), make("div", {}, make("p", {}, "Signed in with the server's token."), make("button", { type: "button", onclick: out }, "Sign out")), { label: "Signed in" });
+  }
+
   #onConnection() {
-    const { hub, api } = this.#app;
+    const { hub, api, watching } = this.#app;
+    if (watching.behind) return this.#app.live.panel.feed.jump();
     if (api.state === "signed-out") return location.reload();
     if (hub.state.name === "waiting" || hub.state.name === "closed") return hub.reconnect();
     const { ledger } = this.#app.live.panel;

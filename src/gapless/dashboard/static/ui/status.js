@@ -5,11 +5,16 @@ import { counted } from "../core/format.js";
 
 /**
  * @param {import("../client.js").State} state
- * @param {{retryAt: number, wasUp: boolean, api: string, channels: number, online: boolean, lines: number, now: number}} more
+ * @param {{retryAt: number, wasUp: boolean, api: string, channels: number, online: boolean, lines: number, now: number,
+ *   behind: {lines: number, seconds: number|null}|null}} more
  *   `retryAt`, `now`: in milliseconds since 1970; `api`: what became of calls to the API
  * @returns {{kind: "live"|"busy"|"down", words: string, label: string}} `label`: of what a click does, or ""
  */
-export function describe(state, { retryAt, wasUp, api, channels, online, lines, now }) {
+export function describe(state, { retryAt, wasUp, api, channels, online, lines, now, behind = null }) {
+  if (state.name === "connected" && behind) {
+    const far = behind.seconds === null ? counted(behind.lines, "line") : `${behind.seconds.toFixed(1)} s`;
+    return { kind: "busy", words: `Catching up: ${far} behind`, label: "Jump to now" };
+  }
   if (state.name === "connected") return { kind: "live", words: "Live", label: "" };
   if (api === "signed-out") return { kind: "down", words: "Signed out", label: "Sign in" };
   if (state.name === "idle" && channels === 0) return { kind: api === "unreachable" ? "down" : "live", words: api === "unreachable" ? "The server does not answer" : "Ready", label: "" };
@@ -23,4 +28,20 @@ export function describe(state, { retryAt, wasUp, api, channels, online, lines, 
     return { kind: "busy", words: `Reconnecting (attempt ${state.attempt}${next})`, label: "Try now" };
   }
   return { kind: "busy", words: wasUp ? "Reconnecting…" : "Connecting…", label: "" };
+}
+
+/**
+ * Who feeds the hub, in a few words: "3 up", "redis:main down 12 s"; "" when nobody does.
+ * @param {{source: string, state: string, since: number}[]} sources @param {number} now milliseconds since 1970
+ * @returns {{words: string, isTrouble: boolean}}
+ */
+export function describeSources(sources, now) {
+  const trouble = sources.filter(({ state }) => state === "down" || state === "retrying");
+  if (trouble.length > 0) {
+    const [{ source, state, since }] = trouble;
+    const more = trouble.length > 1 ? `, ${trouble.length - 1} more` : "";
+    return { words: `${plain(source)} ${state} ${duration(now - since * 1_000)}${more}`, isTrouble: true };
+  }
+  const up = sources.filter(({ state }) => state === "up").length;
+  return { words: sources.length === 0 ? "" : up > 0 ? `${counted(up, "source")} up` : `${counted(sources.length, "source")} idle`, isTrouble: false };
 }

@@ -57,7 +57,7 @@ export class Table {
       const element = make("tr", { tabIndex: 0 }, ...cells);
       known = { element, cells, row };
       element.onclick = () => this.onOpen(known.row);
-      element.onkeydown = (event) => event.key === "Enter" && event.target === element && this.onOpen(known.row);
+      element.addEventListener("keydown", (event) => event.key === "Enter" && event.target === element && this.onOpen(known.row));
       this.#rows.set(key, known);
     }
     known.row = row;

@@ -1,0 +1,26 @@
+/** What a server's index of words can find of a query. Pure. The rest of the query is for the page to test. */
+import { parseTime } from "../core/time.js";
+
+const WORD = /^[\p{L}\p{N}]+$/u; // what the index takes for one word
+
+/**
+ * @param {import("./query.js").Node} node
+ * @param {number} now milliseconds since 1970
+ * @returns {{query: string, since?: number}|null} `since`: in seconds since 1970; null: there is no word in it that
+ *   every line has to have
+ */
+export function toIndexed(node, now) {
+  const parts = node.kind === "and" ? node.parts : [node];
+  const terms = parts.map(termOf).filter(Boolean);
+  if (terms.length === 0) return null;
+  // Lines come after they were written, so what is kept since then is enough; the other end is tested here.
+  const times = parts.filter(({ kind, path }) => kind === "field" && path === "after").map(({ values }) => parseTime(values[0].text ?? "", now));
+  const since = Math.max(...times.filter((time) => time !== null), -Infinity);
+  return { query: terms.join(" "), ...(since > 0 ? { since: since / 1_000 } : {}) };
+}
+
+/** A word begins one of the index; several stand together, as they are. */
+function termOf({ kind, value }) {
+  if (kind !== "match" || value.kind !== "text" || !/[\p{L}\p{N}]/u.test(value.text)) return "";
+  return WORD.test(value.text) ? `${value.text}*` : `"${value.text.replaceAll('"', " ")}"`;
+}
