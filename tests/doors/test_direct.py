@@ -225,6 +225,22 @@ async def test_an_application_that_mounts_a_hub_may_have_it_answered_directly() 
             assert (said.status_code, counters.direct - before) == (status, direct)
 
 
+async def test_whom_only_the_application_knows_is_asked_about_each_time() -> None:
+    hub = Hub(channels=CHANNELS)
+    async with doors(hub=hub, operators=lambda scope: True, server={"http": DIRECT_HTTP}) as opened:
+        headers = JSON | {"Sec-Fetch-Site": "same-origin"}
+        body = b'{"channel":"logs","data":1}'
+        assert not await is_direct(opened, "/api/publish", content=body, headers=headers)
+        assert hub.counters.published == 1, "it was let in, by the door"
+
+
+async def test_who_feeds_the_hub_directly_is_one_of_its_sources(opened: Doors) -> None:
+    row = b'{"source":"worker","message":"x"}'
+    assert await is_direct(opened, "/ingest/logs", content=row, headers=KEY | NDJSON)
+    said = await opened.http.post("/api/sources", json={}, headers=KEY)
+    assert "worker" in said.text
+
+
 async def test_many_rows_are_published_over_several_turns(opened: Doors) -> None:
     rows = b"\n".join(b"%d" % number for number in range(ROWS_AT_ONCE + 1))
     before = counters.direct

@@ -193,14 +193,6 @@ def test_raw_newlines_are_the_only_change() -> None:
     assert strict.payload(b'\n{ "a":\r\n1 }\n') == b'{ "a":1 }'
 
 
-def test_the_source_of_a_document_is_what_fields_give_of_a_member() -> None:
-    for written in (b'{ "a":\r\n1 }\n', b' "x" ', b"[1 ,\n2]", b"null"):
-        assert strict.source(written) == strict.fields(b'{"data":' + written + b"}")["data"].raw
-    for wrong in (b"", b"1,2", b'{"a":1,"a":2}', b"1" * 21, b"[[1]]"):
-        with pytest.raises(Malformed):
-            strict.source(wrong, depth=1)
-
-
 def test_a_source_beyond_ascii_is_kept_byte_for_byte() -> None:
     source = '{"é":"😀","data":"日本 \\ud83d\\ude00"}'
     assert strict.fields(source.encode())["data"].raw == '"日本 \\ud83d\\ude00"'.encode()

@@ -15,8 +15,8 @@ import orjson
 
 from ..errors import BadRequest, Internal, LimitExceeded, MethodNotFound
 from ..hub import Hub
-from ..protocol.strict import Malformed, Raw, fields
-from .arguments import BadBody, Fields, data_of, field
+from ..protocol.strict import Malformed, Raw
+from .arguments import BadBody, Fields, data_of, field, read
 from .connections import disconnect, refresh, subscribe, unsubscribe
 from .publishing import broadcast, publish
 from .reading import history, history_remove, info, presence, presence_stats, search, seek
@@ -30,9 +30,6 @@ log = logging.getLogger("gapless")
 PUBLISHED_TOGETHER = 100
 """Publications of a batch that are under way at the same time; then the flush has its turn."""
 
-PAYLOADS = frozenset(("data", "info", "params", "commands"))
-"""Members that hold what an application publishes, in which a key may stand twice."""
-
 Method = Callable[[Hub, Fields], Awaitable[dict[str, Any]]]
 
 
@@ -45,7 +42,7 @@ async def call(hub: Hub, method: str, body: bytes) -> bytes | None:
     if method != "batch" and method not in METHODS:
         return None
     try:
-        said = _read(hub, body or b"{}")
+        said = read(hub, body or b"{}")
     except Malformed as error:
         raise BadBody(f"the body is a JSON object: {error}") from None
     try:
@@ -69,7 +66,7 @@ async def call_lines(hub: Hub, body: bytes) -> bytes:
     answers: list[bytes] = []
     for line in lines:
         try:
-            said = _read(hub, line)
+            said = read(hub, line)
         except Malformed as error:
             raise BadBody(f"a line is a JSON object: {error}") from None
         method: str = field(said, "method", str, "")
@@ -78,17 +75,6 @@ async def call_lines(hub: Hub, body: bytes) -> bytes:
         number: int = field(said, "id", int, 0)
         answers.append(b'{"id":%d,%b' % (number, answer[1:]) if number else answer)
     return b"\n".join(answers) + b"\n"
-
-
-def _read(hub: Hub, body: bytes) -> Fields:
-    limits = hub.limits
-    return fields(
-        body,
-        depth=limits.json_depth,
-        members=limits.json_members,
-        digits=limits.json_digits,
-        payloads=PAYLOADS,
-    )
 
 
 async def batch(hub: Hub, said: Fields) -> dict[str, Any]:

@@ -11,13 +11,29 @@ from ..errors import BadRequest, UnknownChannel
 from ..hub import Hub
 from ..model import Position
 from ..opaque import packed
-from ..protocol.strict import Malformed, Raw, payload
+from ..protocol.strict import Malformed, Raw, fields, payload
 
 Fields = Mapping[str, Raw]
 
 
+PAYLOADS = frozenset(("data", "info", "params", "commands"))
+"""Members that hold what an application publishes, in which a key may stand twice."""
+
+
 class BadBody(ValueError):
     """Not a JSON object, or a field of the wrong type: HTTP 400."""
+
+
+def read(hub: Hub, body: bytes) -> Fields:
+    """The members of a call. Raises Malformed."""
+    limits = hub.limits
+    return fields(
+        body,
+        depth=limits.json_depth,
+        members=limits.json_members,
+        digits=limits.json_digits,
+        payloads=PAYLOADS,
+    )
 
 
 def field(said: Fields, name: str, kind: type, default: Any) -> Any:

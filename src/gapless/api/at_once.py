@@ -16,8 +16,9 @@ from ..errors import BadRequest
 from ..hub import Hub
 from ..model import Draft
 from ..node.receipt import Receipt
-from ..protocol.strict import Malformed, fields, source
-from .arguments import BadBody, Fields, known
+from ..protocol.strict import Malformed
+from ..protocol.strict import payload as document
+from .arguments import BadBody, known, read
 from .publishing import Begun, begin_broadcast, begin_publish, check_size, reply, settled
 from .shapes import REFUSALS, error_shape
 
@@ -39,7 +40,7 @@ _BLANK = b" \t\n\r"
 def publish(hub: Hub, body: bytes) -> Said:
     """`publish`."""
     try:
-        receipt = _plain(hub, body) or begin_publish(hub, _fields(hub, body))
+        receipt = _plain(hub, body) or begin_publish(hub, read(hub, body or b"{}"))
     except (BadBody, Malformed):
         return None
     except REFUSALS as error:
@@ -53,7 +54,7 @@ def publish(hub: Hub, body: bytes) -> Said:
 def broadcast(hub: Hub, body: bytes) -> Said:
     """`broadcast`."""
     try:
-        begun = begin_broadcast(hub, _fields(hub, body))
+        begun = begin_broadcast(hub, read(hub, body or b"{}"))
     except (BadBody, Malformed):
         return None
     except REFUSALS as error:
@@ -64,7 +65,7 @@ def broadcast(hub: Hub, body: bytes) -> Said:
 def batch(hub: Hub, body: bytes) -> Said:
     """`batch`, where it only publishes."""
     try:
-        said = _fields(hub, body)
+        said = read(hub, body or b"{}")
         commands = said["commands"]
         if (
             said.keys() != {"commands"}
@@ -82,7 +83,7 @@ def batch(hub: Hub, body: bytes) -> Said:
         try:
             said = draft.fields() if isinstance(draft.value, dict) else {}
             begun.append(begin_publish(hub, said))
-        except BadBody as error:
+        except (BadBody, Malformed) as error:
             begun.append(BadRequest(str(error)))
         except REFUSALS as error:
             begun.append(error)
@@ -107,7 +108,7 @@ def _plain(hub: Hub, body: bytes) -> Receipt | None:
     limits = hub.limits
     try:
         # What stands between is one document, so that nothing else can stand beside it.
-        payload = source(
+        payload = document(
             data[:-1],
             depth=limits.json_depth - 1,
             members=limits.json_members,
@@ -117,13 +118,6 @@ def _plain(hub: Hub, body: bytes) -> Receipt | None:
         return None
     check_size(hub, payload)
     return hub.node.intake.publish(known(hub, envelope[1].decode()), Draft(payload))
-
-
-def _fields(hub: Hub, body: bytes) -> Fields:
-    limits = hub.limits
-    return fields(
-        body or b"{}", depth=limits.json_depth, members=limits.json_members, digits=limits.json_digits
-    )
 
 
 def _wrapped(begun: list[Begun]) -> bytes:

@@ -112,12 +112,6 @@ def payload(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: i
     return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
 
 
-def source(raw: bytes, *, depth: int = 64, members: int = 1000, digits: int = 20) -> bytes:
-    """One JSON document as it was written, on one line; checked as in `parse`."""
-    _scan(_checked(raw, depth), 0, _decoder(members, digits))
-    return one_line(raw).strip(b" \t\n\r")
-
-
 def elements(raw: bytes, *, depth: int = 64) -> list[bytes]:
     """The elements of a JSON array as they were written, one line each; of anything else itself.
 
