@@ -139,12 +139,13 @@ class TestBodies:
         assert [len(body) for body in stream_bodies([frame] * 5)] == [SEND_BYTES, SEND_BYTES, SEND_BYTES // 2]
 
     def test_a_frame_that_is_too_long_goes_alone_and_nothing_gets_lost(self) -> None:
-        frames = [b"a", b"x" * (SEND_BYTES + 1), b"b"]
-        assert stream_bodies(frames) == frames
+        long = b"x" * (SEND_BYTES + 1)
+        for frames in ([b"a", long, b"b"], [long, b"b"], [long]):
+            assert stream_bodies(frames) == frames
 
 
 @pytest.mark.parametrize("kind", [PlainView, BatchView])
-def test_one_view_serves_all_who_see_the_same(kind: type[PlainView] | type[BatchView]) -> None:
+def test_one_view_serves_all_who_see_the_same(kind: Any) -> None:
     assert shared_view(kind, TEXT, joins=True) is shared_view(kind, TEXT, joins=True)
     keys = {
         shared_view(kind, framing, joins=each).key for framing in (TEXT, BINARY) for each in (True, False)

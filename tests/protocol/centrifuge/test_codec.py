@@ -8,6 +8,7 @@ import pytest
 
 from gapless.errors import Disconnect
 from gapless.options import Limits
+from gapless.protocol.centrifuge import messages as m
 from gapless.protocol.centrifuge.codec import (
     MAX_PARTS,
     PONG,
@@ -17,7 +18,7 @@ from gapless.protocol.centrifuge.codec import (
     read_command,
 )
 from gapless.protocol.centrifuge.codecs import JSON
-from gapless.protocol.centrifuge.messages import Command, Invalid
+from gapless.protocol.centrifuge.messages import Command
 from gapless.protocol.strict import Malformed
 
 
@@ -27,7 +28,7 @@ def command(number: int, *fields: str, unusable: str = "") -> Command:
     def read(name: str) -> Any:
         if unusable:
             raise Unusable(unusable)
-        return name
+        return m.Invalid(name, "")  # which names what was read
 
     return read_command(number, fields.__contains__, read)
 
@@ -38,10 +39,10 @@ class TestWhichRequestCounts:
         assert command(0, "connect", "rpc") is PONG
 
     def test_a_message_needs_no_id(self) -> None:
-        assert command(0, "send", "connect") == Command(0, "send")
+        assert command(0, "send", "connect") == Command(0, m.Invalid("send", ""))
 
     def test_of_several_the_first_in_the_protocols_order_counts(self) -> None:
-        assert command(7, "publish", "subscribe") == Command(7, "subscribe")
+        assert command(7, "publish", "subscribe") == Command(7, m.Invalid("subscribe", ""))
 
     def test_an_id_alone_is_no_command(self) -> None:
         with pytest.raises(Malformed, match="no known command"):
@@ -49,7 +50,7 @@ class TestWhichRequestCounts:
 
     def test_what_can_be_understood_but_not_meant_is_answered(self) -> None:
         said = command(7, "subscribe", unusable="an integer beyond 2^53")
-        assert said == Command(7, Invalid("subscribe", "an integer beyond 2^53"))
+        assert said == Command(7, m.Invalid("subscribe", "an integer beyond 2^53"))
 
     @pytest.mark.parametrize("number", [0, 7])
     def test_where_no_reply_could_say_so_the_frame_is_malformed(self, number: int) -> None:
