@@ -81,10 +81,7 @@ ELSEWHERE: dict[str, str] = {
     "protocol/centrifuge/messages.py": "protocol/centrifuge/test_schema.py",
     "server/checkup.py": "cli/test_doctor.py",
     "server/listening.py": "server/test_serve.py",
-    "sessions/centrifuge/view.py": "sessions/centrifuge/test_subscribing.py",
     "sessions/sse.py": "doors/test_sse.py",
-    "transports/session.py": "transports/test_fast.py",
-    "transports/uvicorn_inside.py": "transports/test_fast.py",
 }
 """Modules without a test file beside them, by name or pattern, and what tests them. It may only shrink."""
 

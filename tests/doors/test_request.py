@@ -60,7 +60,13 @@ class TestScopes:
 
     @pytest.mark.parametrize(
         ("sent", "cookies"),
-        [(b"a=1; b=two", {"a": "1", "b": "two"}), (b'a="x y"', {"a": "x y"}), (b"\x00=;;", {}), (b"", {})],
+        [
+            (b"a=1; b=two", {"a": "1", "b": "two"}),
+            (b'a="x y"', {"a": "x y"}),
+            (b"\x00=;;", {}),
+            (b"/=1", {}),
+            (b"", {}),
+        ],
     )
     def test_cookies_are_read_as_far_as_they_can_be(self, sent: bytes, cookies: dict[str, str]) -> None:
         assert self.read((b"cookie", sent)).cookies == cookies
