@@ -45,9 +45,11 @@ async def test_it_is_open_within_and_over_behind_it() -> None:
     here = Attended()
     async with here.open:
         assert (here.session.opened, here.session.ended) == (1, [])
-        here.writer.push(["a"], 1)
     assert here.session.ended == [3000]
-    assert here.sent == ["a"], "what was under way was finished"
+    assert here.writer.gone.done()
+    here.writer.push(["late"], 4)
+    await turns()
+    assert here.sent == [], "nothing is written behind it"
 
 
 async def test_a_disconnect_is_said_to_the_client_and_ends_there() -> None:
