@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from gapless.server.sockets import SEND_BUFFER_BYTES
 from gapless.transports.uvicorn_inside import (
-    SEND_BUFFER_BYTES,
     TESTED,
     Addresses,
     part_from_http,
