@@ -71,7 +71,6 @@ ELSEWHERE: dict[str, str] = {
     "logging/*": "logging/test_handler.py",
     "server/checkup.py": "cli/test_doctor.py",
     "server/listening.py": "server/test_serve.py",
-    "sessions/sse.py": "doors/test_sse.py",
 }
 """Modules without a test file beside them, by name or pattern, and what tests them. It may only shrink."""
 
