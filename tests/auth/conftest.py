@@ -14,6 +14,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from gapless.auth.keys import StaticKeys
+from gapless.auth.verifier import TokenVerifier
+
+from .tokens import verifier
+
 SECRET = "9d2f6c0b7e314a58b1c4f0d86e7a2395"
 OTHER_SECRET = "41c7a9e05b8d4f26930eb7d1f8a264cc"
 
@@ -98,3 +103,8 @@ def sign(private_keys: dict[str, PrivateKey]) -> Callable[..., str]:
         return jwt.encode(claims, private_keys[algorithm], algorithm, headers)
 
     return token
+
+
+@pytest.fixture
+def hmac_tokens(secret: str) -> TokenVerifier:
+    return verifier(StaticKeys(secret))

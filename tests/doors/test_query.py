@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gapless import Limits
 from gapless.doors.query import BadQuery, Query
-from gapless.doors.request import QUERY_FIELDS, Refused, read_query
 from gapless.model import Position
 from gapless.protocol.plain import Subscribe
 
@@ -58,23 +55,3 @@ def test_the_default_channels_are_those_of_a_query_without_any() -> None:
 def test_events_are_not_batched() -> None:
     with pytest.raises(BadQuery, match="batch: events are not batched"):
         Query.parse([("channel", "a"), ("batch", "0")], LIMITS, sse=True)
-
-
-@settings(max_examples=500, deadline=None)
-@given(st.text("ab=&;%+2C~@:-_.#/ é", max_size=40))
-def test_a_query_string_is_read_as_urllib_reads_it(text: str) -> None:
-    raw = text.encode()
-    try:
-        expected = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict")
-    except ValueError:
-        with pytest.raises(Refused, match="400: the query cannot be read"):
-            read_query(raw)
-    else:
-        assert read_query(raw) == expected
-
-
-@pytest.mark.parametrize("field", [b"a=1", b"a=%31"], ids=["plain", "escaped"])
-def test_a_query_has_a_bound(field: bytes) -> None:
-    assert len(read_query(b"&".join([field] * QUERY_FIELDS))) == QUERY_FIELDS
-    with pytest.raises(Refused, match="400"):
-        read_query(b"&".join([field] * (QUERY_FIELDS + 1)))

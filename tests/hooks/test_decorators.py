@@ -6,6 +6,12 @@ from typing import Any
 
 import pytest
 
+from gapless import (
+    DisconnectEvent,
+    Hub,
+    PublishEvent,
+    SubscribeEvent,
+)
 from gapless.core.counters import Counters
 from gapless.errors import ConfigError
 from gapless.hooks.decorators import On, OnName
@@ -52,3 +58,23 @@ async def test_without_a_pattern_everything_concerns_it() -> None:
 def test_what_is_no_pattern_is_refused_where_it_stands() -> None:
     with pytest.raises(ConfigError):
         OnName(Hooks(Counters()), "subscribe")("{")(lambda event: None)
+
+
+class TestRegistering:
+    async def test_with_and_without_a_pattern_the_function_stays_what_it_was(self) -> None:
+        hub = Hub()
+
+        @hub.on_subscribe
+        def always(about: SubscribeEvent) -> None: ...
+
+        @hub.on_publish("chat:{room}")
+        def chat(about: PublishEvent, room: str) -> None: ...
+
+        @hub.on_disconnect
+        def gone(about: DisconnectEvent) -> None: ...
+
+        assert [function.__name__ for function in (always, chat, gone)] == ["always", "chat", "gone"]
+        assert hub.hooks.guards("subscribe", "anything")
+        assert hub.hooks.guards("publish", "chat:1")
+        assert not hub.hooks.guards("publish", "logs")
+        assert hub.hooks.has("disconnect")

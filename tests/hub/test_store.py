@@ -14,7 +14,7 @@ from gapless import ChannelOptions, ConfigError, Hub, HubApp, Member, Position
 from gapless.brokers.sqlite import SqliteBroker
 from gapless.errors import NotAvailable
 
-from ..api.test_api import answer, error, result
+from ..api.calling import answer, error, result
 from ..support.until import DEADLINE, until
 
 pytestmark = pytest.mark.anyio

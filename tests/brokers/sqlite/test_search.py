@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gapless import BrokerError, ChannelOptions, ConfigError, Limits
 from gapless.brokers.base import Searches
-from gapless.brokers.sqlite import SqliteBroker, Tuning, words
+from gapless.brokers.sqlite import SqliteBroker, Tuning
 from gapless.brokers.sqlite.streams import SLACK
 from gapless.model import Matches
 
 from ...support.clock import Clock
 from ..harness import Harness
-from .test_broker import own, rows, settled
+from .opening import own, rows, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -103,17 +101,6 @@ class TestWords:
     async def test_nothing_that_is_typed_is_wrong(self, harness: Harness, query: str) -> None:
         await publish(harness, "something else")
         await found(harness, query)
-
-    @given(st.text(max_size=40))
-    def test_whatever_is_typed_is_an_expression(self, query: str) -> None:
-        connection = sqlite3.connect(":memory:")
-        try:
-            connection.execute(words.TABLE)
-            expression = words.expression(1, query.encode("utf-8", "ignore").decode())
-            if expression is not None:
-                connection.execute("SELECT rowid FROM words WHERE words MATCH ?", (expression,)).fetchall()
-        finally:
-            connection.close()
 
 
 class TestPaging:

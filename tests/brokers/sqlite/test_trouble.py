@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from gapless import BrokerError, ConfigError, Limits
-from gapless.brokers.sqlite import SqliteBroker, address, place, schema, trouble
+from gapless import BrokerError, Limits
+from gapless.brokers.sqlite import SqliteBroker, place, schema, trouble
 
 from ...support.until import DEADLINE, until
 from ..harness import Harness
-from .test_broker import own, rows, settled
+from .opening import own, rows, settled
 from .test_powercut import OPTIONS, WORKER, _can_trace, acknowledged
 
 pytestmark = pytest.mark.anyio
@@ -60,41 +60,6 @@ async def refusal(path: Path) -> str:
 
 async def ready_again(harness: Harness) -> None:
     await until(lambda: own(harness).unready() is None)
-
-
-class TestAddresses:
-    @pytest.mark.parametrize(
-        ("url", "path", "synchronous"),
-        [
-            ("sqlite:///app.db", "app.db", "full"),
-            ("sqlite:////var/lib/app.db", "/var/lib/app.db", "full"),
-            ("sqlite:///with%20space.db?synchronous=normal", "with space.db", "normal"),
-        ],
-    )
-    def test_a_url_names_a_file(self, url: str, path: str, synchronous: str) -> None:
-        assert address.parse(url) == address.Address(Path(path), synchronous)  # type: ignore[arg-type]
-
-    @pytest.mark.parametrize(
-        "url",
-        [
-            "sqlite://app.db",
-            "sqlite:app.db",
-            "sqlite:///",
-            "sqlite:////var/lib/",
-            "sqlite:///app.db?synchronous=off",
-            "sqlite:///app.db?max_mib=",
-            "sqlite:///app.db?max_mib=0",
-            "sqlite:///app.db?max_mib=1.5",
-            "sqlite:///app.db?mode=ro",
-            "sqlite:///a%00b",
-        ],
-    )
-    def test_what_names_none_is_refused(self, url: str) -> None:
-        with pytest.raises(ConfigError):
-            address.parse(url)
-
-    def test_the_largest_size_stands_in_the_url(self) -> None:
-        assert address.parse("sqlite:///app.db?max_mib=64").max_mib == 64
 
 
 class TestOpening:
@@ -136,52 +101,10 @@ class TestOpening:
         assert await broker.nodes.count("n", "anna", 1, 1)
         await broker.close()
 
-    def test_older_tables_are_brought_up_to_date(self, path: Path) -> None:
-        connection = sqlite3.connect(path, isolation_level=None)
-        schema.prepare(connection, path)
-
-        def migrate(database: sqlite3.Connection) -> None:
-            database.execute("ALTER TABLE streams ADD COLUMN colour TEXT")
-
-        migrations = {schema.VERSION: migrate}
-        schema.prepare(connection, path, wanted=schema.VERSION + 1, migrations=migrations)
-        assert connection.execute("SELECT colour FROM streams").fetchall() == []
-        assert connection.execute("PRAGMA user_version").fetchall() == [(schema.VERSION + 1,)]
-        connection.close()
-
-    def test_a_migration_that_fails_changes_nothing(self, path: Path) -> None:
-        connection = sqlite3.connect(path, isolation_level=None)
-        schema.prepare(connection, path)
-
-        def migrate(database: sqlite3.Connection) -> None:
-            database.execute("DELETE FROM meta")
-            database.execute("SELECT nothing")
-
-        with pytest.raises(sqlite3.OperationalError):
-            schema.prepare(connection, path, wanted=schema.VERSION + 1, migrations={schema.VERSION: migrate})
-        assert connection.execute("SELECT count(*) > 0 FROM meta").fetchall() == [(1,)]
-        assert connection.execute("PRAGMA user_version").fetchall() == [(schema.VERSION,)]
-        connection.close()
-
     async def test_a_network_file_system(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(place, "kind_of", lambda *_: "nfs4")
         assert "lies on a network file system (nfs4)" in await refusal(path)
         assert not path.exists()
-
-    def test_the_file_system_of_a_path_is_the_deepest_that_holds_it(self, tmp_path: Path) -> None:
-        mounts = tmp_path / "mountinfo"
-        shared = tmp_path.resolve() / "shared disk"
-        escaped = str(shared).replace(" ", "\\040")
-        mounts.write_text(
-            "1 0 8:1 / / rw - ext4 /dev/sda rw\n"
-            f"2 1 0:50 / {escaped} rw,relatime shared:1 - nfs4 host:/x rw\n"
-            f"3 1 0:51 / {escaped}/local rw - tmpfs none rw\n"
-            "nonsense\n"
-        )
-        assert place.kind_of(shared / "app.db", mounts) == "nfs4"
-        assert place.kind_of(shared / "local" / "app.db", mounts) == "tmpfs"
-        assert place.kind_of(tmp_path / "app.db", mounts) == "ext4"
-        assert place.kind_of(tmp_path / "app.db", tmp_path / "nothing") == ""
 
     async def test_a_file_that_may_not_be_written(self) -> None:
         with tempfile.TemporaryDirectory() as name, _as_somebody_else(Path(name)):

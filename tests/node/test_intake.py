@@ -1,4 +1,4 @@
-"""Publishing under pressure: from threads, faster than the broker takes it, and when it fails."""
+"""The way of publications to the broker: from threads, faster than the broker takes them, and failing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from gapless import BrokerError, ChannelOptions, Hub, Limits, NotRunning, Overloaded, Position, Receipt
+from gapless.errors import BadRequest
 from gapless.model import Draft
+from gapless.opaque import packed
 
+from ..support.abroad import abroad
 from ..support.broker import FakeBroker
 from ..support.checker import Checker
 from ..support.until import DEADLINE, until
@@ -21,7 +24,9 @@ from ..support.virtual import VirtualLoop
 
 pytestmark = pytest.mark.anyio
 
-CHANNELS = {"*": ChannelOptions(history=1000), "plain": ChannelOptions()}
+KEPT = ChannelOptions(history=1000)
+JSON = ChannelOptions(history=1000, any_bytes=False)
+CHANNELS = {"*": KEPT, "plain": ChannelOptions()}
 
 
 def hub_with(broker: Any = "memory://", **limits: Any) -> Hub:
@@ -200,3 +205,77 @@ class TestFailing:
 
 async def _awaited(receipt: Receipt) -> Position | None:
     return await receipt
+
+
+class TestWhatAChannelTakes:
+    async def test_bytes_that_are_no_json_only_where_the_channel_says_so(self) -> None:
+        async with Hub(channels={"any": KEPT, "c": JSON}) as hub:
+            assert await hub.node.intake.publish("any", Draft(packed(b"\xff")))
+            with pytest.raises(BadRequest, match="no JSON"):
+                hub.node.intake.publish("c", Draft(packed(b"\xff")))
+
+    async def test_a_channel_of_deltas_asks_for_them_where_the_publisher_did_not(self) -> None:
+        async with Hub(channels={"c": ChannelOptions(history=9, delta_publish=True), "d": KEPT}) as hub:
+            await hub.publish("c", 1)
+            await hub.publish("d", 1)
+            kept = [(await hub.history(name)).publications[0].delta for name in "cd"]
+            assert kept == [True, False]
+
+
+class TestRuns:
+    """Many publications to a channel at once, where the broker can."""
+
+    async def test_come_in_order_right_behind_what_was_there_and_count(self) -> None:
+        async with hub_with() as hub:
+            first = await hub.publish("c", 0)
+            assert first is not None
+            assert hub.node.intake.publish_run("c", [b"1", b"2"]) == Position(3, first.epoch)
+            assert await kept(hub) == [0, 1, 2]
+            assert hub.counters.published == 3
+
+    async def test_one_that_the_channel_does_not_take_keeps_all_of_them_out(self) -> None:
+        async with Hub(channels={"c": JSON}) as hub:
+            await hub.publish("c", 0)
+            with pytest.raises(BadRequest, match="no JSON"):
+                hub.node.intake.publish_run("c", [b"1", packed(b"\xff")])
+            assert await kept(hub) == [0]
+
+    async def test_are_a_mistake_where_the_broker_takes_one_by_one(self) -> None:
+        async with hub_with(FakeBroker()) as hub:
+            with pytest.raises(TypeError, match="one by one"):
+                hub.node.intake.publish_run("c", [b"1"])
+
+
+class TestOtherLoops:
+    """Whether what the hub's loop does can be waited for here."""
+
+    async def test_on_its_own_loop_and_from_other_threads_it_can(self) -> None:
+        async with hub_with() as hub:
+            hub.node.intake.check_loop()
+            await abroad(lambda: _checked(hub))
+
+    def test_in_its_own_thread_nothing_would_ever_come(self) -> None:
+        hub, own, other = hub_with(), VirtualLoop(), VirtualLoop()
+        try:
+            own.run(hub.start())
+            with pytest.raises(RuntimeError, match="stands still"):
+                other.run(_checked(hub))
+            own.run(hub.close())
+            other.run(_checked(hub))
+        finally:
+            own.end()
+            other.end()
+
+    def test_on_a_loop_that_is_gone_nothing_ever_comes_either(self) -> None:
+        hub, own, other = hub_with(), VirtualLoop(), VirtualLoop()
+        try:
+            own.run(hub.start())
+            own.end()
+            with pytest.raises(NotRunning, match="make a new hub"):
+                other.run(_checked(hub))
+        finally:
+            other.end()
+
+
+async def _checked(hub: Hub) -> None:
+    hub.node.intake.check_loop()
