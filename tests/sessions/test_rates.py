@@ -99,6 +99,14 @@ def test_refusals_that_sound_clients_meet_end_nothing(world: World, rates: Rates
     assert world.hub.counters.client_errors == 20
 
 
+def test_a_request_that_cannot_be_is_counted_whatever_the_bound_that_it_broke(
+    world: World, rates: Rates
+) -> None:
+    with pytest.raises(Disconnect):
+        for _ in range(3):
+            rates.count_error(LimitExceeded("bytes of a channel's name", 255, 256, code=107))
+
+
 def test_publishing_has_no_rate_unless_somebody_asks_for_one() -> None:
     assert Limits().publish_rate is None
     world = World({})

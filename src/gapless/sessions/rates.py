@@ -7,6 +7,7 @@ import math
 
 from ..core.rate import Rate
 from ..errors import (
+    BadRequest,
     ClientError,
     Disconnect,
     Expired,
@@ -84,7 +85,7 @@ class Rates:
     def count_error(self, error: ClientError) -> None:
         """A command was refused. Raises Disconnect when that happens too often."""
         self._node.counters.client_errors += 1
-        if error.temporary or isinstance(error, USUAL):
+        if error.temporary or (isinstance(error, USUAL) and error.code != BadRequest.code):
             return
         if not self._rate("errors").take(self._loop.time()):
             self._node.counters.bad_protocol += 1
