@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test attack lint bench bench-full bench-feeding bench-dashboard screenshots docs clean
+.PHONY: setup demo test attack audit lint bench bench-full bench-feeding bench-dashboard screenshots docs clean
 
 setup: $(STAMP)  ## .venv with the gapless command in it
 
@@ -24,6 +24,11 @@ test: setup  ## the whole suite, its files spread over the cores, and how much o
 
 attack: setup  ## healthy readers beside every kind of attack, 20 s each, as a table; KINDS=pings,frozen
 	$(BIN)/python -m tests.attacks $(if $(KINDS),--kinds $(KINDS))
+
+audit:  ## do the pins, or the oldest versions that may be, have known holes? says so when nobody can be asked
+	test -x .audit/bin/python || $(PYTHON) -m venv .audit
+	.audit/bin/pip install --quiet --disable-pip-version-check -r requirements/audit.txt
+	.audit/bin/python tools/audit.py
 
 lint: setup  ## format, lint and strict types over source, tests and benchmarks
 	$(BIN)/ruff format --check src tests bench
@@ -51,4 +56,4 @@ docs: setup  ## the documentation, as HTML in site/
 	$(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .audit site .pytest_cache .mypy_cache .ruff_cache .hypothesis
