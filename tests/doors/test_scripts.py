@@ -28,7 +28,7 @@ for (const [name, text, sent] of pairs) {
 }
 console.log(pairs.length);
 """
-"""Of each module, as it is and as it is sent, what a parser of JavaScript takes it for. node has one in it."""
+"""Of each module, as it is and as it is sent, what the parser of JavaScript inside node takes it for."""
 
 
 @pytest.mark.parametrize(

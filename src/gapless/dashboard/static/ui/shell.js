@@ -7,6 +7,7 @@ import * as settings from "../core/settings.js";
 import { zoneName } from "../core/time.js";
 import { gapWords, report } from "../log/words.js";
 import { plain } from "../log/ansi.js";
+import { late } from "./late.js";
 import { closeLayer, note, popover } from "./layers.js";
 import { describe, describeSources } from "./status.js";
 
@@ -16,7 +17,7 @@ const LAYERS = {
   palette: () => import("./palette.js").then(({ openPalette }) => openPalette),
   settings: () => import("./settings.js").then(({ openSettings }) => openSettings),
 };
-const open = async (name, ...rest) => (await LAYERS[name]())(...rest);
+const open = async (name, ...rest) => (await late(LAYERS[name]))?.(...rest);
 
 export const PAGES = [
   ["live", "Live"],
@@ -52,7 +53,7 @@ export class Shell {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.live.panel.relook());
     this.#applyTheme();
     // So that they open at once when somebody wants them, and cost nothing at the start.
-    setTimeout(() => Object.values(LAYERS).forEach((load) => load()), PRELOAD_MS);
+    setTimeout(() => Promise.allSettled(Object.values(LAYERS).map((load) => load())), PRELOAD_MS);
     bind("shell", [
       { group: "Everywhere", keys: ["Ctrl+k"], words: "Go to, do, find", act: () => open("palette", app), always: true },
       { group: "Everywhere", keys: ["?"], words: "These keys", act: () => open("help") },
