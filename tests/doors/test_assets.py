@@ -121,8 +121,8 @@ async def test_what_a_page_needs_at_first_is_small() -> None:
                 "GET", f"/{address}", headers={"Accept-Encoding": "gzip"}
             ) as answer:
                 total += sum([len(chunk) async for chunk in answer.aiter_raw()])
-        assert total < 84 * 1024, "once for each version: it is kept for ever"
-        assert len(addresses) + 1 <= 50
+        assert total < 81 * 1024, "once for each version: it is kept for ever"
+        assert len(addresses) + 1 <= 49
 
 
 async def test_the_page_keeps_to_its_own_policy() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -54,6 +55,15 @@ console.log(pairs.length);
 )
 def test_comments_on_their_own_lines_and_indentation_are_left_out(text: str, sent: str) -> None:
     assert without_comments(text) == sent
+
+
+def test_each_stylesheet_says_the_same() -> None:
+    for path in sorted(STATIC.rglob("*.css")):
+        text = path.read_text()
+        sent = without_comments(text)
+        own, others = (re.sub(r"/\*.*?\*/|\s+", " ", each, flags=re.DOTALL).split() for each in (text, sent))
+        assert own == others, path.name
+        assert not re.search(r"^(?:\s*/\*[^\n]*\*/$|[ \t])", sent, re.MULTILINE), path.name
 
 
 def test_each_module_means_the_same_on_the_same_lines() -> None:

@@ -1,6 +1,6 @@
 """The page's files as they are served: read once, under addresses that name what is in them, compressed.
 
-Modules go without their comments, and a page has one stylesheet: what its files put together say.
+Modules and stylesheets go without their comments, and a page has one stylesheet: its files, put together.
 `/static/DIGEST/…` may be kept for ever, as a changed file is another digest; `/static/…` is asked
 about each time, for what other people's pages import.
 """
@@ -124,7 +124,7 @@ def assets() -> Assets:
 
 def _read(path: Path) -> Asset:
     body = path.read_bytes()
-    if path.suffix == ".js":
+    if path.suffix in {".js", ".css"}:
         body = without_comments(body.decode()).encode()
     media_type = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return _made(body, media_type)

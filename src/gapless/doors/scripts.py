@@ -1,4 +1,4 @@
-"""A module of the page as it is sent: without the comments and the indentation, which only its readers need.
+"""A module or stylesheet as it is sent: without the comments and the indentation, which only its readers need.
 
 Nothing is renamed and no line moves: what a browser says about line 12 is about line 12 of the file.
 """
@@ -36,7 +36,7 @@ BEGINS_AN_EXPRESSION = re.compile(
 
 
 def without_comments(text: str) -> str:
-    """A module without the comments that have lines of their own, and without indentation.
+    """A module, or a stylesheet, without the comments that have lines of their own and without indentation.
 
     Text and regular expressions stay as they are, byte for byte; so do comments beside code.
     """
