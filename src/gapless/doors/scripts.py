@@ -1,4 +1,4 @@
-"""A module or stylesheet as it is sent: without the comments and the indentation, which only its readers need.
+"""A module or stylesheet as it is sent: without the comments and indentation, which only its readers need.
 
 Nothing is renamed and no line moves: what a browser says about line 12 is about line 12 of the file.
 """
