@@ -40,7 +40,7 @@ def parts(name: str) -> list[Path]:
     """The files of the page that decide how one of its pages looks: its own, and those of the list and the frame."""
     static = ROOT / "src" / "gapless" / "dashboard" / "static"
     own = {
-        "live": ["pages/live.js", "log/*.js", "ui/detail.js", "ui/facets.js", "ui/querybox.js"],
+        "live": ["pages/live.js", "pages/live-around.js", "log/*.js", "ui/detail.js", "ui/facets.js", "ui/querybox.js"],
         "board": ["pages/board.js", "board/*.js"],
         "clients": ["pages/clients.js", "ui/table.js", "ui/pane.js"],
     }[name]

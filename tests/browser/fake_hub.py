@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import threading
@@ -167,7 +168,11 @@ class FakeHub:
 
     async def _send(self, channel: str, frame: dict[str, Any]) -> None:
         for visit in self.visits:
-            if channel in visit.subscribed:
+            if channel not in visit.subscribed:
+                continue
+            with contextlib.suppress(
+                WebSocketDisconnect
+            ):  # it is leaving; what is kept it gets when it is back
                 await visit.websocket.send_json({"channel": channel, **frame})
 
     # -- what the page sees

@@ -140,3 +140,26 @@ def test_a_sign_in_that_ran_out_is_told_from_a_server_that_is_away(page: Page, h
     expect(messages(page)).to_have_text(["one"])
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_label("Token")).to_be_visible()
+
+
+def test_what_comes_late_and_does_not_come_is_said_and_asked_for_again(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", log("one"))
+    page.route("**/ui/detail.js", lambda route: route.abort(), times=1)
+    page.route("**/pages/live-around.js", lambda route: route.abort(), times=1)
+    visit(page, hub, "#/live?ch=logs")
+    said = page.locator(".note", has_text="could not be loaded")
+    expect(said).to_have_count(1)
+    left = page.locator(".live .panel").bounding_box()
+    messages(page).click()
+    expect(said).to_have_count(2)
+    expect(said.first.get_by_role("button", name="Reload")).to_be_visible()
+    messages(page).click()
+    expect(page.locator(".detail")).to_be_visible()
+    page.goto(f"{hub.url}#/clients")
+    expect(page.locator(".pane")).to_be_visible()
+    page.goto(f"{hub.url}#/live?ch=logs")
+    expect(facet(page, "logs")).to_be_visible()
+    now = page.locator(".live .panel").bounding_box()
+    assert left is not None
+    assert now is not None
+    assert (now["x"], now["y"]) == (left["x"], left["y"]), "their places were kept"

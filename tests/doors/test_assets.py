@@ -90,16 +90,39 @@ async def test_a_page_asks_at_once_for_all_that_its_script_imports() -> None:
         assert "pages/board.js" not in preloaded, "it is imported when it is opened"
 
 
+async def test_a_page_has_one_stylesheet_and_its_files_are_there_for_others() -> None:
+    async with doors(CHANNELS, open_api=True) as opened:
+        page = (await opened.http.get("/")).text
+        [address] = re.findall(r'rel="stylesheet" href="(static/[^"]+)"', page)
+        joined = (await opened.http.get(f"/{address}")).text
+        files = [
+            (await opened.http.get(f"/static/css/{name}.css")).text
+            for name in ("tokens", "base", "log", "pages")
+        ]
+        assert joined == "".join(files)
+
+
+async def test_modules_are_sent_without_their_comments() -> None:
+    own = (STATIC / "core" / "dom.js").read_text()
+    async with doors(CHANNELS, open_api=True) as opened:
+        sent = (await opened.http.get("/static/core/dom.js")).text
+    assert "/**" in own
+    assert "/**" not in sent
+    assert sent.count("\n") == own.count("\n"), "no line has another number"
+
+
 async def test_what_a_page_needs_at_first_is_small() -> None:
     async with doors(CHANNELS, open_api=True) as opened:
         page = (await opened.http.get("/")).text
+        addresses = set(re.findall(r'(?:href|src)="(static/[^"]+)"', page))
         total = 0
-        for address in re.findall(r'(?:href|src)="(static/[^"]+)"', page):
+        for address in ["", *addresses]:
             async with opened.http.stream(
                 "GET", f"/{address}", headers={"Accept-Encoding": "gzip"}
             ) as answer:
                 total += sum([len(chunk) async for chunk in answer.aiter_raw()])
-        assert total < 100 * 1024, "once for each version: it is kept for ever"
+        assert total < 81 * 1024, "once for each version: it is kept for ever"
+        assert len(addresses) + 1 <= 49
 
 
 async def test_the_page_keeps_to_its_own_policy() -> None:

@@ -1,5 +1,6 @@
 """The page's files as they are served: read once, under addresses that name what is in them, compressed.
 
+Modules and stylesheets go without their comments, and a page has one stylesheet: its files, put together.
 `/static/DIGEST/…` may be kept for ever, as a changed file is another digest; `/static/…` is asked
 about each time, for what other people's pages import.
 """
@@ -18,6 +19,8 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .scripts import without_comments
+
 STATIC = Path(__file__).parent.parent / "dashboard" / "static"
 
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -30,9 +33,14 @@ WORTH_COMPRESSING = 512
 IMPORTED = re.compile(r'^(?:import|export)\s[^"]*?from "(\.[^"]+)";$', re.MULTILINE)
 """What a module imports in any case. `import(…)` is what it imports when it is needed."""
 
+STYLED = re.compile(r'(?: *<link rel="stylesheet" href="static/[^"]+" />\n)+')
+"""The stylesheets of a page, one after the other."""
+
+HREF = re.compile(r'href="static/([^"]+)"')
+
 
 class Asset(NamedTuple):
-    """One file, as it is and compressed (None: not worth it)."""
+    """One file, as it is sent and compressed (None: not worth it)."""
 
     body: bytes
     compressed: bytes | None
@@ -50,6 +58,8 @@ class Assets:
             for path in sorted(root.rglob("*"))
             if path.is_file()
         }
+        for name in [name for name in self._assets if name.endswith(".html")]:
+            self._assets[_stylesheet_of(name)] = self._joined(name)
         digest = hashlib.sha256()
         for name, asset in self._assets.items():
             digest.update(name.encode() + b"\0" + asset.body)
@@ -75,6 +85,7 @@ class Assets:
 
     def _written(self, name: str) -> bytes:
         text = self._assets[name].body.decode()
+        text = STYLED.sub(f'    <link rel="stylesheet" href="static/{_stylesheet_of(name)}" />\n', text)
         [script] = re.findall(r'<script type="module" src="static/([^"]+)">', text)
         # All that its script imports is asked for at once, and not one import after the other.
         loads = "".join(
@@ -85,6 +96,12 @@ class Assets:
         about = {"gapless-base": "../../", "gapless-digest": self.digest}
         metas = "".join(f'<meta name="{key}" content="{value}" />\n    ' for key, value in about.items())
         return text.replace("<title>", metas + "<title>", 1).encode()
+
+    def _joined(self, page: str) -> Asset:
+        """The stylesheets of a page as one: it waits for them in any case, and together they are smaller."""
+        links = STYLED.search(self._assets[page].body.decode())
+        names = HREF.findall(links[0]) if links else []
+        return _made(b"".join(self._assets[name].body for name in names), "text/css")
 
     def _imports(self, script: str) -> list[str]:
         found: list[str] = []
@@ -107,7 +124,18 @@ def assets() -> Assets:
 
 def _read(path: Path) -> Asset:
     body = path.read_bytes()
+    if path.suffix in {".js", ".css"}:
+        body = without_comments(body.decode()).encode()
     media_type = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return _made(body, media_type)
+
+
+def _stylesheet_of(page: str) -> str:
+    """Beside the files that are in it, so that what they name is still where they say."""
+    return f"css/{page.removesuffix('.html')}.css"
+
+
+def _made(body: bytes, media_type: str) -> Asset:
     compressed = gzip.compress(body, mtime=0) if len(body) >= WORTH_COMPRESSING else None
     return Asset(body, compressed, media_type, f'W/"{hashlib.sha256(body).hexdigest()[:16]}"')
 

@@ -26,8 +26,8 @@ export class Chart {
   #histogram = null;
   #known = "";
 
-  /** @param {HTMLElement} parent */
-  constructor(parent, store, view) {
+  /** @param {HTMLElement} element where it stands */
+  constructor(element, store, view) {
     this.#store = store;
     this.#view = view;
     this.#choice.append(make("option", { value: "0" }, "all"), ...RANGES.map((range) => make("option", { value: String(range) }, NAMES[range])));
@@ -35,8 +35,8 @@ export class Chart {
     const table = make("button", { type: "button", className: "chart-table", title: "These numbers as a table", "aria-label": "Lines by time as a table", onclick: () => (this.#paint(true), this.onTable(this.#histogram)) }, "▦");
     const caption = make("div", { className: "chart-caption" }, this.#words, this.#choice, table);
     this.#canvas.setAttribute("role", "img");
-    this.element = make("div", { className: "chart" }, this.#canvas, caption);
-    parent.append(this.element);
+    this.element = element;
+    element.append(this.#canvas, caption);
     this.#canvas.addEventListener("pointerdown", (event) => this.#onDown(event));
     this.#canvas.addEventListener("pointermove", (event) => this.#onMove(event));
     this.#canvas.addEventListener("pointerup", (event) => this.#onUp(event));

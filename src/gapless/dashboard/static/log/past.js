@@ -1,32 +1,23 @@
-/**
- * What the server keeps and the page has not loaded: older rows in front of the list, rows of a gap, rows around a
- * position. Read through the API where the page may call it, else by a connection of its own that resumes there.
- */
-import { connect } from "../client.js";
-import { parse } from "../core/json.js";
-import { toRow } from "./testing.js";
-
+/** What the server keeps and the page has not loaded: older rows in front of the list, of a gap, around a position. */
 const PAGE = 1_000; // publications in one read
-const PATIENCE_MS = 15_000;
 
 export class Past {
   /** Is a read under way? */
   busy = false;
   error = "";
   onChange = () => {};
-  #base;
-  #api;
+  #server;
   #store;
   #view;
   #feed;
   #ledger;
   #ahead = new Map(); // channel → rows that were read and are older than what other channels have yet to give
   #stopped = false;
+  #reading = null;
 
   /** @param {{base: URL, api: object, store: object, view: object, feed: object, ledger: object}} parts */
   constructor({ base, api, store, view, feed, ledger }) {
-    this.#base = base;
-    this.#api = api;
+    this.#server = { base, api };
     this.#store = store;
     this.#view = view;
     this.#feed = feed;
@@ -181,50 +172,20 @@ export class Past {
   }
 
   async #readBack(channel, epoch, before, limit) {
-    if (this.#api.isOpen) return this.#ask(channel, { limit, reverse: true, since: { epoch, offset: before } });
-    const from = Math.max(0, before - 1 - limit);
-    return this.#resume(channel, epoch, from, before - 1 - from);
+    const reading = await this.#loadReading();
+    return reading.before(channel, epoch, before, limit);
   }
 
   async #read(channel, epoch, after, limit) {
-    if (this.#api.isOpen) return this.#ask(channel, { limit, since: { epoch, offset: after } });
-    return this.#resume(channel, epoch, after, limit);
+    const reading = await this.#loadReading();
+    return reading.after(channel, epoch, after, limit);
   }
 
-  async #ask(channel, query) {
-    const { publications, epoch } = await this.#api.call("history", { channel, ...query });
-    if (epoch !== query.since.epoch) return [];
-    const rows = publications.map(({ offset, data }) => toRow(channel, epoch, offset, data));
-    return stamped(query.reverse ? rows.reverse() : rows);
-  }
-
-  /** As any client would: resume after a position, and leave when that many have come. */
-  #resume(channel, epoch, after, limit) {
-    return new Promise((resolve, reject) => {
-      const rows = [];
-      const hub = connect(this.#base, { parse });
-      const done = (settle, value) => {
-        clearTimeout(timer);
-        hub.close();
-        settle(value);
-      };
-      const timer = setTimeout(() => done(reject, new Error("the server did not answer")), PATIENCE_MS);
-      const take = (publication) => {
-        if (publication.epoch === epoch && publication.offset <= after + limit) rows.push(toRow(channel, epoch, publication.offset, publication.data));
-        if (publication.offset >= after + limit) done(resolve, stamped(rows));
-      };
-      hub.subscribe(channel, take, {
-        since: `${epoch}:${after}`,
-        onHistory: () => done(resolve, stamped(rows)),
-        onError: (error) => done(reject, new Error(error.message)),
-      });
+  /** How the server is asked: loaded with the first question. */
+  async #loadReading() {
+    const { Reading } = await import("./reading.js").catch(() => {
+      throw new Error("the server did not give the page what it reads with");
     });
+    return (this.#reading ??= new Reading(this.#server));
   }
-}
-
-/** `at`: the time of a row, or of the one before it, so that it never falls. */
-function stamped(rows) {
-  let at = rows.find((row) => row.time !== null)?.time ?? 0;
-  for (const row of rows) row.at = at = Math.max(at, row.time ?? at);
-  return rows;
 }

@@ -6,8 +6,10 @@ import { MODES, parseTime } from "../core/time.js";
 import { FORMATS, toText } from "../log/copying.js";
 import { openHelp } from "../ui/help.js";
 import { dialog, menu, note, popover } from "../ui/layers.js";
+import { late } from "../ui/late.js";
 import { openSettings } from "../ui/settings.js";
 
+const VIEWS = () => import("../ui/views.js");
 const TYPES = { csv: ["csv", "text/csv"], json: ["ndjson", "application/x-ndjson"], markdown: ["md", "text/markdown"] };
 
 /** @param {import("./live.js").Live} live */
@@ -17,7 +19,7 @@ export function openMenu(live, anchor) {
   const items = [
     toggle("wrap", "Wrap long lines"),
     toggle("fold", "Fold repeated lines"),
-    ["Facets", () => live.toggleFacets(), live.facets.element.hidden ? "off" : "on"],
+    ["Facets", () => live.toggleFacets(), live.showsFacets ? "on" : "off"],
     toggle("histogram", "Histogram"),
     toggle("colours", "ANSI colours"),
     ["Time", () => settings.cycle("time", MODES), settings.get("time")],
@@ -27,8 +29,8 @@ export function openMenu(live, anchor) {
     ["Go to the oldest line", () => (panel.follow.pause("scrolled"), panel.list.reveal(0)), "g"],
     ["Search all that the server keeps", () => live.searchOlder(), "s"],
     ["Clear the view", () => panel.clear()],
-    ["Save this view…", async () => (await import("../ui/views.js")).openSaveView()],
-    ["Saved views…", async () => (await import("../ui/views.js")).openViews()],
+    ["Save this view…", async () => (await late(VIEWS))?.openSaveView()],
+    ["Saved views…", async () => (await late(VIEWS))?.openViews()],
     null,
     ["Copy the lines of this view", () => copyAll(live)],
     ...Object.entries(FORMATS).map(([format, words]) => [`Save as ${words.replace(/^./, (letter) => (/[A-Z]{2}/.test(words) ? letter : letter.toLowerCase()))}`, () => save(live, format)]),

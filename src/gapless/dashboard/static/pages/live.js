@@ -6,17 +6,13 @@ import { readUrl, writeUrl } from "../core/url.js";
 import { bytes, count, counted } from "../core/format.js";
 import { inline } from "../core/json.js";
 import { MODES, moment } from "../core/time.js";
-import { Chart } from "../log/chart.js";
 import { ERROR, WARNING } from "../log/levels.js";
 import { isGap } from "../log/marks.js";
-import { Minimap } from "../log/minimap.js";
 import { Panel } from "../log/panel.js";
 import { plusTerm, quote, withTerm } from "../log/query.js";
-import { guarded } from "../ui/boundary.js";
-import { paintEmpty } from "../ui/empty.js";
-import { Facets } from "../ui/facets.js";
-import { QueryBox } from "../ui/querybox.js";
 import { menu, note, popover } from "../ui/layers.js";
+import { late } from "../ui/late.js";
+import { QueryBox } from "../ui/querybox.js";
 import { escape, liveKeys } from "./live-keys.js";
 import { listenToSelection } from "../log/selecting.js";
 
@@ -34,6 +30,10 @@ export class Live {
   detail = { isOpen: false, close() {} };
   /** What a search on the server found; loaded with the first search. */
   found = { isOpen: false, close() {} };
+  /** Kept from the beginning for what comes later, so that no row moves when it is there. */
+  #places = { facets: make("aside", { className: "facets", "aria-label": "What there is" }), chart: make("div", { className: "chart" }) };
+  /** What stands around the rows; loaded after them. @type {import("./live-around.js").Around|null} */
+  #around = null;
   #sheet = false; // are the facets open on a small screen?
 
   /** @param {import("../app.js").App} app */
@@ -43,19 +43,14 @@ export class Live {
     const toolbar = make("div", { className: "toolbar", role: "toolbar", "aria-label": "Lines" });
     this.box = new QueryBox(toolbar);
     this.pause = make("button", { type: "button", className: "pause", onclick: () => this.togglePause() }, "Pause");
-    this.more = make("button", { type: "button", className: "icon", "aria-label": "More", title: "More", "aria-haspopup": "menu", onclick: async () => (await import("./live-menu.js")).openMenu(this, this.more) }, "⋯");
+    this.more = make("button", { type: "button", className: "icon", "aria-label": "More", title: "More", "aria-haspopup": "menu", onclick: async () => (await late(() => import("./live-menu.js")))?.openMenu(this, this.more) }, "⋯");
     toolbar.append(this.pause, this.more);
     const middle = make("div", { className: "middle" });
     const lines = make("div", { className: "lines" });
-    middle.append(lines);
-    this.element.append(toolbar, middle);
+    middle.append(this.#places.facets, lines);
+    this.element.append(toolbar, this.#places.chart, middle);
     const { hub, base, api, positions } = app;
     this.panel = new Panel(lines, { hub, base, api, positions });
-    this.facets = new Facets(middle, this.panel.store);
-    middle.prepend(this.facets.element);
-    this.chart = new Chart(make("div"), this.panel.store, this.panel.view);
-    this.element.insertBefore(this.chart.element, middle);
-    this.minimap = new Minimap(this.panel.element);
     this.#middle = middle;
     this.#connect();
     this.applySettings();
@@ -67,6 +62,7 @@ export class Live {
     this.onUrl();
     this.panel.relayout();
     this.paint();
+    this.#loadAround();
   }
 
   unmount() {
@@ -84,7 +80,7 @@ export class Live {
     this.box.how = { caseSensitive: params.has("aa"), regex: params.has("re") };
     if (params.get("q") !== null || this.panel.query.text) this.box.setFilter(params.get("q") ?? "");
     this.panel.columns.texts = params.getAll("col");
-    this.facets.fields = params.getAll("facet");
+    if (this.#around) this.#around.facets.fields = params.getAll("facet");
     this.#applyLook(params);
     const at = /^(.*):(\d+)(?:-(\d+))?$/.exec(params.get("at") ?? "");
     const channel = params.get("ch");
@@ -142,7 +138,9 @@ export class Live {
   /** Look for what the filter says in all that the server keeps. */
   async searchOlder({ byIndex = true } = {}) {
     const { panel } = this;
-    const { Found, Search } = await loadSearch();
+    const loaded = await late(loadSearch);
+    if (!loaded) return;
+    const { Found, Search } = loaded;
     if (!this.found.open) this.#makeFound(Found);
     const channels = [...panel.feed.channels.values()].filter(({ subscription }) => subscription?.position).map(({ name, epoch, oldest, subscription }) => ({ name, epoch, oldest, head: subscription.position.offset }));
     const { api } = this.#app;
@@ -158,7 +156,7 @@ export class Live {
   }
 
   #connect() {
-    const { box, panel, facets, chart, minimap } = this;
+    const { box, panel } = this;
     box.onFilter = (text, how) => {
       const error = panel.setQuery(text, how);
       if (!error) writeUrl({ q: text, aa: how.caseSensitive ? "1" : "", re: how.regex ? "1" : "" });
@@ -170,28 +168,37 @@ export class Live {
     panel.onColumns = (texts) => writeUrl({ col: texts });
     panel.onReturn = (entry) => this.#app.onReturn(entry);
     panel.onGap = (gap) => this.#app.onGap(gap);
-    facets.onChoose = (path, value, how) => this.#choose(path, value, how);
-    facets.onChannel = (name) => this.#app.channels.toggle(name);
-    facets.onFields = (fields) => writeUrl({ facet: fields });
     panel.columns.onMenu = (head, items, label) => popover(head, menu(items), { label });
-    chart.onRange = (from, to) => this.#chooseRange(from, to);
-    chart.onResize = () => this.paintSoon();
-    chart.onClear = () => this.#chooseRange(null, null);
-    chart.onJump = (time) => this.#goToTime(time);
-    chart.onTable = async (histogram) => (await import("../ui/charttable.js")).openChartTable(histogram, (time) => this.#goToTime(time));
-    minimap.onJump = (share) => {
-      panel.follow.pause("scrolled");
-      panel.list.reveal(Math.floor(share * panel.view.length));
-    };
     listenToSelection(panel, { onOpen: (key, tab) => this.openDetail(key, tab) });
     settings.onChange(() => this.applySettings());
     matchMedia(SMALL).addEventListener("change", () => this.applySettings());
     this.panel.element.addEventListener("pointerdown", () => this.#sheet && this.toggleFacets());
   }
 
+  async #loadAround() {
+    if (this.#around) return;
+    const loaded = await late(() => import("./live-around.js"));
+    if (!loaded || this.#around || !this.element.isConnected) return; // there already, or when the page is opened again
+    this.#around = new loaded.Around(this.#places, this.panel, {
+      onChoose: (path, value, how) => this.#choose(path, value, how),
+      onChannel: (name) => this.#app.channels.toggle(name),
+      onFields: (fields) => writeUrl({ facet: fields }),
+      onRange: (from, to) => this.#chooseRange(from, to),
+      onTime: (time) => this.#goToTime(time),
+      onResize: () => this.paintSoon(),
+      isChosen: (path, value) => ` ${this.box.filter} `.includes(` ${path}:${quote(value)} `),
+    });
+    this.#around.facets.fields = readUrl().params.getAll("facet");
+    this.paint();
+  }
+
+  get showsFacets() {
+    return !this.#places.facets.hidden;
+  }
+
   applySettings() {
-    this.facets.element.hidden = isSmall() ? !this.#sheet : !settings.get("facets");
-    this.chart.element.hidden = !settings.get("histogram");
+    this.#places.facets.hidden = isSmall() ? !this.#sheet : !settings.get("facets");
+    this.#places.chart.hidden = !settings.get("histogram");
     this.panel.relayout();
   }
 
@@ -204,7 +211,7 @@ export class Live {
 
   async openDetail(key, tab) {
     this.panel.goTo(key, { centre: false });
-    if (!this.detail.open) await this.#loadDetail();
+    if (!this.detail.open && !(await this.#loadDetail())) return;
     const place = this.panel.store.find(key);
     if (!place) return;
     this.#besides ||= this.found.isOpen;
@@ -213,13 +220,16 @@ export class Live {
     this.panel.list.redraw();
   }
 
+  /** @returns {Promise<boolean>} is it there? */
   async #loadDetail() {
-    const { Detail } = await import("../ui/detail.js");
-    if (this.detail.open) return; // a second click meanwhile
-    this.detail = new Detail(this.#middle, this.panel.store);
+    const loaded = await late(() => import("../ui/detail.js"));
+    if (!loaded) return false;
+    if (this.detail.open) return true; // a second click meanwhile
+    this.detail = new loaded.Detail(this.#middle, this.panel.store);
     this.detail.onField = (how, path, value) => this.#onField(how, path, value);
     this.detail.onGoTo = (key) => (this.panel.goTo(key), this.openDetail(key));
     this.detail.onClose = () => this.#onDetailClosed();
+    return true;
   }
 
   #besides = false; // did what was found stand where the details are now?
@@ -257,7 +267,7 @@ export class Live {
 
   #onField(how, path, value) {
     if (how === "column") return this.panel.columns.toggle(path);
-    if (how === "facet") return this.facets.toggleField(path);
+    if (how === "facet") return this.#around?.facets.toggleField(path);
     const term = `${path}:${quote(typeof value === "object" && value !== null ? String(value) : inline(value))}`;
     this.addTerm(how === "exclude" ? `-${term}` : term);
   }
@@ -289,7 +299,7 @@ export class Live {
     const { store } = this.panel;
     if (this.#isFullSaid || store.evicted === 0) return;
     this.#isFullSaid = true;
-    const more = async () => (await import("../ui/settings.js")).openSettings();
+    const more = async () => (await late(() => import("../ui/settings.js")))?.openSettings();
     note(`Keeping the newest ${counted(store.maxRows, "line")} (${bytes(store.maxBytes)}).`, "", ["Keep more", more]);
   }
 
@@ -319,21 +329,23 @@ export class Live {
     this.pause.title = following ? "Stand still (Space)" : `${{ scrolled: "Paused: scrolled", selecting: "Paused: text selected", reading: "Paused: reading", you: "Paused" }[reason]}. Follow the newest (Space)`;
     panel.paintNewer();
     box.showHits(panel.hitNumber, panel.hits.rows);
-    if (!this.facets.element.hidden) guarded(this.facets.element, () => this.facets.paint(this.#app.channels.list(), (path, value) => ` ${box.filter} `.includes(` ${path}:${quote(value)} `)));
-    guarded(this.chart.element, () => this.chart.refresh());
     this.#sayFull();
-    this.minimap.refresh(panel.view, panel.hits, panel.isFinding);
-    paintEmpty(panel.empty, {
-      panel,
-      api: this.#app.api,
-      hub: this.#app.hub,
-      base: this.#app.base,
-      signedIn: this.#app.signedIn,
+    this.#around?.paint({ channels: this.#app.channels.list(), page: this.#page() });
+  }
+
+  #page() {
+    const { api, hub, base, signedIn, channels } = this.#app;
+    return {
+      panel: this.panel,
+      api,
+      hub,
+      base,
+      signedIn,
       onClear: () => this.clearFilter(),
       onInvert: () => this.invertFilter(),
       onSearch: () => this.searchOlder(),
-      onShowAll: () => this.#app.channels.turnAllOn(),
-    });
+      onShowAll: () => channels.turnAllOn(),
+    };
   }
 }
 

@@ -23,11 +23,10 @@ export class Facets {
   #groups = new Map();
   #wanted = ""; // of the channels
 
-  /** @param {HTMLElement} parent @param {import("../log/store.js").Store} store */
-  constructor(parent, store) {
+  /** @param {HTMLElement} element where they stand @param {import("../log/store.js").Store} store */
+  constructor(element, store) {
     this.#store = store;
-    this.element = make("aside", { className: "facets", "aria-label": "What there is" });
-    parent.append(this.element);
+    this.element = element;
   }
 
   /** Paths of the fields that have a facet. */

@@ -1,12 +1,10 @@
 /** What stands around the pages: the way between them, the state of the connection, what is known to be complete. */
-import { copyText } from "../core/clipboard.js";
 import { find, make } from "../core/dom.js";
-import { ago, bytes, count, counted, short } from "../core/format.js";
+import { ago, bytes, counted, short } from "../core/format.js";
 import { bind } from "../core/keys.js";
 import * as settings from "../core/settings.js";
 import { zoneName } from "../core/time.js";
-import { gapWords, report } from "../log/words.js";
-import { plain } from "../log/ansi.js";
+import { late } from "./late.js";
 import { closeLayer, note, popover } from "./layers.js";
 import { describe, describeSources } from "./status.js";
 
@@ -16,7 +14,7 @@ const LAYERS = {
   palette: () => import("./palette.js").then(({ openPalette }) => openPalette),
   settings: () => import("./settings.js").then(({ openSettings }) => openSettings),
 };
-const open = async (name, ...rest) => (await LAYERS[name]())(...rest);
+const open = async (name, ...rest) => (await late(LAYERS[name]))?.(...rest);
 
 export const PAGES = [
   ["live", "Live"],
@@ -43,8 +41,8 @@ export class Shell {
     find("help").onclick = () => open("help");
     find("palette").onclick = () => open("palette", app);
     find("connection").onclick = () => this.#onConnection();
-    find("completeness").onclick = () => popover(find("completeness"), this.#ledger(), { label: "What is known to be complete" });
-    find("held").onclick = () => popover(find("held"), this.#memory(), { label: "What this page holds" });
+    find("completeness").onclick = () => this.#tell("completeness", "completeness", "What is known to be complete");
+    find("held").onclick = () => this.#tell("held", "memory", "What this page holds");
     find("sources").onclick = () => (location.hash = "#/server");
     find("access").onclick = () => this.#onAccess();
     find("zone").onclick = () => open("settings");
@@ -52,7 +50,7 @@ export class Shell {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.live.panel.relook());
     this.#applyTheme();
     // So that they open at once when somebody wants them, and cost nothing at the start.
-    setTimeout(() => Object.values(LAYERS).forEach((load) => load()), PRELOAD_MS);
+    setTimeout(() => Promise.allSettled(Object.values(LAYERS).map((load) => load())), PRELOAD_MS);
     bind("shell", [
       { group: "Everywhere", keys: ["Ctrl+k"], words: "Go to, do, find", act: () => open("palette", app), always: true },
       { group: "Everywhere", keys: ["?"], words: "These keys", act: () => open("help") },
@@ -136,8 +134,7 @@ export class Shell {
 
   #onAccess() {
     if (this.#app.outdated) return location.reload();
-    const out = async () => (await fetch(new URL("signout", this.#app.base), { method: "POST" }), location.reload());
-    return popover(find("access"), make("div", {}, make("p", {}, "Signed in with the server's token."), make("button", { type: "button", onclick: out }, "Sign out")), { label: "Signed in" });
+    return this.#tell("access", "access", "Signed in");
   }
 
   #onConnection() {
@@ -145,29 +142,13 @@ export class Shell {
     if (watching.behind) return this.#app.live.panel.feed.jump();
     if (api.state === "signed-out") return location.reload();
     if (hub.state.name === "waiting" || hub.state.name === "closed") return hub.reconnect();
-    const { ledger } = this.#app.live.panel;
-    const returns = ledger.returns.slice(-5).toReversed().map((each) => make("li", {}, `${new Date(each.time).toLocaleTimeString()}: ${each.cause}, ${count(each.recovered)} recovered, ${count(each.lost)} lost`));
-    popover(find("connection"), make("div", {}, make("p", {}, `Connected to ${this.#app.base.host}`), returns.length ? make("ul", {}, ...returns) : make("p", { className: "muted" }, "No interruption since this page was opened.")), { label: "Connection" });
+    return this.#tell("connection", "connection", "Connection");
   }
 
-  #ledger() {
-    const { ledger, feed } = this.#app.live.panel;
-    const rows = [...ledger.channels].slice(0, 100).map(([name, { received, ranges }]) => {
-      const gaps = ledger.gaps.filter((gap) => gap.channel === name);
-      const stretches = ranges.map(([from, to]) => `${count(from)}–${count(to)}`).slice(-3).join(", ");
-      return make("tr", {}, make("th", { scope: "row" }, plain(name)), make("td", {}, counted(received, "line")), make("td", {}, stretches ? `verified ${stretches}` : "no offsets: not verified"), make("td", {}, gaps.length ? gaps.slice(-3).map(gapWords).join("; ") : "no gap"));
-    });
-    const copy = make("button", { type: "button" }, "Copy a report");
-    copy.onclick = async () => note((await copyText(report(ledger, { url: this.#app.base.href, now: Date.now() }))) ? "Report copied" : "The browser does not let this page copy.");
-    return make("div", { className: "ledger" }, make("h2", {}, this.#app.completeness.words), rows.length ? make("table", {}, make("tbody", {}, ...rows)) : make("p", { className: "muted" }, feed.names.length ? "Nothing came yet." : "No channel is on."), copy);
-  }
-
-  #memory() {
-    const { store, past } = this.#app.live.panel;
-    return make("div", {},
-      make("p", {}, `${counted(store.size, "line")}, ${bytes(store.bytes)} of at most ${counted(store.maxRows, "line")} or ${bytes(store.maxBytes)}.`),
-      make("p", { className: "muted" }, `${counted(store.evicted, "older line")} left this page; ${count(past.older)} more can be loaded from the server.`),
-      make("button", { type: "button", onclick: () => (closeLayer(), open("settings")) }, "Keep more or less"));
+  /** More about a part of the bar, beside it. */
+  async #tell(id, part, label) {
+    const loaded = await late(() => import("./about.js"));
+    if (loaded) popover(find(id), loaded.ABOUT[part](this.#app, () => open("settings")), { label });
   }
 
   #applyTheme() {
