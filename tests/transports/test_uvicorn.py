@@ -30,6 +30,8 @@ pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).parent.parent.parent
 
+OUR_HTTP = "gapless.transports.uvicorn:HttpProtocol"
+
 
 def test_with_the_uvicorn_that_is_pinned_it_is_the_fast_path(caplog: pytest.LogCaptureFixture) -> None:
     assert WebSocketProtocol is FastProtocol
@@ -86,7 +88,8 @@ from gapless.server.listening import listen
 async def main():
     hub = Hub(channels={{{{"logs": ChannelOptions(history=10)}}}})
     sockets = listen("127.0.0.1", 0)
-    config = uvicorn.Config(HubApp(hub), ws="{FAST_PATH}", log_config=None, access_log=False)
+    protocols = dict(ws="{FAST_PATH}", http="{OUR_HTTP}")
+    config = uvicorn.Config(HubApp(hub), **protocols, log_config=None, access_log=False)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets))
     while not server.started:

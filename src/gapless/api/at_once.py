@@ -70,7 +70,7 @@ def batch(hub: Hub, body: bytes) -> Said:
         if (
             said.keys() != {"commands"}
             or not isinstance(commands.value, list)
-            or not 0 < len(commands.value) <= TOGETHER
+            or not 0 < len(commands.value) <= min(TOGETHER, hub.limits.batch_commands)
         ):
             return None
         if not all(isinstance(item, dict) and item.keys() == {"publish"} for item in commands.value):
