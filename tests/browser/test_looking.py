@@ -160,6 +160,7 @@ def test_a_view_is_kept_under_a_name_with_its_look(page: Page, hub: FakeHub) -> 
     field(page).fill("")
     expect(messages(page)).to_have_text(["one", "two"])
     page.keyboard.press("Control+k")
+    expect(page.get_by_role("combobox", name="What to do")).to_be_focused()
     page.keyboard.type("just errors")
     page.keyboard.press("Enter")
     expect(messages(page)).to_have_text(["one"])
