@@ -14,7 +14,7 @@ from typing import Any
 
 from ..feeds.lines import as_json, parse_rows, with_fields
 from .rows import BadRow
-from .wire_schema import Table, message_class
+from .wire_schema import Table, message_class, parsed
 
 _LABEL = re.compile(r'([A-Za-z_][\w:.]*)="((?:[^"\\]|\\.)*)"')
 _SOURCES = ("service_name", "job", "app")
@@ -60,13 +60,7 @@ def request_from(body: bytes) -> dict[str, Any]:
         ValueError: it is none.
         ModuleNotFoundError: without the `protobuf` extra.
     """
-    from google.protobuf.message import DecodeError
-
-    message = _request_class()()
-    try:
-        message.ParseFromString(body)
-    except DecodeError as error:
-        raise ValueError(str(error)) from None
+    message = parsed(_request_class()(), body)
     return {
         "streams": [
             {"stream": dict(_labels(stream.labels)), "values": [_entry(one) for one in stream.entries]}

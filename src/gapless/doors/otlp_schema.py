@@ -9,7 +9,7 @@ import base64
 from functools import cache
 from typing import Any
 
-from .wire_schema import Table, message_class
+from .wire_schema import Table, message_class, parsed
 
 PACKAGE = "gapless.otlp"
 
@@ -53,13 +53,8 @@ def request_from(body: bytes) -> dict[str, Any]:
         ModuleNotFoundError: without the `protobuf` extra.
     """
     from google.protobuf.json_format import MessageToDict
-    from google.protobuf.message import DecodeError
 
-    message = _request_class()()
-    try:
-        message.ParseFromString(body)
-    except DecodeError as error:
-        raise ValueError(str(error)) from None
+    message = parsed(_request_class()(), body)
     found: dict[str, Any] = MessageToDict(message)
     for resource in found.get("resourceLogs", ()):
         for scope in resource.get("scopeLogs", ()):

@@ -35,3 +35,14 @@ def message_class(package: str, table: Table, name: str, unions: Collection[str]
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}"))
+
+
+def parsed(message: Any, body: bytes) -> Any:
+    """Fill a message that was just made from a body, and give it back. Raises ValueError: it is none."""
+    from google.protobuf.message import DecodeError
+
+    try:
+        message.ParseFromString(body)
+    except DecodeError as error:
+        raise ValueError(str(error)) from None
+    return message
