@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -29,18 +28,6 @@ from ..cli.conftest import Verb
 SECRET = "8f2c1d9a4b7e6053f1a2c3d4e5b69788a0b1c2d3e4f5a6b7"
 OTHER = "17b09c5e2df84a6630e9d1c2b3a4f5968778695a4b3c2d1e"
 TOKEN = f'[client.token]\nhmac_secret_key = "{SECRET}"\n'
-
-
-@pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("GAPLESS_"):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gapless.toml"
 
 
 @pytest.fixture

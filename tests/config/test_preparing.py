@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,6 @@ from gapless.config.settings import load
 from gapless.errors import ConfigError
 
 SECRET = "4f1b7c2e9d0a5836c1e4f7b2a9d08c35"
-
-
-@pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("GAPLESS_"):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gapless.toml"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,6 @@ from gapless.brokers.url import KNOWN
 from gapless.config.settings import EVERYTHING, Settings, load
 from gapless.errors import ConfigError
 from gapless.options import ChannelOptions, Limits
-
-
-@pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("GAPLESS_"):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "gapless.toml"
 
 
 def problems(file: Path, text: str) -> list[str]:
