@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -155,34 +154,50 @@ async def test_each_request_of_a_connection_is_bounded_for_itself() -> None:
 
 
 STUBBORN = """
-    import asyncio, sys, time
-    from gapless.server import serve
-    from gapless.server.listening import listen
+import asyncio, signal, sys, time
+from gapless.server import serve
+from gapless.server.listening import listen
+{before}
 
-    async def app(scope, receive, send):
-        if scope["type"] == "lifespan":
-            await receive()
-            await send({{"type": "lifespan.startup.complete"}})
-            await receive()
-            {lifespan_end}
-            await send({{"type": "lifespan.shutdown.complete"}})
-        else:
-            print("open", flush=True)
-            await asyncio.sleep(3600)
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({{"type": "lifespan.startup.complete"}})
+        await receive()
+        {lifespan_end}
+        await send({{"type": "lifespan.shutdown.complete"}})
+    else:
+        print("open", flush=True)
+        await asyncio.sleep(3600)
 
-    sockets = listen("127.0.0.1", 0)
-    port = sockets[0].getsockname()[1]
-    def say(word):
-        print(word, flush=True)
-    serve.run(app, sockets, drain=lambda: say("drained"), message_bytes=1, started=lambda: say(port),
-              deadlines=serve.Deadlines({deadlines}))
+sockets = listen("127.0.0.1", 0)
+port = sockets[0].getsockname()[1]
+def say(word):
+    print(word, flush=True)
+serve.run(app, sockets, drain=lambda: say("drained"), message_bytes=1, started=lambda: say(port),
+          deadlines={deadlines})
+"""
+
+INTERRUPTED = """
+class Interrupted:
+    drain, grace, shutdown = 0.3, 1, 1.5
+    asked = False
+
+    @property
+    def last_resort(self):  # the first handler asks for it, and is interrupted by the second signal
+        if not self.asked:
+            self.asked = True
+            signal.raise_signal(signal.SIGINT)
+        return 3600
 """
 
 
 @contextmanager
-def stubborn(deadlines: str, lifespan_end: str = "pass") -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+def stubborn(
+    deadlines: str, *, lifespan_end: str = "pass", before: str = ""
+) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     """A server whose application does not end when it should, and what it prints."""
-    code = textwrap.dedent(STUBBORN).format(deadlines=deadlines, lifespan_end=lifespan_end)
+    code = STUBBORN.format(deadlines=deadlines, lifespan_end=lifespan_end, before=before)
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -194,7 +209,7 @@ def stubborn(deadlines: str, lifespan_end: str = "pass") -> Iterator[tuple[subpr
 
 
 def test_an_application_that_blocks_its_own_end_is_ended_hard() -> None:
-    with stubborn("last_resort=0.2", "time.sleep(3600)") as (process, printed):
+    with stubborn("serve.Deadlines(last_resort=0.2)", lifespan_end="time.sleep(3600)") as (process, printed):
         printed.readline()
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=DEADLINE)
@@ -204,7 +219,7 @@ def test_an_application_that_blocks_its_own_end_is_ended_hard() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_does_not_wait_for_anybody(number: signal.Signals) -> None:
-    deadlines = "last_resort=3600, shutdown=3600, grace=3600"
+    deadlines = "serve.Deadlines(last_resort=3600, shutdown=3600, grace=3600)"
     with (
         stubborn(deadlines) as (process, printed),
         socket.create_connection(("127.0.0.1", int(printed.readline()))) as connection,
@@ -215,3 +230,11 @@ def test_a_second_signal_does_not_wait_for_anybody(number: signal.Signals) -> No
         assert printed.readline() == "drained\n"
         process.send_signal(number)
         assert process.wait(DEADLINE) == -number
+
+
+def test_a_second_signal_may_come_while_the_first_is_being_handled() -> None:
+    with stubborn("Interrupted()", before=INTERRUPTED) as (process, printed):
+        printed.readline()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=DEADLINE)
+        assert (process.returncode, said) == (-signal.SIGINT, "")

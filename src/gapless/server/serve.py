@@ -71,6 +71,7 @@ class Server(uvicorn.Server):
         self._deadlines = deadlines
         self._drain = drain
         self._when_started = started
+        self._asked_to_end = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the sockets, and say that it is so."""
@@ -109,10 +110,15 @@ class Server(uvicorn.Server):
                 signal.signal(signal.SIGHUP, before)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal: the first drains, a later one waits for nobody."""
-        if self.should_exit:
+        """A signal: the first drains, a later one waits for nobody.
+
+        A second one may interrupt this very call for the first, hence a flag of our own that is set
+        before anything else: uvicorn would count two of them, and end without the application's end.
+        """
+        if self._asked_to_end:
             signal.signal(sig, signal.SIG_DFL)
             signal.raise_signal(sig)
+        self._asked_to_end = True
         last_resort = threading.Timer(self._deadlines.last_resort, _end_hard, (sig,))
         last_resort.daemon = True
         last_resort.start()
