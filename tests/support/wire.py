@@ -16,6 +16,8 @@ class Wire(asyncio.Transport):
         self.closed = False
         self.aborted = False
         self.paused = False
+        self.protocol: Any = asyncio.Protocol()
+        """Whoever is told what happens here."""
 
     def write(self, data: Any) -> None:
         self.writes.append(bytes(data))
@@ -45,7 +47,20 @@ class Wire(asyncio.Transport):
         return not self.paused
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        return asyncio.Protocol()
+        found: asyncio.BaseProtocol = self.protocol
+        return found
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def receive(self, data: bytes) -> None:
+        """What came from the peer."""
+        self.protocol.data_received(data)
+
+    def lose(self) -> None:
+        """The connection is gone."""
+        protocol, self.protocol = self.protocol, asyncio.Protocol()
+        protocol.connection_lost(None)
 
 
 class Piped(Wire):

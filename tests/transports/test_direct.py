@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gapless.node.inbound import Inbound
 from gapless.transports.direct import HELD_BYTES, DirectOutlet, Handler
+from gapless.transports.session import Pings
 
 from ..support.wire import Piped, Wire
 
@@ -84,7 +84,6 @@ class Line:
 
     def __init__(self, wire: Wire) -> None:
         self.transport: asyncio.Transport = wire
-        self.close_timeout = 0.0
         self.owed = b"the handshake's answer;"
 
     def uncork(self) -> bytes:
@@ -95,11 +94,7 @@ class Line:
         self.transport.write(f"close {code};".encode())
         self.transport.close()
 
-    on_offer = True
-
-    def hand_over(
-        self, handler: Handler, inbound: Inbound, pings: tuple[float, float] | None = None
-    ) -> None: ...
+    def begin(self, handler: Handler, pings: Pings | None = None) -> None: ...
 
     def abort(self) -> None: ...
 

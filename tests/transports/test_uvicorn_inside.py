@@ -63,8 +63,8 @@ class TestSettings:
         assert (settings_of(one).max_bytes, settings_of(one).root_path) == (7, "/hub")
 
     def test_no_pings_are_none(self) -> None:
-        assert settings_of(config(ws_ping_interval=0)).ping_interval is None
-        assert settings_of(config(ws_ping_interval=7)).ping_interval == 7
+        assert settings_of(config(ws_ping_interval=0)).pings is None
+        assert settings_of(config(ws_ping_interval=7, ws_ping_timeout=3)).pings == (7, 3)
 
     async def test_the_plain_protocol_does_not_compress_and_the_servers_own_settings_stay(self) -> None:
         own = config(ws_per_message_deflate=True)

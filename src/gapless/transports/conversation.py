@@ -47,9 +47,9 @@ async def converse(
     node: Node, scope: Scope, receive: Receive, send: Send, make: MakeSession, *, binary: bool = False
 ) -> None:
     """Run an accepted connection to its end, or hand it over to the server's own transport."""
-    connection = scope.get("extensions", {}).get(EXTENSION)
-    if connection is not None and connection.on_offer:
-        await DirectConversation(node, connection, binary=binary).run(make)
+    offer = scope.get("extensions", {}).get(EXTENSION)
+    if offer is not None and offer.on_offer:
+        await DirectConversation(node, offer, binary=binary).run(make)
     else:
         await AsgiConversation(node, receive, send, binary=binary).run(make)
 

@@ -19,7 +19,7 @@ from .inbox import Inbox, check_size
 from .session import DuplexSession, MakeSession, Pings
 
 EXTENSION = "gapless.connection"
-"""The name under which a server offers a `Connection` in the ASGI scope's extensions."""
+"""The name under which a server makes its `Offer` in the ASGI scope's extensions."""
 
 HELD_BYTES = 64 * 1024
 """Replies of one turn that are written at once, as soon as they are so many."""
@@ -39,22 +39,12 @@ class Handler(Protocol):
 
 
 class Connection(Protocol):
-    """What a server offers beside ASGI."""
+    """What a server's connection is for the application that has taken it over."""
 
     transport: asyncio.Transport
-    close_timeout: float
-    """Seconds that the client has after a close; whoever takes the connection over may set it."""
 
-    @property
-    def on_offer(self) -> bool:
-        """May it be taken over? From the accept to the end of the turn in which that was."""
-
-    def hand_over(self, handler: Handler, inbound: Inbound, pings: Pings | None = None) -> None:
-        """The ASGI call may return now; the connection lives on, and the handler is told of it.
-
-        What the client sends is bounded as `inbound` says, and it is pinged as `pings` say; None: as the
-        server was configured.
-        """
+    def begin(self, handler: Handler, pings: Pings | None = None) -> None:
+        """From now on the handler is told what happens. `pings`: None is as the server was configured."""
 
     def uncork(self) -> bytes:
         """What is held back to go out with the first frame, once: whoever takes it writes it first."""
@@ -67,6 +57,17 @@ class Connection(Protocol):
 
     def pause_reading(self, paused: bool) -> None:
         """Take no messages for now."""
+
+
+class Offer(Protocol):
+    """What a server offers beside ASGI: the connection itself."""
+
+    @property
+    def on_offer(self) -> bool:
+        """May it be taken over? From the accept to the end of the turn in which that was."""
+
+    def take(self, inbound: Inbound) -> Connection:
+        """The ASGI call may return now; the connection lives on. What the client sends is bounded as said."""
 
 
 class DirectFraming:
@@ -232,9 +233,9 @@ class DirectConversation:
 
     __slots__ = ("_binary", "_connection", "_inbox", "_node", "_outlet", "_phase", "_session")
 
-    def __init__(self, node: Node, connection: Connection, *, binary: bool) -> None:
+    def __init__(self, node: Node, offer: Offer, *, binary: bool) -> None:
         self._node = node
-        self._connection = connection
+        self._connection = connection = offer.take(node.inbound)
         self._binary = binary
         self._outlet = DirectOutlet(connection, max_reply_bytes=node.limits.reply_bytes)
         self._session: DuplexSession
@@ -245,7 +246,7 @@ class DirectConversation:
         """Begin, then let the ASGI call end while the connection goes on."""
         self._session = session = make(self._outlet, BINARY if self._binary else TEXT)
         self._inbox = Inbox(self._node, session, self._on_empty)
-        self._connection.hand_over(self, self._node.inbound, session.frame_pings)
+        self._connection.begin(self, session.frame_pings)
         session.open()
         try:
             await session.begin()

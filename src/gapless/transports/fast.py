@@ -1,12 +1,11 @@
-"""The fast path on the server's side: a connection whose transport is on offer to the application.
+"""The fast path on the server's side: a handshake after which the connection is on offer to the application.
 
-An application that takes the offer, as the doors of a hub do, gets the connection itself: no task,
-no queue, no scope and, for short frames, no parser while it is idle. Everybody else is served by
-uvicorn's own protocol and sees no difference but three: an empty `Sec-WebSocket-Protocol` header is
-taken as none (clients of existing SDKs send it), the kernel's send buffer is bounded, so that a
-client which does not read cannot make the kernel hold megabytes for it, and compression is not
-negotiated: it would hold tens of KiB for every idle connection, and helps guessing secrets that
-travel beside an attacker's text.
+An application that takes the offer, as the doors of a hub do, gets the connection itself (see
+`taken`). Everybody else is served by uvicorn's own protocol and sees no difference but three: an
+empty `Sec-WebSocket-Protocol` header is taken as none (clients of existing SDKs send it), the
+kernel's send buffer is bounded, so that a client which does not read cannot make the kernel hold
+megabytes for it, and compression is not negotiated: it would hold tens of KiB for every idle
+connection, and helps guessing secrets that travel beside an attacker's text.
 """
 
 from __future__ import annotations
@@ -20,25 +19,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote
 
-from websockets.frames import Close, Frame, Opcode
-
-from ..core.rate import spend
 from ..node.inbound import Inbound
-from ..server.sockets import bytes_taken, cut_off, descriptor_of, unacknowledged
-from .direct import EXTENSION, Handler
-from .frames import BadFrame, Message, read_close
-from .hearing import Hearing
-from .keepalive import Keepalive
-from .session import Pings
-from .upgrade import SHORT_HEAD, Upgrade, read_short, read_upgrade
-from .uvicorn_inside import (
-    ServerProtocol,
-    Settings,
-    part_from_http,
-    plain_protocol,
-    prepare,
-    settings_of,
-)
+from .direct import EXTENSION
+from .taken import Handshake, TakenConnection
+from .upgrade import Upgrade, read_upgrade
+from .uvicorn_inside import ServerProtocol, Settings, part_from_http, plain_protocol, prepare, settings_of
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -48,22 +33,18 @@ log = logging.getLogger("uvicorn.error")
 
 Event = MutableMapping[str, Any]
 
-DISCARDED_BYTES = 4 * 1024 * 1024
-"""Read and thrown away behind a last word, so that the word arrives; with more the connection is cut."""
-
 _NO_SUBPROTOCOL = re.compile(rb"\r\nsec-websocket-protocol:[ \t]*(?=\r\n)", re.IGNORECASE)
 
 
 class Phase(Enum):
-    """How far a connection has come. Each may be followed by those below it."""
+    """How far a handshake has come. Each may be followed by those below it."""
 
     NEW = "the handshake was not read yet"
     CALLED = "the application was called, and has not asked what for"
     TOLD = "it knows that somebody connects, and has not answered"
     ACCEPTED = "it has accepted, in this turn: the answer is held back, and the connection is on offer"
     TAKEN = "the application has taken it over"
-    CLOSING = "a close frame was sent, and its answer has not come"
-    OVER = "nothing is written or heard any more; the transport may still send what it has"
+    GONE = "the client has left before the answer"
     PLAIN = "uvicorn's own protocol has it, and whatever happens is passed on"
 
 
@@ -72,7 +53,7 @@ class ClientGoneError(ConnectionResetError):
 
 
 class FastProtocol(asyncio.Protocol):
-    """One connection. In the scope's extensions it offers itself as a `direct.Connection`.
+    """One handshake. In the scope's extensions it makes itself a `direct.Offer`.
 
     Whatever is not usual, in the handshake or in what the application does, makes it `PLAIN`.
     """
@@ -81,34 +62,19 @@ class FastProtocol(asyncio.Protocol):
         "__weakref__",
         "_accepted",
         "_app_state",
-        "_backlog",
         "_call",
         "_config",
-        "_crowded",
-        "_deadline",
-        "_descriptor",
-        "_discarded",
         "_early",
-        "_handler",
         "_head",
-        "_hearing",
-        "_inbound",
-        "_keepalive",
         "_loop",
-        "_owed",
-        "_paid",
         "_phase",
         "_plain",
-        "_pong",
-        "_reading",
         "_server_state",
         "_settings",
         "_taken",
         "_upgrade",
         "_way",
         "_ways",
-        "_writable",
-        "close_timeout",
         "transport",
     )
 
@@ -123,38 +89,17 @@ class FastProtocol(asyncio.Protocol):
     ) -> None:
         self._config = config
         self._settings = settings_of(config)
-        self._inbound = self._settings.inbound
-        """Until the application that takes the connection over says what its own bounds are."""
-        self.close_timeout = self._inbound.limits.close_timeout
         self._server_state = server_state
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
         self._phase = Phase.NEW
         self._head = b""
         self._upgrade: Upgrade | None = None
-        self._early: list[bytes] | None = None
+        self._early: list[bytes] = []
         """What came before the application had decided; reading has stopped."""
         self._call: asyncio.Task[None] | None = None
         self._accepted: Event | None = None
-        self._owed = b""
-        """The answer to the handshake: the first frame travels with it."""
-        self._handler: Handler | None = None
-        self._hearing: Hearing | None = None
-        """Once there is one everything goes through it: it may stand in the middle of a frame."""
-        self._paid = 0.0
-        """What its pings and pongs have used of their rate."""
-        self._pong: bytes | None = None
-        """The answer to the newest ping, which waits for the socket."""
-        self._writable = True
-        self._crowded = False
-        self._backlog = False
-        self._discarded = 0
-        self._descriptor = -1
-        self._taken: int | None = None
-        """Bytes that the client had taken when it was last asked for a sign of life."""
-        self._reading = True
-        self._keepalive: Keepalive | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._taken: TakenConnection | None = None
         self._plain: ServerProtocol | None = None
         self._way: Way | None = None
         self._ways: list[asyncio.Future[Way]] | None = None
@@ -172,66 +117,42 @@ class FastProtocol(asyncio.Protocol):
         part_from_http(transport)
 
     def data_received(self, data: bytes) -> None:
-        match self._phase:
-            case Phase.TAKEN if self._hearing is None and (message := self._short(data)) is not None:
-                self.on_frame(message)
-            case Phase.TAKEN | Phase.CLOSING:
-                self._hear(data)
-            case Phase.NEW:
-                self._on_head(data)
-            case Phase.PLAIN if self._plain is not None:
-                self._plain.data_received(data)
-            case Phase.OVER:
-                self._discard(data)
-            case _:
-                self._early = [*(self._early or ()), data]
-                self.pause_reading(True)
+        if self._phase is Phase.NEW:
+            self._on_head(data)
+        elif self._plain is not None:
+            self._plain.data_received(data)
+        else:
+            self._early.append(data)
+            self.transport.pause_reading()
 
     def eof_received(self) -> bool | None:
         return self._plain.eof_received() if self._plain is not None else None
 
     def pause_writing(self) -> None:
-        self._writable = False
         if self._plain is not None:
             self._plain.pause_writing()
-        elif self._handler is not None:
-            self._handler.on_writable(False)
 
     def resume_writing(self) -> None:
-        self._writable = True
         if self._plain is not None:
             self._plain.resume_writing()
-            return
-        if self._pong is not None and self._phase is Phase.TAKEN:
-            pong, self._pong = self._pong, None
-            self._write(pong)
-        if self._handler is not None:
-            self._handler.on_writable(True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._plain is not None:
             self._plain.connection_lost(exc)
             return
         self._server_state.connections.discard(self)
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._end(1005)
-
-    # -- the handshake
+        self._phase = Phase.GONE
 
     def shutdown(self) -> None:
         """uvicorn calls this for each connection when the server stops."""
         match self._phase:
-            case Phase.TAKEN:
-                self._hang_up(1012)
             case Phase.CALLED | Phase.TOLD | Phase.ACCEPTED:
                 self.go_plain()
                 self.shutdown()
             case Phase.PLAIN if self._plain is not None:
                 self._plain.shutdown()
             case _:
-                self.transport.close()
-                self._give_time()
+                self.transport.abort()
 
     # -- the handshake
 
@@ -279,9 +200,8 @@ class FastProtocol(asyncio.Protocol):
                 self.go_plain()  # which is told, and answers
                 raise
             log.exception("Exception in ASGI application\n")
-            if self._phase is Phase.TAKEN:
-                self.transport.close()
-                self._give_time()
+            if self._taken is not None:
+                self._taken.forsake()
         else:
             if self._phase not in _BEYOND_ASGI:
                 self.go_plain()
@@ -312,8 +232,8 @@ class FastProtocol(asyncio.Protocol):
     def _end_of_offer(self) -> None:
         if self._phase is Phase.ACCEPTED:
             self.go_plain()
-        elif self._owed:
-            self._write(b"")
+        elif self._taken is not None:
+            self._taken.flush()
 
     # -- without the fast path
 
@@ -358,11 +278,12 @@ class FastProtocol(asyncio.Protocol):
     def _become_plain(self, head: bytes, app: Any) -> None:
         self._phase = Phase.PLAIN
         self._server_state.connections.discard(self)
-        self.pause_reading(False)
+        if self._early:
+            self.transport.resume_reading()
         self._plain = plain = plain_protocol(self._config, self._server_state, self._app_state, app=app)
         plain.connection_made(self.transport)
-        early, self._early = self._early, None
-        for data in (head, *(early or ())):
+        early, self._early = self._early, []
+        for data in (head, *early):
             plain.data_received(data)
 
     # -- the offer
@@ -371,21 +292,27 @@ class FastProtocol(asyncio.Protocol):
     def on_offer(self) -> bool:
         return self._phase is Phase.ACCEPTED
 
-    def hand_over(self, handler: Handler, inbound: Inbound, pings: Pings | None = None) -> None:
+    def take(self, inbound: Inbound) -> TakenConnection:
+        """See `direct.Offer`."""
+        self._phase = Phase.TAKEN
+        settings, connections = self._settings, self._server_state.connections
+        connections.discard(self)
+        self._taken = taken = TakenConnection(
+            self.transport,
+            connections,
+            Handshake(self._answer(), self._early),
+            inbound,
+            max_bytes=settings.max_bytes,
+            pings=settings.pings,
+        )
+        self.transport.set_protocol(taken)
+        self._head, self._upgrade, self._accepted, self._call, self._early = b"", None, None, None, []
+        return taken
+
+    def _answer(self) -> bytes:
+        """The answer to the handshake, as the application has accepted it."""
         upgrade, accepted = self._upgrade, self._accepted
         assert upgrade is not None and accepted is not None  # noqa: S101, PT018 - it is on offer
-        self._phase = Phase.TAKEN
-        self._handler = handler
-        self._inbound = inbound
-        self.close_timeout = inbound.limits.close_timeout
-        self._descriptor = descriptor_of(self.transport)
-        headers = [
-            *self._server_state.default_headers,
-            *((name.lower(), value) for name, value in accepted.get("headers", ())),
-        ]
-        if subprotocol := accepted.get("subprotocol"):
-            headers.append((b"sec-websocket-protocol", subprotocol.encode("latin-1")))
-        self._owed = upgrade.answer(headers)
         if log.isEnabledFor(logging.INFO):
             peer = self.transport.get_extra_info("peername")
             log.info(
@@ -393,205 +320,16 @@ class FastProtocol(asyncio.Protocol):
                 ":".join(map(str, peer or ())),
                 upgrade.target.decode("ascii"),
             )
-        interval, timeout = pings or (self._settings.ping_interval, self._settings.ping_timeout)
-        if interval:
-            self._keepalive = Keepalive(interval, timeout, self._ping, self._on_silence)
-        early = self._early
-        # What only the handshake needed.
-        self._head, self._upgrade, self._accepted, self._call, self._early = b"", None, None, None, None
-        # Before the messages that wait: they may be so many that reading has to stop again.
-        self.pause_reading(False)
-        for data in early or ():
-            self.data_received(data)
-
-    def uncork(self) -> bytes:
-        owed, self._owed = self._owed, b""
-        return owed
-
-    def pause_reading(self, paused: bool) -> None:
-        self._crowded = paused
-        if self._hearing is not None:
-            self._hearing.pause(paused)
-        self._steer()
-
-    def on_backlog(self, waits: bool) -> None:
-        """More has come than is read at once, or not any more."""
-        self._backlog = waits
-        self._steer()
-
-    def _steer(self) -> None:
-        """Read while nobody minds."""
-        reading = not self._crowded and not self._backlog
-        if reading is not self._reading and not self.transport.is_closing():
-            self._reading = reading
-            if reading:
-                self.transport.resume_reading()
-            else:
-                self.transport.pause_reading()
-
-    def close(self, code: int, reason: str) -> None:
-        if self._phase is Phase.TAKEN and not self.transport.is_closing():
-            self._write(_close_frame(code, reason))
-            self._phase = Phase.CLOSING
-            self.pause_reading(False)
-        self._give_time()
-
-    def abort(self) -> None:
-        cut_off(-1 if self.transport.is_closing() else self._descriptor, self.transport.abort)
-
-    # -- what a client says that was taken over
-
-    @property
-    def _max_bytes(self) -> int:
-        return min(self._settings.max_bytes, self._inbound.limits.message_bytes)
-
-    def _short(self, data: bytes) -> Message | None:
-        if len(data) > self._max_bytes + SHORT_HEAD or not self._inbound.turns.has_time():
-            return None
-        return read_short(data)
-
-    def _hear(self, data: bytes) -> None:
-        """Frames of any form, and any number of them."""
-        if self._hearing is None:
-            self._hearing = Hearing(self._inbound, self, max_bytes=self._max_bytes)
-            self._hearing.pause(self._crowded)
-        self._hearing.hear(data)
-
-    def on_frame(self, message: Message) -> None:
-        """A whole message, or a control frame."""
-        opcode = message.opcode
-        if opcode is Opcode.CLOSE:
-            self._on_close(message.data)
-        elif opcode in (Opcode.PING, Opcode.PONG):
-            self._on_control(opcode, message.data)
-        elif self._phase is Phase.TAKEN:  # else nobody listens any more
-            self._on_message(opcode, message.data)
-
-    def on_bad_frame(self, bad: BadFrame) -> None:
-        """Fail the connection (RFC 6455, 7.1.7)."""
-        if bad.code == 1009:
-            self._inbound.counters.oversized += 1
-        elif bad.code in (1002, 1007):
-            self._inbound.counters.bad_protocol += 1
-        self._fail(bad.code, bad.reason)
-
-    def _on_control(self, opcode: Opcode, data: bytes) -> None:
-        now, limits = self._loop.time(), self._inbound.limits
-        self._paid = spend(self._paid, now, cost=1.0, per_second=limits.control_rate)
-        if self._paid > now + limits.control_burst / limits.control_rate:
-            self._inbound.counters.control_floods += 1
-            self._fail(1008, "too many pings and pongs")
-        elif opcode is Opcode.PONG:
-            if self._keepalive is not None:
-                self._keepalive.on_pong(data)
-        elif self._phase is Phase.TAKEN:
-            pong = Frame(Opcode.PONG, data).serialize(mask=False)
-            if self._writable:
-                self._write(pong)
-                return
-            # The newest is enough (RFC 6455, 5.5.3), and whoever reads nothing shall not fill us.
-            self._inbound.counters.pongs_skipped += self._pong is not None
-            self._pong = pong
-
-    def _on_close(self, data: bytes) -> None:
-        try:
-            code = read_close(data)
-        except BadFrame as bad:
-            self.on_bad_frame(bad)
-            return
-        if self._phase is Phase.TAKEN:
-            self._write(Frame(Opcode.CLOSE, data).serialize(mask=False))
-        self._end(code)
-        self.transport.close()
-        self._give_time()
-
-    def _on_message(self, opcode: Opcode, data: bytes) -> None:
-        message: str | bytes = data
-        if opcode is Opcode.TEXT:
-            try:
-                message = data.decode()
-            except UnicodeDecodeError:
-                self.on_bad_frame(BadFrame(1007, "invalid UTF-8"))  # RFC 6455, 8.1
-                return
-        if self._handler is not None:
-            self._handler.on_message(message)
-
-    # -- time
-
-    def _ping(self, payload: bytes) -> bool:
-        if not self._writable:
-            return False  # it would queue behind what the client does not read, which tells more
-        self._taken = bytes_taken(self._descriptor)
-        self._write(Frame(Opcode.PING, payload).serialize(mask=False))
-        return True
-
-    def _on_silence(self) -> bool:
-        """No answer in time. Does it live all the same? It does when it took some of what lies before."""
-        taken, before = bytes_taken(self._descriptor), self._taken
-        if taken is not None and before is not None and taken > before and self._unread():
-            self._taken = taken
-            return True
-        self._hang_up(1011, "keepalive ping timeout")
-        return False
-
-    def _unread(self) -> int:
-        return self.transport.get_write_buffer_size() or unacknowledged(self._descriptor)
-
-    # -- the end
-
-    def _fail(self, code: int, reason: str) -> None:
-        """End what the client has broken: say so, and hear no more of it.
-
-        Closing a socket with unread bytes resets it, and the client would never read why. So what
-        it still sends is thrown away, for a while; it sees our end, and closes.
-        """
-        if self._phase is Phase.TAKEN:
-            self._write(_close_frame(code, reason))
-        self._end(code)
-        self._crowded = self._backlog = False
-        if self.transport.can_write_eof() and not self.transport.is_closing():
-            self._steer()
-            self.transport.write_eof()
-        else:
-            self.transport.close()
-        self._give_time()
-
-    def _discard(self, data: bytes) -> None:
-        self._discarded += len(data)
-        if self._discarded > DISCARDED_BYTES:
-            self.abort()
-
-    def _hang_up(self, code: int, reason: str = "") -> None:
-        """Say so, and wait for no answer. Nothing may follow a close frame (RFC 6455, 5.5.1)."""
-        self._write(_close_frame(code, reason))
-        self._end(code)
-        self.transport.close()
-        self._give_time()
-
-    def _give_time(self) -> None:
-        """A transport that closes sends first what waits, to a client that may never read it."""
-        if self._deadline is None:
-            self._deadline = self._loop.call_later(self.close_timeout, self.abort)
-
-    def _end(self, code: int) -> None:
-        """Let go of everything: none of it shall wait for the garbage collector."""
-        self._phase = Phase.OVER
-        if self._keepalive is not None:
-            self._keepalive.stop()
-        if self._hearing is not None:
-            self._hearing.stop()
-        handler, self._handler = self._handler, None
-        self._keepalive = self._hearing = self._early = self._call = self._pong = None
-        if handler is not None:
-            handler.on_closed(code)
-
-    def _write(self, data: bytes) -> None:
-        if not self.transport.is_closing():
-            owed = self.uncork()
-            self.transport.write(owed + data if owed else data)
+        headers = [
+            *self._server_state.default_headers,
+            *((name.lower(), value) for name, value in accepted.get("headers", ())),
+        ]
+        if subprotocol := accepted.get("subprotocol"):
+            headers.append((b"sec-websocket-protocol", subprotocol.encode("latin-1")))
+        return upgrade.answer(headers)
 
 
-_BEYOND_ASGI = (Phase.TAKEN, Phase.CLOSING, Phase.OVER)
+_BEYOND_ASGI = (Phase.TAKEN, Phase.GONE)
 """There is nothing to say or to hear by `send` and `receive`."""
 
 _Receive = Callable[[], Awaitable[Any]]
@@ -603,7 +341,3 @@ class Way(NamedTuple):
 
     receive: _Receive
     send: _Send
-
-
-def _close_frame(code: int, reason: str) -> bytes:
-    return Frame(Opcode.CLOSE, Close(code, reason).serialize()).serialize(mask=False)

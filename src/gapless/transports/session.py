@@ -40,8 +40,8 @@ class AnySession(Protocol):
         """It is over, and there is nobody to say so to. Idempotent."""
 
 
-Pings = tuple[float, float]
-"""Seconds between two pings of the transport, and how long an answer may take."""
+Pings = tuple[float, float | None]
+"""Seconds between two pings of the transport, and how long an answer may take; None: nobody waits for it."""
 
 
 class DuplexSession(AnySession, Protocol):

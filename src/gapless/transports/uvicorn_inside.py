@@ -100,8 +100,7 @@ class Settings(NamedTuple):
     root_path: str
     asgi: dict[str, str]
     max_bytes: int
-    ping_interval: float | None
-    ping_timeout: float | None
+    pings: tuple[float, float | None] | None
     inbound: Inbound
     """What may come in on connections that an application takes over without saying so itself."""
 
@@ -126,8 +125,7 @@ def _read(config: Config) -> Settings:
         config.root_path,
         {"version": config.asgi_version, "spec_version": "2.4"},
         config.ws_max_size,
-        config.ws_ping_interval or None,
-        config.ws_ping_timeout,
+        (config.ws_ping_interval, config.ws_ping_timeout) if config.ws_ping_interval else None,
         Inbound(Limits(), Counters()),
     )
 
