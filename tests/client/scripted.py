@@ -15,6 +15,8 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from ..support.streams import Streams
+
 CUT = "cut"
 """Take the request, do it, and close the connection without an answer."""
 
@@ -40,18 +42,6 @@ class Publications:
     """Requests are answered while this is set."""
     url: str = ""
     _keys: set[str] = field(default_factory=set)
-    _served: set[asyncio.Task[None]] = field(default_factory=set)
-    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
-    _ended: bool = False
-
-    async def end(self) -> None:
-        """Cut every connection off, and those that were just accepted."""
-        self._ended = True
-        self.answer.set()
-        for writer in self._writers:
-            writer.transport.abort()
-        # Not cancelled: in Python 3.11 a stream's own callback does not expect that of its task.
-        await asyncio.gather(*self._served)
 
     @property
     def sent(self) -> list[dict[str, Any]]:
@@ -96,43 +86,32 @@ class Publications:
         return 202, {"accepted": len(rows), "epoch": "E", "first": last - len(rows) + 1, "last": last}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._served.add(task)
-        self._writers.append(writer)
-        try:
-            while not self._ended:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode()
-                fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
-                fields = {name.lower(): value for name, value in fields.items()}
-                sent = await reader.readexactly(int(fields["content-length"]))
-                method = head.split(" ", 2)[1].removeprefix("/api/")
-                if method.startswith("/ingest/"):
-                    channel = unquote(method.removeprefix("/ingest/"))
-                    rows = [json.loads(line) for line in sent.split(b"\n") if line]
-                    body = {"channel": channel, "rows": rows, "key": fields.get("idempotency-key", object())}
-                    method = "ingest"
-                else:
-                    body = json.loads(sent)
-                self.requests.append((method, body))
-                self.headers.append(fields)
-                await self.answer.wait()
-                if self._ended:
-                    return  # type: ignore[unreachable]  # `end` is called meanwhile
-                step = self.script.popleft() if self.script else None
-                if step == CUT:
-                    self._call(method, body)
-                    return
-                status, reply = (step, {}) if isinstance(step, int) else self._call(method, body)
-                text = json.dumps(reply).encode()
-                writer.write(
-                    b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-                    % (status, len(text), text)
-                )
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
+            fields = {name.lower(): value for name, value in fields.items()}
+            sent = await reader.readexactly(int(fields["content-length"]))
+            method = head.split(" ", 2)[1].removeprefix("/api/")
+            if method.startswith("/ingest/"):
+                channel = unquote(method.removeprefix("/ingest/"))
+                rows = [json.loads(line) for line in sent.split(b"\n") if line]
+                body = {"channel": channel, "rows": rows, "key": fields.get("idempotency-key", object())}
+                method = "ingest"
+            else:
+                body = json.loads(sent)
+            self.requests.append((method, body))
+            self.headers.append(fields)
+            await self.answer.wait()
+            step = self.script.popleft() if self.script else None
+            if step == CUT:
+                self._call(method, body)
+                return
+            status, reply = (step, {}) if isinstance(step, int) else self._call(method, body)
+            text = json.dumps(reply).encode()
+            writer.write(
+                b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+                % (status, len(text), text)
+            )
 
 
 def _publications(method: str, body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -148,14 +127,9 @@ async def publications(port: int = 0, **options: Any) -> AsyncIterator[Publicati
     """The API on a port of the loopback, answering at once."""
     api = Publications(**options)
     api.answer.set()
-    server = await asyncio.start_server(api.serve, "127.0.0.1", port)
-    api.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with Streams(api.serve, port) as server:
+        api.url = f"http://127.0.0.1:{server.port}"
         yield api
-    finally:
-        server.close()
-        await api.end()
-        await server.wait_closed()
 
 
 Talk = Callable[[ServerConnection], Any]

@@ -145,7 +145,7 @@ class Application:
         async with self.hub:
             yield
         for wire in self._wires.values():
-            wire.close()
+            await wire.close()
 
     def _add_hooks(self) -> None:
         hub = self.hub

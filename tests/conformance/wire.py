@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from ..support.streams import Streams
+
 CHUNK_BYTES = 64 * 1024
 
 
@@ -13,14 +15,13 @@ class Wire:
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self._is_cut = False
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
+        self._streams = Streams(self._pass_on)
+        self._onward: set[asyncio.StreamWriter] = set()
 
     async def open(self) -> int:
         """Begin to listen; returns the port."""
-        self._server = await asyncio.start_server(self._pass_on, self._target[0], 0)
-        port: int = self._server.sockets[0].getsockname()[1]
-        return port
+        await self._streams.__aenter__()
+        return self._streams.port
 
     def cut(self) -> None:
         """End all connections without a word to either side; those that come meanwhile end at once."""
@@ -31,21 +32,19 @@ class Wire:
         """Let connections through again."""
         self._is_cut = False
 
-    def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        self._abort_all()
+    async def close(self) -> None:
+        await self._streams.__aexit__()
 
     def _abort_all(self) -> None:
-        for writer in list(self._writers):
+        self._streams.cut()
+        for writer in self._onward:
             writer.transport.abort()
 
     async def _pass_on(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        self._writers.add(to_client)
         if self._is_cut:
-            self._abort_all()
+            to_client.transport.abort()
         from_server, to_server = await asyncio.open_connection(*self._target)
-        self._writers.add(to_server)
+        self._onward.add(to_server)
         if to_client.is_closing():  # cut before it was through
             to_server.transport.abort()
         try:
@@ -53,9 +52,8 @@ class Wire:
                 both.create_task(_pump(from_client, to_server))
                 both.create_task(_pump(from_server, to_client))
         finally:
-            for writer in (to_client, to_server):
-                self._writers.discard(writer)
-                writer.close()
+            self._onward.discard(to_server)
+            to_server.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

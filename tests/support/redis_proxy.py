@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from .streams import Streams
+
 SUBSCRIBING = (b"SUBSCRIBE", b"SSUBSCRIBE")
 
 
@@ -33,29 +35,21 @@ class Proxy:
 
     def __init__(self, target: int) -> None:
         self._target = target
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._streams = Streams(self._pass_on)
         self.ways: list[Way] = []
         self.refusing = False
         self.made = 0
 
     @property
     def port(self) -> int:
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._streams.port
 
     async def __aenter__(self) -> Proxy:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        await self._streams.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        self.cut()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
+        await self._streams.__aexit__()
 
     def ears(self) -> list[Way]:
         return [way for way in self.ways if way.listens]
@@ -67,31 +61,25 @@ class Proxy:
         for way in list(self.ways):
             way.cut()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refusing:
+            writer.transport.abort()
+            return
         try:
-            if self.refusing:
-                writer.transport.abort()
-                return
-            try:
-                upstream, downstream = await asyncio.open_connection("127.0.0.1", self._target)
-            except OSError:
-                writer.transport.abort()  # nobody is there just now
-                return
-            way = Way(writer, downstream)
-            self.ways.append(way)
-            self.made += 1
-            try:
-                await asyncio.gather(self._up(way, reader), self._down(way, upstream))
-            except OSError:
-                pass  # cut, by us or by one of the ends
-            finally:
-                way.cut()
-                self.ways.remove(way)
+            upstream, downstream = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.transport.abort()  # nobody is there just now
+            return
+        way = Way(writer, downstream)
+        self.ways.append(way)
+        self.made += 1
+        try:
+            await asyncio.gather(self._up(way, reader), self._down(way, upstream))
+        except OSError:
+            pass  # cut, by us or by one of the ends
         finally:
-            self._tasks.discard(task)
+            way.cut()
+            self.ways.remove(way)
 
     async def _up(self, way: Way, reader: asyncio.StreamReader) -> None:
         while some := await reader.read(65536):

@@ -111,10 +111,11 @@ class HttpWay:
             connection.close()
 
     def _post(self, target: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, str | None]:
-        if self._connection is None:
-            self._connection = self._connect()
-        self._connection.request("POST", target, body, headers)
-        response = self._connection.getresponse()
+        connection = self._connection = self._connection or self._connect()
+        if self._aborted:
+            raise ConnectionAbortedError("the way was closed meanwhile")
+        connection.request("POST", target, body, headers)
+        response = connection.getresponse()
         return response.status, response.read(), response.getheader("Retry-After")
 
     def _connect(self) -> http.client.HTTPConnection:
