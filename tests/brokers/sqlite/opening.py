@@ -6,13 +6,19 @@ import asyncio
 import sqlite3
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from gapless.brokers.sqlite import SqliteBroker
+from gapless import Limits
+from gapless.brokers.sqlite import SqliteBroker, Tuning
+from gapless.brokers.sqlite.address import Address
+from gapless.brokers.sqlite.journal import Journal
+from gapless.brokers.sqlite.transaction import Transaction
 
+from ...support.clock import Clock
 from ...support.until import DEADLINE
 from ..harness import Harness
 
@@ -38,6 +44,35 @@ def rows(path: Path, query: str) -> list[Any]:
         return connection.execute(query).fetchall()
     finally:
         connection.close()
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Doing:
+    """A work that is a function of the transaction."""
+
+    apply: Callable[[Transaction], Any]
+    durable: bool = True
+
+
+def do(journal: Journal, function: Callable[[Transaction], T]) -> T:
+    """The answer of one work, committed."""
+    _, (answer,) = journal.write([Doing(function)])
+    found: T = answer
+    return found
+
+
+@contextmanager
+def journal_of(path: Path, now: Clock | None = None, tuning: Tuning | None = None) -> Iterator[Journal]:
+    """A store open for writing, without a thread and a loop; closed cleanly at the end."""
+    journal = Journal(Address(path), Limits(), now or Clock(), tuning or Tuning())
+    journal.open()
+    try:
+        yield journal
+    finally:
+        journal.close(cleanly=True)
 
 
 @asynccontextmanager
