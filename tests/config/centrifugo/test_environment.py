@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,6 @@ from gapless.config.settings import Settings, load
 from gapless.errors import ConfigError
 
 SECRET = "4f1b7c2e9d0a5836c1e4f7b2a9d08c35"
-
-
-@pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("GAPLESS_", "CENTRIFUGO_")):
-            monkeypatch.delenv(name)
 
 
 class Environment:
