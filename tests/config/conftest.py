@@ -15,7 +15,7 @@ __all__ = ["verb"]
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith("GAPLESS_"):
+        if name.startswith(("GAPLESS_", "CENTRIFUGO_")):
             monkeypatch.delenv(name)
 
 

@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 
 from ..support.commands import Running, gapless, started
-from ..support.redis_proxy import Proxy
+from ..support.tcp_proxy import Proxy
 from ..support.until import DEADLINE
 
 LONG = os.environ.get("GAPLESS_FAULTS") == "long"

@@ -16,8 +16,8 @@ import pytest
 from gapless import ChannelOptions, Hub, Position
 
 from ..support.networks import HERE, command, networks, refusal
-from ..support.redis_proxy import Proxy
 from ..support.redis_server import RedisServer, has
+from ..support.tcp_proxy import Proxy
 from .cloud import CHANNELS, Scale, cloud
 from .hubs import Node, Nodes
 

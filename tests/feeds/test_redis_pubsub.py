@@ -16,8 +16,8 @@ from gapless import ChannelOptions, ConfigError, Hub, Limits
 from gapless.feeds.redis_pubsub import RedisFeed, data_of
 
 from ..support.commands import serving
-from ..support.redis_proxy import Proxy
 from ..support.redis_server import RedisServer, has
+from ..support.tcp_proxy import Proxy
 from ..support.until import until
 
 pytestmark = [

@@ -11,8 +11,8 @@ from gapless import BrokerError
 from gapless.model import Position
 
 from ...support.redis_nodes import Node, own, payloads, ready
-from ...support.redis_proxy import Proxy
 from ...support.redis_server import RedisServer, has
+from ...support.tcp_proxy import Proxy
 from ...support.until import DEADLINE, until
 
 pytestmark = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,6 @@ from gapless.config.settings import Settings, load
 from gapless.errors import ConfigError
 
 SECRET = "4f1b7c2e9d0a5836c1e4f7b2a9d08c35"
-
-
-@pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("GAPLESS_", "CENTRIFUGO_")):
-            monkeypatch.delenv(name)
 
 
 class Environment:
@@ -122,6 +114,11 @@ def test_our_own_variables_and_flags_win(environment: Environment, monkeypatch: 
         ("CENTRIFUGO_GRPC_API_ENABLED", "true", "grpc_api.enabled: there is no gRPC here"),
         ("CENTRIFUGO_CHANNEL_WITHOUT_NAMESPACE_SUBSCRIPTION_TYPE", "map", "there is no option"),
         ("CENTRIFUGO_CHANNEL_NAMESPACES", "[1", "namespaces: "),
+        (
+            "CENTRIFUGO_PROXIES_CHAT_ENDPOINT",
+            "http://127.0.0.1:1/",
+            "proxies.chat_endpoint: there is one back end",
+        ),
     ],
 )
 def test_what_cannot_be_is_said_of_its_variable(
@@ -143,6 +140,8 @@ def test_what_does_nothing_is_named(environment: Environment) -> None:
             "CENTRIFUGO_CLIENT_CONCURRENCY": "8",
             "CENTRIFUGO_SSE_ENABLED": "false",
             "CENTRIFUGO_CLIENT_TOKN": "x",
+            "CENTRIFUGO_ENGINE_REDIS_SENTINEL_TLS_CERT_PEM": "x",
+            "CENTRIFUGO_ENGINE_REDIS_SENTINEL_TLS_CERT_PM": "x",
             "CENTRIFUGO_PORT_8000_TCP_ADDR": "10.0.0.1",
             "CENTRIFUGO_SERVICE_HOST": "10.0.0.1",
             "CENTRIFUGO_VAR_OURS": "x",
@@ -151,8 +150,14 @@ def test_what_does_nothing_is_named(environment: Environment) -> None:
     assert sorted(note.split(":")[0] for note in environment.notes) == [
         "CENTRIFUGO_CLIENT_CONCURRENCY",
         "CENTRIFUGO_CLIENT_TOKN",
+        "CENTRIFUGO_ENGINE_REDIS_SENTINEL_TLS_CERT_PEM",
+        "CENTRIFUGO_ENGINE_REDIS_SENTINEL_TLS_CERT_PM",
         "CENTRIFUGO_LOG_LEVEL",
     ]
+    said = dict(note.split(": ", 1) for note in environment.notes)
+    named = said["CENTRIFUGO_ENGINE_REDIS_SENTINEL_TLS_CERT_PEM"]
+    assert named.startswith("engine.redis.sentinel_tls.cert_pem does nothing here")
+    assert said["CENTRIFUGO_ENGINE_REDIS_SENTINEL_TLS_CERT_PM"].startswith("Centrifugo has no such option")
 
 
 def test_development_takes_the_fixtures_of_others(

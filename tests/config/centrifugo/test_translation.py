@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +53,6 @@ WHOLE: dict[str, Any] = {
     "prometheus": {"enabled": True},
     "log": {"level": "debug"},
 }
-
-
-@pytest.fixture(autouse=True)
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("GAPLESS_", "CENTRIFUGO_")):
-            monkeypatch.delenv(name)
 
 
 def toml(table: dict[str, Any]) -> str:

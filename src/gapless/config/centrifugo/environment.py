@@ -17,7 +17,7 @@ from ..channel import NamespaceSection
 from ..file import Document, Keys
 from ..proxy import ProxySection
 from ..values import Section
-from .options import APPLIED, NAMESPACES, PASSED, PROXY_BY_HTTP, REFUSED, WITHOUT_EFFECT, truth, words
+from .options import APPLIED, LISTS, NAMESPACES, OPTIONS, PASSED, PROXY_BY_HTTP, truth, words
 
 PREFIX = "CENTRIFUGO_"
 
@@ -84,17 +84,15 @@ def _of_section(
 
 
 def _without_type(name: str) -> Keys | None:
-    """The option of a table from which nothing is applied here."""
-    tables = [table for table in (*REFUSED, *WITHOUT_EFFECT) if _is_of(name, _variable(table.split(".")))]
-    if not tables:
-        return None
-    table = max(tables, key=len)
-    rest = name.removeprefix(_variable(table.split("."))).removeprefix("_").lower()
-    return (*table.split("."), rest) if rest else tuple(table.split("."))
-
-
-def _is_of(name: str, table: str) -> bool:
-    return name == table or name.startswith(f"{table}_")
+    """The option from which nothing is applied here."""
+    for option in OPTIONS:
+        if name == _variable(option.split(".")):
+            return tuple(option.split("."))
+    for option in LISTS:
+        variable = _variable(option.split("."))
+        if name.startswith(f"{variable}_"):
+            return (*option.split("."), name.removeprefix(f"{variable}_").lower())
+    return None
 
 
 def _variable(keys: Keys | list[str]) -> str:

@@ -14,6 +14,7 @@ from ..client import SubscriptionTokenSection, TokenSection
 from ..file import Keys
 from ..proxy import ProxySection
 from ..values import Section, seconds
+from .names import NAMES
 
 PORT = 8000
 """Where Centrifugo listens unless it is told otherwise."""
@@ -259,6 +260,26 @@ def said_of(table: Mapping[str, str], name: str) -> str | None:
             return table[name]
         name = name.rpartition(".")[0]
     return None
+
+
+LISTS = ("proxies", "consumers", "rpc.namespaces", "secrets")
+"""Options whose own names are given by whoever writes them."""
+
+_ALL = {*APPLIED, *REFUSED, *WITHOUT_EFFECT, *NAMES, *(".".join(keys) for keys in PASSED)}
+
+TABLES = frozenset(name[:end] for name in _ALL for end, letter in enumerate(name) if letter == ".")
+
+OPTIONS = frozenset(_ALL - TABLES)
+"""The name of each option, and of the tables that stand here as they stand there."""
+
+
+def is_known(name: str) -> bool:
+    """Is this an option, a table of them, or a name within an option that is an object of any names?"""
+    if name in TABLES:
+        return True
+    while name and name not in OPTIONS:
+        name = name.rpartition(".")[0]
+    return bool(name)
 
 
 def passed(keys: Keys) -> tuple[Keys, Passed] | None:

@@ -18,11 +18,13 @@ from .options import (
     MAP_KINDS,
     NAMESPACES,
     OFF,
+    OPTIONS,
     PASSED,
     PORT,
     PROXY_BY_HTTP,
     REFUSED,
     WITHOUT_EFFECT,
+    is_known,
     passed,
     said_of,
 )
@@ -75,14 +77,15 @@ class _Translation:
             self._apply(keys, value)
         elif (table := passed(keys)) is not None:
             self._put(keys, table[1].target + keys[len(table[0]) :], self._meant(keys, value))
+        elif not is_known(name):
+            said = f"there is no option {name!r}{closest(name, OPTIONS)}"
+            self._found.problems.append(f"{self._original.where(*keys)}: {said}")
         elif value in OFF or value == DEFAULTS.get(name):
-            self._expect_known(keys)
+            pass  # it switches nothing on
         elif (why := said_of(REFUSED, name)) is not None:
             self._refuse(keys, name, why)
-        elif (why := said_of(WITHOUT_EFFECT, name)) is not None:
-            self._note(keys, f"{name} does nothing here: {why}")
         else:
-            self._expect_known(keys)
+            self._note(keys, f"{name} does nothing here: {said_of(WITHOUT_EFFECT, name)}")
 
     def done(self) -> Translated:
         """What several options say together."""
@@ -134,14 +137,6 @@ class _Translation:
 
     def _note(self, keys: Keys, said: str) -> None:
         self._found.notes.append(f"{self._original.where(*keys)}: {said}")
-
-    def _expect_known(self, keys: Keys) -> None:
-        name = ".".join(keys)
-        if said_of(REFUSED, name) is None and said_of(WITHOUT_EFFECT, name) is None:
-            where = self._original.where(*keys)
-            self._found.problems.append(
-                f"{where}: there is no option {name!r}{closest(name, (*APPLIED, *_WHOLE))}"
-            )
 
     # -- tables that stand here as they stand there, but for what is at its default
 

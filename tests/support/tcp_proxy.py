@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback between a broker and its Redis: it delays, cuts, and swallows what Redis says."""
+"""A TCP proxy on loopback between a client and its server: refuses, cuts, and swallows what either says."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import asyncio
 from .streams import Streams
 
 SUBSCRIBING = (b"SUBSCRIBE", b"SSUBSCRIBE")
+"""What a client of Redis says on the connection that it listens on."""
 
 
 class Way:
-    """One proxied connection. `listens` once the client has subscribed to something on it."""
+    """One proxied connection. `listens` once a client of Redis has subscribed to something on it."""
 
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self.client, self.server = client, server
         self.listens = False
         self.deaf = False
-        """What Redis says is swallowed."""
+        """What the server says is swallowed."""
         self.dumb = False
-        """What Redis is told is swallowed, too."""
+        """What the client says is swallowed, too."""
 
     def mute(self) -> None:
         """Nothing passes any more, and neither end is told."""
