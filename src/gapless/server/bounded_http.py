@@ -287,16 +287,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over, and note to whom: frames may have come with the head."""
         super().handle_websocket_upgrade()
         self._upgraded = self.transport.get_protocol()
 
     # -- the body, and the answer
 
     def on_body(self, body: bytes) -> None:
+        """Count it."""
         self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        """The body is over; a head may follow."""
         self._in_body = False
         super().on_message_complete()
 
