@@ -236,6 +236,19 @@ def histories(attack: Attack) -> None:
     attack.hold(lambda: attack.connect(request, small=True), 20)
 
 
+def pipelines(attack: Attack) -> None:
+    """Thousands of requests behind one that is never answered to its end."""
+    stream = f"GET /sse?channel=room HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+    attack.hold(lambda: attack.connect(stream + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 2000), 20)
+
+
+def trailers(attack: Attack) -> None:
+    """A body that is over, and a trailer behind it that is not."""
+    lines = ("GET /sse?channel=room HTTP/1.1", f"Host: {HOST}", "Transfer-Encoding: chunked")
+    head = ("\r\n".join(lines) + "\r\n\r\n0\r\nX: ").encode()
+    attack.hold(lambda: attack.connect(head), 20, b"x" * 65_536)
+
+
 def _sent(peer: socket.socket, data: bytes) -> socket.socket:
     peer.sendall(data)
     return peer
@@ -261,6 +274,8 @@ KINDS = {
         comings,
         garbage,
         histories,
+        pipelines,
+        trailers,
     )
 }
 

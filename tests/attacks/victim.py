@@ -88,7 +88,7 @@ class Inside:
 
 def main() -> None:
     hub = Hub(channels=CHANNELS, limits=LIMITS)
-    doors, inside = HubApp(hub), Inside(hub)
+    doors, inside = HubApp(hub, open_api=True), Inside(hub)
     working: list[asyncio.Task[None]] = []
 
     async def app(

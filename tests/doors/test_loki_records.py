@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gapless.doors.loki_records import request_from, rows
+from gapless.doors.loki_records import _labels, request_from, rows
 from gapless.doors.rows import BadRow
 
 
@@ -83,3 +83,8 @@ def test_labels_in_protobuf_are_read_with_their_quotes() -> None:
     }
     with pytest.raises(ValueError, match=r"parsing|Error"):
         request_from(b"\xff")
+
+
+def test_labels_without_end_are_read_in_one_pass() -> None:
+    assert list(_labels("a" * 200_000)) == []
+    assert list(_labels('{job="a", host="b"}')) == [("job", "a"), ("host", "b")]

@@ -201,3 +201,35 @@ async def test_with_too_many_sockets_the_one_that_waits_longest_makes_room() -> 
         finally:
             for _, writer in first:
                 writer.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (b"GET / HTTP/0.9\r\nHost: a\r\n\r\n", 505),
+        (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
+        (b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+    ],
+)
+async def test_other_versions_and_encodings_are_refused(said: bytes, expected: int) -> None:
+    async with served() as address:
+        assert status(await ask(address, said, until=b"\r\n\r\n")) == expected
+
+
+async def test_trailers_without_end_are_refused() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: "
+    async with served() as address:
+        answer = await ask(address, head + b"x" * (HEADERS_BYTES + 1), until=b"\r\n\r\n")
+        assert status(answer) == 400
+
+
+async def test_many_requests_in_one_read_are_all_answered() -> None:
+    async with served() as address:
+        said = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 2000
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        writer.write(said)
+        async with asyncio.timeout(DEADLINE):
+            for _ in range(2000):
+                assert status(await reader.readuntil(b"\r\n\r\nxx")) == 200
+        writer.close()

@@ -16,7 +16,7 @@ from ..feeds.lines import as_json, parse_rows, with_fields
 from .rows import BadRow
 from .wire_schema import Table, message_class, parsed
 
-_LABEL = re.compile(r'([A-Za-z_][\w:.]*)="((?:[^"\\]|\\.)*)"')
+_LABEL = re.compile(r'[\s,{]*([A-Za-z_][\w:.]*)="((?:[^"\\]|\\.)*)"')
 _SOURCES = ("service_name", "job", "app")
 """Labels that say who logs, the best first."""
 
@@ -81,7 +81,10 @@ def _entry(entry: Any) -> list[Any]:
 
 def _labels(text: str) -> Iterator[tuple[str, str]]:
     """Those of `{job="a", host="b"}`."""
-    for name, value in _LABEL.findall(text):
+    at = 0
+    while found := _LABEL.match(text, at):  # from where the last ended: a search would look at all again
+        at = found.end()
+        name, value = found.groups()
         try:
             yield name, json.loads(f'"{value}"')
         except ValueError:

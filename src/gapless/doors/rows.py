@@ -25,6 +25,9 @@ KINDS = (JSON, *NDJSON, TEXT)
 
 BLANK = b" \t\r\n"
 
+MEMBERS = 100
+"""Parts of a gzip body that were packed each by itself: for each of them the rest is copied."""
+
 
 class BadRow(GaplessError):
     """One row of a body cannot be published; nothing of that body was. `row` counts from 1."""
@@ -53,8 +56,11 @@ def unpack(body: bytes, encoding: str, max_bytes: int) -> bytes:
     # deflate is zlib's format (RFC 9110, section 8.4.1.2), but some send it without its frame.
     bare = encoding == "deflate" and not _has_zlib_frame(body)
     unpacked = bytearray()
-    rest = body
+    rest, members = body, 0
     while rest:
+        members += 1
+        if members > MEMBERS:
+            raise TooLarge(f"the body has more than {MEMBERS} parts that were packed each by itself")
         unpacking = zlib.decompressobj(-zlib.MAX_WBITS if bare else zlib.MAX_WBITS | 32)
         try:
             unpacked += unpacking.decompress(rest, max_bytes + 1 - len(unpacked))

@@ -40,7 +40,7 @@ def unsnap(packed: bytes, max_bytes: int) -> bytes:
                 raise ValueError("the body is not snappy: it copies what is not there")
             begin = len(found) - distance
             # It may reach into what it writes itself: then what is there is repeated.
-            found += (found[begin:] * (length // distance + 1))[:length]
+            found += (found[begin : begin + length] * (length // distance + 1))[:length]
     if len(found) != size or at != len(packed):
         raise ValueError("the body is not snappy: it is not as long as it says")
     return bytes(found)

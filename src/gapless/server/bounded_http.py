@@ -1,9 +1,11 @@
 """uvicorn's HTTP protocol with bounds: on what a request may say, and on how long it may hold a socket.
 
 uvicorn bounds the head of a request with h11 only; with httptools a peer could send headers
-without end, or none at all and stay; and it waits for ever for whoever does not read an answer, or
-does not finish a body that nobody wants. Status codes follow RFC 9110, sections 15.5.15 and
-15.5.22, RFC 9112, section 3.2, RFC 6455, section 4.4, and RFC 6585, section 5.
+without end, in front of a body or behind it, or none at all and stay; thousands of requests that
+wait behind one that is never answered; and it waits for ever for whoever does not read an answer,
+or does not finish a body that nobody wants. Status codes follow RFC 9110, sections 15.5.15,
+15.5.22, 15.6.2 and 15.6.6, RFC 9112, sections 3.2 and 6.1, RFC 6455, section 4.4, and RFC 6585,
+section 5.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from .sockets import bound_send_buffer, bytes_taken, cut_off, descriptor_of
 
@@ -30,16 +32,29 @@ HEADERS = 100
 """Headers of one request; more: 431."""
 
 DISCARDED_BYTES = 1024 * 1024
-"""Of a body that nobody wants: what more comes after the answer cuts the connection off."""
+"""Of a body that nobody wants: what more comes after the answer, or with a GET, cuts the connection off."""
+
+FRAMING = 8
+"""Bytes around each byte of a chunked body, beside HEADERS_BYTES in all; more: 400. The least that can
+be sent in chunks of one byte is 5."""
+
+HEADS_AT_ONCE = 16
+"""That may stand in what is given to the parser at once, in a body: it may be text that looks like many."""
 
 RESERVED_DESCRIPTORS = 64
 """Open files that sockets leave to the broker, the database and the logs; with more, the one that has
 waited longest without a request is cut off for the one that comes."""
 
+_HEAD_END = b"\r\n\r\n"
+_NO_BODY = frozenset(("GET", "HEAD"))
+"""Their bodies mean nothing (RFC 9110, section 9.3.1), and no door reads one."""
+
 _BAD_REQUEST = (400, b"Bad Request")
 _UPGRADE_REQUIRED = (426, b"Upgrade Required\r\nsec-websocket-version: 13")
 _URI_TOO_LONG = (414, b"URI Too Long")
 _HEADERS_TOO_LARGE = (431, b"Request Header Fields Too Large")
+_NOT_IMPLEMENTED = (501, b"Not Implemented")
+_VERSION_NOT_SUPPORTED = (505, b"HTTP Version Not Supported")
 
 
 @dataclass(slots=True)
@@ -47,7 +62,7 @@ class HttpCounters:
     """Counts of this process, for all its servers."""
 
     heads_refused: int = 0
-    """Heads of requests that were above a bound, or could not be: 400, 414, 426, 431."""
+    """Heads of requests that were above a bound, or could not be: 400, 414, 426, 431, 501, 505."""
     heads_late: int = 0
     """Connections closed because the head of a request did not come in time."""
     bodies_unwanted: int = 0
@@ -78,6 +93,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     """For a client that does not read an answer to take any of it; later: cut off."""
 
     _in_head = True
+    _in_body = False
     _head_bytes = 0
     _field_bytes = 0
     idle_since = 0.0
@@ -89,6 +105,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _taken: int | None = None
     _unwanted: int | None = None
     """Bytes of a body that went on behind its answer."""
+    _running: RequestResponseCycle | None = None
+    """The request that the application was called with last."""
+    _upgraded: Any = None
+    """The WebSocket protocol that has the connection now."""
+    _behind = b""
+    """What came behind a request that waits for the answer to another: not even looked at yet."""
+    _wire_bytes = 0
+    """Of this request, from the first that follows its head."""
+    _body_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -102,19 +127,62 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         for timer in (self._end, self._stall):
             if timer is not None:
                 timer.cancel()
+        self._forget_requests()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._refusal is not None or self._unwanted is not None:
-            self._discard(data)
+        if self._behind:
+            self._behind += data
+            self.flow.pause_reading()
             return
-        super().data_received(data)
-        if self._in_head and self._refusal is None and not self.transport.is_closing():
+        at = 0
+        while at < len(data):
+            if self._refusal is not None or self._unwanted is not None:
+                self._discard(data[at:])
+                return
+            if self.pipeline:
+                # A request that was read costs a hundred times its bytes.
+                self._behind = data[at:]
+                self.flow.pause_reading()
+                return
+            end = self._end_of_part(data, at)
+            self._read(data[at:end] if end - at < len(data) else data)
+            at = end
+            if self._upgraded is not None:
+                if at < len(data):  # the first frames, in one read with the head
+                    self._upgraded.data_received(data[at:])
+                return
+
+    def _end_of_part(self, data: bytes, at: int) -> int:
+        """Up to where the parser may read before it is looked whether a request has to wait."""
+        for _ in range(HEADS_AT_ONCE if self._in_body else 1):
+            found = data.find(_HEAD_END, at)
+            if found < 0:
+                return len(data)
+            at = found + len(_HEAD_END)
+        return at
+
+    def _read(self, part: bytes) -> None:
+        if self._in_body:
+            self._wire_bytes += len(part)
+        else:
+            self._head_bytes += len(part)
+        super().data_received(part)
+        if self._refusal is not None or self.transport.is_closing():
+            return
+        if self._in_body:
+            if self._is_too_much():
+                self._end_with(_BAD_REQUEST)
+        elif self._head_bytes > HEADERS_BYTES:
             # The parser tells of a header only when it is complete.
-            self._head_bytes += len(data)
-            if self._head_bytes > HEADERS_BYTES:
-                self._refusal = _HEADERS_TOO_LARGE
-                self.send_400_response("")
+            self._end_with(_HEADERS_TOO_LARGE)
+
+    def _is_too_much(self) -> bool:
+        """Does more come than a body, or a body where there is none?"""
+        framing = self._wire_bytes - self._body_bytes
+        if framing > HEADERS_BYTES + FRAMING * self._body_bytes:
+            return True
+        return self._wire_bytes > DISCARDED_BYTES and self.scope["method"] in _NO_BODY
 
     @property
     def is_idle(self) -> bool:
@@ -134,7 +202,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head_bytes = self._field_bytes = 0
+        self._field_bytes = 0
         self._expect_head()
 
     def on_url(self, url: bytes) -> None:
@@ -152,6 +220,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_complete()
+        self._in_body = True
+        self._head_bytes = self._wire_bytes = self._body_bytes = 0
         refusal = self._wrong()
         if refusal is not None:
             self._refuse(refusal)
@@ -159,12 +229,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _wrong(self) -> tuple[int, bytes] | None:
         """What is wrong with a head that is whole and within its bounds."""
-        is_old = self.parser.get_http_version() != "1.1"
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            return _VERSION_NOT_SUPPORTED
+        is_old = version == "1.0"
         hosts = [value for name, value in self.headers if name == b"host"]
         if len(hosts) > 1 or (not hosts and not is_old):
             return _BAD_REQUEST
         if hosts and b"://" in self.url[:8] and urlsplit(self.url).netloc.lower() != hosts[0].lower():
             return _BAD_REQUEST
+        encodings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if encodings and is_old:
+            return _BAD_REQUEST  # who sent it along may have taken the body for something else
+        if encodings not in ([], [b"chunked"]):
+            return _NOT_IMPLEMENTED
         if not self.parser.should_upgrade() or self._get_upgrade() != b"websocket":
             return None
         known = dict(self.headers)
@@ -175,16 +253,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return None
 
     def send_400_response(self, msg: str) -> None:
-        if self._refusal is None:
-            self._refusal = _BAD_REQUEST
-            counters.heads_refused += 1
-            super().send_400_response(msg)
-            self._give_time()
-            return
+        refusal = self._refusal = self._refusal or _BAD_REQUEST
         counters.heads_refused += 1
-        status = b"HTTP/1.1 %d %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % self._refusal
-        self.transport.write(status)
+        if self._forget_requests():
+            self.cut()  # in the middle of an answer nothing else can be said
+            return
+        self.transport.write(b"HTTP/1.1 %d %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % refusal)
         self._end_politely()
+
+    def _end_with(self, refusal: tuple[int, bytes]) -> None:
+        self._refusal = refusal
+        self.send_400_response("")
 
     def _refuse(self, refusal: tuple[int, bytes]) -> None:
         """End the parser's run: it passes the exception on as its own, which leads to `send_400_response`."""
@@ -207,7 +286,40 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over, and note to whom: frames may have come with the head."""
+        super().handle_websocket_upgrade()
+        self._upgraded = self.transport.get_protocol()
+
     # -- the body, and the answer
+
+    def on_body(self, body: bytes) -> None:
+        """Count it."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The body is over; a head may follow."""
+        self._in_body = False
+        super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _forget_requests(self) -> bool:
+        """Nobody waits for their answers any more. Was one begun?
+
+        uvicorn tells only the newest: one before it would stream on, to nobody.
+        """
+        self.pipeline.clear()
+        self._behind = b""
+        running, self._running = self._running, None
+        if running is None or running.response_complete:
+            return False
+        running.disconnected = True
+        running.message_event.set()
+        return running.response_started
 
     def on_response_complete(self) -> None:
         """An answer was written; its request may go on all the same."""
@@ -221,6 +333,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             counters.bodies_unwanted += 1
             self._unset_keepalive_if_required()
             self._end_politely()
+        elif self._behind and self.pipeline:
+            self.flow.pause_reading()
+        elif self._behind:
+            behind, self._behind = self._behind, b""
+            self.data_received(behind)
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -96,6 +96,7 @@ class DirectHttpProtocol(BoundedHttpProtocol):
             and self._asked is None
             and self._refusal is None
             and self._unwanted is None
+            and not self._behind
             and not self.flow.write_paused
             and not self.transport.is_closing()
         )
