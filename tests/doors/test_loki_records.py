@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gapless.doors.loki_records import _labels, request_from, rows
+from gapless.doors.loki_records import request_from, rows
 from gapless.doors.rows import BadRow
 
 
@@ -68,12 +68,20 @@ def test_what_is_no_stream_is_a_bad_row(said: object) -> None:
         rows(said)
 
 
+def field(number: int, value: bytes) -> bytes:
+    """A field of bytes in Protobuf, with its length as a varint."""
+    size, length = len(value), bytearray()
+    while size > 0x7F:
+        length.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes((number << 3 | 2, *length, size)) + value
+
+
 def test_labels_in_protobuf_are_read_with_their_quotes() -> None:
-    stamp = b"\x0a\x02\x08\x01"
     labels = b'{job="a\\"b", path="C:\\\\x", odd="\\a"}'
-    entry = stamp + b"\x12\x01x" + b"\x1a\x06\x0a\x01k\x12\x01v"
-    stream = b"\x0a%c%b\x12%c%b" % (len(labels), labels, len(entry), entry)
-    assert request_from(b"\x0a%c%b" % (len(stream), stream)) == {
+    metadata = field(1, b"k") + field(2, b"v")
+    entry = field(1, b"\x08\x01") + field(2, b"x") + field(3, metadata)
+    assert request_from(field(1, field(1, labels) + field(2, entry))) == {
         "streams": [
             {
                 "stream": {"job": 'a"b', "path": "C:\\x", "odd": "\\a"},
@@ -85,6 +93,10 @@ def test_labels_in_protobuf_are_read_with_their_quotes() -> None:
         request_from(b"\xff")
 
 
-def test_labels_without_end_are_read_in_one_pass() -> None:
-    assert list(_labels("a" * 200_000)) == []
-    assert list(_labels('{job="a", host="b"}')) == [("job", "a"), ("host", "b")]
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [(b"a" * 200_000, {}), (b'{job="a", host="b"}', {"job": "a", "host": "b"})],
+    ids=["a name without end", "two"],
+)
+def test_labels_are_read_in_one_pass(labels: bytes, expected: dict[str, str]) -> None:
+    assert request_from(field(1, field(1, labels))) == {"streams": [{"stream": expected, "values": []}]}

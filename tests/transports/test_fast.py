@@ -76,6 +76,18 @@ async def test_what_a_client_says_too_early_is_answered_behind_the_handshake() -
     assert taker.codes == [1005]
 
 
+@pytest.mark.parametrize("taken", [True, False], ids=["taken over", "plain"])
+async def test_a_connection_that_closes_before_it_was_answered_is_not_read_again(taken: bool) -> None:
+    taker = Taker()
+    wire = connect(taker if taken else silent)
+    wire.receive(masked(9, b"early"))
+    wire.close()
+    await turns()
+    assert not wire.is_reading(), "uvloop raises where a closed transport is asked to read"
+    wire.lose()
+    await until(lambda: taker.codes or not taken)
+
+
 async def test_an_answer_that_nothing_follows_goes_out_in_the_next_turn() -> None:
     wire = connect(Taker())
     await turns(3)

@@ -278,7 +278,7 @@ class FastProtocol(asyncio.Protocol):
     def _become_plain(self, head: bytes, app: Any) -> None:
         self._phase = Phase.PLAIN
         self._server_state.connections.discard(self)
-        if self._early:
+        if self._early and not self.transport.is_closing():
             self.transport.resume_reading()
         self._plain = plain = plain_protocol(self._config, self._server_state, self._app_state, app=app)
         plain.connection_made(self.transport)

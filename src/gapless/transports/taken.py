@@ -73,7 +73,6 @@ class TakenConnection(asyncio.Protocol):
         "_reading",
         "_taken",
         "_writable",
-        "close_timeout",
         "transport",
     )
 
@@ -94,7 +93,6 @@ class TakenConnection(asyncio.Protocol):
         self._pings = pings
         self._inbound = inbound
         self._max_bytes = min(max_bytes, inbound.limits.message_bytes)
-        self.close_timeout = inbound.limits.close_timeout
         self._loop = asyncio.get_running_loop()
         self._phase = Phase.OPEN
         self._handler: Handler | None = None
@@ -150,8 +148,7 @@ class TakenConnection(asyncio.Protocol):
         if self._phase is Phase.OPEN:
             self._hang_up(1012)
         else:
-            self.transport.close()
-            self._give_time()
+            self._leave()
 
     # -- what its new owner does with it
 
@@ -160,7 +157,7 @@ class TakenConnection(asyncio.Protocol):
         if (pings := pings or self._pings) is not None:
             self._keepalive = Keepalive(*pings, self._ping, self._on_silence)
         early, self._early = self._early, ()
-        if early:
+        if early and not self.transport.is_closing():
             self.transport.resume_reading()  # before what waits, which may be so much that it stops again
         for data in early:
             self.data_received(data)
@@ -205,8 +202,7 @@ class TakenConnection(asyncio.Protocol):
     def forsake(self) -> None:
         """Its owner has failed: an end without a word, and with what was written."""
         if self._phase is Phase.OPEN:
-            self.transport.close()
-            self._give_time()
+            self._leave()
 
     def abort(self) -> None:
         cut_off(-1 if self.transport.is_closing() else self._descriptor, self.transport.abort)
@@ -270,8 +266,7 @@ class TakenConnection(asyncio.Protocol):
         if self._phase is Phase.OPEN:
             self._write(Frame(Opcode.CLOSE, data).serialize(mask=False))
         self._end(code)
-        self.transport.close()
-        self._give_time()
+        self._leave()
 
     def _on_message(self, opcode: Opcode, data: bytes) -> None:
         message: str | bytes = data
@@ -320,9 +315,9 @@ class TakenConnection(asyncio.Protocol):
         if self.transport.can_write_eof() and not self.transport.is_closing():
             self._steer()
             self.transport.write_eof()
+            self._give_time()
         else:
-            self.transport.close()
-        self._give_time()
+            self._leave()
 
     def _discard(self, data: bytes) -> None:
         self._discarded += len(data)
@@ -333,13 +328,17 @@ class TakenConnection(asyncio.Protocol):
         """Say so, and wait for no answer. Nothing may follow a close frame (RFC 6455, 5.5.1)."""
         self._write(_close_frame(code, reason))
         self._end(code)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close, once what was written has gone out."""
         self.transport.close()
         self._give_time()
 
     def _give_time(self) -> None:
-        """A transport that closes sends first what waits, to a client that may never read it."""
+        """What waits goes out first, to a client that may never read it."""
         if self._deadline is None:
-            self._deadline = self._loop.call_later(self.close_timeout, self.abort)
+            self._deadline = self._loop.call_later(self._inbound.limits.close_timeout, self.abort)
 
     def _end(self, code: int) -> None:
         """Let go of everything: none of it shall wait for the garbage collector."""

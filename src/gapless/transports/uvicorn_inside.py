@@ -14,9 +14,6 @@ from weakref import WeakKeyDictionary
 
 import uvicorn
 
-from ..core.counters import Counters
-from ..node.inbound import Inbound
-from ..options import Limits
 from ..server.sockets import SEND_BUFFER_BYTES, borrowed
 
 if TYPE_CHECKING:
@@ -101,8 +98,6 @@ class Settings(NamedTuple):
     asgi: dict[str, str]
     max_bytes: int
     pings: tuple[float, float | None] | None
-    inbound: Inbound
-    """What may come in on connections that an application takes over without saying so itself."""
 
 
 _known: WeakKeyDictionary[Config, Settings] = WeakKeyDictionary()
@@ -126,7 +121,6 @@ def _read(config: Config) -> Settings:
         {"version": config.asgi_version, "spec_version": "2.4"},
         config.ws_max_size,
         (config.ws_ping_interval, config.ws_ping_timeout) if config.ws_ping_interval else None,
-        Inbound(Limits(), Counters()),
     )
 
 

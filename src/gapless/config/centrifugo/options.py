@@ -6,7 +6,7 @@ the environment has nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, NamedTuple
 
 from ..channel import NamespaceSection
@@ -255,31 +255,33 @@ PROXY_BY_HTTP = {"static_headers": "static_http_headers", "status_to_code_transf
 
 def said_of(table: Mapping[str, str], name: str) -> str | None:
     """What is said of an option, or of the table around it."""
-    while name:
-        if name in table:
-            return table[name]
+    return table.get(_nearest(table, name))
+
+
+def _nearest(names: Container[str], name: str) -> str:
+    """The option itself, or the closest table around it, that is among these; empty: none is."""
+    while name and name not in names:
         name = name.rpartition(".")[0]
-    return None
+    return name
 
 
 LISTS = ("proxies", "consumers", "rpc.namespaces", "secrets")
 """Options whose own names are given by whoever writes them."""
 
-_ALL = {*APPLIED, *REFUSED, *WITHOUT_EFFECT, *NAMES, *(".".join(keys) for keys in PASSED)}
+WHOLE = frozenset(".".join(keys) for keys in PASSED)
+"""The names of the tables that stand here as they stand there."""
+
+_ALL = {*APPLIED, *REFUSED, *WITHOUT_EFFECT, *NAMES, *WHOLE}
 
 TABLES = frozenset(name[:end] for name in _ALL for end, letter in enumerate(name) if letter == ".")
 
 OPTIONS = frozenset(_ALL - TABLES)
-"""The name of each option, and of the tables that stand here as they stand there."""
+"""The name of each option, and those of WHOLE."""
 
 
 def is_known(name: str) -> bool:
     """Is this an option, a table of them, or a name within an option that is an object of any names?"""
-    if name in TABLES:
-        return True
-    while name and name not in OPTIONS:
-        name = name.rpartition(".")[0]
-    return bool(name)
+    return name in TABLES or bool(_nearest(OPTIONS, name))
 
 
 def passed(keys: Keys) -> tuple[Keys, Passed] | None:

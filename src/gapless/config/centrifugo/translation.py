@@ -23,13 +23,13 @@ from .options import (
     PORT,
     PROXY_BY_HTTP,
     REFUSED,
+    WHOLE,
     WITHOUT_EFFECT,
     is_known,
     passed,
     said_of,
 )
 
-_WHOLE = {".".join(keys) for keys in PASSED}
 _TOKENS = (TokenSection, SubscriptionTokenSection)
 
 
@@ -55,7 +55,7 @@ def _options(table: Mapping[str, Any], path: Keys) -> Iterator[tuple[Keys, Any]]
     """The options of a table and those inside it; what is handed on as a whole stays whole."""
     for key, value in table.items():
         keys = (*path, str(key))
-        if isinstance(value, Mapping) and value and ".".join(keys) not in _WHOLE:
+        if isinstance(value, Mapping) and value and ".".join(keys) not in WHOLE:
             yield from _options(value, keys)
         else:
             yield keys, value
