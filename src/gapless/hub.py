@@ -21,8 +21,7 @@ from .brokers.url import broker_from, presence_of
 from .core.counters import Counters
 from .core.cursor import Lost
 from .errors import ConfigError, LimitExceeded, NotAvailable, NotRunning
-from .hooks.decorators import On, OnName
-from .hooks.registry import Hooks
+from .hooks.registry import Hooks, On, OnName
 from .model import Draft, History, Matches, Member, Position, Stats
 from .node.abroad import there
 from .node.connections import Connections, Whom

@@ -31,7 +31,7 @@ from . import centrifugo
 from .board import BoardSection
 from .channel import ChannelSection
 from .client import ClientSection, anchored
-from .file import Document, closest
+from .formats import Document, closest
 from .proxy import ProxiesSection
 from .values import Problem, Section, described
 

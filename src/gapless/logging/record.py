@@ -174,3 +174,13 @@ def _described(value: object) -> str:
         return repr(value)[:FIELD_CHARACTERS].encode(errors="replace").decode()
     except Exception:
         return f"<{type(value).__name__} without a repr>"
+
+
+_LEVELS = ("trace", "debug", "info", "warning", "error", "critical")
+
+
+def level_of_severity(number: int, text: str | None = None) -> str:
+    """Four numbers make a level (OpenTelemetry's log data model); without one, what the text says."""
+    if 1 <= number <= 24:
+        return _LEVELS[(number - 1) // 4]
+    return (text or "info").lower()

@@ -5,8 +5,8 @@ it commits together. The file numbers everything in one order, its *sequence*, a
 reads on from the place it has reached: that is how a publication of one worker gets to the others.
 """
 
+from .address import Tuning
 from .broker import SqliteBroker
 from .presence import SqlitePresence
-from .tuning import Tuning
 
 __all__ = ["SqliteBroker", "SqlitePresence", "Tuning"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..file import Document
+from ..formats import Document
 from .environment import lay_over, unread
 from .translation import Translated, translate
 

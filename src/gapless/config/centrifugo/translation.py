@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..channel import NamespaceSection
 from ..client import SubscriptionTokenSection, TokenSection
-from ..file import Document, Keys, closest
+from ..formats import Document, Keys, closest
 from ..proxy import BY_CHANNEL
 from .options import (
     APPLIED,

@@ -9,9 +9,14 @@ from sqlite3 import Connection
 import pytest
 
 from gapless import ChannelOptions
-from gapless.brokers.sqlite import trimming
 from gapless.brokers.sqlite.streams import Stream
-from gapless.brokers.sqlite.transaction import Transaction
+from gapless.brokers.sqlite.transaction import (
+    Transaction,
+    delete_dropped,
+    delete_stream,
+    keep_age,
+    keep_bytes,
+)
 from gapless.model import Draft
 
 from ...support.clock import Clock
@@ -43,7 +48,7 @@ def trimmed(
     ("allowed", "oldest"), [(100, 1), (99, 2), (60, 2), (59, 3), (30, 3), (10, 4), (9, 4), (0, 4)]
 )
 def test_no_more_bytes_are_kept_than_allowed_but_the_newest_is(path: Path, allowed: int, oldest: int) -> None:
-    found = trimmed(path, lambda connection, stream: trimming.keep_bytes(connection, stream, allowed))
+    found = trimmed(path, lambda connection, stream: keep_bytes(connection, stream, allowed))
     assert found == (oldest, sum(SIZES[: oldest - 1]))
 
 
@@ -52,16 +57,14 @@ def test_none_is_kept_that_is_as_old_as_the_age(path: Path, later: float, oldest
     # They came 80, 60, 40 and 20 seconds ago.
     clock = Clock()
     begun = clock.now
-    found = trimmed(
-        path, lambda connection, stream: trimming.keep_age(connection, stream, begun + 80 + later), clock
-    )
+    found = trimmed(path, lambda connection, stream: keep_age(connection, stream, begun + 80 + later), clock)
     assert found == (oldest, sum(SIZES[: oldest - 1]))
 
 
 def test_without_an_age_nothing_is_too_old(path: Path) -> None:
     def trim(connection: Connection, stream: Stream) -> None:
         stream.history_age = None
-        trimming.keep_age(connection, stream, 1e12)
+        keep_age(connection, stream, 1e12)
 
     assert trimmed(path, trim) == (1, 0)
 
@@ -72,7 +75,7 @@ def test_rows_are_deleted_in_bites_and_none_that_is_kept(path: Path) -> None:
     def trim(connection: Connection, stream: Stream) -> None:
         stream.drop_before(4, 90)
         for _ in range(3):
-            trimming.delete_dropped(connection, stream, at_most=2)
+            delete_dropped(connection, stream, at_most=2)
             found = connection.execute("SELECT offset FROM publications ORDER BY offset").fetchall()
             left.append([offset for (offset,) in found])
 
@@ -89,7 +92,7 @@ def test_a_stream_is_deleted_with_its_rows_and_no_other(path: Path) -> None:
     def delete(transaction: Transaction) -> None:
         stream = transaction.find("c")
         assert stream is not None
-        trimming.delete_stream(transaction.connection, stream)
+        delete_stream(transaction.connection, stream)
 
     with journal_of(path) as journal:
         do(journal, fill)

@@ -9,7 +9,7 @@ import pytest
 import uvicorn.config
 
 from gapless import ChannelOptions
-from gapless.doors.quiet import HideTokens, hidden, hide_tokens
+from gapless.server.noise import HideTokens, hidden, hide_tokens
 
 from ..support.serving import doors
 

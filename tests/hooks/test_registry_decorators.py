@@ -14,8 +14,7 @@ from gapless import (
 )
 from gapless.core.counters import Counters
 from gapless.errors import ConfigError
-from gapless.hooks.decorators import On, OnName
-from gapless.hooks.registry import Hooks
+from gapless.hooks.registry import Hooks, On, OnName
 
 pytestmark = pytest.mark.anyio
 

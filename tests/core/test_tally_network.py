@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gapless.core.network import network
+from gapless.core.tally import network
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gapless.doors.eager import Eager
+from gapless.doors.shortcut import Eager
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gapless.config.file import Document, closest
+from gapless.config.formats import Document, closest
 from gapless.errors import ConfigError
 
 TEXT = """port = 1

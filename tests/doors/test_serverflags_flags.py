@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import uvicorn
 
+from gapless.doors.serverflags import HTTP, WS, advice, missing
 from gapless.server.bounded_http import BoundedHttpProtocol
-from gapless.server.flags import HTTP, WS, advice, missing
 
 
 def told(**options: object) -> list[str]:

@@ -1,11 +1,10 @@
-"""How things look in an API answer."""
+"""How publications and members look in an API answer."""
 
 from __future__ import annotations
 
 import orjson
 
-from gapless.api.shapes import error_shape, member_shape, publication_shape
-from gapless.errors import BrokerError, Overloaded, UnknownChannel
+from gapless.api.reading import member_shape, publication_shape
 from gapless.model import Member, Publication
 
 
@@ -28,9 +27,3 @@ def test_what_a_member_says_of_itself_is_passed_on() -> None:
     assert orjson.dumps(member_shape(member)) == (
         b'{"user":"anna","client":"client","conn_info":{"b":1},"chan_info":[2]}'
     )
-
-
-def test_a_refusal_is_told_and_anything_inside_is_not() -> None:
-    assert error_shape(UnknownChannel()) == {"code": 102, "message": "unknown channel"}
-    for error in (BrokerError("the disk at /secret is full"), Overloaded(2, 1), RuntimeError("a bug")):
-        assert error_shape(error) == {"code": 100, "message": "internal server error"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gapless.server.sources import Sources
+from gapless.serving import Sources
 
 from ..support.until import DEADLINE
 

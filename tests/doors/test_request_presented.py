@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from gapless.doors.presented import by_header, presented_token
-from gapless.doors.request import Request
+from gapless.doors.request import Request, by_header, presented_token
 
 
 def scope(query: bytes = b"", *headers: tuple[bytes, bytes], subprotocols: list[str] | None = None) -> Any:

@@ -17,7 +17,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from gapless import ChannelOptions, Hub, HubApp, Limits
-from gapless.transports.dead_peers import find_dead_peer
+from gapless.transports.stream import find_dead_peer
 
 from ..support.events import sse, streaming
 from ..support.serving import doors, serve

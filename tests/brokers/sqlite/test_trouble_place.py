@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gapless import BrokerError
-from gapless.brokers.sqlite import place
+from gapless.brokers.sqlite.trouble import check_place, kind_of
 
 
 def test_the_file_system_of_a_path_is_the_deepest_that_holds_it(tmp_path: Path) -> None:
@@ -20,10 +20,10 @@ def test_the_file_system_of_a_path_is_the_deepest_that_holds_it(tmp_path: Path) 
         f"3 1 0:51 / {escaped}/local rw - tmpfs none rw\n"
         "nonsense\n"
     )
-    assert place.kind_of(shared / "app.db", mounts) == "nfs4"
-    assert place.kind_of(shared / "local" / "app.db", mounts) == "tmpfs"
-    assert place.kind_of(tmp_path / "app.db", mounts) == "ext4"
-    assert place.kind_of(tmp_path / "app.db", tmp_path / "nothing") == ""
+    assert kind_of(shared / "app.db", mounts) == "nfs4"
+    assert kind_of(shared / "local" / "app.db", mounts) == "tmpfs"
+    assert kind_of(tmp_path / "app.db", mounts) == "ext4"
+    assert kind_of(tmp_path / "app.db", tmp_path / "nothing") == ""
 
 
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "fuse.sshfs"])
@@ -31,11 +31,11 @@ def test_a_store_must_not_lie_where_locks_mean_nothing(tmp_path: Path, kind: str
     mounts = tmp_path / "mountinfo"
     mounts.write_text(f"1 0 8:1 / / rw - {kind} host:/x rw\n")
     with pytest.raises(BrokerError, match=rf"network file system \({kind}\).*use redis://"):
-        place.check(tmp_path / "app.db", mounts)
+        check_place(tmp_path / "app.db", mounts)
 
 
 def test_it_may_lie_on_any_other_and_where_the_system_does_not_say(tmp_path: Path) -> None:
     mounts = tmp_path / "mountinfo"
     mounts.write_text("1 0 8:1 / / rw - ext4 /dev/sda rw\n")
-    place.check(tmp_path / "app.db", mounts)
-    place.check(tmp_path / "app.db", tmp_path / "nothing")
+    check_place(tmp_path / "app.db", mounts)
+    check_place(tmp_path / "app.db", tmp_path / "nothing")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gapless.demo.language import UnreadableSource, encodable, read_bytes
 from gapless.demo.python.source import parse_source
-from gapless.demo.source import UnreadableSource, encodable, read_bytes
 
 Plant = Callable[..., Path]
 

@@ -1,4 +1,4 @@
-"""Patterns of channel names, as shells have them."""
+"""Which channels are asked for: patterns of their names, as shells have them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gapless.api.glob import glob
+from gapless.api.watching import glob
 from gapless.errors import BadRequest
 
 NAMES = ["a", "b", "ab", "a:1", "a:2", "b:1", "a\n", "[a]"]
