@@ -50,8 +50,8 @@ if typing.TYPE_CHECKING:
         Welcome,
     )
     from .hub import Hub
-    from .isolation.bounds import IsolationCounters
     from .isolation.never_wait import NeverWait
+    from .isolation.pressure import IsolationCounters
     from .logging.events import activity, event, stats
     from .logging.handler import HubHandler
     from .model import Grant, History, Member, Override, Position, Publication, ServerSubscription, Stats
@@ -167,8 +167,8 @@ _HOMES = {
         "Welcome",
     ),
     "hub": ("Hub",),
-    "isolation.bounds": ("IsolationCounters",),
     "isolation.never_wait": ("NeverWait",),
+    "isolation.pressure": ("IsolationCounters",),
     "logging.events": ("activity", "event", "stats"),
     "logging.handler": ("HubHandler",),
     "model": (

@@ -23,16 +23,14 @@ from .core.cursor import Lost
 from .errors import ConfigError, LimitExceeded, NotAvailable, NotRunning
 from .hooks.registry import Hooks, On, OnName
 from .model import Draft, History, Matches, Member, Position, Stats
-from .node.abroad import there
 from .node.connections import Connections, Whom
 from .node.history import Range
-from .node.intake import NOT_STARTED
-from .node.lifecycle import Lifecycle
+from .node.intake import NOT_STARTED, there
+from .node.lifecycle import Lifecycle, Signals
 from .node.node import Node
 from .node.receipt import Receipt
 from .node.registry import Registry
 from .node.siblings import Siblings, Workers
-from .node.signals import Signals
 from .options import ChannelOptions, Limits
 from .protocol.encode import encode
 from .sessions.distant import DistantListener

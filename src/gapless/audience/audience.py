@@ -22,10 +22,9 @@ from starlette.websockets import WebSocket
 
 from ..core.counters import Counters
 from ..errors import Overloaded
-from ..isolation.bounds import Bounds, IsolationCounters
 from ..isolation.never_wait import accept, is_over, sender_of
 from ..isolation.outgoing import Outgoing
-from ..isolation.pressure import pressure_here
+from ..isolation.pressure import Bounds, IsolationCounters, pressure_here
 from ..isolation.sender import Sender, State
 from ..model import Stats
 from ..options import Limits, MiB

@@ -13,10 +13,9 @@ from ..errors import GaplessError
 from ..version import __version__
 from .bench.command import bench
 from .channels import channels
-from .check import config
 from .common import WrongUsage
 from .demo import demo
-from .doctor import doctor
+from .doctor import config, doctor
 from .follow import follow
 from .operating import clear, clients, history, sources
 from .pipe import pipe

@@ -7,8 +7,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketState
 
-from .bounds import QUEUE_BYTES, STALL_TIMEOUT, THAW_TIMEOUT, Bounds, IsolationCounters
-from .pressure import pressure_here
+from .pressure import QUEUE_BYTES, STALL_TIMEOUT, THAW_TIMEOUT, Bounds, IsolationCounters, pressure_here
 from .sender import SENDER, Sender
 from .server import find_server, plain_way
 

@@ -13,9 +13,8 @@ from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from enum import Enum
 from typing import Any
 
-from .bounds import Bounds, IsolationCounters
 from .outgoing import Outgoing, size_of
-from .pressure import Pressure
+from .pressure import Bounds, IsolationCounters, Pressure
 from .server import Begun, Direct, Server
 
 log = logging.getLogger("gapless")

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from ..client.encoding import exact
+from ..protocol.encode import exact
 
 FIELD_CHARACTERS = 1000
 """Of a value that JSON cannot carry, its `repr` is."""

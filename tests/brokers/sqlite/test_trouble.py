@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from gapless import BrokerError, Limits
-from gapless.brokers.sqlite import SqliteBroker, schema, trouble
+from gapless.brokers.sqlite import schema, trouble
+from gapless.brokers.sqlite.broker import SqliteBroker
 
 from ...support.until import DEADLINE, until
 from ..harness import Harness

@@ -9,7 +9,7 @@ from types import FrameType
 
 import pytest
 
-from gapless.node.signals import Signals
+from gapless.node.lifecycle import Signals
 
 BOTH = (signal.SIGINT, signal.SIGTERM)
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from gapless import Hub, NotRunning
-from gapless.node.forks import FORKS
+from gapless.node.intake import FORKS
 
 pytestmark = pytest.mark.anyio
 

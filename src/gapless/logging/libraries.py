@@ -1,4 +1,4 @@
-"""A processor for structlog that publishes each event and passes it on unchanged."""
+"""What other libraries log with: a sink for loguru and a processor for structlog, which publish."""
 
 from __future__ import annotations
 
@@ -66,3 +66,36 @@ def _exception(said: MutableMapping[str, Any]) -> dict[str, Any] | None:
         return exception_of(info)
     text = said.get("exception")
     return {"type": "", "message": "", "text": text, "frames": []} if isinstance(text, str) else None
+
+
+class HubSink(Recorder):
+    """For `logger.add(HubSink("http://127.0.0.1:8765"), format="{message}")`.
+
+    What is bound (`extra`) becomes `fields`. It never waits and never raises; `enqueue=True` is not needed,
+    and its queue has no bound.
+
+    Raises:
+        ConfigError: the address is none.
+    """
+
+    def __call__(self, message: Any) -> None:
+        self._publish(lambda: self._encode(message.record))
+
+    def _encode(self, said: dict[str, Any]) -> bytes:
+        place = {"file": said["file"].path, "line": said["line"], "func": said["function"]}
+        fields = {**said["extra"], **place}
+        if said["thread"].name != "MainThread":
+            fields["thread"] = said["thread"].name
+        asked = request_id.get()
+        if asked is not None:
+            fields.setdefault("request_id", asked)
+        exception = said["exception"]
+        return record(
+            iso(said["time"].timestamp()),
+            said["level"].name.lower(),
+            said["name"] or "",
+            said["message"],
+            self._source.name,
+            fields,
+            None if exception is None or exception.value is None else exception_of(tuple(exception)),
+        )

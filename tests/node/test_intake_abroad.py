@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from gapless import BrokerError, ChannelOptions, Hub, NotRunning, Position
-from gapless.node.abroad import there
+from gapless.node.intake import there
 
 from ..support.abroad import abroad
 from ..support.broker import FakeBroker

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gapless.sessions.heartbeat import Heartbeat
+from gapless.protocol.sse import Heartbeat
 
 
 def test_it_beats_once_an_interval() -> None:

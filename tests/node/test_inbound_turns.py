@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gapless.node.turns import Turns
+from gapless.node.inbound import Turns
 
 from ..support.until import turns, until
 
