@@ -38,7 +38,6 @@ ELSEWHERE: dict[str, str] = {
     "cli/feeding.py": "cli/test_verbs.py",
     "cli/publish.py": "cli/test_verbs.py",
     "cli/tail.py": "cli/test_verbs.py",
-    "cli/terminal.py": "cli/test_verbs.py",
     "client/asynchronous.py": "client/test_publisher.py",
     "client/outgoing.py": "client/test_publisher.py",
     "client/receipt.py": "client/test_publisher.py",

@@ -91,7 +91,7 @@ class Hub:
             describe=self._about,
         )
         self._lifecycle = Lifecycle(self.node)
-        self._signals = Signals(self.drain_soon)
+        self._signals = Signals(self._lifecycle.drain_soon)
         self._waking: asyncio.Future[None] | None = None
         self._ending: AsyncIterator[None] | None = None
         self._workers = _checked(workers)
@@ -151,13 +151,9 @@ class Hub:
     def drain(self) -> None:
         """Close every connection with 3001; they come back elsewhere with their positions.
 
-        Call it on the hub's loop; from a signal handler or another thread call `drain_soon`.
+        At once on the hub's loop; called in another thread in the loop's next turn.
         """
         self._lifecycle.drain()
-
-    def drain_soon(self) -> None:
-        """`drain` in the loop's next turn, from wherever this is called."""
-        self._lifecycle.drain_soon()
 
     def unready(self) -> str | None:
         """Why the hub cannot take publications or clients just now; None when it can."""

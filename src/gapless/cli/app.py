@@ -13,7 +13,6 @@ from ..errors import GaplessError
 from ..version import __version__
 from .bench.command import bench
 from .channels import channels
-from .common import WrongUsage
 from .demo import demo
 from .doctor import config, doctor
 from .follow import follow
@@ -25,7 +24,7 @@ from .search import search
 from .serve import serve
 from .store import store
 from .tail import tail
-from .terminal import prepare, say, silence
+from .terminal import WrongUsage, prepare, say, silence
 from .token import token
 
 INTERRUPTED = 130

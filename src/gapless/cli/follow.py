@@ -21,9 +21,8 @@ from ..feeds.positions import Positions, default_path
 from ..feeds.prefixes import Row
 from ..feeds.tracebacks import HOLD_SECONDS
 from ..feeds.watched import Changes, Watched, is_pattern
-from .common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
 from .feeding import Join, Rows, entries, feed
-from .terminal import say
+from .terminal import DEFAULT_URL, Token, Url, WrongUsage, hub_at, say
 
 PAUSE_SECONDS = 0.25
 """Between looks at files that had nothing new."""

@@ -21,10 +21,9 @@ from ..client.outgoing import Overflow
 from ..client.publisher import Publisher
 from ..logging.record import iso
 from ..protocol.encode import encode_to_keep
-from .common import DEFAULT_URL, Token, Url, hub_at
 from .feeding import Join, feed
 from .pipe import CHUNK_BYTES, Pipe, pass_on
-from .terminal import say
+from .terminal import DEFAULT_URL, Token, Url, hub_at, say
 
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 NOT_FOUND, NOT_EXECUTABLE = 127, 126

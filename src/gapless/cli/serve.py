@@ -16,8 +16,7 @@ import typer
 
 from ..serving import HOST, MESSAGE_BYTES, PORT, Application
 from ..version import __version__
-from .common import WrongUsage
-from .terminal import Paint, announce, say
+from .terminal import Paint, WrongUsage, announce, say
 
 if TYPE_CHECKING:
     from ..config.settings import Settings

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import threading
 import time
+from asyncio import _get_running_loop
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -85,13 +86,16 @@ class Lifecycle:
             changing.set_result(None)
 
     def drain(self) -> None:
-        """Close every session with 3001."""
+        """Close every session with 3001: now on this loop, and from another thread in its next turn."""
+        if self._intake.loop not in (None, _get_running_loop()):
+            self.drain_soon()
+            return
         self._draining = True
         for session in self._node.roster:
             session.close(Disconnect(3001))
 
     def drain_soon(self) -> None:
-        """`drain` in the next turn of the loop, from any thread."""
+        """`drain` in the next turn of the loop, from any thread and from within a signal handler."""
         loop = self._intake.loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self.drain)
