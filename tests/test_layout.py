@@ -24,11 +24,6 @@ ELSEWHERE: dict[str, str] = {
     "demo/*": "demo/test_page.py",
     "__main__.py": "cli/test_ending.py",
     "audience/audience.py": "rooms/test_rooms.py",
-    "brokers/redis/checkup.py": "cli/test_doctor.py",
-    "brokers/redis/ear.py": "brokers/redis/test_server.py",
-    "brokers/redis/link.py": "brokers/redis/test_server.py",
-    "brokers/redis/nodes.py": "node/test_peers.py",
-    "brokers/redis/site.py": "brokers/redis/test_cluster_moves.py",
     "cli/app.py": "cli/test_ending.py",
     "cli/bench/command.py": "cli/test_bench.py",
     "cli/bench/load.py": "cli/test_bench.py",
@@ -53,7 +48,6 @@ ELSEWHERE: dict[str, str] = {
     "isolation/sender.py": "isolation/test_never_wait.py",
     "isolation/server.py": "isolation/test_never_wait.py",
     "logging/*": "logging/test_handler.py",
-    "server/checkup.py": "cli/test_doctor.py",
     "server/listening.py": "server/test_serve.py",
 }
 """Modules without a test file beside them, by name or pattern, and what tests them. It may only shrink."""
