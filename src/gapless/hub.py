@@ -21,19 +21,16 @@ from .brokers.url import broker_from, presence_of
 from .core.counters import Counters
 from .core.cursor import Lost
 from .errors import ConfigError, LimitExceeded, NotAvailable, NotRunning
-from .hooks.decorators import On, OnName
-from .hooks.registry import Hooks
+from .hooks.registry import Hooks, On, OnName
 from .model import Draft, History, Matches, Member, Position, Stats
-from .node.abroad import there
 from .node.connections import Connections, Whom
 from .node.history import Range
-from .node.intake import NOT_STARTED
-from .node.lifecycle import Lifecycle
+from .node.intake import NOT_STARTED, there
+from .node.lifecycle import Lifecycle, Signals
 from .node.node import Node
 from .node.receipt import Receipt
 from .node.registry import Registry
 from .node.siblings import Siblings, Workers
-from .node.signals import Signals
 from .options import ChannelOptions, Limits
 from .protocol.encode import encode
 from .sessions.distant import DistantListener
@@ -94,7 +91,7 @@ class Hub:
             describe=self._about,
         )
         self._lifecycle = Lifecycle(self.node)
-        self._signals = Signals(self.drain_soon)
+        self._signals = Signals(self._lifecycle.drain_soon)
         self._waking: asyncio.Future[None] | None = None
         self._ending: AsyncIterator[None] | None = None
         self._workers = _checked(workers)
@@ -154,13 +151,9 @@ class Hub:
     def drain(self) -> None:
         """Close every connection with 3001; they come back elsewhere with their positions.
 
-        Call it on the hub's loop; from a signal handler or another thread call `drain_soon`.
+        At once on the hub's loop; called in another thread in the loop's next turn.
         """
         self._lifecycle.drain()
-
-    def drain_soon(self) -> None:
-        """`drain` in the loop's next turn, from wherever this is called."""
-        self._lifecycle.drain_soon()
 
     def unready(self) -> str | None:
         """Why the hub cannot take publications or clients just now; None when it can."""

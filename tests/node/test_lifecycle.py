@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -203,7 +204,10 @@ def test_but_not_on_two_at_once() -> None:
 async def test_draining_it_is_not_ready() -> None:
     async with hub_with() as hub:
         assert hub.unready() is None
-        hub.drain_soon()
+        elsewhere = Thread(target=hub.drain)
+        elsewhere.start()
+        elsewhere.join()
+        assert hub.unready() is None, "in the loop's next turn, and not in a thread beside it"
         await until(lambda: hub.unready() is not None)
         assert hub.unready() == "the hub is shutting down"
         await hub.publish("c", "still taken")

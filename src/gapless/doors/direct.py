@@ -14,7 +14,7 @@ import orjson
 from starlette.responses import Response
 
 from ..api import at_once
-from ..api.shapes import REFUSALS
+from ..api.publishing import REFUSALS
 from ..errors import ClientError
 from ..hub import Hub
 from ..server.direct import Answer, Answerer, Headers, Place

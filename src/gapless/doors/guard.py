@@ -19,8 +19,7 @@ from ..hooks.events import Client
 from ..hub import Hub
 from ..model import nothing
 from ..protocol.centrifuge.messages import Connect
-from .presented import bearer_offered, by_header, presented_key, presented_token
-from .request import Refused, Request
+from .request import Refused, Request, bearer_offered, by_header, presented_key, presented_token
 
 log = logging.getLogger("gapless")
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..api.arguments import known
-from ..api.shapes import REFUSALS, error_shape
+from ..api.publishing import REFUSALS, error_shape
 from ..brokers.base import PublishesRuns
 from ..errors import BadRequest, ClientError, Overloaded
 from ..hub import Hub

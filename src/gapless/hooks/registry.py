@@ -13,7 +13,7 @@ import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from ..core.counters import Counters
 from ..core.patterns import Pattern
@@ -136,3 +136,48 @@ async def _call(function: Hook, about: Any, parts: dict[str, str]) -> Any:
     result = await asyncio.to_thread(function, about, **parts)
     # A lambda or a partial around a coroutine function only shows itself by what it returns.
     return await result if inspect.isawaitable(result) else result
+
+
+H = TypeVar("H", bound=Hook)
+
+
+class On:
+    """Registers a function, which it gives back, for what concerns a whole connection: `@hub.on_connect`."""
+
+    def __init__(self, hooks: Hooks, *events: str) -> None:
+        self._hooks = hooks
+        self._events = events
+
+    def __call__(self, function: H) -> H:
+        """Ask, or tell, this function at each such event."""
+        for event in self._events:
+            self._hooks.add(event, None, function)
+        return function
+
+
+class OnName:
+    """Registers a function for what has a name, a channel's or a method's, which it gives back.
+
+    With a pattern only what it matches concerns the function, and its named parts are arguments:
+    `@hub.on_subscribe("orders:{order_id}")`. Without one everything does: `@hub.on_subscribe`.
+    """
+
+    def __init__(self, hooks: Hooks, event: str) -> None:
+        self._hooks = hooks
+        self._event = event
+
+    @overload
+    def __call__(self, pattern: str) -> Callable[[H], H]: ...
+    @overload
+    def __call__(self, pattern: H) -> H: ...
+    def __call__(self, pattern: str | H) -> Callable[[H], H] | H:
+        """Ask, or tell, the function at each such event. Raises ConfigError: not a pattern."""
+        if not isinstance(pattern, str):
+            self._hooks.add(self._event, None, pattern)
+            return pattern
+
+        def register(function: H) -> H:
+            self._hooks.add(self._event, pattern, function)
+            return function
+
+        return register

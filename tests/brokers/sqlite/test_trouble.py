@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from gapless import BrokerError, Limits
-from gapless.brokers.sqlite import SqliteBroker, place, schema, trouble
+from gapless.brokers.sqlite import schema, trouble
+from gapless.brokers.sqlite.broker import SqliteBroker
 
 from ...support.until import DEADLINE, until
 from ..harness import Harness
@@ -102,7 +103,7 @@ class TestOpening:
         await broker.close()
 
     async def test_a_network_file_system(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(place, "kind_of", lambda *_: "nfs4")
+        monkeypatch.setattr(trouble, "kind_of", lambda *_: "nfs4")
         assert "lies on a network file system (nfs4)" in await refusal(path)
         assert not path.exists()
 
