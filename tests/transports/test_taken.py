@@ -351,8 +351,8 @@ async def test_forty_thousand_frames_in_one_read_leave_the_loop_to_others() -> N
         wire.receive(masked(1, b"x" * 30) * 7000)
         assert wire.paused, "what waits is read before more is"
         (session,) = hub.node.roster
-        await until(lambda: session.closed)
-        assert session.closed is not None
-        assert session.closed.code in (3509, 3013)
+        await until(lambda: session.flow.closed)
+        assert session.flow.closed is not None
+        assert session.flow.closed.code in (3509, 3013)
         wire.lose()
         await until(lambda: not hub.node.inbound.used)

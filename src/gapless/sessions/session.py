@@ -73,14 +73,6 @@ class Session:
         self._rates: Rates | None = None
 
     @property
-    def user(self) -> str:
-        return self.grant.user
-
-    @property
-    def address(self) -> str:
-        return self.about.address
-
-    @property
     def client_refreshes(self) -> bool:
         """Does the client keep its grant from expiring by itself? Otherwise the application is asked."""
         return False
@@ -106,11 +98,6 @@ class Session:
         """Count this connection among the node's sessions."""
         self.node.roster.add(self)
         self.node.counters.connections += 1
-
-    @property
-    def closed(self) -> Disconnect | None:
-        """How it ended; None while it goes on."""
-        return self.flow.closed
 
     def reply(self, frame: Any) -> None:
         """Write one frame now or as soon as possible; a client that reads no replies is closed."""
@@ -158,7 +145,7 @@ class Session:
 
     def member(self, admission: Admission | None) -> Member:
         """This connection as others see it, in a channel if it is in one."""
-        return Member(self.client, self.user, self.grant.info, admission.info if admission else None)
+        return Member(self.client, self.grant.user, self.grant.info, admission.info if admission else None)
 
     # -- the end
 
@@ -169,12 +156,12 @@ class Session:
             if not self.flow.outlet.abort():
                 self.node.counters.stuck += 1
             self.end(Disconnect(3008, "stalled"))
-        elif self.lease is not None and self.closed is None:
+        elif self.lease is not None and self.flow.closed is None:
             self.lease.check(time.time())
 
     def close(self, disconnect: Disconnect) -> None:
         """Say goodbye with a code, and leave everything. 3000 says nothing: the connection just ends."""
-        if self.closed is None:
+        if self.flow.closed is None:
             self.end(disconnect)
             if disconnect.code == CONNECTION_CLOSED:
                 self.flow.outlet.abort()  # which a client takes for its network's doing, and comes back
@@ -184,7 +171,7 @@ class Session:
 
     def end(self, disconnect: Disconnect) -> None:
         """The connection is over: after this nothing is sent, kept or counted. Idempotent."""
-        if self.closed is not None:
+        if self.flow.closed is not None:
             return
         self.flow.end(disconnect)
         self.node.counters.count_close(disconnect.code)

@@ -126,21 +126,14 @@ class AsgiConversation:
             said = message.get("text")
             if said is None:
                 said = message["bytes"]
-            self._check_size(said)
+            check_size(self._node, said)
             if not turns.has_time():
                 await turns.wait()
             paid, wait = paid_for(self._node, paid, said)
             if wait:
                 await asyncio.sleep(wait)
-            if session.closed is None:
+            if session.flow.closed is None:
                 await session.handle(said)
-
-    def _check_size(self, said: str | bytes) -> None:
-        try:
-            check_size(said, self._node.limits.message_bytes)
-        except Disconnect:
-            self._node.counters.oversized += 1
-            raise
 
     def _send_frame(self, frame: str | bytes) -> Awaitable[None]:
         return self._send({"type": "websocket.send", "bytes" if self._binary else "text": frame})

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from enum import Enum
 from typing import Protocol
 
 from ..errors import Disconnect
 from ..node.inbound import Inbound
 from ..node.node import Node
 from ..server.sockets import bytes_taken, descriptor_of
-from .inbox import Inbox, check_size
+from .inbox import Inbox
 from .session import DuplexSession, MakeSession, Pings
 
 EXTENSION = "gapless.connection"
@@ -220,18 +219,10 @@ class DirectOutlet:
         self.room = False
 
 
-class Phase(Enum):
-    """How far a connection is."""
-
-    OPEN = "what the client says is read"
-    CROWDED = "it says more than is handled: reading has stopped"
-    OVER = "the connection is closed"
-
-
 class DirectConversation:
     """One connection: its session, its outlet, and what the client says."""
 
-    __slots__ = ("_binary", "_connection", "_inbox", "_node", "_outlet", "_phase", "_session")
+    __slots__ = ("_binary", "_connection", "_inbox", "_node", "_outlet", "_session")
 
     def __init__(self, node: Node, offer: Offer, *, binary: bool) -> None:
         self._node = node
@@ -240,12 +231,11 @@ class DirectConversation:
         self._outlet = DirectOutlet(connection, max_reply_bytes=node.limits.reply_bytes)
         self._session: DuplexSession
         self._inbox: Inbox
-        self._phase = Phase.OPEN
 
     async def run(self, make: MakeSession) -> None:
         """Begin, then let the ASGI call end while the connection goes on."""
         self._session = session = make(self._outlet, BINARY if self._binary else TEXT)
-        self._inbox = Inbox(self._node, session, self._on_empty)
+        self._inbox = Inbox(self._node, session, self._connection.pause_reading)
         self._connection.begin(self, session.frame_pings)
         session.open()
         try:
@@ -266,24 +256,9 @@ class DirectConversation:
             self._session.flow.on_room()
 
     def on_closed(self, code: int) -> None:
-        self._phase = Phase.OVER
         self._outlet.end()
         self._session.end(Disconnect(code, "connection closed"))
         self._inbox.forsake()
 
     def on_message(self, message: str | bytes) -> None:
-        try:
-            check_size(message, self._node.limits.message_bytes)
-        except Disconnect as disconnect:
-            self._node.counters.oversized += 1
-            self._session.close(disconnect)
-            return
         self._inbox.put(message)
-        if self._phase is Phase.OPEN and self._inbox.is_crowded:
-            self._phase = Phase.CROWDED
-            self._connection.pause_reading(True)
-
-    def _on_empty(self) -> None:
-        if self._phase is Phase.CROWDED:
-            self._phase = Phase.OPEN
-            self._connection.pause_reading(False)

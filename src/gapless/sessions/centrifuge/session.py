@@ -155,7 +155,7 @@ class CentrifugeSession(Peer):
         """Raises Disconnect when that happens too often."""
         if isinstance(command.request, m.Connect):
             self._phase = Phase.UNUSABLE
-        if self.closed is None:
+        if self.flow.closed is None:
             if not isinstance(command.request, m.Send):  # which has no reply
                 self.answer(command.id, error)
             self.rates.count_error(error)
@@ -223,7 +223,7 @@ class CentrifugeSession(Peer):
         if not self._client_refreshes:
             raise Disconnect(3501, "bad request: the server refreshes this connection")
         try:
-            admitted = await self.reception.refreshed(request.token, self.user, time.time())
+            admitted = await self.reception.refreshed(request.token, self.grant.user, time.time())
         except (TokenExpired, Expired):
             raise Disconnect(3005) from None
         ours = {name for name, one in self.subscriptions.items() if _from_token(one)}
@@ -253,7 +253,7 @@ class CentrifugeSession(Peer):
 
     def check(self, now: float) -> None:
         super().check(now)
-        if self.closed is not None:
+        if self.flow.closed is not None:
             return
         if self._phase is not Phase.OPEN:
             # Who is admitted and waits for a slow broker is not stale; nor is it pinged before its reply.
@@ -265,7 +265,7 @@ class CentrifugeSession(Peer):
             self.close(Disconnect(3012))
             return
         # Last: a client whose pong meets a close frame takes it for a lost connection, without the code.
-        if self.closed is None and self._pings and now >= self._next_ping:
+        if self.flow.closed is None and self._pings and now >= self._next_ping:
             self._ping(now)
 
     def _ping(self, now: float) -> None:
