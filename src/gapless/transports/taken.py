@@ -17,11 +17,10 @@ from ..core.rate import spend
 from ..node.inbound import Inbound
 from ..server.sockets import bytes_taken, cut_off, descriptor_of, unacknowledged
 from .direct import Handler
-from .frames import BadFrame, Message, read_close
+from .frames import SHORT_HEAD, BadFrame, Message, read_close, read_short
 from .hearing import Hearing
 from .keepalive import Keepalive
 from .session import Pings
-from .upgrade import SHORT_HEAD, read_short
 
 DISCARDED_BYTES = 4 * 1024 * 1024
 """Read and thrown away behind a last word, so that the word arrives; with more the connection is cut."""
