@@ -17,7 +17,7 @@ from ..auth.credential import Via
 from ..errors import ClientError, Disconnect
 from ..hooks.events import Client
 from ..hub import Hub
-from ..model import nothing
+from ..model import NOTHING
 from ..protocol.centrifuge.messages import Connect
 from .presented import bearer_offered, by_header, presented_key, presented_token
 from .request import Refused, Request
@@ -164,7 +164,7 @@ class Guard:
             operator=operator,
             calls_api=operator or self.access.open_api,
             # A copy: what a hook writes there reaches nobody else.
-            scope=dict(scope) if self.hub.hooks.has("connect") else nothing(),
+            scope=dict(scope) if "connect" in self.hub.hooks.events else NOTHING,
         )
 
     async def admit(self, scope: Scope, request: Request, transport: str) -> tuple[Client, Admitted]:
@@ -176,7 +176,7 @@ class Guard:
         """
         handshake = self.handshake(scope, request, transport)
         token = "" if handshake.operator else presented_token(scope, request)
-        if not (token or handshake.operator or self.hub.hooks.has("connect")) and presented_key(request):
+        if not (token or handshake.operator or "connect" in self.hub.hooks.events) and presented_key(request):
             self.reception.refusals.bad_key()
             raise Refused(401, "that is not the credential")
         try:

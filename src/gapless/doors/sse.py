@@ -120,6 +120,7 @@ class SseDoor:
         decided: dict[str, Admission | ClientError] = {}
         for name in channels:
             try:
+                node.registry.check(name)
                 options = entering.known(node, grant, name)
                 event = SubscribeEvent(client, name, since.get(name))
                 decided[name] = await entering.admit(node, grant, admitted.subs, options, event)

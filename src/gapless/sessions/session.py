@@ -36,13 +36,13 @@ class Session:
 
     __slots__ = (
         "__weakref__",
-        "_rates",
         "about",
         "client",
         "flow",
         "grant",
         "lease",
         "node",
+        "rates",
         "secret",
         "subscriptions",
     )
@@ -63,6 +63,7 @@ class Session:
         self.client = client
         self.grant = grant
         self.about = about
+        self.rates = Rates(node)
         self.subscriptions = Subscriptions(self, subs)
         self.flow = Flow(node, outlet, self.subscriptions.by_name, pace=pace)
         self.secret = ""
@@ -70,7 +71,6 @@ class Session:
         self.lease: Lease | None = None
         """Held while there is something that can expire."""
         self.hold(grant.expires_at)
-        self._rates: Rates | None = None
 
     @property
     def client_refreshes(self) -> bool:
@@ -86,13 +86,6 @@ class Session:
     def channels(self) -> Iterable[str]:
         """Those that it is subscribed to, or about to be."""
         return self.subscriptions
-
-    @property
-    def rates(self) -> Rates:
-        """What it may do how often; made when it first does something, and most only ever read."""
-        if self._rates is None:
-            self._rates = Rates(self.node)
-        return self._rates
 
     def open(self) -> None:
         """Count this connection among the node's sessions."""
@@ -178,4 +171,6 @@ class Session:
         self.lease = None
         self.subscriptions.drop_all()
         self.node.roster.discard(self)
-        self.node.tell_hooks("disconnect", DisconnectEvent(self.about, disconnect.code, disconnect.reason))
+        if "disconnect" in self.node.hooks.events:
+            event = DisconnectEvent(self.about, disconnect.code, disconnect.reason)
+            self.node.tell_hooks("disconnect", event)

@@ -178,7 +178,8 @@ class CentrifugeSession(Peer):
         await self.node.users.admit(grant.user)
         self.node.roster.identify(self, grant.user)
         self.grant = grant
-        self.hold(grant.expires_at)
+        if grant.expires_at is not None:
+            self.hold(grant.expires_at)
         self.about = self.node.hooks.introduce(
             self.about, grant, headers=self._handshake.headers, emulated=request.headers
         )
@@ -188,7 +189,9 @@ class CentrifugeSession(Peer):
         limits = self.node.limits
         if len(admitted.subs) > limits.subscriptions:
             raise Disconnect(3505)
-        joined = await subscribing.subscribe_all(self, admitted, request.subs)
+        joined: dict[str, subscribing.Joined] = {}
+        if admitted.subs or request.subs:
+            joined = await subscribing.subscribe_all(self, admitted, request.subs)
         expires, ttl = self._ttl(grant.expires_at)
         result = m.ConnectResult(
             client=self.client,
