@@ -93,7 +93,7 @@ class Hub:
             uid=self.uid,
             describe=self._about,
         )
-        self._lifecycle = Lifecycle(self.node)
+        self.lifecycle = Lifecycle(self.node)
         self._signals = Signals(self.drain_soon)
         self._waking: asyncio.Future[None] | None = None
         self._ending: AsyncIterator[None] | None = None
@@ -140,14 +140,14 @@ class Hub:
         """
         if self._siblings is not None and not self.running:
             self._siblings.begin(self._workers)
-        await self._lifecycle.start()
+        await self.lifecycle.start()
 
     async def close(self) -> None:
         """Say goodbye to every client and stop. What was published is with the broker.
 
         Hooks that are told of the goodbyes may still publish.
         """
-        await self._lifecycle.close()
+        await self.lifecycle.close()
         if self._siblings is not None and not self.running:
             self._siblings.end()
 
@@ -156,15 +156,11 @@ class Hub:
 
         Call it on the hub's loop; from a signal handler or another thread call `drain_soon`.
         """
-        self._lifecycle.drain()
+        self.lifecycle.drain()
 
     def drain_soon(self) -> None:
         """`drain` in the loop's next turn, from wherever this is called."""
-        self._lifecycle.drain_soon()
-
-    def unready(self) -> str | None:
-        """Why the hub cannot take publications or clients just now; None when it can."""
-        return self._lifecycle.unready()
+        self.lifecycle.drain_soon()
 
     async def __aenter__(self) -> Self:
         """As `start`; and in the main thread SIGINT and SIGTERM also drain it, see `Signals`."""
@@ -192,7 +188,7 @@ class Hub:
         Raises:
             BrokerError: the broker cannot be reached; the next one tries again.
         """
-        if self.running or self._lifecycle.was_started:
+        if self.running or self.lifecycle.was_started:
             return
         if self._waking is None:
             log.warning(
@@ -436,7 +432,7 @@ class Hub:
             users=node.roster.users,
             channels=len(subscribers),
             subscriptions=sum(subscribers.values()),
-            uptime_seconds=self._lifecycle.uptime_seconds,
+            uptime_seconds=self.lifecycle.uptime_seconds,
             ring_bytes=node.rings.budget.used,
             in_flight_bytes=node.intake.in_flight_bytes,
             counters=self.counters.snapshot(),

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gapless import Disconnect, Hub, Limits
-from gapless.transports.inbox import MESSAGE_BYTES, WAITING_MESSAGES, Inbox, check_size, paid_for
+from gapless.transports.inbox import GRAIN_BYTES, MESSAGE_BYTES, WAITING_MESSAGES, Inbox, check_size, paid_for
 
 from ..support.session import FakeSession
 from ..support.until import turns, until
@@ -94,10 +94,9 @@ async def test_reading_pauses_while_too_much_waits_and_is_told_once() -> None:
         inbox.put("")
         inbox.put("")
         assert paused == [True]
-        assert hub.node.inbound.used == 999 + 2 * MESSAGE_BYTES
         inbox.release()
-        await until(lambda: not hub.node.inbound.used)
-        assert paused == [True, False]
+        await until(lambda: paused == [True, False])
+        assert len(inbox) == hub.node.inbound.used == 0
 
 
 async def test_many_messages_pause_reading_as_many_bytes_do(hub: Hub) -> None:
@@ -148,10 +147,21 @@ async def test_what_is_forsaken_while_it_waits_for_its_turn_is_handled_no_more()
         assert (len(inbox), hub.node.inbound.used, hub.counters.session_errors) == (0, 0, 0)
 
 
+async def test_what_waits_is_known_up_to_a_grain_and_forgotten_when_it_is_handled(hub: Hub) -> None:
+    inbox, used = Inbox(hub.node, FakeSession()), list[int]()
+    for size in (GRAIN_BYTES - MESSAGE_BYTES - 1, 0, 0):
+        inbox.put("x" * size)
+        used.append(hub.node.inbound.used)
+    assert used == [0, GRAIN_BYTES - 1 + MESSAGE_BYTES, GRAIN_BYTES - 1 + MESSAGE_BYTES]
+    inbox.release()
+    await turns()
+    assert (len(inbox), hub.node.inbound.used) == (0, 0)
+
+
 async def test_the_fullest_of_all_is_closed_when_too_much_waits() -> None:
-    async with Hub(limits=Limits(inbound_budget_bytes=1000)) as hub:
+    async with Hub(limits=Limits(inbound_budget_bytes=5000)) as hub:
         sessions = [FakeSession(), FakeSession()]
-        for session, size in zip(sessions, (300, 600), strict=True):
+        for session, size in zip(sessions, (2000, 3000), strict=True):
             Inbox(hub.node, session).put("x" * size)
         assert [session.ended for session in sessions] == [[], [3013]]
         assert hub.counters.inbound_full == 1

@@ -131,8 +131,8 @@ async def test_who_answers_no_ping_hears_so_and_nothing_after_it() -> None:
     async with hub:
         wire = connect(HubApp(hub), ws_ping_interval=0.01, ws_ping_timeout=0.01)
         await until(lambda: wire.closed)
-        ping, goodbye = wire.writes[-2:]
-        assert ping[:2] == b"\x89\x04"
+        *before, goodbye = wire.writes
+        assert any(frame[:2] == b"\x89\x04" for frame in before)
         assert goodbye[2:4] == (1011).to_bytes(2)
         assert not len(hub.node.roster)
         await hub.publish("room", "late")

@@ -291,7 +291,7 @@ class Ring:
             return None if offset > self.top else self.head - self._trailing(count)
         # Offsets have no holes: without entries that have none, an offset's place is a difference.
         at = count - (self.top - offset)
-        if offset and at > 0 and entries[at - 1].offset == offset:
+        if offset and at > 0 and (not self.unnumbered or entries[at - 1].offset == offset):
             return self.head - count + at
         oldest = self._oldest_numbered()
         if oldest is None or offset < entries[oldest].offset - 1:
@@ -306,6 +306,8 @@ class Ring:
 
     def _trailing(self, count: int) -> int:
         """How many of the newest entries have no offset."""
+        if not self.unnumbered:
+            return 0
         found = 0
         while found < count and not self._entries[count - 1 - found].offset:
             found += 1

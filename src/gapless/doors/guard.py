@@ -137,7 +137,7 @@ class Guard:
             Refused: 403 for the place, 429 when its address has too many, 503 when the hub is full or
                 not running.
         """
-        unready = self.hub.unready()
+        unready = self.hub.lifecycle.unready()
         if unready is not None:
             self._tell()
             raise Refused(503, unready)
@@ -160,7 +160,7 @@ class Guard:
             Client(new_client_id(), "", transport, request.address),
             headers=request.headers,
             query=dict(request.query),
-            cookies=request.cookies,
+            cookies=request.cookies if "connect" in self.hub.hooks.events else NOTHING,
             operator=operator,
             calls_api=operator or self.access.open_api,
             # A copy: what a hook writes there reaches nobody else.
@@ -194,7 +194,7 @@ class Guard:
             log.exception("the connect hook returned what grants nothing")
             raise Disconnect(3004) from None
         # Tokens and hooks may have taken their time.
-        unready = self.hub.unready()
+        unready = self.hub.lifecycle.unready()
         if unready is not None:
             raise Refused(503, unready)
         if not handshake.operator:

@@ -17,6 +17,9 @@ WAITING_MESSAGES = 64
 MESSAGE_BYTES = 100
 """What it costs to keep a message, beside its text."""
 
+GRAIN_BYTES = 1024
+"""Less than so many more or fewer are not worth telling: most messages are short, and handled at once."""
+
 SMALL_BYTES = 512
 """A message of so many is cheap to read, whatever is in it."""
 
@@ -36,7 +39,7 @@ class Inbox:
     should be read, and with False when all of that has been handled.
     """
 
-    __slots__ = ("_bytes", "_crowded", "_node", "_paid", "_pause", "_phase", "_session", "_waiting")
+    __slots__ = ("_bytes", "_crowded", "_node", "_paid", "_pause", "_phase", "_session", "_told", "_waiting")
 
     def __init__(
         self, node: Node, session: DuplexSession, pause: Callable[[bool], None] | None = None
@@ -48,6 +51,8 @@ class Inbox:
         self._waiting: list[str | bytes] | None = None
         self._phase = Phase.HELD
         self._bytes = 0
+        self._told = 0
+        """Bytes that it is known to hold."""
         self._paid = 0.0
 
     def give_up(self) -> None:
@@ -138,7 +143,9 @@ class Inbox:
 
     def _hold(self, size: int) -> None:
         self._bytes += size
-        self._node.inbound.hold(self, self._bytes)
+        if abs(self._bytes - self._told) >= GRAIN_BYTES or (self._told and not self._bytes):
+            self._told = self._bytes
+            self._node.inbound.hold(self, self._bytes)
 
     def _forget(self) -> None:
         self._waiting = None
