@@ -19,7 +19,7 @@ from ..node.receipt import Receipt
 from ..protocol.strict import Malformed
 from ..protocol.strict import payload as document
 from .arguments import BadBody, known, read
-from .publishing import Begun, begin_broadcast, begin_publish, check_size, reply, settled
+from .publishing import Begun, begin_broadcast, begin_publish, check_size, hand_over, reply, settled
 from .shapes import REFUSALS, error_shape
 
 TOGETHER = 100
@@ -117,7 +117,7 @@ def _plain(hub: Hub, body: bytes) -> Receipt | None:
     except Malformed:
         return None
     check_size(hub, payload)
-    return hub.node.intake.publish(known(hub, envelope[1].decode()), Draft(payload))
+    return hand_over(hub, known(hub, envelope[1].decode()), Draft(payload))
 
 
 def _wrapped(begun: list[Begun]) -> bytes:
