@@ -31,6 +31,8 @@ BATCH_BYTES = 256 * 1024
 """Their bytes, unless a single one is larger."""
 LINGER_SECONDS = 0.02
 """Between two requests while little waits: at most fifty a second, however often something is published."""
+UNHEARD_SECONDS = 0.05
+"""The same where nobody hears how it ended, as with log records: each request is in the way of who logs."""
 CLOSE_SECONDS = 2.0
 """At the end of the interpreter, for what still waits."""
 JOIN_SECONDS = 1.0
@@ -202,7 +204,8 @@ class Publisher:
 
     def is_sending(self) -> bool:
         """Is this the thread that sends? What it logs must not be published."""
-        return threading.current_thread() is self._thread
+        thread = self._thread
+        return thread is not None and thread.ident == threading.get_ident()
 
     def announce(self, channel: str, body: bytes) -> None:
         """A row of ours, such as a gap notice: it comes in even where there is no room."""
@@ -283,19 +286,18 @@ class Publisher:
                 if not self._out.waiting:
                     break
                 batch = self._out.take(BATCH, BATCH_BYTES)
+            heard = bool(batch.entries) and batch.entries[-1][1] is not None
             self._deliver(batch)
             if self._closing and batch.entries:
                 break
-            self._linger()
+            self._linger(LINGER_SECONDS if heard else UNHEARD_SECONDS)
         self._way.close()
 
-    def _linger(self) -> None:
+    def _linger(self, seconds: float) -> None:
         """While little comes, let it come together: it costs a wake-up of this thread for each request."""
         with self._changed:
             if self._out.bytes < BATCH_BYTES and not self._closing:
-                self._changed.wait_for(
-                    lambda: self._closing or self._out.bytes >= BATCH_BYTES, LINGER_SECONDS
-                )
+                self._changed.wait_for(lambda: self._closing or self._out.bytes >= BATCH_BYTES, seconds)
 
     def _deliver(self, batch: Batch) -> None:
         """Until the hub has taken or refused each of the batch, or the end has come."""
