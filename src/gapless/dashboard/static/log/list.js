@@ -6,7 +6,7 @@
 import { make } from "../core/dom.js";
 import { Heights, linesOf, Scale } from "./geometry.js";
 import { Row } from "./row.js";
-import { FLAG } from "./store.js";
+import { FLAG } from "./segment.js";
 
 const OVERSCAN = 4; // rows above and below what is in sight
 const WRAPPED_LINES = 12;

@@ -6,7 +6,7 @@ import { day, written } from "../core/time.js";
 import { cut } from "./ansi.js";
 import { levelOf } from "./levels.js";
 import { exceptionOf, fieldsOf, pageOf, valueAt } from "./shape.js";
-import { FLAG } from "./store.js";
+import { FLAG } from "./segment.js";
 import { hitsIn, nodesOf, plain } from "./text.js";
 
 const CHARACTERS = 2_000; // of a message; the rest is in the drawer
