@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, Hub, Limits
+from gapless.doors.rows import MEMBERS
 
 from ..support.serving import Doors
 from .conftest import OpenDoors
@@ -118,6 +119,13 @@ async def test_a_body_may_be_packed(opened: Doors, encoding: str, pack: Any) -> 
     said = await ingest(opened, pack(b'{"a":1}\n{"a":2}'), content_encoding=encoding)
     assert said.status_code == 202
     assert await kept(opened) == ['{"a":1}', '{"a":2}']
+
+
+async def test_a_packed_body_has_so_many_parts_and_no_more(opened: Doors) -> None:
+    part = gzip.compress(b"1\n")
+    assert (await ingest(opened, part * MEMBERS, content_encoding="gzip")).json()["accepted"] == MEMBERS
+    said = await ingest(opened, part * (MEMBERS + 1), content_encoding="gzip")
+    assert (said.status_code, len(await kept(opened))) == (413, MEMBERS)
 
 
 @pytest.mark.parametrize(
