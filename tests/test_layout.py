@@ -52,7 +52,6 @@ ELSEWHERE: dict[str, str] = {
     "config/proxy.py": "config/test_doors.py",
     "doors/otlp_schema.py": "doors/test_otlp.py",
     "doors/otlp_records.py": "doors/test_otlp.py",
-    "doors/rows.py": "doors/test_ingest.py",
     "feeds/changes.py": "cli/test_follow.py",
     "feeds/positions.py": "feeds/test_watched.py",
     "feeds/prefixes.py": "feeds/test_lines.py",

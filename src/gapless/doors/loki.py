@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import orjson
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from ..options import Limits
 from .ingest import PublishersDoor
 from .loki_records import request_from, rows
+from .once import Progress
 from .otlp import CHANNEL, PROTOBUF_TYPE
-from .request import JSON_TYPE, Refused, content_type
-from .rows import BadRow, TooLarge
+from .request import JSON_TYPE, Refused
+from .rows import PARTS, BadRow, TooLarge, check_parts, checked
 from .snappy import unsnap
 
 SNAPPY_BYTES = 4 * 1024 * 1024
@@ -24,27 +24,29 @@ class LokiDoor(PublishersDoor):
 
     kinds = (JSON_TYPE, PROTOBUF_TYPE)
 
-    async def _take(self, request: HttpRequest, body: bytes) -> Response:
-        limit = self._guard.hub.limits.ingest_bytes
-        kind = content_type(request)
-        # In a thread: what is packed well takes long, and others have their turns meanwhile.
-        said = await asyncio.to_thread(_read, kind, body, limit)
-        await self._publish(request.query_params.get("channel") or CHANNEL, rows(said), request)
+    def _rows(self, kind: str, body: bytes) -> list[bytes]:
+        limits = self._guard.hub.limits
+        return checked(rows(_read(kind, body, limits), limits.ingest_rows), limits)
+
+    def _channel(self, request: HttpRequest) -> str:
+        return request.query_params.get("channel") or CHANNEL
+
+    def _taken(self, request: HttpRequest, progress: Progress) -> Response:
         return Response(status_code=204)
 
     def _refuse_row(self, bad: BadRow) -> Response:
         return Response(str(bad), 400, media_type="text/plain")
 
 
-def _read(kind: str, body: bytes, limit: int) -> object:
+def _read(kind: str, body: bytes, limits: Limits) -> object:
+    """Raises BadRow, TooLarge, Refused."""
     try:
         if kind != PROTOBUF_TYPE:
+            check_parts(body, limits)
             return orjson.loads(body)
         if len(body) > SNAPPY_BYTES:
             raise TooLarge(f"the body is larger than {SNAPPY_BYTES} bytes")
-        return request_from(unsnap(body, limit))
-    except TooLarge as error:
-        raise Refused(413, str(error)) from None
+        return request_from(unsnap(body, limits.ingest_bytes), PARTS * limits.ingest_rows)
     except ModuleNotFoundError:
         raise Refused(415, 'send JSON, or install protobuf: pip install "gapless[protobuf]"') from None
     except ValueError as error:

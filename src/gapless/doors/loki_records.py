@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from ..feeds.lines import as_json, parse_rows, with_fields
-from .rows import BadRow
-from .wire_schema import Table, message_class, parsed
+from .rows import BadRow, TooLarge
+from .wire_schema import Table, check_fields, message_class, parsed
 
 _LABEL = re.compile(r'[\s,{]*([A-Za-z_][\w:.]*)="((?:[^"\\]|\\.)*)"')
 _SOURCES = ("service_name", "job", "app")
@@ -33,19 +34,24 @@ _MESSAGES: Table = {
 }
 
 
-def rows(said: object) -> list[bytes]:
+def rows(said: object, most: int = sys.maxsize) -> list[bytes]:
     """The lines of a request in Loki's JSON form, read as `gapless pipe` reads them.
 
     Labels become `fields`; one that says who logs is the `source`.
 
     Raises:
         BadRow: it is no such request.
+        TooLarge: it has more than `most` lines.
     """
     found: list[bytes] = []
+    left = most
     try:
         for stream in said["streams"]:  # type: ignore[index] # what it is, is to be seen
             labels = {str(name): str(value) for name, value in (stream.get("stream") or {}).items()}
             for entry in stream["values"]:
+                left -= 1
+                if left < 0:
+                    raise TooLarge(f"the body has more than {most} lines")
                 more = entry[2] if len(entry) > 2 else {}
                 found += _of_line(int(entry[0]), entry[1], {**labels, **more})
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
@@ -53,13 +59,15 @@ def rows(said: object) -> list[bytes]:
     return found
 
 
-def request_from(body: bytes) -> dict[str, Any]:
+def request_from(body: bytes, most: int = sys.maxsize) -> dict[str, Any]:
     """A request in Protobuf as one in JSON.
 
     Raises:
         ValueError: it is none.
+        TooLarge: it has more than `most` fields.
         ModuleNotFoundError: without the `protobuf` extra.
     """
+    check_fields(_MESSAGES, "PushRequest", body, most)
     message = parsed(_request_class()(), body)
     return {
         "streams": [

@@ -8,11 +8,13 @@ import orjson
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from ..options import Limits
 from .ingest import PublishersDoor, answer
+from .once import Progress
 from .otlp_records import records
 from .otlp_schema import request_from
 from .request import JSON_TYPE, Refused, content_type
-from .rows import BadRow
+from .rows import PARTS, BadRow, check_parts, checked
 
 PROTOBUF_TYPE = "application/x-protobuf"
 CHANNEL = "logs"
@@ -24,19 +26,28 @@ class OtlpDoor(PublishersDoor):
 
     kinds = (JSON_TYPE, PROTOBUF_TYPE)
 
-    async def _take(self, request: HttpRequest, body: bytes) -> Response:
+    def _rows(self, kind: str, body: bytes) -> list[bytes]:
+        limits = self._guard.hub.limits
+        return checked(records(_read(kind, body, limits), time.time(), limits.ingest_rows), limits)
+
+    def _channel(self, request: HttpRequest) -> str:
+        return request.query_params.get("channel") or CHANNEL
+
+    def _taken(self, request: HttpRequest, progress: Progress) -> Response:
         kind = content_type(request)
-        rows = records(_read(kind, body), time.time())
-        await self._publish(request.query_params.get("channel") or CHANNEL, rows, request)
         return Response(b"", media_type=kind) if kind == PROTOBUF_TYPE else answer(200, {})
 
     def _refuse_row(self, bad: BadRow) -> Response:
         return answer(400, {"code": 3, "message": str(bad)})  # google.rpc.Status, INVALID_ARGUMENT
 
 
-def _read(kind: str, body: bytes) -> object:
+def _read(kind: str, body: bytes, limits: Limits) -> object:
+    """Raises BadRow, TooLarge, Refused."""
     try:
-        return request_from(body) if kind == PROTOBUF_TYPE else orjson.loads(body)
+        if kind == PROTOBUF_TYPE:
+            return request_from(body, PARTS * limits.ingest_rows)
+        check_parts(body, limits)
+        return orjson.loads(body)
     except ModuleNotFoundError:
         raise Refused(415, 'send JSON, or install protobuf: pip install "gapless[protobuf]"') from None
     except ValueError as error:

@@ -5,23 +5,25 @@ https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..logging.opentelemetry import exception_fields
 from ..logging.record import iso, record
 from ..logging.severity import level_of_severity
-from .rows import BadRow
+from .rows import BadRow, TooLarge
 
 DEPTH = 16
 """Of values inside values; deeper: null."""
 
 
-def records(said: object, now: float) -> list[bytes]:
+def records(said: object, now: float, most: int = sys.maxsize) -> list[bytes]:
     """The log records of an export request. `now` (Unix seconds) is the time of those that have none.
 
     Raises:
         BadRow: it is no such request.
+        TooLarge: it has more than `most`.
     """
     found: list[bytes] = []
     try:
@@ -30,7 +32,10 @@ def records(said: object, now: float) -> list[bytes]:
             source = str(about.get("service.name", ""))
             for scope in _all(resource, "scopeLogs"):
                 logger = str((scope.get("scope") or {}).get("name", ""))
-                found += [_record(one, logger, source, now) for one in _all(scope, "logRecords")]
+                for one in _all(scope, "logRecords"):
+                    if len(found) >= most:
+                        raise TooLarge(f"the body has more than {most} records")
+                    found.append(_record(one, logger, source, now))
     except (AttributeError, TypeError, ValueError, OverflowError, OSError) as error:
         raise BadRow(len(found) + 1, f"no OTLP log record: {error}") from None
     return found

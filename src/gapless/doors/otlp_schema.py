@@ -6,10 +6,11 @@ https://github.com/open-telemetry/opentelemetry-proto, opentelemetry/proto/logs/
 from __future__ import annotations
 
 import base64
+import sys
 from functools import cache
 from typing import Any
 
-from .wire_schema import Table, message_class, parsed
+from .wire_schema import Table, check_fields, message_class, parsed
 
 PACKAGE = "gapless.otlp"
 
@@ -45,15 +46,17 @@ _FIELDS: Table = {
 }
 
 
-def request_from(body: bytes) -> dict[str, Any]:
+def request_from(body: bytes, most: int = sys.maxsize) -> dict[str, Any]:
     """An export request in OTLP's JSON mapping.
 
     Raises:
         ValueError: it is none.
+        TooLarge: it has more than `most` fields.
         ModuleNotFoundError: without the `protobuf` extra.
     """
     from google.protobuf.json_format import MessageToDict
 
+    check_fields(_FIELDS, "ExportLogsServiceRequest", body, most)
     message = parsed(_request_class()(), body)
     found: dict[str, Any] = MessageToDict(message)
     for resource in found.get("resourceLogs", ()):
