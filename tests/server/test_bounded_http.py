@@ -19,8 +19,8 @@ from gapless.server.bounded_http import (
     HEADERS_BYTES,
     RESERVED_DESCRIPTORS,
     BoundedHttpProtocol,
-    counters,
 )
+from gapless.server.counters import counters
 from gapless.server.direct_http import DirectHttpProtocol
 
 from ..support.serving import Address, serve

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from .counters import counters
 from .heads import BAD_REQUEST, HEADERS_TOO_LARGE, URI_TOO_LONG, Head, Refusal, fault
 from .sockets import bound_send_buffer, bytes_taken, cut_off, descriptor_of
 
@@ -50,27 +50,6 @@ _NO_BODY = frozenset(("GET", "HEAD"))
 """Their bodies mean nothing (RFC 9110, section 9.3.1), and no door reads one."""
 
 _INVALID = "Invalid HTTP request received."
-
-
-@dataclass(slots=True)
-class HttpCounters:
-    """Counts of this process, for all its servers."""
-
-    heads_refused: int = 0
-    """Heads of requests that were above a bound, or could not be: 400, 414, 426, 431, 501, 505."""
-    heads_late: int = 0
-    """Connections closed because the head of a request did not come in time."""
-    bodies_unwanted: int = 0
-    """Connections closed because a body went on behind its answer."""
-    answers_unread: int = 0
-    """Connections cut off because nothing of an answer was taken for too long."""
-    sockets_cut: int = 0
-    """Connections without a request that were cut off because there were too many."""
-    direct: int = 0
-    """Requests that were answered without calling the application."""
-
-
-counters = HttpCounters()
 
 
 class Part(Enum):

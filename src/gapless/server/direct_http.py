@@ -13,7 +13,8 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any
 
-from .bounded_http import BoundedHttpProtocol, Part, counters
+from .bounded_http import BoundedHttpProtocol, Part
+from .counters import counters
 from .direct import Answer, Answerer, DirectRequests, Headers, Place, direct_requests_of
 
 PIPELINED = 16
