@@ -170,6 +170,25 @@ async def test_a_body_that_nobody_wants_ends_with_the_answer() -> None:
         await until(lambda: not address.server.server_state.connections)
 
 
+async def test_who_goes_on_behind_an_answer_is_not_cut_off_while_it_may_read_it() -> None:
+    was_reading: list[bool] = []
+
+    class Watched(Impatient):
+        def cut(self) -> None:
+            was_reading.append(self.transport.is_reading())
+            super().cut()
+
+    async with serve(app, http=Watched, lifespan="off") as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n")
+        writer.write(b"x" * (4 * DISCARDED_BYTES))
+        async with asyncio.timeout(DEADLINE):
+            assert status(await reader.readuntil(b"\r\n\r\nxx")) == 200
+        await until(lambda: bool(was_reading))
+        assert was_reading[0] is False, "it goes when its time is over, and not for what it sent"
+        writer.close()
+
+
 def _refused(writer: asyncio.StreamWriter) -> bool:
     writer.write(b"x")
     return writer.is_closing() or writer.transport.is_closing()

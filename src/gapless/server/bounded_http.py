@@ -32,7 +32,8 @@ HEADERS = 100
 """Headers of one request; more: 431."""
 
 DISCARDED_BYTES = 1024 * 1024
-"""Of a body that nobody wants: what more comes after the answer, or with a GET, cuts the connection off."""
+"""Of a body that nobody wants: more is not read after the answer, which a cut would take along; with a GET
+more ends the connection."""
 
 FRAMING = 8
 """Bytes around each byte of a chunked body, beside HEADERS_BYTES in all; more: 400. The least that can
@@ -395,7 +396,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _discard(self, data: bytes) -> None:
         self._unwanted = (self._unwanted or 0) + len(data)
         if self._unwanted > DISCARDED_BYTES:
-            self.cut()
+            self.flow.pause_reading()
 
     def _give_time(self) -> None:
         if self._end is None:
