@@ -76,4 +76,4 @@ class TestRegistering:
         assert hub.hooks.guards("subscribe", "anything")
         assert hub.hooks.guards("publish", "chat:1")
         assert not hub.hooks.guards("publish", "logs")
-        assert hub.hooks.has("disconnect")
+        assert "disconnect" in hub.hooks.events

@@ -59,9 +59,14 @@ class Voice(ABC):
     async def say(self, command: dict[str, Any]) -> None:
         """Send it. Raises Closed."""
 
-    @abstractmethod
     async def hear(self) -> dict[str, Any]:
-        """The next message. Raises Closed."""
+        """The next message. Raises Closed, and TimeoutError where none comes."""
+        async with asyncio.timeout(DEADLINE):
+            return await self._next()
+
+    @abstractmethod
+    async def _next(self) -> dict[str, Any]:
+        """The next message, however long it takes. Raises Closed."""
 
 
 def code_of(said: dict[str, Any]) -> int:
@@ -110,7 +115,7 @@ class PlainSocket(_Plain):
     async def say(self, command: dict[str, Any]) -> None:
         await self._socket.send(orjson.dumps(command).decode())
 
-    async def hear(self) -> dict[str, Any]:
+    async def _next(self) -> dict[str, Any]:
         found: dict[str, Any] = orjson.loads(await self._socket.receive())
         return found
 
@@ -128,7 +133,7 @@ class PlainEvents(_Plain):
         if answer.status_code != 204:
             raise Closed(answer.status_code)
 
-    async def hear(self) -> dict[str, Any]:
+    async def _next(self) -> dict[str, Any]:
         event = await self._events.next()
         if event.name == "close":
             raise Closed(event.data["code"])
@@ -148,7 +153,7 @@ class CentrifugeSocket(_Centrifuge):
     async def say(self, command: dict[str, Any]) -> None:
         await self._socket.send(encode(self._codec, command))
 
-    async def hear(self) -> dict[str, Any]:
+    async def _next(self) -> dict[str, Any]:
         if not self._waiting:
             self._waiting = decode(self._codec, await self._socket.receive())
         return self._waiting.pop(0)
@@ -166,7 +171,7 @@ class CentrifugeStream(_Centrifuge):
         if answer.status_code != 204:
             raise Closed(answer.status_code)
 
-    async def hear(self) -> dict[str, Any]:
+    async def _next(self) -> dict[str, Any]:
         said = await self._down.next()
         push = (said or {}).get("push", {})
         if said is None or "disconnect" in push:

@@ -26,6 +26,7 @@ from .publishing import (
     begin_publish,
     check_size,
     error_shape,
+    hand_over,
     reply,
     settled,
 )
@@ -125,7 +126,7 @@ def _plain(hub: Hub, body: bytes) -> Receipt | None:
     except Malformed:
         return None
     check_size(hub, payload)
-    return hub.node.intake.publish(known(hub, envelope[1].decode()), Draft(payload))
+    return hand_over(hub, known(hub, envelope[1].decode()), Draft(payload))
 
 
 def _wrapped(begun: list[Begun]) -> bytes:

@@ -10,6 +10,7 @@ from ..errors import BadRequest, BrokerError, ClientError, Internal, LimitExceed
 from ..hub import Hub
 from ..model import Draft, Position
 from ..node.receipt import Receipt
+from ..watch.sources import NAMING, named
 from .arguments import BadBody, Fields, channel_of, data_of, field, known
 
 REFUSALS = (ClientError, BrokerError, Overloaded)
@@ -65,12 +66,20 @@ def position_shape(position: Position | None) -> dict[str, Any]:
     return {} if position is None else {"offset": position.offset, "epoch": position.epoch}
 
 
+def hand_over(hub: Hub, channel: str, draft: Draft) -> Receipt:
+    """Hand it to the broker; who it says that it comes from is noted. Raises ClientError or Overloaded."""
+    receipt = hub.node.intake.publish(channel, draft)
+    if NAMING in draft.payload:
+        named(hub, channel, draft.payload)
+    return receipt
+
+
 def begin_publish(hub: Hub, said: Fields) -> Receipt:
     """Hand it to the broker. Raises ClientError, BadBody or Overloaded."""
     if not field(said, "channel", str, ""):
         raise BadRequest("channel is missing")
     draft = _draft(hub, said)
-    return hub.node.intake.publish(channel_of(hub, said), draft)
+    return hand_over(hub, channel_of(hub, said), draft)
 
 
 async def publish(hub: Hub, said: Fields) -> dict[str, Any]:
@@ -96,7 +105,7 @@ def begin_broadcast(hub: Hub, said: Fields) -> list[Begun]:
     begun: list[Begun] = []
     for channel in channels:
         try:
-            begun.append(hub.node.intake.publish(known(hub, channel), draft))
+            begun.append(hand_over(hub, known(hub, channel), draft))
         except REFUSALS as error:
             begun.append(error)
     return begun

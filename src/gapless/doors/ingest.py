@@ -165,7 +165,7 @@ class PublishersDoor(ABC):
         hub = self._guard.hub
         try:
             self._guard.admit_operator(request.scope, Request.of(request.scope))
-            unready = hub.unready()
+            unready = hub.lifecycle.unready()
             if unready is not None:
                 raise Refused(503, unready)
             return await self._take(request, await _read_packed(request, hub, self.kinds))

@@ -37,7 +37,7 @@ class Watched:
         names: Sequence[str],
         *,
         from_start: bool = False,
-        marks: Callable[[Path], list[Mark]] = lambda path: [],
+        marks: Callable[[Path], Sequence[Mark] | None] = lambda path: None,
         lost: Lost = lambda path, line: None,
     ) -> None:
         self.files: dict[Path, FollowedFile] = {}

@@ -18,7 +18,7 @@ from typing import Any, TypeVar, overload
 from ..core.counters import Counters
 from ..core.patterns import Pattern
 from ..errors import ClientError, Disconnect, Internal, PermissionDenied
-from ..model import Grant, nothing
+from ..model import NOTHING, Grant
 from ..protocol.encode import encode
 from .events import Client
 
@@ -42,6 +42,8 @@ class Hooks:
     counters: Counters
     encode: Callable[[Any], bytes] = encode
     """What they answer with, as JSON. Raises TypeError."""
+    events: set[str] = field(default_factory=set)
+    """Those for which there is a hook."""
     _hooks: dict[str, list[_Registered]] = field(default_factory=dict)
     _headers: set[str] = field(default_factory=set)
     _emulated: set[str] = field(default_factory=set)
@@ -68,11 +70,8 @@ class Hooks:
     def add(self, event: str, pattern: str | None, function: Hook) -> None:
         """Ask, or tell, `function` at this event, in what `pattern` matches. Raises ConfigError."""
         compiled = Pattern(pattern) if pattern is not None else None
+        self.events.add(event)
         self._hooks.setdefault(event, []).append(_Registered(compiled, function))
-
-    def has(self, event: str) -> bool:
-        """Is there any hook for this event?"""
-        return event in self._hooks
 
     def guards(self, event: str, channel: str) -> bool:
         """Is there a hook for this event that this channel concerns?"""
@@ -126,7 +125,7 @@ class Hooks:
 
 def _named(names: set[str], headers: Mapping[str, str]) -> Mapping[str, str]:
     if not names:
-        return nothing()
+        return NOTHING
     return {name.lower(): value for name, value in headers.items() if name.lower() in names}
 
 

@@ -184,7 +184,7 @@ class EventSession(PlainSession):
 
     def check(self, now: float) -> None:
         super().check(now)
-        if self.closed is None and self._heartbeat.is_due(now, waiting=self.flow.outlet.waiting):
+        if self.flow.closed is None and self._heartbeat.is_due(now, waiting=self.flow.outlet.waiting):
             self.reply(sse.COMMENT)
 
 
