@@ -23,10 +23,6 @@ ELSEWHERE: dict[str, str] = {
     "demo/trees/*": "demo/test_languages.py",
     "demo/*": "demo/test_page.py",
     "audience/audience.py": "rooms/test_rooms.py",
-    "cli/bench/command.py": "cli/test_bench.py",
-    "cli/bench/load.py": "cli/test_bench.py",
-    "cli/bench/opening.py": "cli/test_bench.py",
-    "cli/bench/source.py": "cli/test_bench.py",
     "client/asynchronous.py": "client/test_publisher.py",
     "client/outgoing.py": "client/test_publisher.py",
     "client/receipt.py": "client/test_publisher.py",
@@ -38,12 +34,7 @@ ELSEWHERE: dict[str, str] = {
     "doors/rows.py": "doors/test_ingest.py",
     "feeds/positions.py": "feeds/test_watched.py",
     "feeds/prefixes.py": "feeds/test_lines.py",
-    "isolation/outgoing.py": "audience/test_kept.py",
-    "isolation/pressure.py": "isolation/test_never_wait.py",
-    "isolation/sender.py": "isolation/test_never_wait.py",
-    "isolation/server.py": "isolation/test_never_wait.py",
     "logging/*": "logging/test_handler.py",
-    "server/listening.py": "server/test_serve.py",
 }
 """Modules without a test file beside them, by name or pattern, and what tests them. It may only shrink."""
 
