@@ -74,8 +74,10 @@ async def test_what_ends_the_task_that_waits_ends_the_work() -> None:
     going_on.cancel()
     with pytest.raises(asyncio.CancelledError):
         await going_on
-    (await first_step(work())).close()
+    kept = work()
+    (await first_step(kept)).close()
     assert ended == [asyncio.CancelledError, GeneratorExit]
+    assert kept.cr_frame is None, "it was closed, and not only let go"
 
 
 async def test_what_fails_later_fails_where_it_is_awaited() -> None:
