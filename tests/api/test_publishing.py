@@ -11,7 +11,8 @@ import pytest
 from gapless import Hub, Limits
 from gapless.api import call
 from gapless.api.at_once import METHODS
-from gapless.errors import BrokerError
+from gapless.api.publishing import error_shape
+from gapless.errors import BrokerError, Overloaded, UnknownChannel
 
 from ..support.broker import FakeBroker
 from .calling import CHANNELS, error, result
@@ -180,3 +181,9 @@ async def test_more_than_may_be_in_flight_is_error_100_for_that_publication_only
         said = await result(hub, "broadcast", channels=["logs"], data="x" * 20)
         assert said["responses"][0]["error"]["code"] == 100
         assert await result(hub, "publish", channel="now", data=1) == {}
+
+
+def test_a_refusal_is_told_and_anything_inside_is_not() -> None:
+    assert error_shape(UnknownChannel()) == {"code": 102, "message": "unknown channel"}
+    for inside in (BrokerError("the disk at /secret is full"), Overloaded(2, 1), RuntimeError("a bug")):
+        assert error_shape(inside) == {"code": 100, "message": "internal server error"}

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, Hub, Limits
-from gapless.brokers.sqlite import SqliteBroker
+from gapless.brokers.sqlite.broker import SqliteBroker
 
 from ..brokers.sqlite.opening import bound
 from ..support.serving import Doors

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions
-from gapless.doors.otlp_schema import request_from
+from gapless.doors.wire_schema import request_from
 
 from ..support.serving import Doors, doors
 

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 import gapless
 from gapless import ChannelOptions, Hub, HubHandler
 from gapless.logging import HubLogExporter, HubProcessor, HubSink, RequestIds, publish_to
-from gapless.logging.record import SCHEMA, dumps, iso, level_of
-from gapless.logging.severity import level_of_severity
+from gapless.logging.record import SCHEMA, dumps, iso, level_of, level_of_severity
 
 from ..client.scripted import Publications, publications
 from ..support.until import DEADLINE, until

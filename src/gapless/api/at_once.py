@@ -19,8 +19,17 @@ from ..node.receipt import Receipt
 from ..protocol.strict import Malformed
 from ..protocol.strict import payload as document
 from .arguments import BadBody, known, read
-from .publishing import Begun, begin_broadcast, begin_publish, check_size, hand_over, reply, settled
-from .shapes import REFUSALS, error_shape
+from .publishing import (
+    REFUSALS,
+    Begun,
+    begin_broadcast,
+    begin_publish,
+    check_size,
+    error_shape,
+    hand_over,
+    reply,
+    settled,
+)
 
 TOGETHER = 100
 """Publications of a batch that are handed over in one turn; a longer one is not answered here."""

@@ -6,16 +6,25 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import opaque
-from ..errors import BadRequest, LimitExceeded
+from ..errors import BadRequest, BrokerError, ClientError, Internal, LimitExceeded, Overloaded
 from ..hub import Hub
 from ..model import Draft, Position
 from ..node.receipt import Receipt
 from ..watch.sources import NAMING, named
 from .arguments import BadBody, Fields, channel_of, data_of, field, known
-from .shapes import REFUSALS, error_shape
+
+REFUSALS = (ClientError, BrokerError, Overloaded)
+"""What one call may end with; anything else is our own fault."""
 
 Begun = Receipt | Exception
 """A publication that was handed over, or why it was not: one of `REFUSALS`."""
+
+
+def error_shape(error: Exception) -> dict[str, Any]:
+    """An error as the server API answers it."""
+    if isinstance(error, ClientError):
+        return {"code": error.code, "message": error.message}
+    return {"code": Internal.code, "message": Internal.message}
 
 
 def _draft(hub: Hub, said: Fields) -> Draft:

@@ -13,17 +13,15 @@ import typer
 
 from ..client.outgoing import Batch, Entry, Overflow, notice
 from ..client.publisher import Publisher
-from ..feeds.changes import Changes
 from ..feeds.files import FollowedFile, Mark
 from ..feeds.lines import with_fields
 from ..feeds.positions import Positions, Sending, default_path
 from ..feeds.prefixes import Row
 from ..feeds.sent import Reached, Sent
 from ..feeds.tracebacks import HOLD_SECONDS
-from ..feeds.watched import Watched, is_pattern
-from .common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
+from ..feeds.watched import Changes, Watched, is_pattern
 from .feeding import Join, Rows, Signals, entries, feed
-from .terminal import say
+from .terminal import DEFAULT_URL, Token, Url, WrongUsage, hub_at, say
 
 PAUSE_SECONDS = 0.25
 """Between looks at files that had nothing new."""

@@ -107,7 +107,7 @@ BOUNDS = (
         "reading waits",
         "inbound_waits",
         "tests/transports/test_inbox.py",
-        "test_many_bytes_crowd_it_as_many_messages_do",
+        "test_reading_pauses_while_too_much_waits_and_is_told_once",
     ),
     Bound(
         "inbound_budget_bytes",

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from ..client.encoding import exact
+from ..protocol.encode import exact
 
 FIELD_CHARACTERS = 1000
 """Of a value that JSON cannot carry, its `repr` is."""
@@ -183,3 +183,13 @@ def _described(value: object) -> str:
         return repr(value)[:FIELD_CHARACTERS].encode(errors="replace").decode()
     except Exception:
         return f"<{type(value).__name__} without a repr>"
+
+
+_LEVELS = ("trace", "debug", "info", "warning", "error", "critical")
+
+
+def level_of_severity(number: int, text: str | None = None) -> str:
+    """Four numbers make a level (OpenTelemetry's log data model); without one, what the text says."""
+    if 1 <= number <= 24:
+        return _LEVELS[(number - 1) // 4]
+    return (text or "info").lower()

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from gapless import BrokerError, Limits
-from gapless.brokers.sqlite import SqliteBroker, place, schema, trouble
+from gapless.brokers.sqlite import schema, trouble
+from gapless.brokers.sqlite.broker import SqliteBroker
 
 from ...support.commands import gapless, serving
 from ...support.until import DEADLINE, until
@@ -104,7 +105,7 @@ class TestOpening:
         await broker.close()
 
     async def test_a_network_file_system(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(place, "kind_of", lambda *_: "nfs4")
+        monkeypatch.setattr(trouble, "kind_of", lambda *_: "nfs4")
         assert "lies on a network file system (nfs4)" in await refusal(path)
         assert not path.exists()
 
