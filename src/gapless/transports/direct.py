@@ -281,6 +281,7 @@ class DirectConversation:
         self._inbox.put(message)
         if self._phase is Phase.OPEN and self._inbox.is_crowded:
             self._phase = Phase.CROWDED
+            self._node.counters.inbound_waits += 1
             self._connection.pause_reading(True)
 
     def _on_empty(self) -> None:

@@ -53,6 +53,12 @@ class Inbox:
         """Does so much wait that nothing further should be read for now?"""
         return len(self) >= WAITING_MESSAGES or self._bytes >= self._node.limits.inbound_bytes
 
+    @property
+    def is_full(self) -> bool:
+        """Does more wait than one who cannot be made to wait may leave here?"""
+        limits = self._node.limits
+        return len(self) >= limits.commands_per_frame or self._bytes >= limits.inbound_bytes
+
     def give_up(self) -> None:
         """As a `Holder`: end this connection."""
         self._session.close(Disconnect(3013))
