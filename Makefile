@@ -3,6 +3,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
+# Compiled once for all the processes that tests start, also where the environment asks Python not to keep it.
+export PYTHONDONTWRITEBYTECODE :=
+
+# Tests wait for as long as they compute: for processes, sockets and time-outs that are meant.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
+
 .PHONY: setup demo test attack audit pins lint bench bench-full bench-feeding bench-dashboard screenshots docs clean
 
 setup: $(STAMP)  ## .venv with the gapless command in it
@@ -18,9 +24,10 @@ demo: setup  ## the hub and a real worker beside it, on this checkout; STORE=sql
 	$(BIN)/gapless demo $(if $(STORE),--store $(STORE))
 
 test: setup  ## the whole suite, its files spread over the cores, and how much of the source it takes
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --timeout 600 \
+		--cov --cov-report=term:skip-covered \
 		--ignore tests/conformance --ignore tests/variants --ignore tests/attacks
-	$(BIN)/python -m pytest tests/conformance tests/variants tests/attacks  # other people's programs, with the machine to themselves
+	$(BIN)/python -m pytest --timeout 600 tests/conformance tests/variants tests/attacks  # other people's programs, with the machine to themselves
 
 attack: setup  ## healthy readers beside every kind of attack, 20 s each, as a table; KINDS=pings,frozen
 	$(BIN)/python -m tests.attacks $(if $(KINDS),--kinds $(KINDS))

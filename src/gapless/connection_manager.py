@@ -13,12 +13,10 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket
 
-from .audience.audience import LIMITS, Audience
+from .audience.audience import DONE, LIMITS, Audience, Sent
 from .audience.kept import Kept
-from .audience.message import as_json, outgoing
 from .audience.relay import Relay
-from .audience.sent import DONE, Sent
-from .isolation.outgoing import Outgoing
+from .isolation.outgoing import Outgoing, as_json, outgoing
 from .model import Stats
 from .options import Limits, MiB
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
-from .audience.audience import LIMITS, Audience
+from .audience.audience import DONE, LIMITS, Audience, Sent
 from .audience.kept import Kept
-from .audience.message import outgoing
 from .audience.relay import Relay
-from .audience.sent import DONE, Sent
+from .isolation.outgoing import outgoing
 from .model import Stats
 from .options import Limits, MiB
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ MESSAGE_BYTES = 1024 * 1024
 HOST, PORT = "127.0.0.1", 8000
 
 Asgi = Callable[[Any, Any, Any], Any]
+
+PAUSE_SECONDS = 0.25
+"""Between two looks at the sources. A look at a thousand files takes a few milliseconds."""
+
+_ELSEWHERE = {"__pycache__", "node_modules", "site-packages"}
 
 
 def run(
@@ -125,8 +131,8 @@ class Application:
 
     def _watch_over(self) -> None:
         """Have others serve it, and keep them."""
-        from .server.sources import Sources
         from .server.workers import Port, Workers
+        from .serving import Sources
 
         port = Port(self.host, self.port)
         ended_by = Workers(
@@ -173,3 +179,37 @@ def check_proxy(named: str) -> str:
 
 def _nothing() -> None:
     """A hub within the application hears of the signal by itself."""
+
+
+class Sources:
+    """The Python files below a folder, without those of environments and hidden ones."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known = dict(self._look())
+
+    async def change(self) -> str:
+        """Wait for a change, and say which file it was: the first of them by name."""
+        while True:
+            await asyncio.sleep(PAUSE_SECONDS)
+            found = dict(self._look())
+            changed = {
+                path for path in found.keys() | self._known.keys() if found.get(path) != self._known.get(path)
+            }
+            self._known = found
+            if changed:
+                return Path(min(changed)).relative_to(self._folder).as_posix()
+
+    def _look(self) -> Iterator[tuple[str, int]]:
+        for at, folders, files in os.walk(self._folder):
+            folders[:] = [name for name in folders if not name.startswith(".") and name not in _ELSEWHERE]
+            if "pyvenv.cfg" in files:
+                folders.clear()
+                continue
+            for name in files:
+                if name.endswith(".py"):
+                    path = os.path.join(at, name)
+                    try:
+                        yield path, os.stat(path).st_mtime_ns
+                    except OSError:
+                        pass  # it went in between, which the next look sees

@@ -85,7 +85,7 @@ class Inside:
             "present": len(node.members),
             "inbound": node.inbound.used,
             "counters": self._hub.counters.snapshot(),
-            "ready": self._hub.unready() is None,
+            "ready": self._hub.lifecycle.unready() is None,
         }
 
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import FloatRect, Page, expect
 
 from .fake_hub import FakeHub
-from .seeing import facet, log, messages, rows, visit
+from .seeing import facet, log, messages, rows, scroll, visit
 
 pytestmark = pytest.mark.browser
 
@@ -199,3 +199,49 @@ def test_times_of_plain_lines_are_what_they_are(page: Page, hub: FakeHub) -> Non
     expect(messages(page)).to_have_text(["old", "new"])
     expect(rows(page).first.locator(".time")).to_have_text("")
     expect(rows(page).last.locator(".time")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d\.\d{3}$"))
+
+
+MOVED = """() => {
+  window.moved = [];
+  new MutationObserver((changes) => {
+    for (const { addedNodes, removedNodes } of changes)
+      window.moved.push(addedNodes.length, removedNodes.length);
+  }).observe(document.querySelector(".live .spacer"), { childList: true });
+}"""
+
+
+def test_a_flood_fills_the_rows_where_they_stand(page: Page, hub: FakeHub) -> None:
+    """What is taken out of the document and put back costs as much as what is made anew."""
+    hub.publish("logs", *(log(f"line {number}", fields={"n": number}) for number in range(1_000)))
+    visit(page, hub)
+    expect(messages(page).last).to_have_text("line 999")
+    page.evaluate(MOVED)
+    for start in range(1_000, 3_000, 500):
+        hub.publish("logs", *(log(f"line {start + number}", fields={"n": number}) for number in range(500)))
+        expect(messages(page).last).to_have_text(f"line {start + 499}")
+    assert page.evaluate("window.moved") == []
+    shown = [int(text.removeprefix("line ")) for text in messages(page).all_inner_texts()]
+    assert shown == list(range(shown[0], 3_000)), "in the order in which they are read"
+    scroll(page, -210)
+    shown = [int(text.removeprefix("line ")) for text in messages(page).all_inner_texts()]
+    assert shown == list(range(shown[0], shown[0] + len(shown)))
+    tops = [row.bounding_box() for row in rows(page).all()]
+    heights = {round(below["y"] - above["y"]) for above, below in itertools.pairwise(tops) if above and below}
+    assert heights == {20}
+
+
+def test_fields_stand_in_the_line_of_their_message(page: Page, hub: FakeHub) -> None:
+    """Also where parts of it have to stay in sight: the button of an exception, beside a long message."""
+    failure = {"type": "TimeoutError", "message": "no answer", "text": "Traceback"}
+    hub.publish(
+        "logs", log("short", fields={"ms": 5}), log("long " * 80, fields={"ms": 6}, exception=failure)
+    )
+    visit(page, hub)
+    short = rows(page).first
+    [message, fields] = [short.locator(part).bounding_box() for part in (".message", ".fields")]
+    assert message is not None
+    assert fields is not None
+    assert abs(message["y"] - fields["y"]) < 3
+    assert fields["x"] >= message["x"] + message["width"]
+    expect(short.locator(".fields")).to_be_in_viewport(ratio=1)
+    expect(rows(page).nth(1).get_by_role("button", name="TimeoutError")).to_be_in_viewport()

@@ -4,7 +4,7 @@ import { FieldCounts } from "../../src/gapless/dashboard/static/log/counting.js"
 import { toIndexed } from "../../src/gapless/dashboard/static/log/indexed.js";
 import { parseQuery } from "../../src/gapless/dashboard/static/log/query.js";
 import { Search } from "../../src/gapless/dashboard/static/log/search.js";
-import { SEGMENT } from "../../src/gapless/dashboard/static/log/store.js";
+import { SEGMENT } from "../../src/gapless/dashboard/static/log/segment.js";
 import { toRow } from "../../src/gapless/dashboard/static/log/testing.js";
 import { storeOf } from "./making.mjs";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SEGMENT, Store } from "../../src/gapless/dashboard/static/log/store.js";
+import { SEGMENT } from "../../src/gapless/dashboard/static/log/segment.js";
+import { Store } from "../../src/gapless/dashboard/static/log/store.js";
 import { View } from "../../src/gapless/dashboard/static/log/view.js";
 import { Later, random, storeOf, toRow } from "./making.mjs";
 

@@ -82,12 +82,19 @@ async def test_another_file_is_another_digest(tmp_path: Path) -> None:
     assert Assets(tmp_path).digest != before
 
 
-async def test_a_page_asks_at_once_for_all_that_its_script_imports() -> None:
+async def test_a_page_has_one_script_and_its_modules_are_there_for_others() -> None:
     async with doors(CHANNELS, open_api=True) as opened:
         page = (await opened.http.get("/")).text
-        preloaded = set(re.findall(r'rel="modulepreload" href="static/\w+/([^"]+)"', page))
-        assert {"client.js", "log/store.js", "pages/live.js"} <= preloaded
-        assert "pages/board.js" not in preloaded, "it is imported when it is opened"
+        [address] = re.findall(r'<script type="module" src="(static/[^"]+)"', page)
+        joined = (await opened.http.get(f"/{address}")).text
+        plain = (await opened.http.get("/static/app.js")).text
+        assert 'from "./client.js"' in plain
+        assert "import " not in joined
+        assert "class Store" in joined
+        assert "class Board" not in joined, "it is imported when it is opened"
+        board = address.replace("app.js", "pages/board.js")
+        assert '} from "../app.js";' in (await opened.http.get(f"/{board}")).text.partition("\n")[0]
+        assert '} from "../app.js";' not in (await opened.http.get("/static/pages/board.js")).text
 
 
 async def test_a_page_has_one_stylesheet_and_its_files_are_there_for_others() -> None:
@@ -121,8 +128,8 @@ async def test_what_a_page_needs_at_first_is_small() -> None:
                 "GET", f"/{address}", headers={"Accept-Encoding": "gzip"}
             ) as answer:
                 total += sum([len(chunk) async for chunk in answer.aiter_raw()])
-        assert total < 81 * 1024, "once for each version: it is kept for ever"
-        assert len(addresses) + 1 <= 49
+        assert total < 68 * 1024, "once for each version: it is kept for ever"
+        assert len(addresses) + 1 <= 4
 
 
 async def test_the_page_keeps_to_its_own_policy() -> None:
@@ -197,16 +204,14 @@ class TestCompressing:
 
 
 class TestPages:
-    def test_modules_that_import_each_other_are_asked_for_once(self, tmp_path: Path) -> None:
-        (tmp_path / "parts").mkdir()
-        (tmp_path / "app.js").write_text('import { a } from "./parts/a.js";\n')
-        (tmp_path / "parts/a.js").write_text('import { b } from "./b.js";\nexport { b } from "../app.js";\n')
-        (tmp_path / "parts/b.js").write_text('import { a } from "./a.js";\n')
-        (tmp_path / "page.html").write_text(
-            '<title>x</title>\n    <script type="module" src="static/app.js"></script>\n'
-        )
-        page = bytes(Assets(tmp_path).page("page.html", asked()).body).decode()
-        assert re.findall(r'modulepreload" href="static/\w+/([^"]+)"', page) == ["parts/a.js", "parts/b.js"]
+    def test_a_module_comes_later_to_one_page_alone(self, tmp_path: Path) -> None:
+        for page in ("one", "two"):
+            (tmp_path / f"{page}.html").write_text(f'<script type="module" src="static/{page}.js"></script>')
+            (tmp_path / f"{page}.js").write_text('import { a } from "./a.js";\nimport("./later.js");\n')
+        (tmp_path / "a.js").write_text("export const a = 1;\n")
+        (tmp_path / "later.js").write_text('import { a } from "./a.js";\n')
+        with pytest.raises(ValueError, match=r"later\.js comes later to two pages"):
+            Assets(tmp_path)
 
     def test_a_page_is_no_file_below_static(self, tmp_path: Path) -> None:
         (tmp_path / "page.html").write_text("")

@@ -19,7 +19,7 @@ from gapless.model import Member
 
 from ..support.serving import FAST_PATH, PLAIN_ASGI, Doors, doors
 from ..support.sockets import Client, connected, handshake, masked
-from ..support.until import DEADLINE
+from ..support.until import DEADLINE, until
 from ..support.visits import Wish, ways
 from ..support.voices import SOCKETS, STREAMS, Closed, Speak, Voice
 from .test_bounds_ends import TRIED as ENDS
@@ -467,7 +467,7 @@ async def test_a_body_that_does_not_come_in_time_is_408() -> None:
 
         async def slow() -> Any:
             yield b"{"
-            await asyncio.sleep(DEADLINE)
+            await until(lambda: here.hub.counters.api_refused == 1, "the hub has waited enough")
 
         answer = await here.http.post(
             "/api/info", content=slow(), headers={"Content-Type": "application/json"}

@@ -134,29 +134,29 @@ class Held:
         await self.go_on.wait()
 
 
-LARGE = "x" * 400
-"""Of a message of between 500 and 575 bytes, what it costs to keep one included."""
+LARGE = "x" * 4000
+"""Of a message of between 4100 and 4180 bytes, what it costs to keep one included."""
 
 
 @pytest.mark.parametrize("name", SOCKETS)
 async def test_so_much_of_one_client_may_wait_and_then_its_reading_does(name: str) -> None:
-    held = Held(Limits(inbound_bytes=1150))
+    held = Held(Limits(inbound_bytes=8800))
     async with doors(hub=held.hub, ws=FAST_PATH) as here, SOCKETS[name](here) as client:
         for number in range(3):  # the first is handled, and two wait
             await client.say(client.command(100 + number, "publish", {"channel": "c", "data": LARGE}))
-            await until(lambda number=number: waiting(here) >= 400 * number)  # type: ignore[misc]
+            await until(lambda number=number: waiting(here) >= 4000 * number)  # type: ignore[misc]
         assert here.hub.counters.inbound_waits == 0
         for number in range(3, 5):
             await client.say(client.command(100 + number, "publish", {"channel": "c", "data": LARGE}))
         await until(lambda: here.hub.counters.inbound_waits == 1)
-        assert waiting(here) < 4 * 600
+        assert waiting(here) < 4 * 4200
         held.go_on.set()
         assert [(await client.hear())["id"] for _ in range(5)] == list(range(100, 105))
 
 
 @pytest.mark.parametrize("name", STREAMS)
 async def test_so_much_may_be_posted_and_wait_and_more_is_the_end(name: str) -> None:
-    held = Held(Limits(inbound_bytes=1150))
+    held = Held(Limits(inbound_bytes=8800))
     async with doors(hub=held.hub) as here:
         async with STREAMS[name](here) as client:
             for number in range(4):

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from gapless import IsolationCounters, NeverWait
-from gapless.isolation.bounds import Bounds
-from gapless.isolation.pressure import pressure_here
+from gapless.isolation.pressure import Bounds, pressure_here
 from gapless.isolation.sender import TOLD_AFTER, Sender
 from gapless.isolation.server import Server, find_server
 

@@ -66,9 +66,14 @@ class Voice(ABC):
         """Send several in one frame, where a door takes that. Raises Closed."""
         raise NotImplementedError
 
-    @abstractmethod
     async def hear(self) -> dict[str, Any]:
-        """The next message. Raises Closed."""
+        """The next message. Raises Closed, and TimeoutError where none comes."""
+        async with asyncio.timeout(DEADLINE):
+            return await self._next()
+
+    @abstractmethod
+    async def _next(self) -> dict[str, Any]:
+        """The next message, however long it takes. Raises Closed."""
 
 
 def code_of(said: dict[str, Any]) -> int:
@@ -119,7 +124,7 @@ class PlainSocket(_Plain):
     async def say(self, command: dict[str, Any]) -> None:
         await self._socket.send(orjson.dumps(command).decode())
 
-    async def hear(self) -> dict[str, Any]:
+    async def _next(self) -> dict[str, Any]:
         found: dict[str, Any] = orjson.loads(await self._socket.receive())
         return found
 
@@ -137,7 +142,7 @@ class PlainEvents(_Plain):
         if answer.status_code != 204:
             raise Closed(answer.status_code)
 
-    async def hear(self) -> dict[str, Any]:
+    async def _next(self) -> dict[str, Any]:
         event = await self._events.next()
         if event.name == "close":
             raise Closed(event.data["code"])
@@ -160,7 +165,7 @@ class CentrifugeSocket(_Centrifuge):
     async def say_together(self, *commands: dict[str, Any]) -> None:
         await self._socket.send(encode(self._codec, *commands))
 
-    async def hear(self) -> dict[str, Any]:
+    async def _next(self) -> dict[str, Any]:
         if not self._waiting:
             self._waiting = decode(self._codec, await self._socket.receive())
         return self._waiting.pop(0)
@@ -181,7 +186,7 @@ class CentrifugeStream(_Centrifuge):
         if answer.status_code != 204:
             raise Closed(answer.status_code)
 
-    async def hear(self) -> dict[str, Any]:
+    async def _next(self) -> dict[str, Any]:
         said = await self._down.next()
         push = (said or {}).get("push", {})
         if said is None or "disconnect" in push:

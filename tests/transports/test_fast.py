@@ -13,7 +13,9 @@ import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.asyncio.client import connect as client
 
-from gapless import ChannelOptions, Hub, HubApp
+from gapless import ChannelOptions, Hub, HubApp, Limits
+from gapless.core.counters import Counters
+from gapless.node.inbound import Inbound
 from gapless.server.counters import counters
 from gapless.transports.direct import EXTENSION
 from gapless.transports.fast import EARLY_BYTES
@@ -124,7 +126,7 @@ async def test_an_offer_ends_with_the_turn_of_the_accept() -> None:
         await receive()
         await send({"type": "websocket.accept"})
         await turns(3)
-        assert not scope["extensions"][EXTENSION].on_offer
+        assert scope["extensions"][EXTENSION].take(Inbound(Limits(), Counters())) is None
         await send({"type": "websocket.send", "text": "hello"})
         heard.append((await receive())["text"])
 

@@ -25,8 +25,7 @@ from ..isolation.outgoing import Outgoing
 from ..model import Position, Publication
 from ..node.receipt import Receipt
 from ..options import ChannelOptions, Limits, MiB
-from .audience import Audience
-from .sent import Sent
+from .audience import Audience, Sent
 
 log = logging.getLogger("gapless")
 

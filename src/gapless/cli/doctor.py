@@ -1,4 +1,4 @@
-"""`gapless doctor`: look at what a hub stands on, and explain each finding."""
+"""`gapless doctor` and `gapless config check`: what a hub would stand on, looked at before it runs."""
 
 from __future__ import annotations
 
@@ -60,3 +60,31 @@ def _redis(store: str) -> list[Finding]:
         return asyncio.run(checkup(address))
     except (RedisError, OSError, GaplessError) as error:
         return [Finding("bad", f"there is no Redis at {address}", str(error) or type(error).__name__)]
+
+
+config = typer.Typer(no_args_is_help=True, help="Look at a configuration before a server runs with it.")
+
+
+@config.callback()
+def _config() -> None:
+    # Without it, typer takes the only command for the whole of this group.
+    pass
+
+
+@config.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The TOML file of `gapless serve --config`.")],
+) -> None:
+    """Say ok, or one line for each thing that `gapless serve` would refuse, as FILE:LINE.
+
+    What stands in the environment counts as well, as it does for the server.
+    """
+    from ..config.preparing import check as checked
+
+    said: list[str] = []
+    try:
+        checked(file, note=said.append)
+    except ConfigError as error:
+        write([safe(line) for line in str(error).splitlines()])
+        raise typer.Exit(1) from None
+    write([*(safe(line) for line in said), "ok"])

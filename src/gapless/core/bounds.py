@@ -109,7 +109,7 @@ BOUNDS = (
         "reading waits; 3013 for what is posted",
         "inbound_waits",
         "tests/transports/test_inbox.py",
-        "test_many_bytes_crowd_it_as_many_messages_do",
+        "test_reading_pauses_while_too_much_waits_and_is_told_once",
         (Where.FAST, Where.POSTS),
     ),
     Bound(

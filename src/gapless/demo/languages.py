@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple
 
-from .language import Language
-from .python import Python
+from .language import Language, Layout, Module
+from .python.measure import measure
+from .python.modules import ModuleNames
+from .python.source import parse_source
+
+
+class Python:
+    """The language that this package is written in."""
+
+    name = "Python"
+    fence = "python"
+    suffixes = (".py",)
+    separator = "."
+
+    def layout(self, root: Path, files: tuple[str, ...]) -> Layout:
+        return ModuleNames(root, tuple(file for file in files if file.endswith(".py")))
+
+    def read(self, file: str, content: bytes, name: str) -> Module:
+        return measure(parse_source(file, content), name, self)
+
+    def importing(self, module: str, name: str) -> str:
+        return f"from {module} import {name}" if name else f"import {module}"
+
+    def is_standard(self, name: str) -> bool:
+        return name.partition(".")[0] in sys.stdlib_module_names
 
 
 class _Grammar(NamedTuple):

@@ -1,8 +1,8 @@
 """The page's files as they are served: read once, under addresses that name what is in them, compressed.
 
-Modules and stylesheets go without their comments, and a page has one stylesheet: its files, put together.
-`/static/DIGEST/…` may be kept for ever, as a changed file is another digest; `/static/…` is asked
-about each time, for what other people's pages import.
+Modules and stylesheets go without their comments, and a page has one stylesheet and one script: its
+files, put together. `/static/DIGEST/…` may be kept for ever, as a changed file is another digest;
+`/static/…` is asked about each time, for what other people's pages import, and has each file by itself.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-import posixpath
 import re
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .joining import join
 from .scripts import without_comments
 
 STATIC = Path(__file__).parent.parent / "dashboard" / "static"
@@ -30,13 +30,12 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", 
 WORTH_COMPRESSING = 512
 """Bytes; of smaller files the saving is within one packet."""
 
-IMPORTED = re.compile(r'^(?:import|export)\s[^"]*?from "(\.[^"]+)";$', re.MULTILINE)
-"""What a module imports in any case. `import(…)` is what it imports when it is needed."""
-
 STYLED = re.compile(r'(?: *<link rel="stylesheet" href="static/[^"]+" />\n)+')
 """The stylesheets of a page, one after the other."""
 
 HREF = re.compile(r'href="static/([^"]+)"')
+
+SCRIPT = re.compile(r'<script type="module" src="static/([^"]+)">')
 
 
 class Asset(NamedTuple):
@@ -58,8 +57,10 @@ class Assets:
             for path in sorted(root.rglob("*"))
             if path.is_file()
         }
-        for name in [name for name in self._assets if name.endswith(".html")]:
-            self._assets[_stylesheet_of(name)] = self._joined(name)
+        pages = [name for name in self._assets if name.endswith(".html")]
+        for name in pages:
+            self._assets[_stylesheet_of(name)] = self._stylesheet(name)
+        self._put_together = self._scripts(pages)
         digest = hashlib.sha256()
         for name, asset in self._assets.items():
             digest.update(name.encode() + b"\0" + asset.body)
@@ -70,7 +71,7 @@ class Assets:
         """What is at a path below `/static`; None: nothing."""
         digest, _, rest = path.partition("/")
         named = digest == self.digest
-        asset = self._assets.get(rest if named else path)
+        asset = (self._put_together.get(rest) or self._assets.get(rest)) if named else self._assets.get(path)
         if asset is None or path.endswith(".html"):
             return None
         return _respond(asset, request, FOR_EVER if named else "no-cache")
@@ -86,34 +87,30 @@ class Assets:
     def _written(self, name: str) -> bytes:
         text = self._assets[name].body.decode()
         text = STYLED.sub(f'    <link rel="stylesheet" href="static/{_stylesheet_of(name)}" />\n', text)
-        [script] = re.findall(r'<script type="module" src="static/([^"]+)">', text)
-        # All that its script imports is asked for at once, and not one import after the other.
-        loads = "".join(
-            f'    <link rel="modulepreload" href="static/{each}" />\n' for each in self._imports(script)
-        )
-        text = text.replace("    <script ", f"{loads}    <script ", 1)
         text = re.sub(r'(href|src)="static/', rf'\1="static/{self.digest}/', text)
         about = {"gapless-base": "../../", "gapless-digest": self.digest}
         metas = "".join(f'<meta name="{key}" content="{value}" />\n    ' for key, value in about.items())
         return text.replace("<title>", metas + "<title>", 1).encode()
 
-    def _joined(self, page: str) -> Asset:
+    def _stylesheet(self, page: str) -> Asset:
         """The stylesheets of a page as one: it waits for them in any case, and together they are smaller."""
         links = STYLED.search(self._assets[page].body.decode())
         names = HREF.findall(links[0]) if links else []
         return _made(b"".join(self._assets[name].body for name in names), "text/css")
 
-    def _imports(self, script: str) -> list[str]:
-        found: list[str] = []
-        waiting = [script]
-        while waiting:
-            module = waiting.pop(0)
-            for address in IMPORTED.findall(self._assets[module].body.decode()):
-                name = posixpath.normpath(posixpath.join(posixpath.dirname(module), address))
-                if name not in found and name != script:
-                    found.append(name)
-                    waiting.append(name)
-        return found
+    def _scripts(self, pages: list[str]) -> dict[str, Asset]:
+        """The scripts of the pages, each with its modules in it, and the modules that come later."""
+        modules = {name: each.body.decode() for name, each in self._assets.items() if name.endswith(".js")}
+        found: dict[str, str] = {}
+        for page in pages:
+            for entry in SCRIPT.findall(self._assets[page].body.decode()):
+                joined = join(entry, modules)
+                for name, text in {entry: joined.script, **joined.later}.items():
+                    if found.setdefault(name, text) != text:
+                        raise ValueError(
+                            f"{name} comes later to two pages: import it in one of them in any case"
+                        )
+        return {name: _made(text.encode(), "text/javascript") for name, text in found.items()}
 
 
 @cache

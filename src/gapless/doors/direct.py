@@ -15,7 +15,7 @@ import orjson
 from starlette.responses import Response
 
 from ..api import at_once
-from ..api.shapes import REFUSALS
+from ..api.publishing import REFUSALS
 from ..errors import ClientError
 from ..hub import Hub
 from ..server.direct import Answer, Answerer, Headers, Place
@@ -108,7 +108,7 @@ class _ApiCall(_Call):
 
     def answer(self, body: bytes) -> Answer | Awaitable[Answer] | None:
         hub = self._hub
-        if hub.unready() is not None:
+        if hub.lifecycle.unready() is not None:
             return None
         said = self._method(hub, body)
         if isinstance(said, bytes):
@@ -137,7 +137,7 @@ class _IngestCall(_Call):
         self._key = key
 
     def answer(self, body: bytes) -> Answer | Awaitable[Answer] | None:
-        if self._hub.unready() is not None:
+        if self._hub.lifecycle.unready() is not None:
             return None
         read = partial(payloads, self._kind, body, self._hub.limits, datetime.now(UTC))
         if is_long(self._kind, body):

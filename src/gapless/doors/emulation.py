@@ -148,7 +148,7 @@ async def obey_first(
 ) -> None:
     """What came with the request; then what was posted meanwhile. Raises Disconnect."""
     for command in commands:
-        if session.closed is not None:
+        if session.flow.closed is not None:
             return
         if session.bare and isinstance(command.request, m.Connect):
             await connect_bare(session, command.request)

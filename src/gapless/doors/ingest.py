@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..api.arguments import known
-from ..api.shapes import REFUSALS, error_shape
+from ..api.publishing import REFUSALS, error_shape
 from ..brokers.base import PublishesRuns
 from ..errors import BadRequest, ClientError, Overloaded
 from ..hub import Hub
@@ -177,7 +177,7 @@ class PublishersDoor(ABC):
         hub = self._guard.hub
         try:
             self._guard.admit_operator(request.scope, Request.of(request.scope))
-            unready = hub.unready()
+            unready = hub.lifecycle.unready()
             if unready is not None:
                 raise Refused(503, unready)
             rows = await self._read(request)

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from ..client.encoding import exact
+from ..protocol.encode import exact
 from ..protocol.strict import is_deeper
 from .prefixes import Row, recognise
 from .splitting import Piece

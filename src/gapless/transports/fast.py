@@ -300,12 +300,10 @@ class FastProtocol(asyncio.Protocol):
 
     # -- the offer
 
-    @property
-    def on_offer(self) -> bool:
-        return self._phase is Phase.ACCEPTED
-
-    def take(self, inbound: Inbound) -> TakenConnection:
+    def take(self, inbound: Inbound) -> TakenConnection | None:
         """See `direct.Offer`."""
+        if self._phase is not Phase.ACCEPTED:
+            return None
         self._phase = Phase.TAKEN
         settings, connections = self._settings, self._server_state.connections
         connections.discard(self)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gapless import Limits
-from gapless.brokers.sqlite import SqliteBroker, Tuning
-from gapless.brokers.sqlite.address import Address
+from gapless.brokers.sqlite.address import Address, Tuning
+from gapless.brokers.sqlite.broker import SqliteBroker
 from gapless.brokers.sqlite.journal import Journal
 from gapless.brokers.sqlite.transaction import Transaction
 

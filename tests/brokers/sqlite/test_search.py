@@ -12,7 +12,8 @@ import pytest
 
 from gapless import BrokerError, ChannelOptions, ConfigError, Limits
 from gapless.brokers.base import Searches
-from gapless.brokers.sqlite import SqliteBroker, Tuning
+from gapless.brokers.sqlite.address import Tuning
+from gapless.brokers.sqlite.broker import SqliteBroker
 from gapless.brokers.sqlite.streams import SLACK
 from gapless.model import Matches
 

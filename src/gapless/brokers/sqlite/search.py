@@ -16,11 +16,11 @@ from ...errors import BrokerError
 from ...model import Matches, Position
 from ...options import ChannelOptions
 from . import words
+from .address import Tuning
 from .entries import Entry, publication
 from .journal import Journal
 from .store import Store
 from .transaction import Transaction
-from .tuning import Tuning
 
 
 class Indexing:

@@ -33,6 +33,7 @@ export class Feed {
   lastError = "";
   /** When something came last, in milliseconds since 1970. */
   lastAt = 0;
+  /** Something came or changed: told once for all that came together. */
   onChange = () => {};
   /** @type {(words: import("./ledger.js").Return) => void} */
   onReturn = () => {};
@@ -90,7 +91,7 @@ export class Feed {
       onHistory: (joined) => this.#onHistory(channel, joined),
       onError: (error) => this.#onError(channel, error),
     });
-    this.onChange();
+    this.#changed();
   }
 
   /** What it misses from now on is asked for when it is switched on again. */
@@ -99,7 +100,7 @@ export class Feed {
     this.#leave(channel);
     channel.off = true;
     this.#joined(channel);
-    this.onChange();
+    this.#changed();
   }
 
   /** Ask for nothing for a while: it costs nothing and loses nothing. */
@@ -206,14 +207,14 @@ export class Feed {
     if (recovered === null && epoch && count < head - oldest + 1 && channel.first === null) channel.first = { epoch, offset: head + 1 };
     if (channel.joining === "first" && this.#store.size > 0) this.#weaving = true;
     this.#joined(channel);
-    this.onChange();
+    this.#changed();
   }
 
   #onError(channel, error) {
     channel.error = error;
     channel.subscription = null;
     this.#joined(channel);
-    this.onChange();
+    this.#changed();
   }
 
   #put(entry) {
@@ -231,7 +232,7 @@ export class Feed {
       if (this.#progress.size > 0) this.#progress.delete(progressOf(row, ""));
       this.#store.append(row);
     }
-    return this.onChange();
+    return this.#changed();
   }
 
   /** The state of something that goes on takes the place of the state before it. */
@@ -250,7 +251,18 @@ export class Feed {
       mark.before = mark.start;
     }
     this.#view.addMark(mark);
-    this.onChange();
+    this.#changed();
+  }
+
+  #isTelling = false;
+
+  #changed() {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(() => {
+      this.#isTelling = false;
+      this.onChange();
+    });
   }
 
   #await() {
@@ -279,7 +291,7 @@ export class Feed {
     else for (const entry of entries) this.#settle(entry);
     this.#weaving = joining && this.#weaving;
     if (joining) this.#await();
-    this.onChange();
+    this.#changed();
   }
 
   #back() {

@@ -7,7 +7,7 @@ const MASKED = /"[^"\n]*"|'[^'\n]*'|\d+/g; // what differs from row to row, and 
 const CHARACTERS = 500; // of a message that are compared
 
 /**
- * @typedef {import("./store.js").Segment} Segment
+ * @typedef {import("./segment.js").Segment} Segment
  * @typedef {{shown: number[], times: Map<number, number>, head: number, template: string}} Fold
  *   `shown`: indices of the rows that stand in the list; `times`: how many rows each head stands for; `head`: of the newest
  */

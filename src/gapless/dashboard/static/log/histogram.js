@@ -12,7 +12,7 @@ LEVELS.forEach(({ rank }, index) => (INDEX[rank] = index));
  */
 
 /**
- * @param {Iterable<{segment: import("./store.js").Segment, indices: number[]|null}>} parts of a view
+ * @param {Iterable<{segment: import("./segment.js").Segment, indices: number[]|null}>} parts of a view
  * @param {number} from @param {number} to milliseconds since 1970
  * @returns {Histogram}
  */

@@ -1,12 +1,12 @@
 /**
- * The rows that are in sight, and no others: elements are placed in a spacer as high as all rows would be, and filled
- * again as it scrolls. While it follows, the last row is whole in sight after each paint; while it does not, the row
+ * The rows that are in sight, and no others: elements stand in a spacer as high as all rows would be, and are
+ * filled again as it scrolls. While it follows, the last row is whole in sight after each paint; while it does not, the row
  * at the top stays where it is, whatever comes, goes or is loaded around it.
  */
 import { make } from "../core/dom.js";
 import { Heights, linesOf, Scale } from "./geometry.js";
 import { Row } from "./row.js";
-import { FLAG } from "./store.js";
+import { FLAG } from "./segment.js";
 
 const OVERSCAN = 4; // rows above and below what is in sight
 const WRAPPED_LINES = 12;
@@ -37,6 +37,7 @@ export class List {
   #layout = { row: 20, line: 18, wrap: false, columns: 80, meta: 0, most: WRAPPED_LINES, channel: 16 };
   #viewport = 0;
   #spacerHeight = -1;
+  #padding = -1; // above the first row
   #seen = null;
 
   /**
@@ -146,7 +147,10 @@ export class List {
     this.onPaint();
   }
 
-  /** @param {number} whole a row that begins above this and ends below it is not shown: while the end is followed, no row is half cut */
+  /**
+   * @param {number} shift from the place of a row in the content to the one in the spacer
+   * @param {number} whole a row that begins above this and ends below it is not shown: while the end is followed, no row is half cut
+   */
   #fill(first, last, shift, whole) {
     const wanted = [];
     for (let ordinal = first; ordinal <= last; ordinal += 1) {
@@ -155,11 +159,12 @@ export class List {
     }
     const ids = new Set(wanted.map(({ id }) => id));
     for (const [id, entry] of this.#shown) if (!ids.has(id)) this.#release(id, entry);
-    let cursor = this.#parts.spacer.firstChild;
+    this.#placeAt(this.#top(first) + shift);
+    const place = this.#placer();
     let before = this.#timeBefore(first);
     let keys = null;
     for (const { item, ordinal, id } of wanted) {
-      const entry = this.#shown.get(id) ?? this.#take(id, item);
+      const entry = place(id, item);
       if (entry.row) {
         const { segment, index, key } = item;
         const times = this.#view.times(segment, index);
@@ -170,43 +175,63 @@ export class List {
         keys = keys ? [keys[0], key] : [key, key];
         this.#describe(entry.element, key, ordinal);
       }
-      if (entry.element !== cursor) this.#parts.spacer.insertBefore(entry.element, cursor);
-      else cursor = cursor.nextSibling;
+      const { style } = entry.element;
       const top = this.#top(ordinal);
-      entry.element.style.visibility = this.#layout.wrap && top < whole - 1 && this.#top(ordinal + 1) > whole + 1 ? "hidden" : "";
-      entry.element.style.transform = `translateY(${top + shift}px)`;
-      if (this.#layout.wrap) entry.element.style.height = `${this.#top(ordinal + 1) - top}px`;
-      else if (entry.element.style.height) entry.element.style.height = "";
+      style.visibility = this.#layout.wrap && top < whole - 1 && this.#top(ordinal + 1) > whole + 1 ? "hidden" : "";
+      style.height = this.#layout.wrap ? `${this.#top(ordinal + 1) - top}px` : "";
     }
+    for (const { element } of this.#free) element.hidden = true;
     this.#seen = keys;
+  }
+
+  /** Rows stand below one another in the flow: where the first begins is where all of them are. */
+  #placeAt(top) {
+    if (this.#padding !== top) this.#parts.spacer.style.paddingTop = `${(this.#padding = top)}px`;
+  }
+
+  /**
+   * What puts one entry behind the other, from the first on. Elements keep their places in the document as far as that
+   * goes: one that is free is filled anew where it stands, and what is seen is not taken out and put back.
+   */
+  #placer() {
+    const { spacer } = this.#parts;
+    const free = new Map(this.#free.map((entry) => [entry.element, entry]));
+    let cursor = spacer.firstChild;
+    return (id, item) => {
+      let entry = this.#shown.get(id);
+      if (entry) while (free.has(cursor) && cursor !== entry.element) cursor = cursor.nextSibling;
+      else if ("mark" in item) entry = { row: null, element: this.#toMark(item.mark) };
+      else {
+        entry = free.get(cursor) ?? free.values().next().value ?? this.#make();
+        free.delete(entry.element);
+        this.#free = [...free.values()];
+        entry.element.hidden = false;
+      }
+      this.#shown.set(id, entry);
+      if (entry.element === cursor) cursor = cursor.nextSibling;
+      else spacer.insertBefore(entry.element, cursor);
+      return entry;
+    };
   }
 
   #describe(element, key, ordinal) {
     const chosen = this.range !== null && key >= this.range[0] && key <= this.range[1];
-    element.setAttribute("aria-rowindex", ordinal + 1);
-    element.setAttribute("aria-selected", chosen || key === this.current);
+    element.ariaRowIndex = String(ordinal + 1);
+    const selected = String(chosen || key === this.current);
+    if (element.ariaSelected !== selected) element.ariaSelected = selected;
     element.classList.toggle("current", key === this.current);
     element.classList.toggle("chosen", chosen);
   }
 
-  #take(id, item) {
-    const isMark = "mark" in item;
-    let entry = isMark ? { row: null, element: this.#toMark(item.mark) } : this.#free.pop();
-    if (!entry) {
-      const row = new Row(`row-${(this.#made += 1)}`);
-      entry = { row, element: row.element };
-    }
-    entry.element.hidden = false;
-    this.#shown.set(id, entry);
-    return entry;
+  #make() {
+    const row = new Row(`row-${(this.#made += 1)}`);
+    return { row, element: row.element };
   }
 
   #release(id, entry) {
     this.#shown.delete(id);
     if (!entry.row) return entry.element.remove();
-    entry.element.hidden = true;
     entry.row.shown = undefined;
-    this.#parts.spacer.append(entry.element); // those in sight stay in the order in which they are read
     this.#free.push(entry);
   }
 

@@ -13,7 +13,7 @@ const MESSAGE = new Set(["message", "msg"]);
  * @param {import("./query.js").Node} node
  * @param {import("./store.js").Store} store
  * @param {{caseSensitive?: boolean, now?: number}} options
- * @returns {((segment: import("./store.js").Segment, index: number) => boolean)|null} null: every row
+ * @returns {((segment: import("./segment.js").Segment, index: number) => boolean)|null} null: every row
  */
 export function toMatcher(node, store, { caseSensitive = false, now = Date.now() } = {}) {
   if (node.kind === "all") return null;

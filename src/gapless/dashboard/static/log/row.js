@@ -3,10 +3,10 @@ import { make } from "../core/dom.js";
 import { inline } from "../core/json.js";
 import { bytes, count } from "../core/format.js";
 import { day, written } from "../core/time.js";
-import { cut } from "./ansi.js";
+import { cut, isPlainText } from "./ansi.js";
 import { levelOf } from "./levels.js";
 import { exceptionOf, fieldsOf, pageOf, valueAt } from "./shape.js";
-import { FLAG } from "./store.js";
+import { FLAG } from "./segment.js";
 import { hitsIn, nodesOf, plain } from "./text.js";
 
 const CHARACTERS = 2_000; // of a message; the rest is in the drawer
@@ -53,27 +53,30 @@ export class Row {
     const row = store.row(segment, index);
     const { element } = this;
     const level = levelOf(row.level);
-    element.className = `row level-${level.name}${row.flags & FLAG.GUESSED ? " guessed" : ""}${look.bookmarks.has(row.key) ? " bookmarked" : ""}`;
     this.#fillDay(row.time, before, look.time);
-    element.dataset.key = row.key;
-    element.style.setProperty("--hue", `var(--hue-${hueOf(row.source || row.channel)})`);
-    this.time.textContent = written(row.time, look.time, { now: look.now, before });
-    this.times.hidden = times < 2;
-    this.times.textContent = times < 2 ? "" : `×${count(times)}`;
-    this.times.title = times < 2 ? "" : `${count(times)} lines that say the same: show them, or fold them again`;
-    this.time.classList.toggle("late", (row.flags & FLAG.LATE) !== 0);
-    this.time.title = row.flags & FLAG.LATE ? "This line came late: it is more than 5 s older than the one before it." : "";
-    this.level.textContent = level.letter;
-    this.level.title = level.name;
-    this.channel.textContent = look.manyChannels ? ending(plain(row.channel), look.channelWidth) : "";
-    this.channel.className = `channel hue-${hueOf(row.channel)}`;
-    this.channel.title = plain(row.channel);
-    this.logger.textContent = "";
-    this.logger.append(...nodesOf(row.logger, { highlights: look.highlights }));
-    this.logger.className = `logger hue-${hueOf(row.logger)}`;
-    this.logger.title = plain(row.logger);
+    put(element, "data-key", String(row.key));
+    const edge = `var(--hue-${hueOf(row.source || row.channel)})`;
+    if (element.style.borderLeftColor !== edge) element.style.borderLeftColor = edge;
+    say(this.time, [written(row.time, look.time, { now: look.now, before })]);
+    const isFolded = times > 1;
+    this.times.hidden = !isFolded;
+    say(this.times, isFolded ? [`×${count(times)}`] : []);
+    put(this.times, "title", isFolded ? `${count(times)} lines that say the same: show them, or fold them again` : "");
+    const isLate = (row.flags & FLAG.LATE) !== 0;
+    this.time.classList.toggle("late", isLate);
+    put(this.time, "title", isLate ? "This line came late: it is more than 5 s older than the one before it." : "");
+    say(this.level, [level.letter]);
+    put(this.level, "title", level.name);
+    say(this.channel, look.manyChannels ? [ending(plain(row.channel), look.channelWidth)] : []);
+    put(this.channel, "class", `channel hue-${hueOf(row.channel)}`);
+    put(this.channel, "title", plain(row.channel));
+    say(this.logger, nodesOf(row.logger, { highlights: look.highlights }));
+    put(this.logger, "class", `logger hue-${hueOf(row.logger)}`);
+    put(this.logger, "title", plain(row.logger));
     this.#fillMessage(row, look);
     this.#fillFields(row, store, segment, index, look);
+    const hasParts = !this.more.hidden || this.actions.firstChild !== null; // that stay in sight beside a long message
+    put(element, "class", `row level-${level.name}${row.flags & FLAG.GUESSED ? " guessed" : ""}${look.bookmarks.has(row.key) ? " bookmarked" : ""}${hasParts ? " parts" : ""}`);
   }
 
   /** Where another day begins, a thin line says so. */
@@ -86,8 +89,7 @@ export class Row {
 
   #fillMessage({ message, flags }, look) {
     const start = cut(look.wrap ? message : firstLine(message), CHARACTERS, LINES);
-    this.message.textContent = "";
-    this.message.append(...nodesOf(start, look));
+    say(this.message, nodesOf(start, look));
     this.more.hidden = start.length === message.length;
     if (this.more.hidden) return;
     const rest = message.length - start.length;
@@ -97,13 +99,10 @@ export class Row {
   }
 
   #fillFields(row, store, segment, index, look) {
-    this.fields.textContent = "";
-    this.actions.textContent = "";
-    this.cells.textContent = "";
-    for (const { width } of look.columns) this.cells.append(cellOf(width));
-    if (!(row.flags & (FLAG.FIELDS | FLAG.EXCEPTION))) return;
+    this.actions.replaceChildren();
+    this.cells.replaceChildren(...look.columns.map(({ width }) => cellOf(width)));
+    if (!(row.flags & (FLAG.FIELDS | FLAG.EXCEPTION))) return say(this.fields, []);
     const data = store.data(segment, index);
-    const nodes = [];
     if (row.flags & FLAG.EXCEPTION) {
       const exception = exceptionOf(data);
       const words = [exception.type, exception.message].filter(Boolean).join(": ");
@@ -114,9 +113,11 @@ export class Row {
     columns.forEach((path, at) => fillCell(this.cells.children[at], valueAt(data, path), look));
     const isElsewhere = (name) => columns.some((path) => path === name || path.endsWith(`.${name}`));
     const entries = ordered(fieldsOf(data, row.message).filter(([name]) => !isElsewhere(name)), look);
-    for (const [name, value] of entries.slice(0, FIELDS)) nodes.push(...field(name, value, look));
-    if (entries.length > FIELDS) nodes.push(`  +${entries.length - FIELDS}`);
-    this.fields.append(...nodes);
+    const texts = entries.slice(0, FIELDS).filter(([, value]) => value !== undefined).map(field);
+    if (entries.length > FIELDS) texts.push(`  +${entries.length - FIELDS}`);
+    const all = texts.join("");
+    // What turns a colour on in one field does not go on into the next.
+    return say(this.fields, isPlainText(all) ? nodesOf(all, look) : texts.flatMap((text) => nodesOf(text, look)));
   }
 }
 
@@ -146,12 +147,25 @@ function fillCell(cell, value, look) {
   cell.title = plain(cut(text, FIELD_CHARACTERS));
 }
 
-function field(name, value, look) {
-  if (value === undefined) return [];
+function field([name, value]) {
   const text = inline(value) ?? "null";
   const start = cut(firstLine(text), FIELD_CHARACTERS);
-  const key = make("span", { className: "key" }, ...nodesOf(cut(name, FIELD_CHARACTERS), look), "=");
-  return ["  ", key, ...nodesOf(start, look), start.length < text.length ? "…" : ""];
+  return `  ${cut(name, FIELD_CHARACTERS)}=${start}${start.length < text.length ? "…" : ""}`;
+}
+
+/** Let an element say this, and leave what says it already in its place: most rows are filled many times a second. */
+function say(element, nodes) {
+  const { firstChild } = element;
+  if (nodes.length === 1 && typeof nodes[0] === "string" && firstChild?.nodeType === Node.TEXT_NODE && !firstChild.nextSibling) {
+    if (firstChild.data !== nodes[0]) firstChild.data = nodes[0];
+  } else if (nodes.length > 0 || firstChild) element.replaceChildren(...nodes);
+}
+
+/** Set an attribute that is not so already; "" takes it away. */
+function put(element, name, value) {
+  if ((element.getAttribute(name) ?? "") === value) return;
+  if (value) element.setAttribute(name, value);
+  else element.removeAttribute(name);
 }
 
 /** Fields that were asked for come first: what a query found is in sight. */

@@ -5,43 +5,13 @@
 import { parse } from "../core/json.js";
 import { ERROR, LEVELS } from "./levels.js";
 import { Names } from "./names.js";
+import { FLAG, SEGMENT, Segment } from "./segment.js";
 import { dataOf } from "./shape.js";
 import { woven } from "./weave.js";
 
-export const SEGMENT = 4_096; // rows
 const ROW_BYTES = 60; // columns and headers of strings
-export const FLAG = { GUESSED: 1, LATE: 2, FIELDS: 4, EXCEPTION: 8, WIDE: 16, LINES: 32, FRESH: 64, MARKED: 128 };
 const LATE_MS = 5_000;
 const WIDE = /[^\n\t -~\xa0-\xff]/;
-
-/** Rows of neighbouring keys. */
-export class Segment {
-  count = 0;
-  bytes = 0;
-  firstTime = Infinity;
-  lastTime = -Infinity;
-  errors = 0;
-
-  /** @param {number} start its first key @param {number} capacity */
-  constructor(start, capacity) {
-    this.start = start;
-    this.capacity = capacity;
-    this.message = [];
-    this.rest = [];
-    this.time = new Float64Array(capacity); // NaN: unknown
-    this.offset = new Float64Array(capacity); // 0: none
-    this.level = new Uint8Array(capacity);
-    this.stream = new Uint16Array(capacity);
-    this.logger = new Uint16Array(capacity);
-    this.source = new Uint16Array(capacity);
-    this.messageKey = new Uint8Array(capacity);
-    this.flags = new Uint8Array(capacity);
-  }
-
-  get end() {
-    return this.start + this.count;
-  }
-}
 
 export class Store {
   /** @type {Segment[]} in the order of their keys */

@@ -9,7 +9,7 @@ const SLICE_MS = 6;
 
 /**
  * @typedef {{before: number, kind: string}} Mark stands in front of the row with this key, or of where it was
- * @typedef {{mark: Mark}|{segment: import("./store.js").Segment, index: number, key: number}} Item
+ * @typedef {{mark: Mark}|{segment: import("./segment.js").Segment, index: number, key: number}} Item
  */
 
 export class View {

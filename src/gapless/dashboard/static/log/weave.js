@@ -2,7 +2,7 @@
  * Rows put among others by their times: the history of a channel that is looked at later than the rest. Rows that were
  * there keep their order, and so do those that come; all after the first of them get new keys.
  */
-import { Segment, SEGMENT } from "./store.js";
+import { SEGMENT, Segment } from "./segment.js";
 
 const COLUMNS = ["message", "rest", "time", "offset", "level", "stream", "logger", "source", "messageKey", "flags"];
 
