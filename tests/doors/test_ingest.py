@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
+import logging
 import zlib
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +15,10 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, Hub, Limits
+from gapless.brokers.sqlite.broker import SqliteBroker
 from gapless.doors.rows import MEMBERS
 
+from ..brokers.sqlite.opening import bound
 from ..support.serving import Doors
 from ..support.until import DEADLINE
 from .conftest import OpenDoors
@@ -261,6 +265,25 @@ async def test_subscribers_get_it(opened: Doors) -> None:
         await client.history("logs")
         await ingest(opened, '{"a":1}')
         assert json.loads(await client.text())["data"] == {"a": 1}
+
+
+async def test_rows_that_could_not_be_stored_are_one_failure_and_arrive_in_order_later(
+    tmp_path: Any, open_http: OpenDoors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("gapless"), "disabled", True)  # what is captured would be kept
+    broker = SqliteBroker(tmp_path / "hub.db")
+    hub = Hub(broker, channels=CHANNELS)
+    async with open_http(hub=hub, token=TOKEN) as opened:
+        rows = [f'{{"n":{number},"x":"{"x" * 2000}"}}' for number in range(700)]
+        broker.store.chore(bound(1))  # which means: as many as there are
+        said = await ingest(opened, "\n".join(rows), idempotency_key="k")
+        assert said.status_code == 503
+        broker.store.chore(bound(1_000_000))
+        said = await ingest(opened, "\n".join(rows), idempotency_key="k")
+        assert (said.status_code, said.json()["accepted"]) == (202, 700)
+        assert await kept(opened) == rows
+        gc.collect()  # what is not looked at is told when it goes
+        assert (hub.counters.publish_failed > 0, hub.counters.publish_unnoticed) == (True, 0)
 
 
 async def test_a_body_that_was_begun_goes_on_where_it_was_after_trouble(

@@ -16,7 +16,7 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ import pytest
 
 from ..support.commands import gapless, started
 from ..support.tcp_proxy import Proxy
-from ..support.until import DEADLINE
+from ..support.until import DEADLINE, until
 
 LONG = os.environ.get("GAPLESS_FAULTS") == "long"
 RUNS = int(os.environ.get("GAPLESS_FAULT_RUNS", "50" if LONG else "2"))
@@ -53,6 +53,8 @@ memory_budget_bytes = 1000000000
 history = 1000000
 history_bytes = 1000000000
 """
+
+Save = Callable[[], Awaitable[None]]
 
 pytestmark = pytest.mark.anyio
 
@@ -165,8 +167,10 @@ async def arrives(url: str, message: str, follow: Feed) -> None:
         assert time.monotonic() < deadline, f"{newest} is the last that came"
 
 
-async def inflict(fault: str, hub: Hub, proxy: Proxy, follow: Feed, turn: Callable[[], None]) -> None:
-    """Let something happen; `turn` is the file's next rotation."""
+async def inflict(
+    fault: str, hub: Hub, proxy: Proxy, follow: Feed, turn: Callable[[], None], saved: Save
+) -> None:
+    """Let something happen; `turn` is the file's next rotation, `saved` waits for positions to be written."""
     pause = 0.3
     match fault:
         case "rotate":
@@ -197,6 +201,7 @@ async def inflict(fault: str, hub: Hub, proxy: Proxy, follow: Feed, turn: Callab
             with no_more_disk(follow.process):
                 turn()
                 await asyncio.sleep(pause)
+            await saved()  # if it was killed before, nobody would know what it sent meanwhile
         case "kill the feed":
             await asyncio.to_thread(follow.end, signal.SIGKILL)
             turn()
@@ -211,6 +216,13 @@ async def test_numbered_lines_arrive_without_a_hole_that_is_not_announced(tmp_pa
     hub = Hub(tmp_path)
     written = 0
     happened = []
+
+    async def saved() -> None:
+        before = state.stat().st_mtime_ns
+        with log.open("a") as file:
+            file.write("something that goes\n")
+        await until(lambda: state.stat().st_mtime_ns != before)
+
     try:
         async with Proxy(hub.port) as proxy:
             there = f"http://127.0.0.1:{proxy.port}"
@@ -223,7 +235,7 @@ async def test_numbered_lines_arrive_without_a_hole_that_is_not_announced(tmp_pa
                             file.write(f"number {written}\n")
                             written += 1
                     happened.append(chance.choice(FAULTS))
-                    await inflict(happened[-1], hub, proxy, follow, lambda: rotate(log, chance))
+                    await inflict(happened[-1], hub, proxy, follow, lambda: rotate(log, chance), saved)
                 try:
                     await arrives(hub.url, f"number {written - 1}", follow)
                 except AssertionError as late:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..api.arguments import known
-from ..api.publishing import REFUSALS, error_shape
+from ..api.publishing import REFUSALS, error_shape, settled
 from ..brokers.base import PublishesRuns
 from ..errors import BadRequest, ClientError, Overloaded
 from ..hub import Hub
@@ -147,12 +147,16 @@ class Ingest:
             except Overloaded as error:
                 full = error
                 break
-        for at, receipt in enumerate(receipts):
-            if receipt.done and at < len(receipts) - 1:
-                progress.note(receipt.result(0))
-            else:
-                # At least the last is awaited: a turn for the loop, and for readers that lag but move.
-                progress.note(await receipt)
+        try:
+            for at, receipt in enumerate(receipts):
+                if receipt.done and at < len(receipts) - 1:
+                    progress.note(receipt.result(0))
+                else:
+                    # At least the last is awaited: a turn for the loop, and for readers that lag but move.
+                    progress.note(await receipt)
+        except REFUSALS:
+            await settled(receipts)  # one failure is told, and not one for each row
+            raise
         if full is not None and not receipts:
             raise full
 

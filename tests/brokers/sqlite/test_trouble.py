@@ -26,7 +26,7 @@ from gapless.brokers.sqlite.broker import SqliteBroker
 from ...support.commands import gapless, serving
 from ...support.until import DEADLINE, until
 from ..harness import Harness
-from .opening import own, rows, settled
+from .opening import bound, own, rows, settled
 from .test_powercut import OPTIONS, WORKER, _can_trace, acknowledged
 
 pytestmark = pytest.mark.anyio
@@ -200,13 +200,6 @@ class TestFull:
     async def test_it_is_said_and_goes_on_when_there_is_room(self, harness: Harness, path: Path) -> None:
         await harness.publish("c")
 
-        def bound(pages: int) -> Any:
-            def chore(journal: Any) -> list[Any]:
-                journal.connection.execute(f"PRAGMA max_page_count = {pages}")
-                return []
-
-            return chore
-
         own(harness).store.chore(bound(1))  # which means: as many as there are
         large = b'"' + b"x" * 100_000 + b'"'
         with pytest.raises(BrokerError, match="the disk is full"):
@@ -277,6 +270,8 @@ class TestDamaged:
         ("error", "words", "lasting"),
         [
             (OSError(errno.ENOSPC, "No space left"), "the disk is full", False),
+            (OSError(errno.EDQUOT, "Quota exceeded"), "a quota or a limit", False),
+            (OSError(errno.EFBIG, "File too large"), "a quota or a limit", False),
             (OSError(errno.EACCES, "Permission denied"), "cannot be written", True),
             (FileNotFoundError(errno.ENOENT, "No such file"), "its directory must exist", True),
             (OSError(errno.EIO, "Input/output error"), "Input/output error", True),

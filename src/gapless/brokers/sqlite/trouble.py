@@ -78,8 +78,10 @@ def _of_sqlite(path: Path, error: sqlite3.Error) -> StoreError:
 def _of_system(path: Path, error: BaseException) -> StoreError:
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StoreError(f"{path} {_READ_ONLY} ({error.strerror})")
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return StoreError(f"{path} {_FULL} ({error.strerror})", lasting=False)
+    if isinstance(error, OSError) and error.errno in (errno.EDQUOT, errno.EFBIG):
+        return StoreError(f"{path} {_UNWRITTEN} ({error.strerror})", lasting=False)
     if isinstance(error, FileNotFoundError):
         return StoreError(f"{path} {_MISSING} ({error.strerror})")
     return StoreError(f"{path}: {str(error) or type(error).__name__}")
