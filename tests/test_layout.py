@@ -40,7 +40,6 @@ ELSEWHERE: dict[str, str] = {
     "config/centrifugo/options.py": "config/centrifugo/test_translation.py",
     "config/client.py": "config/test_doors.py",
     "config/proxy.py": "config/test_doors.py",
-    "doors/rows.py": "doors/test_ingest.py",
     "feeds/positions.py": "feeds/test_watched.py",
     "feeds/prefixes.py": "feeds/test_lines.py",
     "isolation/outgoing.py": "audience/test_kept.py",

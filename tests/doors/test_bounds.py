@@ -383,6 +383,8 @@ POSTS: dict[tuple[str, Where], Post] = {
     ("server_payload_bytes", Where.INGEST): Post(
         Limits(server_payload_bytes=100), "/ingest/c", ["x" * 98], ["x" * 99], 422
     ),
+    ("ingest_bytes", Where.INGEST): Post(Limits(ingest_bytes=100), "/ingest/c", "x" * 98, "x" * 99, 413),
+    ("ingest_rows", Where.INGEST): Post(Limits(ingest_rows=3), "/ingest/c", [1, 2, 3], [1, 2, 3, 4], 413),
     ("json_depth", Where.API): Post(
         Limits(json_depth=5), "/api/publish", said(nested(4)), said(nested(5)), 400
     ),
@@ -422,8 +424,7 @@ async def test_a_call_at_the_bound_is_done_and_one_past_it_refused(row: tuple[st
         assert await posted(here, path.format("12345"), at) == 0
         assert here.hub.counters.api_refused == 0
         assert await posted(here, path.format("123456"), past) == code
-        if row[1] is Where.API:
-            assert here.hub.counters.api_refused == 1
+        assert here.hub.counters.api_refused == 1
 
 
 async def posted(here: Doors, path: str, body: Any) -> int:

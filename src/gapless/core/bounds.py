@@ -354,6 +354,22 @@ BOUNDS = (
         (Where.API,),
     ),
     Bound(
+        "ingest_bytes",
+        "413",
+        "api_refused",
+        "tests/doors/test_ingest.py",
+        "test_what_cannot_be_taken_is_refused_whole",
+        (Where.INGEST,),
+    ),
+    Bound(
+        "ingest_rows",
+        "413",
+        "api_refused",
+        "tests/doors/test_rows.py",
+        "test_a_body_has_so_many_rows_and_no_more",
+        (Where.INGEST,),
+    ),
+    Bound(
         "body_seconds",
         "408",
         "api_refused",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -15,12 +15,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from ..feeds.lines import as_json, parse_rows, with_fields
+from ..options import Limits
 from .ingest import PublishersDoor
+from .once import Progress
 from .otlp import CHANNEL, PROTOBUF_TYPE
-from .request import JSON_TYPE, Refused, content_type
-from .rows import BadRow, TooLarge
+from .request import JSON_TYPE, Refused
+from .rows import PARTS, BadRow, TooLarge, check_parts, checked
 from .snappy import unsnap
-from .wire_schema import Table, message_class, parsed
+from .wire_schema import Table, check_fields, message_class, parsed
 
 SNAPPY_BYTES = 4 * 1024 * 1024
 """Of a body in Protobuf, packed; promtail sends a quarter of it."""
@@ -47,46 +49,53 @@ class LokiDoor(PublishersDoor):
 
     kinds = (JSON_TYPE, PROTOBUF_TYPE)
 
-    async def _take(self, request: HttpRequest, body: bytes) -> Response:
-        limit = self._guard.hub.limits.ingest_bytes
-        kind = content_type(request)
-        # In a thread: what is packed well takes long, and others have their turns meanwhile.
-        said = await asyncio.to_thread(_read, kind, body, limit)
-        await self._publish(request.query_params.get("channel") or CHANNEL, rows(said), request)
+    def _rows(self, kind: str, body: bytes) -> list[bytes]:
+        limits = self._guard.hub.limits
+        return checked(rows(_read(kind, body, limits), limits.ingest_rows), limits)
+
+    def _channel(self, request: HttpRequest) -> str:
+        return request.query_params.get("channel") or CHANNEL
+
+    def _taken(self, request: HttpRequest, progress: Progress) -> Response:
         return Response(status_code=204)
 
     def _refuse_row(self, bad: BadRow) -> Response:
         return Response(str(bad), 400, media_type="text/plain")
 
 
-def _read(kind: str, body: bytes, limit: int) -> object:
+def _read(kind: str, body: bytes, limits: Limits) -> object:
+    """Raises BadRow, TooLarge, Refused."""
     try:
         if kind != PROTOBUF_TYPE:
+            check_parts(body, limits)
             return orjson.loads(body)
         if len(body) > SNAPPY_BYTES:
             raise TooLarge(f"the body is larger than {SNAPPY_BYTES} bytes")
-        return request_from(unsnap(body, limit))
-    except TooLarge as error:
-        raise Refused(413, str(error)) from None
+        return request_from(unsnap(body, limits.ingest_bytes), PARTS * limits.ingest_rows)
     except ModuleNotFoundError:
         raise Refused(415, 'send JSON, or install protobuf: pip install "gapless[protobuf]"') from None
     except ValueError as error:
         raise BadRow(1, str(error)) from None
 
 
-def rows(said: object) -> list[bytes]:
+def rows(said: object, most: int = sys.maxsize) -> list[bytes]:
     """The lines of a request in Loki's JSON form, read as `gapless pipe` reads them.
 
     Labels become `fields`; one that says who logs is the `source`.
 
     Raises:
         BadRow: it is no such request.
+        TooLarge: it has more than `most` lines.
     """
     found: list[bytes] = []
+    left = most
     try:
         for stream in said["streams"]:  # type: ignore[index] # what it is, is to be seen
             labels = {str(name): str(value) for name, value in (stream.get("stream") or {}).items()}
             for entry in stream["values"]:
+                left -= 1
+                if left < 0:
+                    raise TooLarge(f"the body has more than {most} lines")
                 more = entry[2] if len(entry) > 2 else {}
                 found += _of_line(int(entry[0]), entry[1], {**labels, **more})
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
@@ -94,13 +103,15 @@ def rows(said: object) -> list[bytes]:
     return found
 
 
-def request_from(body: bytes) -> dict[str, Any]:
+def request_from(body: bytes, most: int = sys.maxsize) -> dict[str, Any]:
     """A request in Protobuf as one in JSON.
 
     Raises:
         ValueError: it is none.
+        TooLarge: it has more than `most` fields.
         ModuleNotFoundError: without the `protobuf` extra.
     """
+    check_fields(_MESSAGES, "PushRequest", body, most)
     message = parsed(_request_class()(), body)
     return {
         "streams": [

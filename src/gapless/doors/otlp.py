@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,9 +13,11 @@ from starlette.responses import Response
 
 from ..logging.opentelemetry import exception_fields
 from ..logging.record import iso, level_of_severity, record
+from ..options import Limits
 from .ingest import PublishersDoor, answer
+from .once import Progress
 from .request import JSON_TYPE, Refused, content_type
-from .rows import BadRow
+from .rows import PARTS, BadRow, TooLarge, check_parts, checked
 from .wire_schema import request_from
 
 PROTOBUF_TYPE = "application/x-protobuf"
@@ -30,30 +33,40 @@ class OtlpDoor(PublishersDoor):
 
     kinds = (JSON_TYPE, PROTOBUF_TYPE)
 
-    async def _take(self, request: HttpRequest, body: bytes) -> Response:
+    def _rows(self, kind: str, body: bytes) -> list[bytes]:
+        limits = self._guard.hub.limits
+        return checked(records(_read(kind, body, limits), time.time(), limits.ingest_rows), limits)
+
+    def _channel(self, request: HttpRequest) -> str:
+        return request.query_params.get("channel") or CHANNEL
+
+    def _taken(self, request: HttpRequest, progress: Progress) -> Response:
         kind = content_type(request)
-        rows = records(_read(kind, body), time.time())
-        await self._publish(request.query_params.get("channel") or CHANNEL, rows, request)
         return Response(b"", media_type=kind) if kind == PROTOBUF_TYPE else answer(200, {})
 
     def _refuse_row(self, bad: BadRow) -> Response:
         return answer(400, {"code": 3, "message": str(bad)})  # google.rpc.Status, INVALID_ARGUMENT
 
 
-def _read(kind: str, body: bytes) -> object:
+def _read(kind: str, body: bytes, limits: Limits) -> object:
+    """Raises BadRow, TooLarge, Refused."""
     try:
-        return request_from(body) if kind == PROTOBUF_TYPE else orjson.loads(body)
+        if kind == PROTOBUF_TYPE:
+            return request_from(body, PARTS * limits.ingest_rows)
+        check_parts(body, limits)
+        return orjson.loads(body)
     except ModuleNotFoundError:
         raise Refused(415, 'send JSON, or install protobuf: pip install "gapless[protobuf]"') from None
     except ValueError as error:
         raise BadRow(1, str(error)) from None
 
 
-def records(said: object, now: float) -> list[bytes]:
+def records(said: object, now: float, most: int = sys.maxsize) -> list[bytes]:
     """The log records of an export request. `now` (Unix seconds) is the time of those that have none.
 
     Raises:
         BadRow: it is no such request.
+        TooLarge: it has more than `most`.
     """
     found: list[bytes] = []
     try:
@@ -62,7 +75,10 @@ def records(said: object, now: float) -> list[bytes]:
             source = str(about.get("service.name", ""))
             for scope in _all(resource, "scopeLogs"):
                 logger = str((scope.get("scope") or {}).get("name", ""))
-                found += [_record(one, logger, source, now) for one in _all(scope, "logRecords")]
+                for one in _all(scope, "logRecords"):
+                    if len(found) >= most:
+                        raise TooLarge(f"the body has more than {most} records")
+                    found.append(_record(one, logger, source, now))
     except (AttributeError, TypeError, ValueError, OverflowError, OSError) as error:
         raise BadRow(len(found) + 1, f"no OTLP log record: {error}") from None
     return found

@@ -56,10 +56,9 @@ class SseDoor:
 
         async def respond(receive: Receive, send: Send, headers: Headers) -> None:
             stream = HttpStream(hub.node, receive, send, _farewell if query.takes_commands else None)
-            await stream.begin(HEADERS + headers)
-            if http.method == "HEAD":
-                await send({"type": "http.response.body"})
-            elif query.takes_commands:
+            if not await stream.begin(http.method, HEADERS + headers):
+                return
+            if query.takes_commands:
                 await self._converse(stream, client, admitted, query)
             else:
                 session = SseSession(

@@ -6,9 +6,13 @@ It needs the `protobuf` extra.
 from __future__ import annotations
 
 import base64
+import contextlib
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
+
+from .rows import TooLarge
 
 Table = Mapping[str, Sequence[tuple[str, int, str, bool]]]
 """By message: its fields by name, number, type or message, and whether they are repeated."""
@@ -73,6 +77,55 @@ def message_class(package: str, table: Table, name: str, unions: Collection[str]
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}"))
 
 
+def check_fields(table: Table, name: str, body: bytes, most: int) -> None:
+    """Raises TooLarge: a message has more than `most` fields, those of messages within it counted.
+
+    Parsed, an empty message of two bytes costs a hundred. What is no message is for the parser to say.
+    """
+    inner = {
+        message: {number: kind for _, number, kind, _ in fields if kind in table}
+        for message, fields in table.items()
+    }
+    found, spans = 0, [(name, 0, len(body))]
+    with contextlib.suppress(IndexError):
+        while spans:
+            message, at, end = spans.pop()
+            while at < end:
+                found += 1
+                if found > most:
+                    raise TooLarge(f"the body has more than {most} fields")
+                tag, at = _varint(body, at)
+                if tag & 7 == _VARINT:
+                    _, at = _varint(body, at)
+                elif tag & 7 == _BYTES:
+                    size, at = _varint(body, at)
+                    if (kind := inner[message].get(tag >> 3)) is not None:
+                        spans.append((kind, at, min(at + size, end)))
+                    at += size
+                elif (size := _FIXED.get(tag & 7, 0)) > 0:
+                    at += size
+                else:
+                    return
+
+
+_VARINT, _BYTES = 0, 2
+_FIXED = {1: 8, 5: 4}
+"""Kinds of fields on the wire, and the bytes of those that have always as many."""
+
+
+def _varint(body: bytes, at: int) -> tuple[int, int]:
+    """The number that begins here, and where it ends."""
+    byte = body[at]
+    if byte < 0x80:
+        return byte, at + 1
+    value = shift = 0
+    while byte >= 0x80 and shift < 70:
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        byte = body[at]
+    return value | byte << shift, at + 1
+
+
 def parsed(message: Any, body: bytes) -> Any:
     """Fill a message that was just made from a body, and give it back. Raises ValueError: it is none."""
     from google.protobuf.message import DecodeError
@@ -84,15 +137,17 @@ def parsed(message: Any, body: bytes) -> Any:
     return message
 
 
-def request_from(body: bytes) -> dict[str, Any]:
+def request_from(body: bytes, most: int = sys.maxsize) -> dict[str, Any]:
     """An export request in OTLP's JSON mapping.
 
     Raises:
         ValueError: it is none.
+        TooLarge: it has more than `most` fields.
         ModuleNotFoundError: without the `protobuf` extra.
     """
     from google.protobuf.json_format import MessageToDict
 
+    check_fields(_OTLP, "ExportLogsServiceRequest", body, most)
     message = parsed(_request_class()(), body)
     found: dict[str, Any] = MessageToDict(message)
     for resource in found.get("resourceLogs", ()):

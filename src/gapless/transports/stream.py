@@ -74,11 +74,15 @@ class HttpStream:
             self._send_part, self._send_close, node.limits, eager=flows(), transport=server.transport
         )
 
-    async def begin(self, headers: Headers, first: bytes = b"") -> None:
-        """Send the head, and the body's first part."""
+    async def begin(self, method: str, headers: Headers, first: bytes = b"") -> bool:
+        """Send the head, and the body's first part. False: no more than the head was asked for."""
         await self._send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+        if method == "HEAD":
+            await self._send({"type": "http.response.body"})
+            return False
         if first:
             await self._send_part(first)
+        return True
 
     async def run(self, session: AnySession, opening: Awaitable[None]) -> None:
         """Until the client has left or the session is closed. `opening` is what the session does first."""

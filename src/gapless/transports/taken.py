@@ -23,7 +23,8 @@ from .keepalive import Keepalive
 from .session import Pings
 
 DISCARDED_BYTES = 4 * 1024 * 1024
-"""Read and thrown away behind a last word, so that the word arrives; with more the connection is cut."""
+"""Read and thrown away behind a last word, so that the word arrives. More is not read: cutting the connection
+off at once would take the word along, and there is little time left in any case."""
 
 
 class Phase(Enum):
@@ -322,8 +323,8 @@ class TakenConnection(asyncio.Protocol):
 
     def _discard(self, data: bytes) -> None:
         self._discarded += len(data)
-        if self._discarded > DISCARDED_BYTES:
-            self.abort()
+        if self._discarded > DISCARDED_BYTES and not self.transport.is_closing():
+            self.transport.pause_reading()
 
     def _hang_up(self, code: int, reason: str = "") -> None:
         """Say so, and wait for no answer. Nothing may follow a close frame (RFC 6455, 5.5.1)."""
