@@ -186,7 +186,7 @@ async def test_what_sending_itself_logs_is_not_sent(logger: logging.Logger) -> N
 
         taken = 0
 
-        def publish(self, channel: str, data: Any) -> Receipt:
+        def publish(self, channel: str, data: Any, *, idempotency_key: str | None = None) -> Receipt:
             self.taken += 1
             logger.info("published %d", self.taken)
             receipt = Receipt()
