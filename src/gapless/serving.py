@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -131,31 +130,22 @@ class Application:
 
     def _watch_over(self) -> None:
         """Have others serve it, and keep them."""
-        from .server.workers import Port, Workers
+        from .server.workers import Port, Workers, worker_with
         from .serving import Sources
 
         port = Port(self.host, self.port)
-        ended_by = Workers(
-            self._worker,
+        proxies = [part for proxy in self.trusted_proxies for part in ("--trusted-proxy", proxy)]
+        Workers(
+            worker_with(
+                *("serve", str(self.app), "--app-dir", self.folder),
+                *("--message-bytes", str(self.message_bytes), *proxies),
+            ),
             port,
             self.workers,
             say=lambda line: print(f"gapless: {line}", file=sys.stderr, flush=True),  # noqa: T201
             started=lambda: self._announce(port.number),
             changes=Sources(Path(self.folder)).change if self.reload else None,
-        ).run()
-        if ended_by is signal.SIGINT:
-            raise KeyboardInterrupt
-        signal.signal(ended_by, signal.SIG_DFL)
-        os.kill(os.getpid(), ended_by)
-
-    def _worker(self, descriptors: Sequence[int]) -> list[str]:
-        numbers = ",".join(map(str, descriptors))
-        proxies = [part for proxy in self.trusted_proxies for part in ("--trusted-proxy", proxy)]
-        return [
-            *(sys.executable, "-m", "gapless", "serve", str(self.app), "--app-dir", self.folder),
-            *("--message-bytes", str(self.message_bytes), *proxies),
-            *("--inherit", numbers, "--exit-with-stdin"),
-        ]
+        ).serve()
 
     def _announce(self, number: int) -> None:
         try:

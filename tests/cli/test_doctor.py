@@ -10,6 +10,23 @@ from ..support.redis_server import RedisServer, cluster, has
 from .conftest import Verb
 
 
+class TestAFile:
+    def test_it_is_looked_at_and_several_workers_may_have_it(
+        self, verb: Verb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("WEB_CONCURRENCY", "4")
+        ended = verb("doctor", "--store", f"sqlite:///{tmp_path}/app.db")
+        assert (ended.code, ended.err) == (0, [])
+        assert any(f"there is no {tmp_path}/app.db yet" in line for line in ended.out)
+
+    def test_one_that_cannot_be_is_bad(self, verb: Verb, tmp_path: Path) -> None:
+        ended = verb("doctor", "--store", f"sqlite:///{tmp_path}/nowhere/app.db")
+        assert ended.code == 1
+        assert [line for line in ended.out if line.startswith("bad")] == [
+            f"bad   {tmp_path}/nowhere is no directory: make it, or name another file"
+        ]
+
+
 @pytest.mark.redis
 @pytest.mark.skipif(not has("redis-server"), reason="redis-server is not installed")
 class TestTheVerb:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -21,11 +22,12 @@ from ..support.sockets import Client, connected, handshake, masked
 from ..support.until import DEADLINE, until
 from ..support.visits import Wish, ways
 from ..support.voices import SOCKETS, STREAMS, Closed, Speak, Voice
+from .test_bounds_ends import TRIED as ENDS
 
 pytestmark = pytest.mark.anyio
 
 OPEN = ChannelOptions(history=100, presence=True, client_publish=True, outside_publish=True)
-CHANNELS = {"*": OPEN}
+CHANNELS = {"*": OPEN, "strict": replace(OPEN, any_bytes=False)}
 PROTOCOLS = {"asgi": PLAIN_ASGI, "fast": FAST_PATH}
 
 
@@ -76,7 +78,39 @@ async def another_member(here: Doors) -> None:
     await here.hub.node.presence.join("two", Member("a"), announce=False)
 
 
+def publishing(shaped: Callable[[int], Any], size: int, *, wrapped: bool = False) -> Attempt:
+    """A publication of that shape and size; `wrapped` counts what its door puts around.
+
+    Where a channel takes any bytes, Protobuf carries what is beyond as such.
+    """
+    return lambda voice: voice.do(
+        "publish", channel="strict", data=shaped(size - voice.wraps if wrapped else size)
+    )
+
+
+def nested(depth: int) -> Any:
+    found: Any = 1
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+def wide(members: int) -> dict[str, int]:
+    return {str(number): 1 for number in range(members)}
+
+
 COMMANDS: dict[str, Commands] = {
+    "json_depth": Commands(
+        Limits(json_depth=5), publishing(nested, 5, wrapped=True), publishing(nested, 6, wrapped=True), 107
+    ),
+    # As many as the largest command of any door has itself.
+    "json_members": Commands(Limits(json_members=20), publishing(wide, 20), publishing(wide, 21), 107),
+    "json_digits": Commands(
+        Limits(json_digits=12),
+        publishing(lambda size: 10 ** (size - 1), 12),
+        publishing(lambda size: 10 ** (size - 1), 13),
+        107,
+    ),
     "channel_bytes": Commands(
         Limits(channel_bytes=5), one("subscribe", channel="12345"), one("subscribe", channel="1234ü"), 107
     ),
@@ -361,13 +395,6 @@ class Post(NamedTuple):
     code: int
 
 
-def nested(depth: int) -> Any:
-    found: Any = 1
-    for _ in range(depth):
-        found = [found]
-    return found
-
-
 def said(data: Any, channel: str = "c") -> dict[str, Any]:
     return {"channel": channel, "data": data}
 
@@ -454,6 +481,7 @@ async def test_a_body_that_does_not_come_in_time_is_408() -> None:
 
 TRIED: set[tuple[str, Where]] = {
     *((option, Where.COMMANDS) for option in (*COMMANDS, *SLOWER)),
+    *ENDS,
     *((option, Where.FAST) for option in FRAMES),
     *((option, Where.SOCKETS) for option in (*PACED, "message_bytes")),
     *((option, Where.ENTRANCE) for option in ("connections", "user_connections", "address_connections")),

@@ -34,6 +34,9 @@ class Closed(Exception):
 class Voice(ABC):
     """One connection."""
 
+    wraps = 0
+    """Levels of nesting around the data of a publication that count as its own."""
+
     def __init__(self) -> None:
         self._ids = itertools.count(2)
 
@@ -59,6 +62,10 @@ class Voice(ABC):
     async def say(self, command: dict[str, Any]) -> None:
         """Send it. Raises Closed."""
 
+    async def say_together(self, *commands: dict[str, Any]) -> None:
+        """Send several in one frame, where a door takes that. Raises Closed."""
+        raise NotImplementedError
+
     async def hear(self) -> dict[str, Any]:
         """The next message. Raises Closed, and TimeoutError where none comes."""
         async with asyncio.timeout(DEADLINE):
@@ -76,6 +83,8 @@ def code_of(said: dict[str, Any]) -> int:
 
 
 class _Plain(Voice):
+    wraps = 1
+
     def command(self, number: int, name: str, fields: dict[str, Any]) -> dict[str, Any]:
         return {"type": name, "id": number, **fields}
 
@@ -151,7 +160,10 @@ class CentrifugeSocket(_Centrifuge):
         self._waiting: list[dict[str, Any]] = []
 
     async def say(self, command: dict[str, Any]) -> None:
-        await self._socket.send(encode(self._codec, command))
+        await self.say_together(command)
+
+    async def say_together(self, *commands: dict[str, Any]) -> None:
+        await self._socket.send(encode(self._codec, *commands))
 
     async def _next(self) -> dict[str, Any]:
         if not self._waiting:
@@ -167,7 +179,10 @@ class CentrifugeStream(_Centrifuge):
         self._down = down
 
     async def say(self, command: dict[str, Any]) -> None:
-        answer = await self._down.post(command)
+        await self.say_together(command)
+
+    async def say_together(self, *commands: dict[str, Any]) -> None:
+        answer = await self._down.post(*commands)
         if answer.status_code != 204:
             raise Closed(answer.status_code)
 

@@ -62,6 +62,7 @@ class Member:
         self._websocket = weakref.ref(websocket, lambda _: group.call(partial(on_gone, self)))
 
     def has(self, websocket: WebSocket) -> bool:
+        """Is it the one of this member?"""
         return self._websocket() is websocket
 
     @property

@@ -42,6 +42,21 @@ class _Told(NamedTuple):
     keep: bool
 
 
+def way_of(
+    store: str | None,
+    audience: Audience,
+    limits: Limits,
+    *,
+    everybody: Hashable,
+    size: int,
+    history_bytes: int,
+) -> Audience | Relay:
+    """How somebody is told something: by a relay where there is a store, else at once. Raises ConfigError."""
+    if store is None:
+        return audience
+    return Relay(store, audience, limits, everybody=everybody, size=size, history_bytes=history_bytes)
+
+
 class Relay:
     """Between whoever tells an audience something and that audience, by way of a store.
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..brokers.sqlite.address import SCHEME, parse
+from ..brokers.sqlite.checkup import checkup
 from ..errors import ConfigError, GaplessError
 from .terminal import Paint, safe, write
 
@@ -35,8 +37,11 @@ def doctor(
     from ..server.checkup import machine
 
     settings = load(config, store=store)
-    shared = settings.store.startswith("redis")
-    findings = [*machine(os.environ, shared=shared), *(_redis(settings.store) if shared else [])]
+    findings = [*machine(os.environ, shared=not settings.store.startswith("memory"))]
+    if settings.store.startswith("redis"):
+        findings += _redis(settings.store)
+    elif settings.store.startswith(SCHEME):
+        findings += checkup(parse(settings.store))
     paint = Paint()
     for level, what, advice in findings:
         said = f"{what}: {advice}" if advice else what

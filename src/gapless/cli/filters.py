@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..client.reader import Arrived
-from ..feeds.prefixes import LEVELS
+from ..core.levels import LEVELS
 from .pretty import LEVEL_NAMES, TIME_NAMES, first_of
 from .terminal import WrongUsage, safe
 

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -167,7 +167,7 @@ def _serve_with_workers(settings: Settings) -> None:
     """Watch over processes that do the serving: this very command, with sockets to inherit."""
     from ..brokers.url import try_out
     from ..config.preparing import notes, prepare
-    from ..server.workers import Port, Workers
+    from ..server.workers import Port, Workers, worker_with
 
     prepare(settings)  # here as well, so that what is wrong is said once and not by each worker
     for note in notes(settings):
@@ -175,22 +175,13 @@ def _serve_with_workers(settings: Settings) -> None:
     asyncio.run(try_out(settings.store, settings.limits))
     port = Port(settings.host, settings.port)
     url = address(settings.host, port.number)
-
-    def command(descriptors: Sequence[int]) -> list[str]:
-        numbers = ",".join(map(str, descriptors))
-        return [sys.executable, "-m", "gapless", *sys.argv[1:], "--inherit", numbers, "--exit-with-stdin"]
-
-    ended_by = Workers(
-        command,
+    Workers(
+        worker_with(*sys.argv[1:]),
         port,
         settings.workers,
         say=say,
         started=lambda: announce(greeting(url, settings.token is not None, Paint())),
-    ).run()
-    if ended_by is signal.SIGINT:
-        raise KeyboardInterrupt
-    signal.signal(ended_by, signal.SIG_DFL)
-    os.kill(os.getpid(), ended_by)
+    ).serve()
 
 
 def _serve(settings: Settings, inherit: str | None) -> None:

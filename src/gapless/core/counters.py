@@ -90,6 +90,8 @@ class Counters:
             self.no_connect += 1
         elif code == 3012:
             self.no_pong += 1
+        elif code in (3501, 3506):
+            self.bad_protocol += 1
 
     def snapshot(self) -> dict[str, int]:
         """The counts as they are now, by name."""

@@ -40,14 +40,13 @@ class _Grammar(NamedTuple):
 
     name: str
     suffixes: tuple[str, ...]
-    module: str
 
 
 _GRAMMARS = (
-    _Grammar("JavaScript", (".js", ".mjs", ".cjs", ".jsx"), "javascript"),
-    _Grammar("TypeScript", (".ts", ".mts", ".cts", ".tsx"), "typescript"),
-    _Grammar("Go", (".go",), "go"),
-    _Grammar("Rust", (".rs",), "rust"),
+    _Grammar("JavaScript", (".js", ".mjs", ".cjs", ".jsx")),
+    _Grammar("TypeScript", (".ts", ".mts", ".cts", ".tsx")),
+    _Grammar("Go", (".go",)),
+    _Grammar("Rust", (".rs",)),
 )
 
 SUFFIXES = (".py", *(suffix for grammar in _GRAMMARS for suffix in grammar.suffixes))
@@ -60,7 +59,8 @@ def languages() -> tuple[Language, ...]:
     found: list[Language] = [Python()]
     for grammar in _GRAMMARS:
         try:
-            found.append(import_module(f".trees.{grammar.module}", __package__).language())
+            module = import_module(f".trees.{grammar.name.lower()}", __package__)
+            found.append(getattr(module, grammar.name)())
         except ModuleNotFoundError as error:
             if not (error.name or "").startswith("tree_sitter"):
                 raise

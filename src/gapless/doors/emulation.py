@@ -195,7 +195,8 @@ class EmulationDoor:
         if found is None:
             return False
         session, inbox = found
-        if len(inbox) >= self._guard.hub.limits.commands_per_frame:
+        if inbox.is_full:
+            self._guard.hub.counters.inbound_full += 1
             session.close(Disconnect(3013))
         inbox.put(data)
         return True

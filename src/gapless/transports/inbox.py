@@ -55,6 +55,12 @@ class Inbox:
         """Bytes that it is known to hold."""
         self._paid = 0.0
 
+    @property
+    def is_full(self) -> bool:
+        """Does more wait than one who cannot be made to wait may leave here?"""
+        limits = self._node.limits
+        return len(self) >= limits.commands_per_frame or self._bytes >= limits.inbound_bytes
+
     def give_up(self) -> None:
         """As a `Holder`: end this connection."""
         self._session.close(Disconnect(3013))
@@ -139,6 +145,7 @@ class Inbox:
     def _crowd(self, crowded: bool) -> None:
         self._crowded = crowded
         if self._pause is not None:
+            self._node.counters.inbound_waits += crowded
             self._pause(crowded)
 
     def _hold(self, size: int) -> None:
