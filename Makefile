@@ -3,14 +3,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: setup demo test attack audit lint bench bench-full bench-feeding bench-dashboard screenshots docs clean
+# Compiled once for all the processes that tests start, also where the environment asks Python not to keep it.
+export PYTHONDONTWRITEBYTECODE :=
+
+# Tests wait for as long as they compute: for processes, sockets and time-outs that are meant.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
+
+.PHONY: setup demo test attack audit pins lint bench bench-full bench-feeding bench-dashboard screenshots docs clean
 
 setup: $(STAMP)  ## .venv with the gapless command in it
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Gapless needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(STAMP)
 
@@ -18,17 +24,23 @@ demo: setup  ## the hub and a real worker beside it, on this checkout; STORE=sql
 	$(BIN)/gapless demo $(if $(STORE),--store $(STORE))
 
 test: setup  ## the whole suite, its files spread over the cores, and how much of the source it takes
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report=term:skip-covered \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --timeout 600 \
+		--cov --cov-report=term:skip-covered \
 		--ignore tests/conformance --ignore tests/variants --ignore tests/attacks
-	$(BIN)/python -m pytest tests/conformance tests/variants tests/attacks  # other people's programs, with the machine to themselves
+	$(BIN)/python -m pytest --timeout 600 tests/conformance tests/variants tests/attacks  # other people's programs, with the machine to themselves
 
 attack: setup  ## healthy readers beside every kind of attack, 20 s each, as a table; KINDS=pings,frozen
 	$(BIN)/python -m tests.attacks $(if $(KINDS),--kinds $(KINDS))
 
 audit:  ## do the pins, or the oldest versions that may be, have known holes? says so when nobody can be asked
 	test -x .audit/bin/python || $(PYTHON) -m venv .audit
-	.audit/bin/pip install --quiet --disable-pip-version-check -r requirements/audit.txt
+	.audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	.audit/bin/python tools/audit.py
+
+pins:  ## the hashes of every file of what requirements/ pins, after a version there was changed
+	test -x .audit/bin/uv || { $(PYTHON) -m venv .audit && .audit/bin/pip install --quiet --require-hashes -r requirements/audit.txt; }
+	for name in dev audit; do .audit/bin/uv pip compile --quiet --no-deps --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --output-file requirements/$$name.txt requirements/$$name.txt || exit 1; done
 
 lint: setup  ## format, lint and strict types over source, tests and benchmarks
 	$(BIN)/ruff format --check src tests bench

@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 import uvloop
 
 from gapless import ChannelOptions, Hub, Limits, Position
-from gapless.brokers.sqlite import SqliteBroker
 from gapless.brokers.sqlite.address import Synchronous
+from gapless.brokers.sqlite.broker import SqliteBroker
 from gapless.model import Draft
 
 CHANNEL = "logs"

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+from pathlib import Path
 
 import pytest
 
 # Most tests serve a hub on a uvicorn as it is, and mean to. Who tests what is said of that turns it up.
 logging.getLogger("gapless.flags").setLevel(logging.ERROR)
+
+LONG = ("faults", "sessions/centrifuge/test_races.py", "simulation", "browser", "cli", "server")
+"""What takes longest is begun first: else one worker has it alone in the end, and the others nothing."""
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = [HERE / part for part in LONG]
+
+    def turn(item: pytest.Item) -> int:
+        among = (number for number, place in enumerate(places) if item.path.is_relative_to(place))
+        return next(among, len(places))
+
+    items.sort(key=turn)
+
+
+def pytest_collection_finish() -> None:
+    """What thousands of tests consist of stays to the end: no collection of garbage looks at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

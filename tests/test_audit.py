@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import tomllib
 from itertools import chain
 from pathlib import Path
@@ -43,3 +44,12 @@ def test_a_hole_is_one_line_and_what_nobody_knows_is_counted_apart(audit: Module
     found = audit.judged(report)
     assert found.holes == ["leaky 2: CVE-1, mended in 2.1, 3", "hopeless 3: CVE-2, mended in no version"]
     assert (found.asked, found.unknown) == (4, 1)
+
+
+@pytest.mark.parametrize("name", ["dev", "audit"])
+def test_what_is_installed_is_known_by_its_hash(name: str) -> None:
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    pins = text.replace(" \\\n", " ").splitlines()
+    pin = re.compile(r"[A-Za-z0-9_.-]+==[A-Za-z0-9_.]+( +--hash=sha256:[0-9a-f]{64})+")
+    assert len(pins) > 20
+    assert [line for line in pins if not pin.fullmatch(line)] == []

@@ -6,191 +6,108 @@ A name is imported from its home when it is first asked for: who only publishes 
 import importlib
 import typing
 
-from .version import __version__
+from .version import __version__ as __version__
 
 if typing.TYPE_CHECKING:
-    from .auth.access import Access
-    from .auth.jwks import Jwks
-    from .auth.keys import StaticKeys
-    from .auth.verifier import TokenRules, TokenVerifier
-    from .board import Board
-    from .brokers.memory import MemoryBroker
-    from .client.asynchronous import AsyncPublisher
-    from .client.connect import connect
-    from .client.publisher import Publisher
-    from .connection_manager import ConnectionManager
-    from .core.cursor import Lost
-    from .doors.asgi import HubApp
-    from .errors import (
-        BadRequest,
-        BrokerError,
-        ClientError,
-        ConfigError,
-        Disconnect,
-        GaplessError,
-        LimitExceeded,
-        Missed,
-        NotRunning,
-        Overloaded,
-        PermissionDenied,
-    )
-    from .hooks.events import (
-        ChannelEvent,
-        Client,
-        ConnectEvent,
-        DisconnectEvent,
-        MessageEvent,
-        PublishEvent,
-        RefreshEvent,
-        Replace,
-        RpcEvent,
-        SubscribeEvent,
-        SubscriptionGrant,
-        UnsubscribeEvent,
-        Welcome,
-    )
-    from .hub import Hub
-    from .isolation.bounds import IsolationCounters
-    from .isolation.never_wait import NeverWait
-    from .logging.events import activity, event, stats
-    from .logging.handler import HubHandler
-    from .model import Grant, History, Member, Override, Position, Publication, ServerSubscription, Stats
-    from .node.connections import Connections
-    from .node.receipt import Receipt
-    from .options import ChannelOptions, Limits
-    from .rooms import Rooms
-    from .serving import run
-    from .sessions.listener import Listener
-
-__all__ = [
-    "Access",
-    "AsyncPublisher",
-    "BadRequest",
-    "Board",
-    "BrokerError",
-    "ChannelEvent",
-    "ChannelOptions",
-    "Client",
-    "ClientError",
-    "ConfigError",
-    "ConnectEvent",
-    "ConnectionManager",
-    "Connections",
-    "Disconnect",
-    "DisconnectEvent",
-    "GaplessError",
-    "Grant",
-    "History",
-    "Hub",
-    "HubApp",
-    "HubHandler",
-    "IsolationCounters",
-    "Jwks",
-    "LimitExceeded",
-    "Limits",
-    "Listener",
-    "Lost",
-    "Member",
-    "MemoryBroker",
-    "MessageEvent",
-    "Missed",
-    "NeverWait",
-    "NotRunning",
-    "Overloaded",
-    "Override",
-    "PermissionDenied",
-    "Position",
-    "Publication",
-    "PublishEvent",
-    "Publisher",
-    "Receipt",
-    "RefreshEvent",
-    "Replace",
-    "Rooms",
-    "RpcEvent",
-    "ServerSubscription",
-    "StaticKeys",
-    "Stats",
-    "SubscribeEvent",
-    "SubscriptionGrant",
-    "TokenRules",
-    "TokenVerifier",
-    "UnsubscribeEvent",
-    "Welcome",
-    "__version__",
-    "activity",
-    "connect",
-    "event",
-    "run",
-    "stats",
-]
+    from .auth.access import Access as Access
+    from .auth.jwks import Jwks as Jwks
+    from .auth.keys import StaticKeys as StaticKeys
+    from .auth.verifier import TokenRules as TokenRules
+    from .auth.verifier import TokenVerifier as TokenVerifier
+    from .board import Board as Board
+    from .brokers.memory import MemoryBroker as MemoryBroker
+    from .client.asynchronous import AsyncPublisher as AsyncPublisher
+    from .client.connect import connect as connect
+    from .client.publisher import Publisher as Publisher
+    from .connection_manager import ConnectionManager as ConnectionManager
+    from .core.cursor import Lost as Lost
+    from .doors.asgi import HubApp as HubApp
+    from .errors import BadRequest as BadRequest
+    from .errors import BrokerError as BrokerError
+    from .errors import ClientError as ClientError
+    from .errors import ConfigError as ConfigError
+    from .errors import Disconnect as Disconnect
+    from .errors import GaplessError as GaplessError
+    from .errors import LimitExceeded as LimitExceeded
+    from .errors import Missed as Missed
+    from .errors import NotRunning as NotRunning
+    from .errors import Overloaded as Overloaded
+    from .errors import PermissionDenied as PermissionDenied
+    from .hooks.events import ChannelEvent as ChannelEvent
+    from .hooks.events import Client as Client
+    from .hooks.events import ConnectEvent as ConnectEvent
+    from .hooks.events import DisconnectEvent as DisconnectEvent
+    from .hooks.events import MessageEvent as MessageEvent
+    from .hooks.events import PublishEvent as PublishEvent
+    from .hooks.events import RefreshEvent as RefreshEvent
+    from .hooks.events import Replace as Replace
+    from .hooks.events import RpcEvent as RpcEvent
+    from .hooks.events import SubscribeEvent as SubscribeEvent
+    from .hooks.events import SubscriptionGrant as SubscriptionGrant
+    from .hooks.events import UnsubscribeEvent as UnsubscribeEvent
+    from .hooks.events import Welcome as Welcome
+    from .hub import Hub as Hub
+    from .isolation.never_wait import NeverWait as NeverWait
+    from .isolation.pressure import IsolationCounters as IsolationCounters
+    from .logging.events import activity as activity
+    from .logging.events import event as event
+    from .logging.events import stats as stats
+    from .logging.handler import HubHandler as HubHandler
+    from .model import Grant as Grant
+    from .model import History as History
+    from .model import Member as Member
+    from .model import Override as Override
+    from .model import Position as Position
+    from .model import Publication as Publication
+    from .model import ServerSubscription as ServerSubscription
+    from .model import Stats as Stats
+    from .node.connections import Connections as Connections
+    from .node.receipt import Receipt as Receipt
+    from .options import ChannelOptions as ChannelOptions
+    from .options import Limits as Limits
+    from .rooms import Rooms as Rooms
+    from .serving import run as run
+    from .sessions.listener import Listener as Listener
 
 _HOMES = {
-    "auth.access": ("Access",),
-    "auth.jwks": ("Jwks",),
-    "auth.keys": ("StaticKeys",),
-    "auth.verifier": ("TokenRules", "TokenVerifier"),
-    "board": ("Board",),
-    "brokers.memory": ("MemoryBroker",),
-    "client.asynchronous": ("AsyncPublisher",),
-    "client.connect": ("connect",),
-    "client.publisher": ("Publisher",),
-    "connection_manager": ("ConnectionManager",),
-    "core.cursor": ("Lost",),
-    "doors.asgi": ("HubApp",),
+    "auth.access": "Access",
+    "auth.jwks": "Jwks",
+    "auth.keys": "StaticKeys",
+    "auth.verifier": "TokenRules TokenVerifier",
+    "board": "Board",
+    "brokers.memory": "MemoryBroker",
+    "client.asynchronous": "AsyncPublisher",
+    "client.connect": "connect",
+    "client.publisher": "Publisher",
+    "connection_manager": "ConnectionManager",
+    "core.cursor": "Lost",
+    "doors.asgi": "HubApp",
     "errors": (
-        "BadRequest",
-        "BrokerError",
-        "ClientError",
-        "ConfigError",
-        "Disconnect",
-        "GaplessError",
-        "LimitExceeded",
-        "Missed",
-        "NotRunning",
-        "Overloaded",
-        "PermissionDenied",
+        "BadRequest BrokerError ClientError ConfigError Disconnect GaplessError LimitExceeded Missed "
+        "NotRunning Overloaded PermissionDenied"
     ),
     "hooks.events": (
-        "ChannelEvent",
-        "Client",
-        "ConnectEvent",
-        "DisconnectEvent",
-        "MessageEvent",
-        "PublishEvent",
-        "RefreshEvent",
-        "Replace",
-        "RpcEvent",
-        "SubscribeEvent",
-        "SubscriptionGrant",
-        "UnsubscribeEvent",
-        "Welcome",
+        "ChannelEvent Client ConnectEvent DisconnectEvent MessageEvent PublishEvent RefreshEvent "
+        "Replace RpcEvent SubscribeEvent SubscriptionGrant UnsubscribeEvent Welcome"
     ),
-    "hub": ("Hub",),
-    "isolation.bounds": ("IsolationCounters",),
-    "isolation.never_wait": ("NeverWait",),
-    "logging.events": ("activity", "event", "stats"),
-    "logging.handler": ("HubHandler",),
-    "model": (
-        "Grant",
-        "History",
-        "Member",
-        "Override",
-        "Position",
-        "Publication",
-        "ServerSubscription",
-        "Stats",
-    ),
-    "node.connections": ("Connections",),
-    "node.receipt": ("Receipt",),
-    "options": ("ChannelOptions", "Limits"),
-    "rooms": ("Rooms",),
-    "serving": ("run",),
-    "sessions.listener": ("Listener",),
+    "hub": "Hub",
+    "isolation.never_wait": "NeverWait",
+    "isolation.pressure": "IsolationCounters",
+    "logging.events": "activity event stats",
+    "logging.handler": "HubHandler",
+    "model": "Grant History Member Override Position Publication ServerSubscription Stats",
+    "node.connections": "Connections",
+    "node.receipt": "Receipt",
+    "options": "ChannelOptions Limits",
+    "rooms": "Rooms",
+    "serving": "run",
+    "sessions.listener": "Listener",
 }
 """Which module has which of these names."""
 
-_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted([*_HOME, "__version__"])
 
 
 if not typing.TYPE_CHECKING:  # for which every name but these is a mistake

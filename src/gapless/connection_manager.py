@@ -13,12 +13,10 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket
 
-from .audience.audience import LIMITS, Audience
+from .audience.audience import DONE, LIMITS, Audience, Sent
 from .audience.kept import Kept
-from .audience.message import as_json, outgoing
-from .audience.relay import Relay
-from .audience.sent import DONE, Sent
-from .isolation.outgoing import Outgoing
+from .audience.relay import way_of
+from .isolation.outgoing import Outgoing, as_json, outgoing
 from .model import Stats
 from .options import Limits, MiB
 
@@ -62,16 +60,8 @@ class ConnectionManager:
         self._history_channel = history_channel
         self._limits = limits or LIMITS
         self._audience = Audience(Kept(size, history_bytes, history_bytes), self._limits, self._history)
-        self._way: Audience | Relay = self._audience
-        if store is not None:
-            self._way = Relay(
-                store,
-                self._audience,
-                self._limits,
-                everybody=EVERYBODY,
-                size=size,
-                history_bytes=history_bytes,
-            )
+        kept = {"size": size, "history_bytes": history_bytes}
+        self._way = way_of(store, self._audience, self._limits, everybody=EVERYBODY, **kept)
         self._history_frame: tuple[int, Outgoing] | None = None
 
     # -- who is there

@@ -21,19 +21,16 @@ from .brokers.url import broker_from, presence_of
 from .core.counters import Counters
 from .core.cursor import Lost
 from .errors import ConfigError, LimitExceeded, NotAvailable, NotRunning
-from .hooks.decorators import On, OnName
-from .hooks.registry import Hooks
+from .hooks.registry import Hooks, On, OnName
 from .model import Draft, History, Matches, Member, Position, Stats
-from .node.abroad import there
 from .node.connections import Connections, Whom
 from .node.history import Range
-from .node.intake import NOT_STARTED
-from .node.lifecycle import Lifecycle
+from .node.intake import NOT_STARTED, there
+from .node.lifecycle import Lifecycle, Signals
 from .node.node import Node
 from .node.receipt import Receipt
 from .node.registry import Registry
 from .node.siblings import Siblings, Workers
-from .node.signals import Signals
 from .options import ChannelOptions, Limits
 from .protocol.encode import encode
 from .sessions.distant import DistantListener
@@ -93,8 +90,8 @@ class Hub:
             uid=self.uid,
             describe=self._about,
         )
-        self._lifecycle = Lifecycle(self.node)
-        self._signals = Signals(self.drain_soon)
+        self.lifecycle = Lifecycle(self.node)
+        self._signals = Signals(self.lifecycle.drain_soon)
         self._waking: asyncio.Future[None] | None = None
         self._ending: AsyncIterator[None] | None = None
         self._workers = _checked(workers)
@@ -140,31 +137,23 @@ class Hub:
         """
         if self._siblings is not None and not self.running:
             self._siblings.begin(self._workers)
-        await self._lifecycle.start()
+        await self.lifecycle.start()
 
     async def close(self) -> None:
         """Say goodbye to every client and stop. What was published is with the broker.
 
         Hooks that are told of the goodbyes may still publish.
         """
-        await self._lifecycle.close()
+        await self.lifecycle.close()
         if self._siblings is not None and not self.running:
             self._siblings.end()
 
     def drain(self) -> None:
         """Close every connection with 3001; they come back elsewhere with their positions.
 
-        Call it on the hub's loop; from a signal handler or another thread call `drain_soon`.
+        At once on the hub's loop; called in another thread in the loop's next turn.
         """
-        self._lifecycle.drain()
-
-    def drain_soon(self) -> None:
-        """`drain` in the loop's next turn, from wherever this is called."""
-        self._lifecycle.drain_soon()
-
-    def unready(self) -> str | None:
-        """Why the hub cannot take publications or clients just now; None when it can."""
-        return self._lifecycle.unready()
+        self.lifecycle.drain()
 
     async def __aenter__(self) -> Self:
         """As `start`; and in the main thread SIGINT and SIGTERM also drain it, see `Signals`."""
@@ -192,7 +181,7 @@ class Hub:
         Raises:
             BrokerError: the broker cannot be reached; the next one tries again.
         """
-        if self.running or self._lifecycle.was_started:
+        if self.running or self.lifecycle.was_started:
             return
         if self._waking is None:
             log.warning(
@@ -436,7 +425,7 @@ class Hub:
             users=node.roster.users,
             channels=len(subscribers),
             subscriptions=sum(subscribers.values()),
-            uptime_seconds=self._lifecycle.uptime_seconds,
+            uptime_seconds=self.lifecycle.uptime_seconds,
             ring_bytes=node.rings.budget.used,
             in_flight_bytes=node.intake.in_flight_bytes,
             counters=self.counters.snapshot(),

@@ -16,12 +16,13 @@ _POSITION = re.compile(r"([0-9A-Za-z_\-]{0,64}):(0|[1-9][0-9]{0,18})", re.ASCII)
 T = TypeVar("T")
 V = TypeVar("V")
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+"""The one empty mapping: most connections have nothing to say of themselves."""
 
 
 def nothing() -> Mapping[str, Any]:
-    """The one empty mapping: most connections have nothing to say of themselves."""
-    return _NOTHING
+    """`NOTHING`, for who wants a function."""
+    return NOTHING
 
 
 class Position(NamedTuple):

@@ -7,11 +7,10 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
-from .audience.audience import LIMITS, Audience
+from .audience.audience import DONE, LIMITS, Audience, Sent
 from .audience.kept import Kept
-from .audience.message import outgoing
-from .audience.relay import Relay
-from .audience.sent import DONE, Sent
+from .audience.relay import way_of
+from .isolation.outgoing import outgoing
 from .model import Stats
 from .options import Limits, MiB
 
@@ -53,16 +52,8 @@ class Rooms:
     ) -> None:
         self._limits = limits or LIMITS
         self._audience = Audience(Kept(history, history_bytes, TOTAL_HISTORY_BYTES), self._limits)
-        self._way: Audience | Relay = self._audience
-        if store is not None:
-            self._way = Relay(
-                store,
-                self._audience,
-                self._limits,
-                everybody=EVERYBODY,
-                size=min(history * STORED_KEYS, STORED_MESSAGES),
-                history_bytes=TOTAL_HISTORY_BYTES,
-            )
+        kept = {"size": min(history * STORED_KEYS, STORED_MESSAGES), "history_bytes": TOTAL_HISTORY_BYTES}
+        self._way = way_of(store, self._audience, self._limits, everybody=EVERYBODY, **kept)
 
     async def connect(self, websocket: WebSocket, *keys: Hashable) -> None:
         """Let a connection stand under these keys, beside those it has. Accepts what was not accepted yet.

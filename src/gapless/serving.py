@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,11 @@ MESSAGE_BYTES = 1024 * 1024
 HOST, PORT = "127.0.0.1", 8000
 
 Asgi = Callable[[Any, Any, Any], Any]
+
+PAUSE_SECONDS = 0.25
+"""Between two looks at the sources. A look at a thousand files takes a few milliseconds."""
+
+_ELSEWHERE = {"__pycache__", "node_modules", "site-packages"}
 
 
 def run(
@@ -125,31 +130,22 @@ class Application:
 
     def _watch_over(self) -> None:
         """Have others serve it, and keep them."""
-        from .server.sources import Sources
-        from .server.workers import Port, Workers
+        from .server.workers import Port, Workers, worker_with
+        from .serving import Sources
 
         port = Port(self.host, self.port)
-        ended_by = Workers(
-            self._worker,
+        proxies = [part for proxy in self.trusted_proxies for part in ("--trusted-proxy", proxy)]
+        Workers(
+            worker_with(
+                *("serve", str(self.app), "--app-dir", self.folder),
+                *("--message-bytes", str(self.message_bytes), *proxies),
+            ),
             port,
             self.workers,
             say=lambda line: print(f"gapless: {line}", file=sys.stderr, flush=True),  # noqa: T201
             started=lambda: self._announce(port.number),
             changes=Sources(Path(self.folder)).change if self.reload else None,
-        ).run()
-        if ended_by is signal.SIGINT:
-            raise KeyboardInterrupt
-        signal.signal(ended_by, signal.SIG_DFL)
-        os.kill(os.getpid(), ended_by)
-
-    def _worker(self, descriptors: Sequence[int]) -> list[str]:
-        numbers = ",".join(map(str, descriptors))
-        proxies = [part for proxy in self.trusted_proxies for part in ("--trusted-proxy", proxy)]
-        return [
-            *(sys.executable, "-m", "gapless", "serve", str(self.app), "--app-dir", self.folder),
-            *("--message-bytes", str(self.message_bytes), *proxies),
-            *("--inherit", numbers, "--exit-with-stdin"),
-        ]
+        ).serve()
 
     def _announce(self, number: int) -> None:
         try:
@@ -173,3 +169,37 @@ def check_proxy(named: str) -> str:
 
 def _nothing() -> None:
     """A hub within the application hears of the signal by itself."""
+
+
+class Sources:
+    """The Python files below a folder, without those of environments and hidden ones."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known = dict(self._look())
+
+    async def change(self) -> str:
+        """Wait for a change, and say which file it was: the first of them by name."""
+        while True:
+            await asyncio.sleep(PAUSE_SECONDS)
+            found = dict(self._look())
+            changed = {
+                path for path in found.keys() | self._known.keys() if found.get(path) != self._known.get(path)
+            }
+            self._known = found
+            if changed:
+                return Path(min(changed)).relative_to(self._folder).as_posix()
+
+    def _look(self) -> Iterator[tuple[str, int]]:
+        for at, folders, files in os.walk(self._folder):
+            folders[:] = [name for name in folders if not name.startswith(".") and name not in _ELSEWHERE]
+            if "pyvenv.cfg" in files:
+                folders.clear()
+                continue
+            for name in files:
+                if name.endswith(".py"):
+                    path = os.path.join(at, name)
+                    try:
+                        yield path, os.stat(path).st_mtime_ns
+                    except OSError:
+                        pass  # it went in between, which the next look sees

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import pytest
 
 from gapless import Hub, Limits
 from gapless.api import call
-from gapless.errors import BrokerError
+from gapless.api.at_once import METHODS
+from gapless.api.publishing import error_shape
+from gapless.errors import BrokerError, Overloaded, UnknownChannel
 
 from ..support.broker import FakeBroker
 from .calling import CHANNELS, error, result
 
 pytestmark = pytest.mark.anyio
+
+ROW = {"message": "hello", "source": "web-1"}
 
 
 async def test_publish_gives_the_position_where_history_is_kept() -> None:
@@ -38,6 +43,28 @@ async def test_the_payload_is_kept_byte_for_byte() -> None:
         shown = await call(hub, "history", b'{"channel":"logs","limit":1}')
         assert shown is not None
         assert b'"data":' + payload in shown
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("publish", {"channel": "logs", "data": ROW}),
+        ("publish", {"channel": "logs", "data": ROW, "tags": {"a": "b"}}),
+        ("broadcast", {"channels": ["logs"], "data": ROW}),
+        ("batch", {"commands": [{"publish": {"channel": "logs", "data": ROW}}]}),
+    ],
+)
+async def test_what_names_its_source_is_noted(method: str, said: dict[str, Any], at_once: bool) -> None:
+    async with Hub(channels=CHANNELS) as hub:
+        for row in (ROW, {"message": "of nobody"}, {"source": 7}, "source"):
+            body = json.dumps(said).replace(json.dumps(ROW), json.dumps(row)).encode()
+            found = METHODS[method](hub, body) if at_once else await call(hub, method, body)
+            assert isinstance(found, bytes)
+            assert b"error" not in found
+        (source,) = hub.node.sources.heard
+        assert (source.name, source.channel, source.via, source.rows) == ("web-1", "logs", "http", 1)
+        assert (await hub.history("logs")).top.offset == 4
 
 
 async def test_data_may_come_as_base64_which_wins() -> None:
@@ -154,3 +181,9 @@ async def test_more_than_may_be_in_flight_is_error_100_for_that_publication_only
         said = await result(hub, "broadcast", channels=["logs"], data="x" * 20)
         assert said["responses"][0]["error"]["code"] == 100
         assert await result(hub, "publish", channel="now", data=1) == {}
+
+
+def test_a_refusal_is_told_and_anything_inside_is_not() -> None:
+    assert error_shape(UnknownChannel()) == {"code": 102, "message": "unknown channel"}
+    for inside in (BrokerError("the disk at /secret is full"), Overloaded(2, 1), RuntimeError("a bug")):
+        assert error_shape(inside) == {"code": 100, "message": "internal server error"}

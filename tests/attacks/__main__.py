@@ -1,6 +1,6 @@
 """Every kind of attack at full length, and a table of what it did.
 
-    python -m tests.attacks --seconds 20 --kinds pings,frozen --ws websockets-sansio
+    python -m tests.attacks --seconds 20 --kinds pings,frozen --server uvicorn --ws websockets-sansio
 
 It ends with 1 when a reader missed something, when something was left, or when a figure is not what
 is promised: p99 within twice that of quiet times or 20 ms above it, no turn of the loop above 100 ms.
@@ -38,11 +38,11 @@ def row(seen: Seen) -> tuple[str, ...]:
     )
 
 
-async def attack(kinds: list[str], ws: str, seconds: float) -> int:
+async def attack(kinds: list[str], server: str, ws: str, seconds: float) -> int:
     failed = 0
     print("| " + " | ".join(HEAD) + " |\n" + "|---" * len(HEAD) + "|")
     for kind in kinds:
-        async with victim(ws) as served:
+        async with victim(ws, server) as served:
             try:
                 cells = row(await stand(served, kind, seconds))
             except AssertionError as error:
@@ -56,9 +56,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--server", default="serve", choices=("serve", "run", "uvicorn"))
     parser.add_argument("--ws", default=FAST_PATH)
     options = parser.parse_args()
-    return min(1, asyncio.run(attack(options.kinds.split(","), options.ws, options.seconds)))
+    return min(1, asyncio.run(attack(options.kinds.split(","), options.server, options.ws, options.seconds)))
 
 
 if __name__ == "__main__":

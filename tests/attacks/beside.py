@@ -104,13 +104,20 @@ class Victim:
 
 
 @asynccontextmanager
-async def victim(ws: str) -> AsyncIterator[Victim]:
+async def victim(ws: str, server: str = "serve") -> AsyncIterator[Victim]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.attacks.victim", ws, stdout=subprocess.PIPE, cwd=HERE.parent.parent
+        sys.executable,
+        "-m",
+        "tests.attacks.victim",
+        server,
+        ws,
+        stdout=subprocess.PIPE,
+        cwd=HERE.parent.parent,
     )
     assert process.stdout is not None
     try:
-        served = Victim(int(await process.stdout.readline()))
+        said = (await process.stdout.readline()).split()[0]
+        served = Victim(int(said.rpartition(b":")[2]))
         try:
             yield served
         finally:

@@ -1,8 +1,9 @@
 """The hub that is attacked, in a process of its own: it publishes by itself and says how it is inside.
 
-    python tests/attacks/victim.py gapless.transports.uvicorn:WebSocketProtocol
+    python tests/attacks/victim.py serve gapless.transports.uvicorn:WebSocketProtocol
 
-Its address is the first line that it writes.
+It is served as `gapless serve` does, by `gapless.run`, or by uvicorn with nothing but that protocol. Its
+port, or its address, is the first line that it writes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psutil
+import uvicorn
 
+import gapless
 from gapless import ChannelOptions, Hub, HubApp, Limits
 from gapless.server.listening import listen
 from gapless.server.serve import run, websocket_protocol
@@ -82,7 +85,7 @@ class Inside:
             "present": len(node.members),
             "inbound": node.inbound.used,
             "counters": self._hub.counters.snapshot(),
-            "ready": self._hub.unready() is None,
+            "ready": self._hub.lifecycle.unready() is None,
         }
 
 
@@ -105,17 +108,25 @@ def main() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"connection", b"close")]})
         await send({"type": "http.response.body", "body": body})
 
+    server, ws = sys.argv[1:]
+    if server == "run":
+        gapless.run(app, port=0)
+        return
     sockets = listen("127.0.0.1", 0)
 
     def started() -> None:
         os.write(1, b"%d\n" % sockets[0].getsockname()[1])
 
+    if server == "uvicorn":
+        started()  # it listens already, and whoever connects waits for it
+        uvicorn.Server(uvicorn.Config(app, ws=ws, log_level="critical")).run(sockets)
+        return
     run(
         app,
         sockets,
         drain=hub.drain,
         message_bytes=LIMITS.message_bytes,
-        ws=websocket_protocol(sys.argv[1]),
+        ws=websocket_protocol(ws),
         started=started,
     )
 

@@ -11,7 +11,7 @@ import pytest
 from gapless import Limits
 from gapless.brokers.memory import MemoryBroker, MemoryPresence
 from gapless.brokers.redis.broker import RedisBroker
-from gapless.brokers.sqlite import SqliteBroker
+from gapless.brokers.sqlite.broker import SqliteBroker
 
 from ..support.broker import FakeBroker
 from ..support.presence import FakePresence

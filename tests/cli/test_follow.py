@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import random
 import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ..client.scripted import CUT, publications
 from ..support.commands import serving, started
-from ..support.until import DEADLINE
+from ..support.until import DEADLINE, until
 from .conftest import Verb
 
 
@@ -134,6 +139,63 @@ def test_positions_that_cannot_be_written_are_said_once_and_tried_again(
     with started(*arguments) as follow:
         append(log, "four")
         _wait_for(lambda: messages(verb, url, channel) == ["one", "two", "three", "four"])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("step", [CUT, 503])
+async def test_what_nobody_knows_the_hub_has_when_it_is_ended_arrives_once(
+    channel: str, tmp_path: Path, number: int, step: int | str
+) -> None:
+    log, state = tmp_path / "app.log", tmp_path / "state"
+    append(log, *(f"line {at}" for at in range(7_000)))  # read in one turn, and sent in several requests
+    async with publications() as api:
+        api.script += [None, step, *[503] * 10_000]
+        arguments = ("follow", str(log), "-c", channel, "--url", api.url, "--from-start")
+        with started(*arguments, "--state", str(state)) as follow:
+            await until(lambda: len(api.requests) >= 4)
+            assert len(api.taken) < 7_000
+            assert await asyncio.to_thread(follow.end, number) == (
+                143 if number == signal.SIGTERM else -number
+            )
+        append(log, "last")
+        api.script.clear()
+        with started(*arguments, "--state", str(state)) as follow:
+            await until(lambda: bool(api.taken) and api.taken[-1]["message"] == "last")
+        expected = [*(f"line {at}" for at in range(7_000)), "last"]
+        assert [row["message"] for row in api.taken] == expected
+
+
+@pytest.mark.anyio
+async def test_however_often_it_is_killed_each_line_comes_once(channel: str, tmp_path: Path) -> None:
+    log, state, chance = tmp_path / "app.log", tmp_path / "state", random.Random(5)
+    written = 0
+    async with publications() as api:
+
+        def write(count: int) -> None:
+            nonlocal written
+            append(log, *(f"ERROR {at}" for at in range(written, written + count)))
+            written += count
+
+        arguments = ("follow", str(log), "-c", channel, "--url", api.url, "--from-start")
+        write(50)
+        for life in range(8):
+            begun = len(api.requests)
+            requests = chance.randrange(2, 8)
+            with started(*arguments, "--state", str(state)) as follow:
+                await until(lambda begun=begun: len(api.requests) > begun)  # type: ignore[misc]
+                while len(api.requests) < begun + requests:
+                    write(50)
+                    await asyncio.sleep(chance.random() / 50)
+                follow.end(signal.SIGKILL)
+            if life in (2, 5):
+                write(50)
+                rotate(log)
+            write(50)
+        append(log, "last")
+        with started(*arguments, "--state", str(state)):
+            await until(lambda: api.taken[-1]["message"] == "last")
+        assert [row["message"] for row in api.taken] == [*map(str, range(written)), "last"]
 
 
 def _wait_for(condition: Callable[[], bool]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from gapless.cli.pretty import pretty
-from gapless.cli.terminal import Paint, safe, safe_json
+from gapless.cli.terminal import Paint
 from gapless.client.reader import Arrived
 
 ZONE = timezone(timedelta(hours=1))
@@ -84,11 +84,6 @@ def test_nothing_in_a_publication_reaches_the_terminal_as_a_control_character(da
     assert all(line.isprintable() for line in shown)
 
 
-def test_control_characters_are_shown_as_what_they_are() -> None:
-    assert safe("a\x1b\n\t\x9b\u202eb") == r"a\x1b\n\t\x9b\u202eb"
-    assert safe_json('"\x7f\u202e"') == r'"\u007f\u202e"'
-
-
 def test_colours_come_from_the_level_only_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -97,6 +92,3 @@ def test_colours_come_from_the_level_only_on_a_terminal(monkeypatch: pytest.Monk
         "\x1b[31mERROR\x1b[0m"
         in pretty(Arrived("l", 1, "E", {"level": "error", "message": "x"}, True), Paint(terminal), now=NOW)[0]
     )
-    monkeypatch.setenv("NO_COLOR", "1")
-    assert Paint(Console(file=io.StringIO(), force_terminal=True))("x", "red") == "x"
-    assert PLAIN("x", "red") == "x"

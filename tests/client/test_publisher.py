@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from gapless import AsyncPublisher, ConfigError, Overloaded, Position, Publisher
 from gapless.client.backoff import Backoff
+from gapless.client.outgoing import Batch
 from gapless.client.publisher import BATCH_BYTES
 from gapless.client.receipt import Dropped
 from gapless.client.remote import NotTheHub, Refused, Remote
@@ -384,6 +386,32 @@ async def _python(source: str, url: str) -> subprocess.CompletedProcess[str]:
         timeout=DEADLINE,
         check=False,
     )
+
+
+async def test_each_batch_is_shown_before_it_goes_and_one_of_an_earlier_life_goes_first() -> None:
+    shown: list[tuple[str, list[bytes]]] = []
+
+    class Shown:
+        again = Batch("logs", [(b'"old"', None)], "earlier-1")
+
+        def before(self, batch: Batch) -> None:
+            shown.append((batch.key, [body for body, _ in batch.entries]))
+
+    async with publications() as api:
+        api.script.append(503)
+        out = Publisher(HttpWay(Remote.parse(api.url), backoff=at_once()), report=lambda line: None)
+        out.keep(Shown())
+        await until(lambda: api.taken == ["old"])  # without anything that is published
+        out.publish("logs", "new")
+        api.refuse = lambda data: data == "bad"
+        out.put("logs", [(b'"bad"', None), (b'"good"', None)])
+        assert await asyncio.to_thread(out.flush, DEADLINE) == 0
+        out.close()
+        assert api.taken == ["old", "new", "good"]
+        sent = [(request["idempotency_key"], request["data"]) for request in api.sent]
+        assert [(key, json.loads(body)) for key, bodies in shown for body in bodies] == sent
+        assert [key for key, _ in shown[:2]] == ["earlier-1", "earlier-1"]
+        assert len({key for key, _ in shown}) == len(shown) - 1, "what is not the same goes under another key"
 
 
 def test_an_unknown_policy_or_address_is_refused() -> None:

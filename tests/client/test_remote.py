@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
+from typing import Any
+
 import httpx
 import pytest
 
@@ -55,6 +58,31 @@ def test_no_proxy_leads_to_this_machine(url: str, loopback: bool) -> None:
     remote = Remote.parse(url)
     assert remote.loopback is loopback
     assert remote.client().trust_env is not loopback
+
+
+@pytest.mark.parametrize(
+    ("url", "verified"),
+    [
+        ("http://127.0.0.1:1", False),
+        ("http://localhost:1", False),
+        ("https://127.0.0.1:1", True),
+        ("https://example.com", True),
+        ("http://example.com", True),  # a proxy of the environment may speak TLS
+    ],
+)
+def test_whoever_can_be_asked_for_a_certificate_is(
+    url: str, verified: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[ssl.SSLContext] = []
+    create = ssl.create_default_context
+
+    def counted(*given: Any, **how: Any) -> ssl.SSLContext:
+        made.append(create(*given, **how))
+        return made[-1]
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    Remote.parse(url).client()
+    assert bool(made) is verified
 
 
 async def answered(status: int, text: str, **headers: str) -> object:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
+from gapless import ChannelOptions, Hub, HubApp
 from gapless.client.remote import Remote, Unreachable
 from gapless.client.ways import HttpWay
 
+from ..support.certificates import write_certificate
+from ..support.serving import serve
 from ..support.until import DEADLINE
 
+TOKEN = "0d1f7c3a9b2e4856a7c1"
 LONG = 100 * DEADLINE
 """Seconds: who waits for a hub for this long was not let go."""
 
@@ -28,10 +34,11 @@ def test_a_way_that_was_left_before_it_had_a_connection_sends_nothing() -> None:
             assert peer.recv(1) == b""
 
 
-def test_a_way_that_is_left_while_it_waits_for_a_silent_hub_ends() -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_way_that_is_left_while_it_waits_for_a_silent_hub_ends(scheme: str) -> None:
     ended: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        way = HttpWay(Remote.parse(f"http://127.0.0.1:{silent.getsockname()[1]}"), timeout=LONG)
+        way = HttpWay(Remote.parse(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"), timeout=LONG)
 
         def send() -> None:
             try:
@@ -43,7 +50,33 @@ def test_a_way_that_is_left_while_it_waits_for_a_silent_hub_ends() -> None:
         sending.start()
         peer, _ = silent.accept()
         with peer:
-            assert peer.recv(1) != b""
+            assert peer.recv(1) != b""  # of the request, or of the handshake
             way.abort()
             sending.join(DEADLINE)
     assert len(ended) == 1
+
+
+@pytest.mark.anyio
+async def test_through_tls_only_a_hub_is_published_to_that_is_who_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = tmp_path / "both.pem"
+    write_certificate(certificate)
+    hub = Hub(channels={"logs": ChannelOptions(history=10)})
+    async with serve(HubApp(hub, token=TOKEN), ssl_certfile=str(certificate)) as address:
+        port = address.host.rpartition(":")[2]
+
+        async def send(host: str) -> int:
+            way = HttpWay(Remote.parse(f"https://{host}:{port}", TOKEN), timeout=DEADLINE)
+            try:
+                return len(await asyncio.to_thread(way.send, "logs", [b"1", b"2"], "key"))
+            finally:
+                way.close()
+
+        with pytest.raises(Unreachable, match="certificate"):
+            await send("127.0.0.1")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert await send("127.0.0.1") == 2
+        with pytest.raises(Unreachable, match="certificate"):
+            await send("localhost")
+        assert (await hub.history("logs")).top.offset == 2

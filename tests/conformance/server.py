@@ -15,7 +15,7 @@ import secrets
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import uvicorn
@@ -123,6 +123,7 @@ class Application:
         self.sent: list[Any] = []
         self._address = (host, port)
         self._wires: dict[int, Wire] = {}
+        self._opened = AsyncExitStack()
         self._add_hooks()
         verifier = TokenVerifier(TokenRules(StaticKeys(self.secret)), leeway=0.0)
         doors = HubApp(self.hub, token=self.key, tokens=verifier)
@@ -142,10 +143,8 @@ class Application:
 
     @asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:
-        async with self.hub:
+        async with AsyncExitStack() as self._opened, self.hub:
             yield
-        for wire in self._wires.values():
-            await wire.close()
 
     def _add_hooks(self) -> None:
         hub = self.hub
@@ -181,7 +180,7 @@ class Application:
 
     async def _add_wire(self, said: Any) -> Any:
         wire = Wire(*self._address)
-        port = await wire.open()
+        port = await self._opened.enter_async_context(wire.open())
         self._wires[port] = wire
         return {"port": port}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from ..support.streams import Streams
 
@@ -18,10 +20,11 @@ class Wire:
         self._streams = Streams(self._pass_on)
         self._onward: set[asyncio.StreamWriter] = set()
 
-    async def open(self) -> int:
-        """Begin to listen; returns the port."""
-        await self._streams.__aenter__()
-        return self._streams.port
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[int]:
+        """Listens within it, on the port that it gives."""
+        async with self._streams as streams:
+            yield streams.port
 
     def cut(self) -> None:
         """End all connections without a word to either side; those that come meanwhile end at once."""
@@ -31,9 +34,6 @@ class Wire:
     def mend(self) -> None:
         """Let connections through again."""
         self._is_cut = False
-
-    async def close(self) -> None:
-        await self._streams.__aexit__()
 
     def _abort_all(self) -> None:
         self._streams.cut()

@@ -26,7 +26,6 @@ NO_BOUND = {
     "idempotency_keys": "a cache",
     "idempotency_seconds": "how long it is kept",
     "broker_seconds": "a deadline of the broker's; what fails is counted as publish_failed",
-    "ingest_bytes": "of publishers, who are told with 413",
     "max_pace_ms": "a wish that is refused with 107",
     "nesting_bytes": "a weight within inbound_rate",
     "patience": "how long a publisher waits",

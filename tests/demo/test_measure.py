@@ -10,8 +10,8 @@ from radon.complexity import cc_rank, cc_visit
 
 from gapless.demo.definitions import Class, Condition, Function
 from gapless.demo.language import Module, rendered
+from gapless.demo.languages import Python
 from gapless.demo.phrases import rank
-from gapless.demo.python import Python
 
 
 def module_of(code: str, file: str = "src/shop/orders.py", name: str = "shop.orders") -> Module:

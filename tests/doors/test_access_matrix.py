@@ -114,7 +114,7 @@ async def refused(come: Come, here: Doors, wish: Wish) -> str | None:
 
 
 async def users(here: Doors) -> set[str]:
-    return {session.user for session in here.hub.node.roster}
+    return {session.grant.user for session in here.hub.node.roster}
 
 
 async def entered(visit: Visit, channel: str) -> None:

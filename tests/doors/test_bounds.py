@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,14 +19,15 @@ from gapless.model import Member
 
 from ..support.serving import FAST_PATH, PLAIN_ASGI, Doors, doors
 from ..support.sockets import Client, connected, handshake, masked
-from ..support.until import DEADLINE
+from ..support.until import DEADLINE, until
 from ..support.visits import Wish, ways
 from ..support.voices import SOCKETS, STREAMS, Closed, Speak, Voice
+from .test_bounds_ends import TRIED as ENDS
 
 pytestmark = pytest.mark.anyio
 
 OPEN = ChannelOptions(history=100, presence=True, client_publish=True, outside_publish=True)
-CHANNELS = {"*": OPEN}
+CHANNELS = {"*": OPEN, "strict": replace(OPEN, any_bytes=False)}
 PROTOCOLS = {"asgi": PLAIN_ASGI, "fast": FAST_PATH}
 
 
@@ -76,7 +78,39 @@ async def another_member(here: Doors) -> None:
     await here.hub.node.presence.join("two", Member("a"), announce=False)
 
 
+def publishing(shaped: Callable[[int], Any], size: int, *, wrapped: bool = False) -> Attempt:
+    """A publication of that shape and size; `wrapped` counts what its door puts around.
+
+    Where a channel takes any bytes, Protobuf carries what is beyond as such.
+    """
+    return lambda voice: voice.do(
+        "publish", channel="strict", data=shaped(size - voice.wraps if wrapped else size)
+    )
+
+
+def nested(depth: int) -> Any:
+    found: Any = 1
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+def wide(members: int) -> dict[str, int]:
+    return {str(number): 1 for number in range(members)}
+
+
 COMMANDS: dict[str, Commands] = {
+    "json_depth": Commands(
+        Limits(json_depth=5), publishing(nested, 5, wrapped=True), publishing(nested, 6, wrapped=True), 107
+    ),
+    # As many as the largest command of any door has itself.
+    "json_members": Commands(Limits(json_members=20), publishing(wide, 20), publishing(wide, 21), 107),
+    "json_digits": Commands(
+        Limits(json_digits=12),
+        publishing(lambda size: 10 ** (size - 1), 12),
+        publishing(lambda size: 10 ** (size - 1), 13),
+        107,
+    ),
     "channel_bytes": Commands(
         Limits(channel_bytes=5), one("subscribe", channel="12345"), one("subscribe", channel="1234ü"), 107
     ),
@@ -361,13 +395,6 @@ class Post(NamedTuple):
     code: int
 
 
-def nested(depth: int) -> Any:
-    found: Any = 1
-    for _ in range(depth):
-        found = [found]
-    return found
-
-
 def said(data: Any, channel: str = "c") -> dict[str, Any]:
     return {"channel": channel, "data": data}
 
@@ -383,6 +410,8 @@ POSTS: dict[tuple[str, Where], Post] = {
     ("server_payload_bytes", Where.INGEST): Post(
         Limits(server_payload_bytes=100), "/ingest/c", ["x" * 98], ["x" * 99], 422
     ),
+    ("ingest_bytes", Where.INGEST): Post(Limits(ingest_bytes=100), "/ingest/c", "x" * 98, "x" * 99, 413),
+    ("ingest_rows", Where.INGEST): Post(Limits(ingest_rows=3), "/ingest/c", [1, 2, 3], [1, 2, 3, 4], 413),
     ("json_depth", Where.API): Post(
         Limits(json_depth=5), "/api/publish", said(nested(4)), said(nested(5)), 400
     ),
@@ -422,8 +451,7 @@ async def test_a_call_at_the_bound_is_done_and_one_past_it_refused(row: tuple[st
         assert await posted(here, path.format("12345"), at) == 0
         assert here.hub.counters.api_refused == 0
         assert await posted(here, path.format("123456"), past) == code
-        if row[1] is Where.API:
-            assert here.hub.counters.api_refused == 1
+        assert here.hub.counters.api_refused == 1
 
 
 async def posted(here: Doors, path: str, body: Any) -> int:
@@ -439,7 +467,7 @@ async def test_a_body_that_does_not_come_in_time_is_408() -> None:
 
         async def slow() -> Any:
             yield b"{"
-            await asyncio.sleep(DEADLINE)
+            await until(lambda: here.hub.counters.api_refused == 1, "the hub has waited enough")
 
         answer = await here.http.post(
             "/api/info", content=slow(), headers={"Content-Type": "application/json"}
@@ -453,6 +481,7 @@ async def test_a_body_that_does_not_come_in_time_is_408() -> None:
 
 TRIED: set[tuple[str, Where]] = {
     *((option, Where.COMMANDS) for option in (*COMMANDS, *SLOWER)),
+    *ENDS,
     *((option, Where.FAST) for option in FRAMES),
     *((option, Where.SOCKETS) for option in (*PACED, "message_bytes")),
     *((option, Where.ENTRANCE) for option in ("connections", "user_connections", "address_connections")),

@@ -14,7 +14,7 @@ from starlette.routing import Mount
 from gapless import ChannelOptions, Hub, HubApp, Limits
 from gapless.doors.direct import BODY_BYTES
 from gapless.doors.ingest import ROWS_AT_ONCE
-from gapless.server.bounded_http import counters
+from gapless.server.counters import counters
 from gapless.server.direct import Answer, Place
 
 from ..support.broker import FakeBroker

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
+import logging
 import zlib
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from gapless import ChannelOptions, Hub, Limits
+from gapless.brokers.sqlite.broker import SqliteBroker
+from gapless.doors.rows import MEMBERS
 
+from ..brokers.sqlite.opening import bound
 from ..support.serving import Doors
+from ..support.until import DEADLINE
 from .conftest import OpenDoors
 
 pytestmark = pytest.mark.anyio
@@ -118,6 +125,13 @@ async def test_a_body_may_be_packed(opened: Doors, encoding: str, pack: Any) -> 
     said = await ingest(opened, pack(b'{"a":1}\n{"a":2}'), content_encoding=encoding)
     assert said.status_code == 202
     assert await kept(opened) == ['{"a":1}', '{"a":2}']
+
+
+async def test_a_packed_body_has_so_many_parts_and_no_more(opened: Doors) -> None:
+    part = gzip.compress(b"1\n")
+    assert (await ingest(opened, part * MEMBERS, content_encoding="gzip")).json()["accepted"] == MEMBERS
+    said = await ingest(opened, part * (MEMBERS + 1), content_encoding="gzip")
+    assert (said.status_code, len(await kept(opened))) == (413, MEMBERS)
 
 
 @pytest.mark.parametrize(
@@ -253,6 +267,25 @@ async def test_subscribers_get_it(opened: Doors) -> None:
         assert json.loads(await client.text())["data"] == {"a": 1}
 
 
+async def test_rows_that_could_not_be_stored_are_one_failure_and_arrive_in_order_later(
+    tmp_path: Any, open_http: OpenDoors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("gapless"), "disabled", True)  # what is captured would be kept
+    broker = SqliteBroker(tmp_path / "hub.db")
+    hub = Hub(broker, channels=CHANNELS)
+    async with open_http(hub=hub, token=TOKEN) as opened:
+        rows = [f'{{"n":{number},"x":"{"x" * 2000}"}}' for number in range(700)]
+        broker.store.chore(bound(1))  # which means: as many as there are
+        said = await ingest(opened, "\n".join(rows), idempotency_key="k")
+        assert said.status_code == 503
+        broker.store.chore(bound(1_000_000))
+        said = await ingest(opened, "\n".join(rows), idempotency_key="k")
+        assert (said.status_code, said.json()["accepted"]) == (202, 700)
+        assert await kept(opened) == rows
+        gc.collect()  # what is not looked at is told when it goes
+        assert (hub.counters.publish_failed > 0, hub.counters.publish_unnoticed) == (True, 0)
+
+
 async def test_a_body_that_was_begun_goes_on_where_it_was_after_trouble(
     tmp_path: Any, open_http: OpenDoors
 ) -> None:
@@ -263,3 +296,77 @@ async def test_a_body_that_was_begun_goes_on_where_it_was_after_trouble(
             said = await ingest(opened, "1\n2\n3", idempotency_key="k")
             assert (said.json()["first"], said.json()["last"]) == (1, 3)
             assert await kept(opened) == ["1", "2", "3"]
+
+
+class Counting(ThreadPoolExecutor):
+    """Counts what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.given = 0
+
+    def submit(self, *args: Any, **named: Any) -> Any:
+        self.given += 1
+        return super().submit(*args, **named)
+
+
+LONG_BODIES: dict[str, tuple[str, str, bytes, int]] = {
+    "lines": ("/ingest/logs", NDJSON, b"1\n" * 10_000, 202),
+    "lines, the last of which is none": ("/ingest/logs", NDJSON, b"1\n" * 9_999 + b"{", 422),
+    "text": ("/ingest/logs", "text/plain", b"a=1 b=2\n" * 2000, 202),
+    "an array": ("/ingest/logs", "application/json", b"[" + b"1," * 9999 + b"1]", 202),
+    "too many": ("/ingest/logs", NDJSON, b"1\n" * 10_001, 413),
+    "an unknown channel": ("/ingest/unknown", NDJSON, b"1\n" * 10_000, 404),
+    "otlp": (
+        "/v1/logs",
+        "application/json",
+        b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[' + b"{}," * 999 + b"{}]}]}]}",
+        200,
+    ),
+    "loki": (
+        "/loki/api/v1/push",
+        "application/json",
+        b'{"streams":[{"stream":{},"values":[' + b'["0","x"],' * 999 + b'["0","x"]]}]}',
+        204,
+    ),
+}
+
+
+@pytest.mark.parametrize("body", LONG_BODIES)
+async def test_a_long_body_is_read_beside_the_loop_and_answered_alike(
+    open_http: OpenDoors, body: str
+) -> None:
+    path, kind, content, status = LONG_BODIES[body]
+    executor = Counting()
+    asyncio.get_running_loop().set_default_executor(executor)
+    channels = {"logs": ChannelOptions(history=20_000)}
+    async with open_http(channels, token=TOKEN, limits=Limits(ingest_rows=10_000)) as opened:
+        headers = KEY | {"Content-Type": kind}
+        said = await opened.http.post(path, content=content, headers=headers)
+        assert (said.status_code, executor.given) == (status, 1)
+        assert opened.hub.counters.api_refused == (status >= 400)
+        if status == 202:
+            rows = len(content.splitlines()) if kind != "application/json" else 10_000
+            assert (said.json()["first"], said.json()["last"]) == (1, rows)
+        elif status == 422:
+            assert said.json()["row"] == 10_000
+        short = await opened.http.post("/ingest/logs", content=b"7", headers=KEY | {"Content-Type": NDJSON})
+        assert (short.status_code, executor.given) == (202, 1), "a short one is read at once"
+
+
+async def test_a_long_body_and_what_is_pipelined_behind_it_keep_their_order(opened: Doors) -> None:
+    long = b"\n".join(b"%d" % number for number in range(8000))
+    _, writer = await asyncio.open_connection("127.0.0.1", opened.address.port)
+    for body in (long, b"8000"):
+        writer.write(
+            b"POST /ingest/now HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-ndjson\r\n"
+            b"X-API-Key: %b\r\nContent-Length: %d\r\n\r\n%b" % (TOKEN.encode(), len(body), body)
+        )
+    async with opened.hub.subscribe("now") as feed, asyncio.timeout(DEADLINE):
+        found = []
+        async for publication in feed:
+            found.append(publication.data)
+            if len(found) == 8001:
+                break
+    assert found == list(range(8001))
+    writer.close()

@@ -116,3 +116,19 @@ async def test_in_protobuf_no_more_is_unpacked_than_is_good_for_others() -> None
     async with doors({"logs": ChannelOptions(history=1)}, token=TOKEN, limits=limits) as opened:
         said = await push(opened, b"\x00" * (SNAPPY_BYTES + 1), BEARER | PROTOBUF)
         assert said.status_code == 413
+
+
+async def test_it_has_so_many_lines_and_no_more() -> None:
+    channels = {"logs": ChannelOptions(history=1000)}
+    async with doors(channels, token=TOKEN, limits=Limits(ingest_rows=3)) as opened:
+        for count, status in ((3, 204), (4, 413)):
+            values = [["0", "x"]] * count
+            said = json.dumps({"streams": [{"stream": {}, "values": values}]}).encode()
+            assert (await push(opened, said, BEARER | JSON)).status_code == status
+            packed = pushed(*[b"x"] * count)
+            assert (await push(opened, packed, BEARER | PROTOBUF)).status_code == status
+        assert len(await kept(opened)) == 6
+        said = json.dumps(
+            {"streams": [{"stream": {}, "values": [["0", "x", {"a": "b" * 600_000}]]}]}
+        ).encode()
+        assert (await push(opened, said, BEARER | JSON)).status_code == 400, "no publication is as large"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gapless.doors.loki_records import request_from, rows
+from gapless.doors.loki import request_from, rows
 from gapless.doors.rows import BadRow
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from typing import Any
 
@@ -64,12 +63,13 @@ async def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.M
 async def test_calls_that_are_refused_are_counted() -> None:
     limits = Limits(body_bytes=100, body_seconds=0.05)
 
-    async def slow() -> Any:
-        yield b"{"
-        await asyncio.sleep(30)
-
     json = KEY | {"Content-Type": "application/json"}
     async with doors(CHANNELS, token=TOKEN, limits=limits) as opened:
+
+        async def slow() -> Any:
+            yield b"{"
+            await until(lambda: opened.hub.counters.api_refused == 2, "the hub has waited enough")
+
         body = b'{"channel":"secret-room","data":"%b"}'
         said = [
             await opened.http.post(

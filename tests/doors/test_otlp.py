@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from gapless import ChannelOptions
-from gapless.doors.otlp_schema import request_from
+from gapless import ChannelOptions, Limits
+from gapless.doors.rows import PARTS
+from gapless.doors.wire_schema import request_from
 
 from ..support.serving import Doors, doors
 
@@ -136,6 +137,17 @@ def encoded() -> bytes:
     return part(1, resource + part(2, scope))
 
 
+def nested(depth: int) -> Any:
+    found: Any = 1
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+def of_record(*records: Any) -> bytes:
+    return json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]}).encode()
+
+
 async def test_protobuf_becomes_the_same(opened: Doors) -> None:
     said = await export(opened, gzip.compress(encoded()), PROTOBUF, "?channel=other", content_encoding="gzip")
     assert (said.status_code, said.content, said.headers["content-type"]) == (200, b"", PROTOBUF)
@@ -154,6 +166,8 @@ async def test_protobuf_becomes_the_same(opened: Doors) -> None:
             400,
         ),
         (b"\x0a\xff", PROTOBUF, 400),
+        (of_record({"body": {"stringValue": nested(64)}}), "application/json", 400),
+        (of_record({"traceId": nested(64)}), "application/json", 400),
         (b"{}", "text/plain", 415),
     ],
 )
@@ -171,3 +185,26 @@ async def test_it_wants_the_credential_and_a_channel_that_is(opened: Doors) -> N
 async def test_without_anything_it_is_a_success(opened: Doors) -> None:
     assert (await export(opened, b"{}")).status_code == 200
     assert request_from(b"") == {}
+
+
+async def test_a_value_is_nested_as_deep_as_a_publication_may_be(opened: Doors) -> None:
+    # The record and its fields are two.
+    assert (await export(opened, of_record({"body": {"stringValue": nested(62)}}))).status_code == 200
+    assert (await export(opened, of_record({"body": {"stringValue": nested(63)}}))).status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["application/json", PROTOBUF])
+async def test_it_has_so_many_records_and_no_more(kind: str) -> None:
+    channels = {"logs": ChannelOptions(history=1000)}
+    async with doors(channels, token=TOKEN, limits=Limits(ingest_rows=3)) as opened:
+        for count, status in ((3, 200), (4, 413)):
+            said = of_record(*[{}] * count)
+            if kind == PROTOBUF:
+                inner = b"\x12\0" * count
+                inner = b"\x12" + bytes([len(inner)]) + inner
+                said = b"\x0a" + bytes([len(inner)]) + inner
+            assert (await export(opened, said, kind)).status_code == status
+        assert len(await kept(opened)) == 3
+        assert opened.hub.counters.api_refused == 1
+        said = b"\x0a\0" * (PARTS * 3 + 1) if kind == PROTOBUF else b'{"a":[' + b"1," * (PARTS * 3) + b"1]}"
+        assert (await export(opened, said, kind)).status_code == 413

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import socket
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ from ..support.until import DEADLINE, until
 pytestmark = pytest.mark.anyio
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "proxies.md"
+NODE = Path(__file__).parent / "node"
 KEPT = {"logs": ChannelOptions(history=10)}
 
 NGINX = """
@@ -55,6 +57,13 @@ CADDY = """
 {shown}
 """
 
+# It asks nobody for newer versions of itself.
+TRAEFIK = """
+global:
+  checkNewVersion: false
+  sendAnonymousUsage: false
+"""
+
 
 def shown(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
@@ -66,41 +75,97 @@ def free_port() -> int:
         return port
 
 
-def can_connect(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=DEADLINE):
-        return True
+async def passes(here: Doors, port: int, prefix: str) -> bool:
+    """Does the proxy lead to the hub? Some listen a while before they know where to."""
+    with contextlib.suppress(httpx.TransportError):
+        return (await here.http.get(f"http://127.0.0.1:{port}{prefix}/health")).status_code == 200
     return False
 
 
-@asynccontextmanager
-async def proxied(here: Doors, name: str, config: str, directory: Path) -> AsyncIterator[int]:
-    """The proxy before the hub, on a port of its own."""
-    binary = shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/bin")
+def installed(name: str) -> str:
+    binary = shutil.which(name, path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
     if binary is None:
         pytest.skip(f"{name} is not installed")
+    return binary
+
+
+def script(package: str, path: str) -> list[str]:
+    """How to run what the registry has; that takes half a minute to install, so only where asked for."""
+    if os.environ.get("GAPLESS_TEST_SERVERS") != "all":
+        pytest.skip("only with GAPLESS_TEST_SERVERS=all")
+    node, npm = installed("node"), installed("npm")
+    if not (NODE / "node_modules" / package).exists():
+        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        subprocess.run(command, cwd=NODE, check=True, timeout=300)
+    return [node, str(NODE / "node_modules" / package / path)]
+
+
+def nginx(text: str, port: int, here: Path) -> list[str]:
+    file = here / "nginx.conf"
+    file.write_text(NGINX.format(here=here, shown=text.replace("listen 8080;", f"listen 127.0.0.1:{port};")))
+    return [installed("nginx"), "-e", str(here / "error.log"), "-c", str(file)]
+
+
+def haproxy(text: str, port: int, here: Path) -> list[str]:
+    file = here / "haproxy.cfg"
+    file.write_text(text.replace("bind :8080", f"bind 127.0.0.1:{port}"))
+    return [installed("haproxy"), "-db", "-f", str(file)]
+
+
+def caddy(text: str, port: int, here: Path) -> list[str]:
+    file = here / "Caddyfile"
+    bound = text.replace(":8080 {", f"http://:{port} {{\n    bind 127.0.0.1")
+    file.write_text(CADDY.format(shown=bound))
+    return [installed("caddy"), "run", "--adapter", "caddyfile", "--config", str(file)]
+
+
+def traefik(text: str, port: int, here: Path) -> list[str]:
+    (here / "hub.yml").write_text(text)
+    listens = shown("yaml")[0].replace(":8080", f"127.0.0.1:{port}").replace("hub.yml", f"{here}/hub.yml")
+    (here / "traefik.yml").write_text(listens + TRAEFIK)
+    return [installed("traefik"), f"--configFile={here}/traefik.yml"]
+
+
+def vite(text: str, port: int, here: Path) -> list[str]:
+    (here / "index.html").write_text("<p>a page</p>")
+    (here / "vite.config.mjs").write_text(text)
+    return [*script("vite", "bin/vite.js"), str(here), "--port", str(port), "--host", "127.0.0.1"]
+
+
+def webpack(text: str, port: int, here: Path) -> list[str]:
+    (here / "page.js").write_text("")
+    file = here / "webpack.config.cjs"
+    file.write_text(
+        f"{text}\nObject.assign(module.exports, {{ mode: 'development', entry: '{here}/page.js' }});\n"
+    )
+    command = [*script("webpack-cli", "bin/cli.js"), "serve", "--config", str(file)]
+    return [*command, "--port", str(port), "--host", "127.0.0.1"]
+
+
+PROXIES = {proxy.__name__: proxy for proxy in (nginx, haproxy, caddy, traefik, vite, webpack)}
+
+
+@asynccontextmanager
+async def proxied(
+    here: Doors, name: str, config: str, directory: Path, prefix: str = ""
+) -> AsyncIterator[int]:
+    """The proxy before the hub, on a port of its own."""
     port = free_port()
-    text = config.replace("127.0.0.1:8765", here.address.host)
-    text = text.replace("listen 8080;", f"listen 127.0.0.1:{port};")
-    text = text.replace("bind :8080", f"bind 127.0.0.1:{port}")
-    file = directory / f"{name}.conf"
-    if name == "nginx":
-        file.write_text(NGINX.format(here=directory, shown=text))
-        command = [binary, "-e", str(directory / "error.log"), "-c", str(file)]
-    elif name == "caddy":
-        file.write_text(CADDY.format(shown=text.replace(":8080 {", f"http://:{port} {{\n    bind 127.0.0.1")))
-        command = [binary, "run", "--adapter", "caddyfile", "--config", str(file)]
-    else:
-        file.write_text(text)
-        command = [binary, "-db", "-f", str(file)]
+    command = PROXIES[name](config.replace("127.0.0.1:8765", here.address.host), port, directory)
     process = await asyncio.create_subprocess_exec(
         *command,
+        cwd=NODE if "node" in command[0] else None,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
         env=os.environ | {"XDG_DATA_HOME": str(directory), "XDG_CONFIG_HOME": str(directory)},
     )
     try:
-        await until(lambda: process.returncode is not None or can_connect(port), f"{name} listens")
-        assert process.returncode is None, f"{name} did not start"
+
+        async def leads() -> bool:
+            assert process.returncode is None, f"{name} did not start"
+            return await passes(here, port, prefix)
+
+        await until(leads, f"{name} leads to the hub")
         yield port
     finally:
         if process.returncode is None:
@@ -112,16 +177,18 @@ WAYS = [
     *(("nginx", config, prefix) for config, prefix in zip(shown("nginx"), ("", "/live"), strict=True)),
     ("haproxy", shown("haproxy")[0], ""),
     *(("caddy", config, prefix) for config, prefix in zip(shown("caddyfile"), ("", "/live"), strict=True)),
+    *(("traefik", config, prefix) for config, prefix in zip(shown("yaml")[1:], ("", "/live"), strict=True)),
+    *((name, config, "/live") for name, config in zip(("vite", "webpack"), shown("js"), strict=True)),
 ]
 
 
 @pytest.mark.parametrize(
-    ("name", "config", "prefix"), WAYS, ids=["nginx", "nginx-path", "haproxy", "caddy", "caddy-path"]
+    ("name", "config", "prefix"), WAYS, ids=[name + prefix.replace("/", "-") for name, _, prefix in WAYS]
 )
 async def test_a_page_gets_history_and_live_by_every_door(
     name: str, config: str, prefix: str, tmp_path: Path
 ) -> None:
-    async with doors(KEPT) as here, proxied(here, name, config, tmp_path) as port:
+    async with doors(KEPT) as here, proxied(here, name, config, tmp_path, prefix) as port:
         await here.hub.publish("logs", "before")
         for host in ("127.0.0.1", "localhost"):
             origin = f"http://{host}:{port}"

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from gapless import ChannelOptions, Hub, HubApp
-from gapless.server.flags import HTTP, WS
+from gapless.doors.serverflags import HTTP, WS
 
 from ..support.serving import FAST_PATH, PLAIN_ASGI, doors, serve
 from ..support.sockets import connected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +60,20 @@ def test_nothing_is_unpacked_that_says_to_be_too_large() -> None:
         unsnap(b"\xd1\x0f", 2000)
     with pytest.raises(ValueError, match="not snappy"):
         unsnap(b"\xd0\x0f", 2000)
+
+
+def test_a_copy_from_far_back_takes_no_more_than_it_copies() -> None:
+    size = 1 << 20
+    text = bytes([63 << 2]) + (size - 1).to_bytes(4, "little") + b"x" * size
+    # It says one byte more than there is, so that what was found is not copied in the end.
+    packed = b"\x85\x80\x40" + text + bytes([3 << 2 | 3]) + size.to_bytes(4, "little")
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="not as long"):
+            unsnap(packed, 2 * size)
+        assert tracemalloc.get_traced_memory()[1] < 2.5 * size, "the text twice, and not what is behind it"
+    finally:
+        tracemalloc.stop()
 
 
 @given(st.binary(max_size=100))

@@ -12,7 +12,7 @@ from httpx import AsyncClient
 from gapless import ChannelOptions, Hub, HubApp, Limits
 
 from ..support.events import Event, sse, streaming
-from ..support.serving import doors, serve
+from ..support.serving import DIRECT_HTTP, doors, serve
 from ..support.sockets import frozen
 from ..support.until import until
 
@@ -399,3 +399,15 @@ async def test_the_server_may_end_a_subscription_and_not_the_stream() -> None:
         await hub.publish("logs", 1)
         await hub.publish("events", 2)
         assert (await stream.next()).data["channel"] == "events"
+
+
+async def test_a_client_that_goes_with_a_request_behind_its_stream_leaves_no_session() -> None:
+    async with doors({"logs": KEPT}, server={"http": DIRECT_HTTP}) as opened:
+        host = opened.address.host
+        stream, behind = (
+            f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+            for path in ("/sse?channel=logs", "/health")
+        )
+        with frozen(host, stream + behind * 2):
+            await until(lambda: len(opened.hub.node.roster) == 1)
+        await opened.settled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -10,7 +11,7 @@ from gapless import ChannelOptions, Disconnect, Hub, Limits, PermissionDenied
 from gapless.errors import Internal
 
 from ..support.events import sse
-from ..support.serving import doors
+from ..support.serving import DIRECT_HTTP, PLAIN_HTTP, doors
 from ..support.until import until
 
 pytestmark = pytest.mark.anyio
@@ -209,3 +210,31 @@ async def test_a_full_hub_says_503() -> None:
             await until(lambda: opened.hub.stats().clients == 1)
             answer = await opened.http.get("/sse?channel=logs")
             assert (answer.status_code, answer.text) == (503, "the hub is full")
+
+
+STREAMS = {
+    "sse": "/sse?channel=logs",
+    "sse with commands": "/sse?channel=logs&commands=1",
+    "connection/sse": "/connection/sse?cf_connect=" + quote('{"id":1,"connect":{}}'),
+    "connection/uni_sse": "/connection/uni_sse?cf_connect=" + quote('{"subs":{"logs":{}}}'),
+}
+
+
+@pytest.mark.parametrize("path", STREAMS.values(), ids=STREAMS)
+@pytest.mark.parametrize("http", [PLAIN_HTTP, DIRECT_HTTP])
+async def test_who_asks_for_the_head_of_a_stream_gets_it_and_opens_none(path: str, http: str) -> None:
+    async with doors({"logs": KEPT}, server={"http": http}) as opened:
+        async with opened.http.stream("GET", path) as got:
+            expected = dict(got.headers)
+        await opened.settled()
+        entered = opened.hub.counters.snapshot()["connections"]
+        for _ in range(2):  # the connection is good for another request
+            answer = await opened.http.head(path)
+            assert answer.status_code == 200
+            assert {**answer.headers, "date": "", "transfer-encoding": ""} == {
+                **expected,
+                "date": "",
+                "transfer-encoding": "",
+            }
+        assert opened.hub.counters.snapshot()["connections"] == entered
+        assert (await opened.http.head("/sse?channel=nobody")).status_code == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gapless.feeds.lines import MESSAGE_CHARACTERS, parse_line, parse_rows
+from gapless import Limits
+from gapless.doors.rows import payloads
+from gapless.feeds.lines import MESSAGE_CHARACTERS, as_json, parse_line, parse_rows
 
 NOW = datetime(2026, 11, 22, 23, 0, tzinfo=timezone(timedelta(hours=1)))
 
@@ -181,6 +184,13 @@ DATA: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("line", "row"), OBJECTS + LOGFMT + TIMES + SERVERS + LEVELS + DATA)
 def test_a_line_becomes_what_it_says(line: str, row: dict[str, Any]) -> None:
     assert parse_line(line, NOW) == row
+
+
+def test_a_document_is_published_as_a_hub_keeps_it() -> None:
+    for line in ("{\r}", '{"a":\r 1.0e5,\r"b":"\\r"}\r'):
+        body = as_json(parse_line(line))
+        assert [body] == payloads("application/x-ndjson", body, Limits(), NOW)
+        assert json.loads(body) == json.loads(line)
 
 
 def test_without_a_clock_nothing_is_added_to_a_time() -> None:

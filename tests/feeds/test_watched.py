@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from gapless.errors import ConfigError
-from gapless.feeds.positions import Positions, default_path
+from gapless.feeds.files import Mark
+from gapless.feeds.positions import Positions, Sending, default_path
+from gapless.feeds.sent import Reached
 from gapless.feeds.watched import Watched
 
 from .test_files import append
@@ -68,14 +70,48 @@ def test_positions_survive_a_restart(tmp_path: Path) -> None:
     log, state = tmp_path / "a.log", tmp_path / "deep" / "state.json"
     append(log, "one\n")
     positions = Positions(state)
-    watched = Watched([str(log)], from_start=True, marks=positions.of)
+    assert positions.of(log) is None
+    watched = Watched([str(log)], from_start=True)
     assert read(watched, 1.0) == {"a.log": ["one"]}
-    positions.set(log, watched.files[log].marks())
+    reached = Reached(watched.files[log].marks(), 7)
+    positions.set(log, reached)
     positions.save()
     watched.close()
     append(log, "two\n")
-    watched = Watched([str(log)], marks=Positions(state).of)
+    assert Positions(state).of(log) == reached
+    watched = Watched([str(log)], marks=lambda path: reached.marks)
     assert read(watched, 1.0) == {"a.log": ["two"]}
+    watched.close()
+
+
+def test_what_is_under_way_survives_as_it_was_written(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    positions = Positions(state)
+    sending = Sending("a b", "key-1", [b'{"n":12345678901234567890123}', '"ä"'.encode(), b"1.0"])
+    positions.sending = sending
+    positions.save()
+    known = Positions(state)
+    assert known.sending == sending
+    known.sending = None
+    known.save()
+    assert Positions(state).sending is None
+
+
+def test_positions_of_the_last_version_are_read(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    state.write_text(
+        '{"gapless": 1, "files": {"/a.log": [{"device": 1, "inode": 2, "offset": 3, "head": "6f"}]}}'
+    )
+    positions = Positions(state)
+    assert positions.of(Path("/a.log")) == Reached([Mark(1, 2, 3, b"o")], 0)
+    assert positions.sending is None
+
+
+def test_a_file_that_was_not_there_in_an_earlier_life_is_read_from_its_start(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    append(log, "one\n")
+    watched = Watched([str(log)], marks=lambda path: [])
+    assert read(watched, 1.0) == {"a.log": ["one"]}
     watched.close()
 
 

@@ -163,8 +163,8 @@ class TestPatterns:
         assert hooks.guards("subscribe", "orders:7")
         assert not hooks.guards("subscribe", "logs")
         assert not hooks.guards("publish", "orders:7")
-        assert hooks.has("subscribe")
-        assert not hooks.has("publish")
+        assert "subscribe" in hooks.events
+        assert "publish" not in hooks.events
 
     async def test_one_that_cannot_be_is_refused_where_it_is_registered(self) -> None:
         with pytest.raises(ConfigError, match="brace"):

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from gapless import ChannelOptions, ConfigError, Hub, HubApp, Member, Position
-from gapless.brokers.sqlite import SqliteBroker
+from gapless.brokers.sqlite.broker import SqliteBroker
 from gapless.errors import NotAvailable
 
 from ..api.calling import answer, error, result

@@ -8,16 +8,18 @@ import logging
 import logging.config
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gapless
 from gapless import ChannelOptions, Hub, HubHandler
 from gapless.logging import HubLogExporter, HubProcessor, HubSink, RequestIds, publish_to
-from gapless.logging.record import SCHEMA, dumps, level_of
-from gapless.logging.severity import level_of_severity
+from gapless.logging.record import SCHEMA, dumps, iso, level_of, level_of_severity
 
 from ..client.scripted import Publications, publications
 from ..support.until import DEADLINE, until
@@ -122,6 +124,11 @@ async def test_what_nobody_should_read_does_not_travel(logger: logging.Logger) -
         "[redacted]",
         "u",
     )
+
+
+@given(st.floats(-6e10, 2e11) | st.integers(0, 2**33).map(lambda whole: whole + 0.9999999))
+def test_a_time_is_what_datetime_makes_of_it(seconds: float) -> None:
+    assert iso(seconds) == datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
 
 
 async def test_a_record_may_go_elsewhere_and_the_hubs_own_go_nowhere(logger: logging.Logger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -68,7 +69,7 @@ async def test_not_running_it_names_the_line_to_add(closed: bool) -> None:
             use()
     with pytest.raises(NotRunning):
         await hub.history("c")
-    assert hub.unready() == "the hub is not running"
+    assert hub.lifecycle.unready() == "the hub is not running"
 
 
 async def test_it_runs_until_it_was_closed_as_often_as_it_was_started() -> None:
@@ -202,10 +203,13 @@ def test_but_not_on_two_at_once() -> None:
 
 async def test_draining_it_is_not_ready() -> None:
     async with hub_with() as hub:
-        assert hub.unready() is None
-        hub.drain_soon()
-        await until(lambda: hub.unready() is not None)
-        assert hub.unready() == "the hub is shutting down"
+        assert hub.lifecycle.unready() is None
+        elsewhere = Thread(target=hub.drain)
+        elsewhere.start()
+        elsewhere.join()
+        assert hub.lifecycle.unready() is None, "in the loop's next turn, and not in a thread beside it"
+        await until(lambda: hub.lifecycle.unready() is not None)
+        assert hub.lifecycle.unready() == "the hub is shutting down"
         await hub.publish("c", "still taken")
 
 

@@ -46,9 +46,9 @@ async def test_a_user_is_disconnected_wherever_it_is(nodes: list[Stage]) -> None
     near, far, other = await here.client("anna"), await there.client("anna"), await there.client("bert")
     await api(here.hub, "disconnect", user="anna", disconnect={"code": 4000, "reason": "enough"})
     for peer in (near, far):
-        await until(lambda peer=peer: peer.session.closed is not None)  # type: ignore[misc]
+        await until(lambda peer=peer: peer.session.flow.closed is not None)  # type: ignore[misc]
         assert peer.closed == 4000
-    assert other.session.closed is None
+    assert other.session.flow.closed is None
 
 
 async def test_who_comes_right_behind_is_not_meant(nodes: list[Stage]) -> None:
@@ -65,8 +65,8 @@ async def test_but_not_the_clients_that_are_to_stay(nodes: list[Stage]) -> None:
     here, there = nodes
     kept, gone = await there.client("anna"), await there.client("anna")
     await api(here.hub, "disconnect", user="anna", whitelist=[kept.id])
-    await until(lambda: gone.session.closed is not None)
-    assert kept.session.closed is None
+    await until(lambda: gone.session.flow.closed is not None)
+    assert kept.session.flow.closed is None
 
 
 async def test_a_user_is_subscribed_and_unsubscribed_wherever_it_is(nodes: list[Stage]) -> None:
@@ -86,7 +86,7 @@ async def test_a_connection_elsewhere_is_made_to_expire(nodes: list[Stage]) -> N
     here, there = nodes
     far = await there.client("anna")
     await api(here.hub, "refresh", user="anna", expired=True)
-    await until(lambda: far.session.closed is not None)
+    await until(lambda: far.session.flow.closed is not None)
     assert far.closed == 3005
 
 
@@ -151,7 +151,7 @@ async def test_what_is_no_message_of_a_node_does_no_harm(
         here.hub.node.broker.nodes.tell(message)  # type: ignore[attr-defined]
     anna = await there.client("anna")
     await api(here.hub, "disconnect", user="anna")
-    await until(lambda: anna.session.closed is not None)
+    await until(lambda: anna.session.flow.closed is not None)
     assert "cannot be understood" in caplog.text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gapless import Disconnect
+from gapless import Disconnect, Grant
 from gapless.node.connections import Connections
 from gapless.node.roster import Roster
 
@@ -61,7 +61,7 @@ def test_who_says_who_it_is_later_is_found_by_that() -> None:
     late = Somebody("4")
     roster = roster_of(late)
     roster.identify(late, "zoe")
-    late.user = "zoe"
+    late.grant = Grant("zoe")
     assert roster.find("zoe", None, None) == [late]
     assert roster.of_user("") == 0
     roster.discard(late)

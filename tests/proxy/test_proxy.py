@@ -44,7 +44,7 @@ async def test_connect_says_all_there_is_to_say_and_nothing_else(codec: Codec) -
             body = back.last().body
             assert sorted(body.pop("channels")) == ["b", "c"]  # a map has no order in Protobuf
             assert body == about | {"data": {"a": [1]}, "name": "js", "version": "5"}
-            assert peer.session.user == "anna"
+            assert peer.session.grant.user == "anna"
             await here.client()
             assert set(back.last().body) == set(about)
 
@@ -111,16 +111,16 @@ async def test_a_connect_without_a_result_has_no_credentials(codec: Codec) -> No
                 await peer.tell("connect")
                 assert peer.closed == 3501
             back.answers["/connect"] = {"result": {}}
-            assert (await here.client()).session.user == "", "accepted, and anonymous"
+            assert (await here.client()).session.grant.user == "", "accepted, and anonymous"
 
 
 async def test_a_token_is_not_a_matter_for_the_back_end(codec: Codec) -> None:
     async with back_end() as back:
         back.answers["/connect"] = {"result": {"user": "by the back end"}}
         async with proxied(codec, Proxies(connect=back.at("/connect")), tokens=True) as here:
-            assert (await here.client("anna")).session.user == "anna"
+            assert (await here.client("anna")).session.grant.user == "anna"
             assert not back.asked
-            assert (await here.client()).session.user == "by the back end"
+            assert (await here.client()).session.grant.user == "by the back end"
 
 
 async def test_a_connection_that_expired_before_it_began_is_error_110(codec: Codec, clock: Clock) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
-from gapless.server.bounded_http import counters
+from gapless.server.counters import counters
 from gapless.server.direct import Answer, Answerer, DirectRequests, Headers, Place
 from gapless.server.direct_http import PIPELINED, DirectHttpProtocol
 from gapless.server.usual import UsualHead

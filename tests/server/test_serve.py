@@ -21,36 +21,86 @@ from gapless.config.preparing import check_access
 from gapless.config.settings import Settings
 from gapless.errors import ConfigError
 from gapless.server.bounded_http import BoundedHttpProtocol
-from gapless.server.listening import is_loopback, listen
 from gapless.server.serve import websocket_protocol
 
 from ..support.until import DEADLINE
 
 
-def test_all_addresses_of_a_host_get_the_same_free_port() -> None:
-    sockets = listen("localhost", 0)
-    try:
-        ports = {bound.getsockname()[1] for bound in sockets}
-        assert len(ports) == 1
-        with socket.create_connection(("127.0.0.1", ports.pop()), timeout=DEADLINE):
-            pass
-    finally:
-        for bound in sockets:
-            bound.close()
+class Wire(asyncio.Transport):
+    """A transport that keeps what is written to it."""
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
 
 
-def test_a_taken_port_is_refused_even_before_anybody_serves_there() -> None:
-    (first,) = listen("127.0.0.1", 0)
-    with first, pytest.raises(ConfigError, match="is taken"):
-        listen("127.0.0.1", first.getsockname()[1])
+STUBBORN = """
+import asyncio, signal, sys, time
+from gapless.server import serve
+from gapless.server.listening import listen
+{before}
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        await send({{"type": "lifespan.startup.complete"}})
+        await receive()
+        {lifespan_end}
+        await send({{"type": "lifespan.shutdown.complete"}})
+    else:
+        print("open", flush=True)
+        await asyncio.sleep(3600)
+
+sockets = listen("127.0.0.1", 0)
+port = sockets[0].getsockname()[1]
+def say(word):
+    print(word, flush=True)
+serve.run(app, sockets, drain=lambda: say("drained"), message_bytes=1, started=lambda: say(port),
+          deadlines={deadlines})
+"""
 
 
-@pytest.mark.parametrize(
-    ("host", "local"),
-    [("127.0.0.1", True), ("127.1.2.3", True), ("localhost", True), ("0.0.0.0", False), ("192.0.2.1", False)],
-)
-def test_only_loopback_is_this_machine_only(host: str, local: bool) -> None:
-    assert is_loopback(host) is local
+INTERRUPTED = """
+class Interrupted:
+    drain, grace, shutdown = 0.3, 1, 1.5
+    asked = False
+
+    @property
+    def last_resort(self):  # the first handler asks for it, and is interrupted by the second signal
+        if not self.asked:
+            self.asked = True
+            signal.raise_signal(signal.SIGINT)
+        return 3600
+"""
+
+
+@contextmanager
+def stubborn(
+    deadlines: str, *, lifespan_end: str = "pass", before: str = ""
+) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """A server whose application does not end when it should, and what it prints."""
+    code = STUBBORN.format(deadlines=deadlines, lifespan_end=lifespan_end, before=before)
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout
+        finally:
+            process.kill()
 
 
 def test_others_are_served_with_a_credential_or_on_demand_only() -> None:
@@ -104,27 +154,6 @@ async def test_a_connection_that_does_not_finish_its_head_is_closed(said: bytes)
         await writer.wait_closed()
 
 
-class Wire(asyncio.Transport):
-    """A transport that keeps what is written to it."""
-
-    def can_write_eof(self) -> bool:
-        return False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.closed = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += bytes(data)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-
 @pytest.mark.anyio
 async def test_each_request_of_a_connection_is_bounded_for_itself() -> None:
     answered = asyncio.Event()
@@ -151,61 +180,6 @@ async def test_each_request_of_a_connection_is_bounded_for_itself() -> None:
     assert b"HTTP/1.1 431" in wire.written
     assert wire.closed
     protocol.connection_lost(None)
-
-
-STUBBORN = """
-import asyncio, signal, sys, time
-from gapless.server import serve
-from gapless.server.listening import listen
-{before}
-
-async def app(scope, receive, send):
-    if scope["type"] == "lifespan":
-        await receive()
-        await send({{"type": "lifespan.startup.complete"}})
-        await receive()
-        {lifespan_end}
-        await send({{"type": "lifespan.shutdown.complete"}})
-    else:
-        print("open", flush=True)
-        await asyncio.sleep(3600)
-
-sockets = listen("127.0.0.1", 0)
-port = sockets[0].getsockname()[1]
-def say(word):
-    print(word, flush=True)
-serve.run(app, sockets, drain=lambda: say("drained"), message_bytes=1, started=lambda: say(port),
-          deadlines={deadlines})
-"""
-
-INTERRUPTED = """
-class Interrupted:
-    drain, grace, shutdown = 0.3, 1, 1.5
-    asked = False
-
-    @property
-    def last_resort(self):  # the first handler asks for it, and is interrupted by the second signal
-        if not self.asked:
-            self.asked = True
-            signal.raise_signal(signal.SIGINT)
-        return 3600
-"""
-
-
-@contextmanager
-def stubborn(
-    deadlines: str, *, lifespan_end: str = "pass", before: str = ""
-) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    """A server whose application does not end when it should, and what it prints."""
-    code = STUBBORN.format(deadlines=deadlines, lifespan_end=lifespan_end, before=before)
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield process, process.stdout
-        finally:
-            process.kill()
 
 
 def test_an_application_that_blocks_its_own_end_is_ended_hard() -> None:

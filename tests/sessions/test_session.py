@@ -69,8 +69,8 @@ def test_a_client_that_takes_nothing_is_cut_off_and_one_that_moves_is_not(
             session.wire.frames_sent += 1
         assert world.hub.counters.stalled == 0, after
         session.check(now + after)
-    assert session.closed is not None
-    assert session.closed.code == 3008
+    assert session.flow.closed is not None
+    assert session.flow.closed.code == 3008
     assert session.wire.dead
     assert world.hub.counters.stalled == 1
 
@@ -78,6 +78,6 @@ def test_a_client_that_takes_nothing_is_cut_off_and_one_that_moves_is_not(
 def test_a_client_that_reads_no_replies_is_closed(world: World, session: Sitter) -> None:
     session.wire.accepts_replies = False
     session.reply(b"something")
-    assert session.closed is not None
-    assert session.closed.code == 3008
+    assert session.flow.closed is not None
+    assert session.flow.closed.code == 3008
     assert world.hub.counters.slow_replies == 1

@@ -74,7 +74,7 @@ def test_a_channel_that_is_refused_is_said_by_its_code_and_the_others_go_on(worl
     assert '"code":103' in refused
     assert '"code":100' in failed
     assert "10.0.0.1" not in failed, "nothing of the inside is told"
-    assert session.closed is None
+    assert session.flow.closed is None
     session.end(Disconnect(3000))
 
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gapless import Disconnect
-from gapless.model import Position, ServerSubscription
+from gapless.hooks.events import Client
+from gapless.model import Grant, Position, ServerSubscription
 
 
 class Somebody:
     """A session that notes what is done to it."""
 
     def __init__(self, client: str, user: str = "", secret: str = "", channels: Iterable[str] = ()) -> None:
-        self.client, self.user, self.secret, self.channels = client, user, secret, channels
-        self.address = ""
+        self.client, self.secret, self.channels = client, secret, channels
+        self.grant = Grant(user)
+        self.about = Client(client)
         self.closed: Disconnect | None = None
         self.done: list[tuple[object, ...]] = []
         self.refuses: Exception | None = None
+
+    @property
+    def flow(self) -> Somebody:
+        return self
 
     def close(self, disconnect: Disconnect) -> None:
         self.closed = disconnect

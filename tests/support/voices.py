@@ -34,6 +34,9 @@ class Closed(Exception):
 class Voice(ABC):
     """One connection."""
 
+    wraps = 0
+    """Levels of nesting around the data of a publication that count as its own."""
+
     def __init__(self) -> None:
         self._ids = itertools.count(2)
 
@@ -59,9 +62,18 @@ class Voice(ABC):
     async def say(self, command: dict[str, Any]) -> None:
         """Send it. Raises Closed."""
 
-    @abstractmethod
+    async def say_together(self, *commands: dict[str, Any]) -> None:
+        """Send several in one frame, where a door takes that. Raises Closed."""
+        raise NotImplementedError
+
     async def hear(self) -> dict[str, Any]:
-        """The next message. Raises Closed."""
+        """The next message. Raises Closed, and TimeoutError where none comes."""
+        async with asyncio.timeout(DEADLINE):
+            return await self._next()
+
+    @abstractmethod
+    async def _next(self) -> dict[str, Any]:
+        """The next message, however long it takes. Raises Closed."""
 
 
 def code_of(said: dict[str, Any]) -> int:
@@ -71,6 +83,8 @@ def code_of(said: dict[str, Any]) -> int:
 
 
 class _Plain(Voice):
+    wraps = 1
+
     def command(self, number: int, name: str, fields: dict[str, Any]) -> dict[str, Any]:
         return {"type": name, "id": number, **fields}
 
@@ -110,7 +124,7 @@ class PlainSocket(_Plain):
     async def say(self, command: dict[str, Any]) -> None:
         await self._socket.send(orjson.dumps(command).decode())
 
-    async def hear(self) -> dict[str, Any]:
+    async def _next(self) -> dict[str, Any]:
         found: dict[str, Any] = orjson.loads(await self._socket.receive())
         return found
 
@@ -128,7 +142,7 @@ class PlainEvents(_Plain):
         if answer.status_code != 204:
             raise Closed(answer.status_code)
 
-    async def hear(self) -> dict[str, Any]:
+    async def _next(self) -> dict[str, Any]:
         event = await self._events.next()
         if event.name == "close":
             raise Closed(event.data["code"])
@@ -146,9 +160,12 @@ class CentrifugeSocket(_Centrifuge):
         self._waiting: list[dict[str, Any]] = []
 
     async def say(self, command: dict[str, Any]) -> None:
-        await self._socket.send(encode(self._codec, command))
+        await self.say_together(command)
 
-    async def hear(self) -> dict[str, Any]:
+    async def say_together(self, *commands: dict[str, Any]) -> None:
+        await self._socket.send(encode(self._codec, *commands))
+
+    async def _next(self) -> dict[str, Any]:
         if not self._waiting:
             self._waiting = decode(self._codec, await self._socket.receive())
         return self._waiting.pop(0)
@@ -162,11 +179,14 @@ class CentrifugeStream(_Centrifuge):
         self._down = down
 
     async def say(self, command: dict[str, Any]) -> None:
-        answer = await self._down.post(command)
+        await self.say_together(command)
+
+    async def say_together(self, *commands: dict[str, Any]) -> None:
+        answer = await self._down.post(*commands)
         if answer.status_code != 204:
             raise Closed(answer.status_code)
 
-    async def hear(self) -> dict[str, Any]:
+    async def _next(self) -> dict[str, Any]:
         said = await self._down.next()
         push = (said or {}).get("push", {})
         if said is None or "disconnect" in push:

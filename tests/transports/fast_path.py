@@ -57,13 +57,10 @@ class Taker:
         assert await receive() == {"type": "websocket.connect"}
         await send({"type": "websocket.accept"})
         offer = scope["extensions"][EXTENSION]
-        assert offer.on_offer
         connection = offer.take(self.inbound)
-        connection.begin(self)
+        assert connection is not None
+        connection.begin(self, self.heard.append)
         self._then(connection)
-
-    def on_message(self, message: str | bytes) -> None:
-        self.heard.append(message)
 
     def on_writable(self, writable: bool) -> None:
         self.writable.append(writable)

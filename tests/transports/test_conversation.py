@@ -76,7 +76,7 @@ async def test_a_session_that_closes_says_so_and_the_call_ends_with_the_clients_
     await turns()
     peer.session.close(Disconnect(3001))
     await turns()
-    assert peer.sent == [{"type": "websocket.close", "code": 3001, "reason": peer.session.closed.reason}]  # type: ignore[union-attr]
+    assert peer.sent == [{"type": "websocket.close", "code": 3001, "reason": peer.session.flow.closed.reason}]  # type: ignore[union-attr]
     assert not peer.call.done()
     peer.say("late")
     peer.leave(3001)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gapless.transports.direct import HELD_BYTES, DirectOutlet, Handler
+from gapless.server.sockets import descriptor_of
+from gapless.transports.direct import HELD_BYTES, DirectOutlet, Handler, Hear
 from gapless.transports.session import Pings
 
 from ..support.wire import Piped, Wire
@@ -84,6 +85,7 @@ class Line:
 
     def __init__(self, wire: Wire) -> None:
         self.transport: asyncio.Transport = wire
+        self.descriptor = descriptor_of(wire)
         self.owed = b"the handshake's answer;"
 
     def uncork(self) -> bytes:
@@ -94,7 +96,7 @@ class Line:
         self.transport.write(f"close {code};".encode())
         self.transport.close()
 
-    def begin(self, handler: Handler, pings: Pings | None = None) -> None: ...
+    def begin(self, handler: Handler, hear: Hear, pings: Pings | None = None) -> None: ...
 
     def abort(self) -> None: ...
 

@@ -13,8 +13,12 @@ import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from websockets.asyncio.client import connect as client
 
-from gapless import ChannelOptions, Hub, HubApp
+from gapless import ChannelOptions, Hub, HubApp, Limits
+from gapless.core.counters import Counters
+from gapless.node.inbound import Inbound
+from gapless.server.counters import counters
 from gapless.transports.direct import EXTENSION
+from gapless.transports.fast import EARLY_BYTES
 
 from ..support.serving import FAST_PATH, doors, serve
 from ..support.sockets import handshake, masked
@@ -76,6 +80,26 @@ async def test_what_a_client_says_too_early_is_answered_behind_the_handshake() -
     assert taker.codes == [1005]
 
 
+@pytest.mark.parametrize(("beyond", "cut"), [(0, 0), (1, 1)])
+async def test_before_an_answer_so_much_may_come_and_one_byte_more_is_the_end(beyond: int, cut: int) -> None:
+    go_on = asyncio.Event()
+
+    async def slow(scope: Any, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
+        await receive()
+        await go_on.wait()
+        await send({"type": "websocket.accept"})
+
+    before = counters.early_cut
+    wire = connect(slow)
+    await turns()
+    wire.receive(b"x" * (EARLY_BYTES // 2))
+    wire.receive(b"x" * (EARLY_BYTES // 2 + beyond))
+    assert (wire.closed, counters.early_cut - before) == (bool(cut), cut)
+    wire.lose()
+    go_on.set()
+    await turns(3)
+
+
 @pytest.mark.parametrize("taken", [True, False], ids=["taken over", "plain"])
 async def test_a_connection_that_closes_before_it_was_answered_is_not_read_again(taken: bool) -> None:
     taker = Taker()
@@ -102,7 +126,7 @@ async def test_an_offer_ends_with_the_turn_of_the_accept() -> None:
         await receive()
         await send({"type": "websocket.accept"})
         await turns(3)
-        assert not scope["extensions"][EXTENSION].on_offer
+        assert scope["extensions"][EXTENSION].take(Inbound(Limits(), Counters())) is None
         await send({"type": "websocket.send", "text": "hello"})
         heard.append((await receive())["text"])
 

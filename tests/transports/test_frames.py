@@ -9,7 +9,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from gapless.transports.frames import BadFrame, FrameReader, Message, read_close
+from gapless.transports.frames import BadFrame, FrameReader, Message, read_close, read_short
 
 from ..support.sockets import masked
 
@@ -158,3 +158,23 @@ def test_frames_are_read_as_the_library_reads_them(frames: list[bytes], step: in
     if library.parser_exc is not None:
         expected.append(1002)
     assert read(data, step) == expected
+
+
+@settings(max_examples=1500, deadline=None)
+@given(
+    st.sampled_from([0x81, 0x82, 0x88, 0x89, 0x8A, 0x01, 0x80, 0xC1, 0x83, 0x8B]),
+    st.one_of(st.binary(max_size=8), st.binary(min_size=100, max_size=130)),
+    st.binary(min_size=4, max_size=4),
+    st.booleans(),
+    st.sampled_from([0, 1, -1, 4, 7]),
+)
+def test_a_short_frame_alone_is_read_as_by_the_reader_and_everything_else_is_left_to_it(
+    first: int, payload: bytes, mask: bytes, marked: bool, beyond: int
+) -> None:
+    data = frame(first, payload, mask)
+    if not marked:
+        data = bytes((data[0], data[1] ^ 0x80)) + data[2:]
+    data = data[:beyond] if beyond < 0 else data + b"\x81" * beyond
+    found = read(data)
+    alone = len(found) == 1 and not beyond and len(payload) < 126
+    assert read_short(data) == (found[0] if alone and isinstance(found[0], Message) else None)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gapless import Disconnect, Hub, Limits
-from gapless.transports.inbox import MESSAGE_BYTES, Inbox, check_size, paid_for
+from gapless.transports.inbox import GRAIN_BYTES, MESSAGE_BYTES, WAITING_MESSAGES, Inbox, check_size, paid_for
 
 from ..support.session import FakeSession
 from ..support.until import turns, until
@@ -36,9 +36,9 @@ async def test_what_comes_before_the_beginning_is_over_waits_and_keeps_its_order
 
 
 async def test_one_is_handled_after_the_other_and_then_there_is_no_task(hub: Hub) -> None:
-    session, gate, empty = FakeSession(), asyncio.Event(), []
+    session, gate = FakeSession(), asyncio.Event()
     session.on_message = lambda message: gate.wait()  # type: ignore[assignment, return-value]
-    inbox = Inbox(hub.node, session, lambda: empty.append(1))
+    inbox = Inbox(hub.node, session)
     inbox.release()
     idle = asyncio.all_tasks()
     inbox.put("one")
@@ -48,7 +48,6 @@ async def test_one_is_handled_after_the_other_and_then_there_is_no_task(hub: Hub
     gate.set()
     await turns()
     assert session.heard == ["one", "two"]
-    assert empty == [1]
     assert asyncio.all_tasks() == idle
 
 
@@ -86,14 +85,50 @@ async def test_a_failure_closes_that_connection_and_is_logged(
     assert "as the test wants it" in caplog.text
 
 
-async def test_who_is_gone_wants_to_hear_nothing(hub: Hub) -> None:
-    session, empty = FakeSession(), list[int]()
-    inbox = Inbox(hub.node, session, lambda: empty.append(1))
-    inbox.put("one")
-    inbox.forsake()
-    inbox.release()
-    await turns()
-    assert (session.heard, empty) == (["one"], [])
+async def test_reading_pauses_while_too_much_waits_and_is_told_once() -> None:
+    async with Hub(limits=Limits(inbound_bytes=1000)) as hub:
+        paused = list[bool]()
+        inbox = Inbox(hub.node, FakeSession(), paused.append)
+        inbox.put("x" * (999 - MESSAGE_BYTES))
+        assert paused == []
+        inbox.put("")
+        inbox.put("")
+        assert paused == [True]
+        inbox.release()
+        await until(lambda: paused == [True, False])
+        assert len(inbox) == hub.node.inbound.used == 0
+
+
+async def test_many_messages_pause_reading_as_many_bytes_do(hub: Hub) -> None:
+    paused = list[bool]()
+    inbox = Inbox(hub.node, FakeSession(), paused.append)
+    for _ in range(WAITING_MESSAGES - 1):
+        inbox.put("")
+    assert paused == []
+    inbox.put("")
+    assert paused == [True]
+
+
+async def test_who_is_gone_is_not_asked_to_read() -> None:
+    async with Hub(limits=Limits(inbound_bytes=1)) as hub:
+        session, paused = FakeSession(), list[bool]()
+        inbox = Inbox(hub.node, session, paused.append)
+        inbox.put("one")
+        inbox.forsake()
+        inbox.release()
+        await turns()
+        assert (session.heard, paused) == (["one"], [True])
+
+
+async def test_one_that_is_too_large_closes_the_session() -> None:
+    async with Hub(limits=Limits(message_bytes=1024)) as hub:
+        session = FakeSession()
+        inbox = Inbox(hub.node, session)
+        inbox.release()
+        inbox.put("x" * 1024)
+        inbox.put("x" * 1025)
+        await turns()
+        assert (session.ended, hub.counters.oversized) == ([1009], 1)
 
 
 async def test_what_is_forsaken_while_it_waits_for_its_turn_is_handled_no_more() -> None:
@@ -112,24 +147,21 @@ async def test_what_is_forsaken_while_it_waits_for_its_turn_is_handled_no_more()
         assert (len(inbox), hub.node.inbound.used, hub.counters.session_errors) == (0, 0, 0)
 
 
-async def test_many_bytes_crowd_it_as_many_messages_do() -> None:
-    async with Hub(limits=Limits(inbound_bytes=1000)) as hub:
-        inbox = Inbox(hub.node, FakeSession())
-        inbox.put("x" * (999 - MESSAGE_BYTES))
-        crowded = [inbox.is_crowded]
-        inbox.put("")
-        crowded.append(inbox.is_crowded)
-        assert hub.node.inbound.used == 999 + MESSAGE_BYTES
-        inbox.release()
-        await until(lambda: not hub.node.inbound.used)
-        crowded.append(inbox.is_crowded)
-        assert crowded == [False, True, False]
+async def test_what_waits_is_known_up_to_a_grain_and_forgotten_when_it_is_handled(hub: Hub) -> None:
+    inbox, used = Inbox(hub.node, FakeSession()), list[int]()
+    for size in (GRAIN_BYTES - MESSAGE_BYTES - 1, 0, 0):
+        inbox.put("x" * size)
+        used.append(hub.node.inbound.used)
+    assert used == [0, GRAIN_BYTES - 1 + MESSAGE_BYTES, GRAIN_BYTES - 1 + MESSAGE_BYTES]
+    inbox.release()
+    await turns()
+    assert (len(inbox), hub.node.inbound.used) == (0, 0)
 
 
 async def test_the_fullest_of_all_is_closed_when_too_much_waits() -> None:
-    async with Hub(limits=Limits(inbound_budget_bytes=1000)) as hub:
+    async with Hub(limits=Limits(inbound_budget_bytes=5000)) as hub:
         sessions = [FakeSession(), FakeSession()]
-        for session, size in zip(sessions, (300, 600), strict=True):
+        for session, size in zip(sessions, (2000, 3000), strict=True):
             Inbox(hub.node, session).put("x" * size)
         assert [session.ended for session in sessions] == [[], [3013]]
         assert hub.counters.inbound_full == 1
@@ -159,12 +191,15 @@ async def test_what_is_within_the_burst_does_not_wait() -> None:
 
 
 @pytest.mark.parametrize("message", ["x" * 10, "é" * 5, b"x" * 10, "€" * 3])
-def test_a_message_within_the_bound_is_taken(message: str | bytes) -> None:
-    check_size(message, 10)
+async def test_a_message_within_the_bound_is_taken(message: str | bytes) -> None:
+    async with Hub(limits=Limits(message_bytes=10)) as hub:
+        check_size(hub.node, message)
+        assert hub.counters.oversized == 0
 
 
 @pytest.mark.parametrize("message", ["x" * 11, "é" * 6, b"x" * 11, "€" * 4])
-def test_one_above_it_is_not_counted_in_bytes(message: str | bytes) -> None:
-    with pytest.raises(Disconnect) as refused:
-        check_size(message, 10)
-    assert refused.value.code == 1009
+async def test_one_above_it_is_not_and_counts(message: str | bytes) -> None:
+    async with Hub(limits=Limits(message_bytes=10)) as hub:
+        with pytest.raises(Disconnect) as refused:
+            check_size(hub.node, message)
+        assert (refused.value.code, hub.counters.oversized) == (1009, 1)

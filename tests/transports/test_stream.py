@@ -46,8 +46,8 @@ class Peer:
             self.head += message["headers"]
             return
         assert not self.over, "nothing follows the end of the body"
-        self.over = not message["more_body"]
-        if message["body"]:
+        self.over = not message.get("more_body")
+        if message.get("body"):
             self.body.append(message["body"])
 
     def run(self) -> asyncio.Task[None]:
@@ -56,8 +56,14 @@ class Peer:
 
 async def test_the_head_and_the_first_part_go_out_before_there_is_a_session(hub: Hub) -> None:
     peer = Peer(hub)
-    await peer.stream.begin([(b"a", b"b")], b"\r\n")
+    assert await peer.stream.begin("GET", [(b"a", b"b")], b"\r\n")
     assert (peer.head, peer.body, peer.over) == ([(b"a", b"b")], [b"\r\n"], False)
+
+
+async def test_who_asks_for_the_head_gets_nothing_else(hub: Hub) -> None:
+    peer = Peer(hub)
+    assert not await peer.stream.begin("HEAD", [(b"a", b"b")], b"\r\n")
+    assert (peer.head, peer.body, peer.over) == ([(b"a", b"b")], [], True)
 
 
 async def test_it_goes_on_until_the_client_has_left(hub: Hub) -> None:

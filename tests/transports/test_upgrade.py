@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import base64
-import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from gapless.transports.upgrade import read_short, read_upgrade
+from gapless.transports.upgrade import read_upgrade
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 USUAL = [
@@ -144,40 +141,6 @@ def test_the_answer_is_what_the_library_would_have_serialised() -> None:
     response.headers["x"] = "1"
     response.headers["x"] = "2"
     assert said == response.serialize()
-
-
-def masked(first: int, payload: bytes, mask: bytes, *, marked: bool = True) -> bytes:
-    body = bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
-    size = bytes([len(payload) | (0x80 if marked else 0)]) if len(payload) < 126 else b""
-    if not size:
-        size = bytes([126 | (0x80 if marked else 0)]) + len(payload).to_bytes(2)
-    return bytes([first]) + size + (mask if marked else b"") + body
-
-
-@settings(max_examples=1500, deadline=None)
-@given(
-    st.sampled_from([0x81, 0x82, 0x89, 0x8A, 0x88, 0x01, 0x80, 0xC1, 0x83, 0x8B]),
-    st.one_of(st.integers(0, 8), st.integers(100, 130)),
-    st.booleans(),
-    st.sampled_from([0, 1, -1, 4, 7]),
-    st.integers(0, 2**32 - 1),
-)
-def test_a_short_frame_is_read_as_the_library_reads_it(
-    first: int, size: int, marked: bool, beyond: int, seed: int
-) -> None:
-    generator = random.Random(seed)
-    data = masked(first, generator.randbytes(size), generator.randbytes(4), marked=marked)
-    data = data[:beyond] if beyond < 0 else data + b"\x81" * beyond
-    found = read_short(data)
-    protocol = ServerProtocol(state=OPEN)
-    protocol.receive_data(data)
-    frames = protocol.events_received()
-    whole = protocol.parser_exc is None and len(frames) == 1 and not beyond
-    frame = frames[0] if whole else None
-    if isinstance(frame, Frame) and frame.fin and len(frame.data) < 126 and frame.opcode != Opcode.CLOSE:
-        assert found == (frame.opcode, frame.data), "such frames need no parser"
-    else:
-        assert found is None, "everything else does"
 
 
 @pytest.mark.parametrize("key", [KEY, base64.b64encode(bytes(16)).decode()])

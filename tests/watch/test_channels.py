@@ -136,6 +136,6 @@ async def test_all_nodes_are_in_it(both: list[Doors]) -> None:
 
 async def test_a_hub_without_doors_has_none() -> None:
     async with Hub(channels=CHANNELS) as hub:
-        assert not hub.node.registry.is_own("$stats")
+        assert "$stats" not in hub.node.registry.own
         watch(hub)
-        assert hub.node.registry.is_own("$stats")
+        assert "$stats" in hub.node.registry.own

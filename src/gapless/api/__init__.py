@@ -18,9 +18,8 @@ from ..hub import Hub
 from ..protocol.strict import Malformed, Raw
 from .arguments import BadBody, Fields, data_of, field, read
 from .connections import disconnect, refresh, subscribe, unsubscribe
-from .publishing import broadcast, publish
+from .publishing import REFUSALS, broadcast, error_shape, publish
 from .reading import history, history_remove, info, presence, presence_stats, search, seek
-from .shapes import REFUSALS, error_shape
 from .watching import channels, clients, sources
 
 __all__ = ["METHODS", "BadBody", "call", "call_lines"]

@@ -19,8 +19,17 @@ from ..node.receipt import Receipt
 from ..protocol.strict import Malformed
 from ..protocol.strict import payload as document
 from .arguments import BadBody, known, read
-from .publishing import Begun, begin_broadcast, begin_publish, check_size, reply, settled
-from .shapes import REFUSALS, error_shape
+from .publishing import (
+    REFUSALS,
+    Begun,
+    begin_broadcast,
+    begin_publish,
+    check_size,
+    error_shape,
+    hand_over,
+    reply,
+    settled,
+)
 
 TOGETHER = 100
 """Publications of a batch that are handed over in one turn; a longer one is not answered here."""
@@ -117,7 +126,7 @@ def _plain(hub: Hub, body: bytes) -> Receipt | None:
     except Malformed:
         return None
     check_size(hub, payload)
-    return hub.node.intake.publish(known(hub, envelope[1].decode()), Draft(payload))
+    return hand_over(hub, known(hub, envelope[1].decode()), Draft(payload))
 
 
 def _wrapped(begun: list[Begun]) -> bytes:

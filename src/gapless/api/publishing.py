@@ -6,15 +6,25 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import opaque
-from ..errors import BadRequest, LimitExceeded
+from ..errors import BadRequest, BrokerError, ClientError, Internal, LimitExceeded, Overloaded
 from ..hub import Hub
 from ..model import Draft, Position
 from ..node.receipt import Receipt
+from ..watch.sources import NAMING, named
 from .arguments import BadBody, Fields, channel_of, data_of, field, known
-from .shapes import REFUSALS, error_shape
+
+REFUSALS = (ClientError, BrokerError, Overloaded)
+"""What one call may end with; anything else is our own fault."""
 
 Begun = Receipt | Exception
 """A publication that was handed over, or why it was not: one of `REFUSALS`."""
+
+
+def error_shape(error: Exception) -> dict[str, Any]:
+    """An error as the server API answers it."""
+    if isinstance(error, ClientError):
+        return {"code": error.code, "message": error.message}
+    return {"code": Internal.code, "message": Internal.message}
 
 
 def _draft(hub: Hub, said: Fields) -> Draft:
@@ -56,12 +66,20 @@ def position_shape(position: Position | None) -> dict[str, Any]:
     return {} if position is None else {"offset": position.offset, "epoch": position.epoch}
 
 
+def hand_over(hub: Hub, channel: str, draft: Draft) -> Receipt:
+    """Hand it to the broker; who it says that it comes from is noted. Raises ClientError or Overloaded."""
+    receipt = hub.node.intake.publish(channel, draft)
+    if NAMING in draft.payload:
+        named(hub, channel, draft.payload)
+    return receipt
+
+
 def begin_publish(hub: Hub, said: Fields) -> Receipt:
     """Hand it to the broker. Raises ClientError, BadBody or Overloaded."""
     if not field(said, "channel", str, ""):
         raise BadRequest("channel is missing")
     draft = _draft(hub, said)
-    return hub.node.intake.publish(channel_of(hub, said), draft)
+    return hand_over(hub, channel_of(hub, said), draft)
 
 
 async def publish(hub: Hub, said: Fields) -> dict[str, Any]:
@@ -87,7 +105,7 @@ def begin_broadcast(hub: Hub, said: Fields) -> list[Begun]:
     begun: list[Begun] = []
     for channel in channels:
         try:
-            begun.append(hub.node.intake.publish(known(hub, channel), draft))
+            begun.append(hand_over(hub, known(hub, channel), draft))
         except REFUSALS as error:
             begun.append(error)
     return begun

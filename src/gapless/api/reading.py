@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
+
+import orjson
 
 from ..errors import BadRequest, NotAvailable, Unrecoverable
 from ..hub import Hub
+from ..model import Member, Publication
 from ..node.history import POSITION, Range
+from ..opaque import is_packed, unpacked
 from .arguments import Fields, channel_of, field, position_of
-from .shapes import member_shape, publication_shape
 
 SEARCH_LIMIT = 1_000
 """Publications in one answer of a search; the rest are found `before` the last."""
@@ -128,3 +132,28 @@ def _present(hub: Hub, said: Fields) -> str:
 async def info(hub: Hub, said: Fields) -> dict[str, Any]:
     """How things stand on every node. Raises BrokerError."""
     return {"nodes": await hub.nodes()}
+
+
+def publication_shape(publication: Publication) -> dict[str, Any]:
+    """A publication as the server API answers it."""
+    payload = publication.payload
+    shown: dict[str, Any]
+    if is_packed(payload):
+        shown = {"b64data": base64.b64encode(unpacked(payload)).decode(), "offset": publication.offset}
+    else:
+        shown = {"data": orjson.Fragment(payload), "offset": publication.offset}
+    if publication.tags:
+        shown["tags"] = dict(publication.tags)
+    if publication.info is not None:
+        shown["info"] = member_shape(publication.info)
+    return shown
+
+
+def member_shape(member: Member) -> dict[str, Any]:
+    """A member as the server API answers it."""
+    shown: dict[str, Any] = {"user": member.user, "client": member.client}
+    if member.conn_info is not None:
+        shown["conn_info"] = orjson.Fragment(member.conn_info)
+    if member.chan_info is not None:
+        shown["chan_info"] = orjson.Fragment(member.chan_info)
+    return shown

@@ -12,23 +12,23 @@ import threading
 import weakref
 from asyncio import _get_running_loop
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Generator, Hashable, Iterable, Sequence
 from functools import partial
 from time import monotonic, perf_counter
+from types import TracebackType
+from typing import Any
 
 from starlette.websockets import WebSocket
 
 from ..core.counters import Counters
 from ..errors import Overloaded
-from ..isolation.bounds import Bounds, IsolationCounters
+from ..isolation.never_wait import accept, is_over, sender_of
 from ..isolation.outgoing import Outgoing
-from ..isolation.pressure import pressure_here
+from ..isolation.pressure import Bounds, IsolationCounters, pressure_here
 from ..isolation.sender import Sender, State
 from ..model import Stats
 from ..options import Limits, MiB
-from .attach import accept, is_over, sender_of
 from .kept import Kept
-from .sent import DONE, Sent
 
 TURN_SECONDS = 0.002
 """How long a producer that awaits what it sends may go on before the loop has a turn."""
@@ -62,6 +62,7 @@ class Member:
         self._websocket = weakref.ref(websocket, lambda _: group.call(partial(on_gone, self)))
 
     def has(self, websocket: WebSocket) -> bool:
+        """Is it the one of this member?"""
         return self._websocket() is websocket
 
     @property
@@ -354,3 +355,48 @@ async def _until_taken(groups: list[_Group]) -> None:
         except TimeoutError:
             return  # it is on its way all the same; that loop may end before it answers
         taken.clear()
+
+
+class Sent(Coroutine[Any, Any, None]):
+    """May be awaited, given to `create_task`, or forgotten: nothing is left undone without it.
+
+    `pause`, when given, makes what awaiting it waits for. Without one this holds no state, and the same
+    object serves everybody.
+    """
+
+    __slots__ = ("_begun", "_pause")
+
+    def __init__(self, pause: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+        self._pause = pause
+        self._begun: Coroutine[Any, Any, None] | None = None
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return _nothing if self._pause is None else self._pause().__await__()
+
+    def send(self, value: Any) -> Any:
+        if self._pause is None:
+            raise StopIteration
+        if self._begun is None:
+            self._begun = self._pause()
+        return self._begun.send(value)
+
+    def throw(
+        self,
+        typ: Any,
+        val: BaseException | object = None,
+        tb: TracebackType | None = None,
+    ) -> Any:
+        if self._begun is None:
+            raise typ if val is None else val  # type: ignore[misc]
+        return self._begun.throw(typ)
+
+    def close(self) -> None:
+        if self._begun is not None:
+            self._begun.close()
+
+
+_nothing: Any = iter(())
+"""What awaits nothing: at its end, and so for ever."""
+
+DONE = Sent()
+"""Sent, and nothing to wait for."""

@@ -25,8 +25,7 @@ from ..isolation.outgoing import Outgoing
 from ..model import Position, Publication
 from ..node.receipt import Receipt
 from ..options import ChannelOptions, Limits, MiB
-from .audience import Audience
-from .sent import Sent
+from .audience import Audience, Sent
 
 log = logging.getLogger("gapless")
 
@@ -41,6 +40,21 @@ class _Told(NamedTuple):
     key: Hashable
     outgoing: Outgoing
     keep: bool
+
+
+def way_of(
+    store: str | None,
+    audience: Audience,
+    limits: Limits,
+    *,
+    everybody: Hashable,
+    size: int,
+    history_bytes: int,
+) -> Audience | Relay:
+    """How somebody is told something: by a relay where there is a store, else at once. Raises ConfigError."""
+    if store is None:
+        return audience
+    return Relay(store, audience, limits, everybody=everybody, size=size, history_bytes=history_bytes)
 
 
 class Relay:

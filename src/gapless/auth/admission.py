@@ -101,7 +101,7 @@ class Reception:
             return self._by_token(await self._verified(self.verifier, request.token, now), now)
         if handshake.operator and not request.token:
             return Admitted(Grant(operator=True))
-        if self.hooks.has("connect"):
+        if "connect" in self.hooks.events:
             return self._personal(await self._by_hook(handshake, request, now))
         if request.token:
             self.refusals.bad_token("there is no key to verify it with")
@@ -140,7 +140,7 @@ class Reception:
         if not token.user and not (self.anonymous_tokens or self.insecure):
             raise Disconnect(3507)
         grant = Grant(token.user, token.info, None, expires_at, tuple(token.subs), self.insecure, token.meta)
-        refreshes = not self.hooks.has("refresh")
+        refreshes = "refresh" not in self.hooks.events
         return self._personal(Admitted(grant, token.subs, by_token=True, client_refreshes=refreshes))
 
     async def _by_hook(self, handshake: Handshake, request: Connect, now: float) -> Admitted:
@@ -163,7 +163,7 @@ class Reception:
             grant = replace(grant, operator=True, expires_at=None)
         if grant.expires_at is not None and grant.expires_at <= now:
             raise Expired
-        refreshes = self.verifier is not None and not self.hooks.has("refresh")
+        refreshes = self.verifier is not None and "refresh" not in self.hooks.events
         return Admitted(grant, server_subscriptions(grant), client_refreshes=refreshes)
 
     def _personal(self, admitted: Admitted) -> Admitted:

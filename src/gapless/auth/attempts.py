@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..core.network import network
+from ..core.tally import network
 
 
 @dataclass(slots=True)

@@ -69,14 +69,14 @@ async def admit(hooks: Hooks, grant: Grant, options: ChannelOptions, event: Subs
         parts = parse_channel(name)
         if parts.is_private:
             raise PermissionDenied("a channel that begins with $ needs a subscription token")
-        if options.user_limited and not parts.admits(grant.user):
+        if options.user_limited and parts.users is not None and not parts.admits(grant.user):
             raise PermissionDenied(
                 "the channel is limited to other users: a name lists those it admits after #, "
                 "unless its options say user_limited=False"
             )
     if not may(grant, options, options.client_subscribe):
         raise PermissionDenied("clients may not subscribe to this channel")
-    if not hooks.guards("subscribe", name):
+    if "subscribe" not in hooks.events or not hooks.guards("subscribe", name):
         return Admission(options)
     answer = await hooks.ask_for(SubscriptionGrant, "subscribe", event, name)
     if answer is None:

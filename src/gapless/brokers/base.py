@@ -206,7 +206,7 @@ class Searches(Protocol):
 
         Every word of `query` must be there; `"in quotes"` must stand together, `word*` begins a
         word, and an empty query finds everything. `since` and `until` are Unix seconds, the first
-        included; `level` is compared with the record's `level`, in either case of letters.
+        included; `level` is that of the record, by any of its names: `WARN` finds `warning`.
 
         Raises:
             BrokerError: the store failed, or would have to look at too much.

@@ -20,8 +20,8 @@ def broker_from(url: str, limits: Limits) -> Broker:
     if url in (MEMORY, "memory:"):
         return MemoryBroker(limits)
     if scheme == "sqlite":
-        from .sqlite import SqliteBroker  # some builds of Python have no sqlite3
         from .sqlite.address import parse
+        from .sqlite.broker import SqliteBroker  # some builds of Python have no sqlite3
 
         address = parse(url)
         return SqliteBroker(address.path, limits, synchronous=address.synchronous, max_mib=address.max_mib)

@@ -13,10 +13,8 @@ from ..errors import GaplessError
 from ..version import __version__
 from .bench.command import bench
 from .channels import channels
-from .check import config
-from .common import WrongUsage
 from .demo import demo
-from .doctor import doctor
+from .doctor import config, doctor
 from .follow import follow
 from .operating import clear, clients, history, sources
 from .pipe import pipe
@@ -26,7 +24,7 @@ from .search import search
 from .serve import serve
 from .store import store
 from .tail import tail
-from .terminal import prepare, say, silence
+from .terminal import WrongUsage, prepare, say, silence
 from .token import token
 
 INTERRUPTED = 130

@@ -13,8 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..client.remote import Remote
-from .common import DEFAULT_URL, Token, Url, hub_at
-from .terminal import safe, safe_json, say, write
+from .terminal import DEFAULT_URL, Token, Url, hub_at, safe, safe_json, say, write
 
 
 def channels(

@@ -1,4 +1,4 @@
-"""`gapless doctor`: look at what a hub stands on, and explain each finding."""
+"""`gapless doctor` and `gapless config check`: what a hub would stand on, looked at before it runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..brokers.sqlite.address import SCHEME, parse
+from ..brokers.sqlite.checkup import checkup
 from ..errors import ConfigError, GaplessError
 from .terminal import Paint, safe, write
 
@@ -35,8 +37,11 @@ def doctor(
     from ..server.checkup import machine
 
     settings = load(config, store=store)
-    shared = settings.store.startswith("redis")
-    findings = [*machine(os.environ, shared=shared), *(_redis(settings.store) if shared else [])]
+    findings = [*machine(os.environ, shared=not settings.store.startswith("memory"))]
+    if settings.store.startswith("redis"):
+        findings += _redis(settings.store)
+    elif settings.store.startswith(SCHEME):
+        findings += checkup(parse(settings.store))
     paint = Paint()
     for level, what, advice in findings:
         said = f"{what}: {advice}" if advice else what
@@ -60,3 +65,31 @@ def _redis(store: str) -> list[Finding]:
         return asyncio.run(checkup(address))
     except (RedisError, OSError, GaplessError) as error:
         return [Finding("bad", f"there is no Redis at {address}", str(error) or type(error).__name__)]
+
+
+config = typer.Typer(no_args_is_help=True, help="Look at a configuration before a server runs with it.")
+
+
+@config.callback()
+def _config() -> None:
+    # Without it, typer takes the only command for the whole of this group.
+    pass
+
+
+@config.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The TOML file of `gapless serve --config`.")],
+) -> None:
+    """Say ok, or one line for each thing that `gapless serve` would refuse, as FILE:LINE.
+
+    What stands in the environment counts as well, as it does for the server.
+    """
+    from ..config.preparing import check as checked
+
+    said: list[str] = []
+    try:
+        checked(file, note=said.append)
+    except ConfigError as error:
+        write([safe(line) for line in str(error).splitlines()])
+        raise typer.Exit(1) from None
+    write([*(safe(line) for line in said), "ok"])

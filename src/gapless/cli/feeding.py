@@ -12,8 +12,9 @@ from typing import Annotated
 
 import typer
 
-from ..client.outgoing import Entry, Overflow
+from ..client.outgoing import Entry, Journal, Overflow
 from ..client.publisher import Publisher
+from ..client.receipt import Settles
 from ..client.remote import Refused, Remote
 from ..client.ways import HttpWay
 from ..feeds.lines import as_json, parse_rows
@@ -54,9 +55,9 @@ class Rows:
         return [] if self._joiner is None else self._joiner.flush()
 
 
-def entries(rows: Sequence[Row]) -> list[Entry]:
-    """Rows as a publisher takes them."""
-    return [(as_json(row), None) for row in rows]
+def entries(rows: Sequence[Row], told: Settles | None = None) -> list[Entry]:
+    """Rows as a publisher takes them; `told` hears how each ended."""
+    return [(as_json(row), told) for row in rows]
 
 
 class Signalled(BaseException):
@@ -67,30 +68,52 @@ class Signalled(BaseException):
         super().__init__(number)
 
 
-@contextmanager
-def signals() -> Iterator[None]:
-    """Within it SIGINT and SIGTERM raise Signalled, in whatever the main thread waits for."""
+class Signals:
+    """SIGINT and SIGTERM raise Signalled, in whatever the main thread waits for."""
 
-    def end(number: int, frame: FrameType | None) -> None:
-        raise Signalled(number)
+    def __init__(self) -> None:
+        self._whole = False
+        self._came: int | None = None
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Within it."""
+        before = {number: signal.signal(number, self._end) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """What is done within it is done to its end first. It must not wait for anybody."""
+        self._whole = True
+        try:
+            yield
+        finally:
+            self._whole = False
+        if self._came is not None:
+            raise Signalled(self._came)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        if not self._whole:
+            raise Signalled(number)
+        self._came = number
 
 
 def feed(
     remote: Remote,
     overflow: Overflow,
     work: Callable[[Publisher], int | None],
+    *,
+    journal: Journal | None = None,
     finish: Callable[[], object] = lambda: None,
+    signals: Signals | None = None,
 ) -> int:
     """Run `work` until it ends or a signal asks for the end, then deliver what waits. Gives the exit code.
 
-    `finish` is called when nothing is sent any more.
+    `journal` is that of `Publisher.keep`; `finish` is called when nothing is sent any more.
 
     What `work` gives, if it does; else 0: everything was taken, 1: something was dropped, refused or not
     delivered, and that was said; 130, 143: a signal.
@@ -99,8 +122,10 @@ def feed(
     error: OSError | None = None
     code: int | None = None
     publisher = Publisher(HttpWay(remote), overflow=overflow, report=say)
+    if journal is not None:
+        publisher.keep(journal)
     try:
-        with signals():
+        with (signals or Signals()).heard():
             code = work(publisher)
     except Signalled as signalled:
         received = signalled.number

@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..client.reader import Arrived
-from ..feeds.prefixes import LEVELS
-from .common import WrongUsage
+from ..core.levels import LEVELS
 from .pretty import LEVEL_NAMES, TIME_NAMES, first_of
-from .terminal import safe
+from .terminal import WrongUsage, safe
 
 ORDER = ("trace", "debug", "info", "notice", "success", "warning", "error", "critical")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,24 +11,22 @@ from typing import Annotated
 
 import typer
 
-from ..client.outgoing import Entry, Overflow, notice
+from ..client.outgoing import Batch, Entry, Overflow, notice
 from ..client.publisher import Publisher
-from ..client.receipt import Receipt
-from ..feeds.changes import Changes
 from ..feeds.files import FollowedFile, Mark
 from ..feeds.lines import with_fields
-from ..feeds.positions import Positions, default_path
+from ..feeds.positions import Positions, Sending, default_path
 from ..feeds.prefixes import Row
+from ..feeds.sent import Reached, Sent
 from ..feeds.tracebacks import HOLD_SECONDS
-from ..feeds.watched import Watched, is_pattern
-from .common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
-from .feeding import Join, Rows, entries, feed
-from .terminal import say
+from ..feeds.watched import Changes, Watched, is_pattern
+from .feeding import Join, Rows, Signals, entries, feed
+from .terminal import DEFAULT_URL, Token, Url, WrongUsage, hub_at, say
 
 PAUSE_SECONDS = 0.25
 """Between looks at files that had nothing new."""
 SAVE_SECONDS = 0.2
-"""Between two writes of the positions: so much is published again where this is killed."""
+"""Between two writes of the positions, beside those before something is sent."""
 
 
 def follow(
@@ -67,7 +64,14 @@ def follow(
     )
     following = Following(files, channel, from_start, join, positions)
     try:
-        code = feed(remote, Overflow.BLOCK, following.run, following.finish)
+        code = feed(
+            remote,
+            Overflow.BLOCK,
+            following.run,
+            journal=None if positions is None else following,
+            finish=following.finish,
+            signals=following.signals,
+        )
     finally:
         following.close()
     raise typer.Exit(code)
@@ -82,19 +86,18 @@ def channel_of(template: str, path: Path) -> str:
 
 
 class Source:
-    """One file, the rows it yields, and how far the hub has them."""
+    """One file, and the rows it yields, of which the first `rows` have gone in an earlier life."""
 
-    def __init__(self, file: FollowedFile, channel: str, join: bool, *, named: bool) -> None:
+    def __init__(self, file: FollowedFile, channel: str, join: bool, *, named: bool, rows: int) -> None:
         self.file = file
         self.channel = channel
         self.waiting: list[Entry] = []
         """Read, and not taken for want of room."""
-        self.taken: Sequence[Mark] = file.marks()
-        """The hub has everything up to here."""
+        self.sent = Sent(Reached(file.marks(), rows if file.found_all else 0))
+        """How far they have gone."""
         self._rows = Rows(join=join)
         self._name = str(file.path) if named else None
         self._newest = 0.0
-        self._on_the_way: deque[tuple[Receipt, Sequence[Mark]]] = deque()
 
     def read(self, now: float) -> None:
         """Let the rows that are complete by now wait; `now` is in seconds of a clock that does not jump."""
@@ -109,22 +112,14 @@ class Source:
         """What is held back will not grow any more."""
         self._add(self._rows.flush())
 
-    def settle(self) -> None:
-        """See what the hub has taken meanwhile."""
-        while self._on_the_way and self._on_the_way[0][0].done:
-            self.taken = self._on_the_way.popleft()[1]
-
-    def _add(self, rows: Sequence[Row]) -> None:
+    def _add(self, rows: list[Row]) -> None:
         if not rows:
             return
         if self._name is not None:
             rows = [with_fields(row, {"source": self._name}) for row in rows]
-        found = entries(rows)
+        self.waiting += self.sent.new(entries(rows, self.sent))
         if not self._rows.holding:
-            receipt = Receipt()
-            found[-1] = found[-1][0], receipt
-            self._on_the_way.append((receipt, self.file.marks()))
-        self.waiting += found
+            self.sent.mark(self.file.marks())
 
 
 class Following:
@@ -137,13 +132,17 @@ class Following:
         self._join = join
         self._named = len(names) > 1 or any(is_pattern(name) for name in names)
         self._positions = positions
-        self._publisher: Publisher | None = None
+        self._lock = threading.Lock()
+        """Of what was sent and of the positions, which both threads write."""
+        self.signals = Signals()
+        self._under_way: Batch | None = None
         self._notices: list[tuple[str, bytes]] = []
         self._saved_at = 0.0
         self._told_unsaved = False
         self._sources: dict[Path, Source] = {}
-        marks = positions.of if positions is not None else (lambda path: [])
-        self._watched = Watched(names, from_start=from_start, marks=marks, lost=self._say_lost)
+        self._watched = Watched(names, from_start=from_start, marks=self._marks, lost=self._say_lost)
+        self.again: Batch | None = self._unanswered()
+        """What an earlier life sent, without having read the answer."""
         for path in self._watched.files:
             if not path.exists():
                 say(f"{path} does not exist yet; waiting for it")
@@ -152,7 +151,6 @@ class Following:
 
     def run(self, publisher: Publisher) -> None:
         """Read and publish until a signal asks for the end."""
-        self._publisher = publisher
         try:
             while True:
                 self._changed.clear()
@@ -164,9 +162,23 @@ class Following:
                 if source.waiting and publisher.try_put(source.channel, source.waiting, self._changed.set):
                     source.waiting = []
 
+    def before(self, batch: Batch) -> None:
+        """This goes next: keep it, and that its rows have gone, so that a restart sends the very same."""
+        with self._lock:
+            if batch is not self._under_way:
+                for _, sent in batch.entries:
+                    if isinstance(sent, Sent):
+                        sent.go()
+                self._under_way = batch
+            if self._positions is not None:
+                rows = [body for body, _ in batch.entries]
+                self._positions.sending = Sending(batch.channel, batch.key, rows)
+            self._keep()
+
     def finish(self) -> None:
-        """Nothing is sent any more: keep how far the hub has everything."""
-        self._save(time.monotonic(), always=True)
+        """Nothing is sent any more: keep how far everything has gone."""
+        with self._lock:
+            self._keep()
 
     def close(self) -> None:
         """Let go of the files."""
@@ -180,17 +192,38 @@ class Following:
         for path, file in self._watched.files.items():
             source = self._sources.get(path)
             if source is None:
-                channel = channel_of(self._template, path)
-                source = self._sources[path] = Source(file, channel, self._join, named=self._named)
-            if not source.waiting:
-                source.read(now)
-            if source.waiting and publisher.try_put(source.channel, source.waiting, self._changed.set):
-                source.waiting = []
-                busy = True
-            source.settle()
-        self._tell_lost(publisher)
-        self._save(now)
+                source = self._source(path, file)
+                with self._lock:
+                    self._sources[path] = source
+            with self.signals.whole():  # what was numbered goes, and goes once
+                if not source.waiting:
+                    source.read(now)
+                self._tell_lost(publisher)  # before what stands behind it
+                if source.waiting and publisher.try_put(source.channel, source.waiting, self._changed.set):
+                    source.waiting = []
+                    busy = True
+        if now - self._saved_at >= SAVE_SECONDS:
+            self._saved_at = now
+            with self._lock:
+                self._keep()
         return busy
+
+    def _source(self, path: Path, file: FollowedFile) -> Source:
+        channel = channel_of(self._template, path)
+        known = self._positions.of(path) if self._positions is not None else None
+        rows = known.rows if known is not None else 0
+        return Source(file, channel, self._join, named=self._named, rows=rows)
+
+    def _marks(self, path: Path) -> Sequence[Mark] | None:
+        known = self._positions.of(path) if self._positions is not None else None
+        return known.marks if known is not None else None
+
+    def _unanswered(self) -> Batch | None:
+        sending = self._positions.sending if self._positions is not None else None
+        if sending is None:
+            return None
+        self._under_way = Batch(sending.channel, [(row, None) for row in sending.rows], sending.key)
+        return self._under_way
 
     def _say_lost(self, path: Path, line: str) -> None:
         say(line)
@@ -202,14 +235,15 @@ class Following:
             publisher.announce(channel, body)
         self._notices.clear()
 
-    def _save(self, now: float, *, always: bool = False) -> None:
+    def _keep(self) -> None:
+        """Write the positions, if something changed."""
         positions = self._positions
-        if positions is None or (now - self._saved_at < SAVE_SECONDS and not always):
+        if positions is None:
             return
-        self._saved_at = now
+        if self._under_way is not None and not self._under_way.entries:
+            positions.sending = self._under_way = None
         for path, source in self._sources.items():
-            source.settle()
-            positions.set(path, source.taken)
+            positions.set(path, source.sent.reached)
         try:
             positions.save()
             self._told_unsaved = False

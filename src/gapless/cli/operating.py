@@ -17,10 +17,9 @@ from rich.text import Text
 
 from ..client.reader import Arrived
 from ..client.remote import Remote
-from .common import DEFAULT_URL, Token, Url, hub_at
 from .pretty import pretty
 from .tail import Format, positions, shown
-from .terminal import Paint, safe, safe_json, say, write
+from .terminal import DEFAULT_URL, Paint, Token, Url, hub_at, safe, safe_json, say, write
 
 NEWEST = 1000
 """Publications of each channel in which `sources` looks."""

@@ -16,9 +16,8 @@ from ..client.publisher import Publisher
 from ..feeds.lines import with_fields
 from ..feeds.splitting import LineSplitter
 from ..feeds.tracebacks import HOLD_SECONDS
-from .common import DEFAULT_URL, Token, Url, hub_at
 from .feeding import Join, Rows, entries, feed
-from .terminal import say
+from .terminal import DEFAULT_URL, Token, Url, hub_at, say
 
 CHUNK_BYTES = 64 * 1024
 PROGRESS_SECONDS = 0.5

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from ..client.reader import Arrived
-from ..feeds.prefixes import LEVELS
+from ..core.levels import LEVELS
 from .terminal import Paint, safe
 
 MESSAGE_CHARACTERS = 10_000

@@ -13,8 +13,7 @@ import typer
 
 from ..client.backoff import Backoff
 from ..client.remote import NobodyThere, Remote, Unreachable
-from .common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
-from .terminal import say, write
+from .terminal import DEFAULT_URL, Token, Url, WrongUsage, hub_at, say, write
 
 ATTEMPTS = 3
 """A lost answer is asked for again, with the same idempotency key; a hub that is not there is not."""

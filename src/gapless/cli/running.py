@@ -17,14 +17,13 @@ from typing import IO, Annotated
 import typer
 
 from ..client.backoff import Backoff
-from ..client.encoding import encode
 from ..client.outgoing import Overflow
 from ..client.publisher import Publisher
 from ..logging.record import iso
-from .common import DEFAULT_URL, Token, Url, hub_at
+from ..protocol.encode import encode_to_keep
 from .feeding import Join, feed
 from .pipe import CHUNK_BYTES, Pipe, pass_on
-from .terminal import say
+from .terminal import DEFAULT_URL, Token, Url, hub_at, say
 
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
@@ -177,7 +176,7 @@ class Runner:
 
     def _say(self, kind: str, **data: object) -> None:
         body = {"type": kind, "time": iso(time.time()), "data": {"command": self._command, **data}}
-        self._publisher.put(self._events, [(encode(body), None)])
+        self._publisher.put(self._events, [(encode_to_keep(body), None)])
 
 
 def _streams(process: subprocess.Popen[bytes]) -> Iterator[tuple[IO[bytes], str, int]]:

@@ -11,10 +11,9 @@ import typer
 
 from ..client.reader import Arrived
 from ..client.remote import Remote
-from .common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
 from .pretty import pretty
 from .tail import Format, shown
-from .terminal import Paint, write
+from .terminal import DEFAULT_URL, Paint, Token, Url, WrongUsage, hub_at, write
 
 
 def search(

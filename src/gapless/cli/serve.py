@@ -8,15 +8,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..serving import HOST, MESSAGE_BYTES, PORT, Application
 from ..version import __version__
-from .common import WrongUsage
-from .terminal import Paint, announce, say
+from .terminal import Paint, WrongUsage, announce, say
 
 if TYPE_CHECKING:
     from ..config.settings import Settings
@@ -122,7 +122,7 @@ def serve(
     if exit_with_stdin:
         threading.Thread(target=_end_with_stdin, name="stdin", daemon=True).start()
     if application is not None:
-        from .application import serve_application
+        from .serve import serve_application
 
         serve_application(
             application,
@@ -167,7 +167,7 @@ def _serve_with_workers(settings: Settings) -> None:
     """Watch over processes that do the serving: this very command, with sockets to inherit."""
     from ..brokers.url import try_out
     from ..config.preparing import notes, prepare
-    from ..server.workers import Port, Workers
+    from ..server.workers import Port, Workers, worker_with
 
     prepare(settings)  # here as well, so that what is wrong is said once and not by each worker
     for note in notes(settings):
@@ -175,22 +175,13 @@ def _serve_with_workers(settings: Settings) -> None:
     asyncio.run(try_out(settings.store, settings.limits))
     port = Port(settings.host, settings.port)
     url = address(settings.host, port.number)
-
-    def command(descriptors: Sequence[int]) -> list[str]:
-        numbers = ",".join(map(str, descriptors))
-        return [sys.executable, "-m", "gapless", *sys.argv[1:], "--inherit", numbers, "--exit-with-stdin"]
-
-    ended_by = Workers(
-        command,
+    Workers(
+        worker_with(*sys.argv[1:]),
         port,
         settings.workers,
         say=say,
         started=lambda: announce(greeting(url, settings.token is not None, Paint())),
-    ).run()
-    if ended_by is signal.SIGINT:
-        raise KeyboardInterrupt
-    signal.signal(ended_by, signal.SIG_DFL)
-    os.kill(os.getpid(), ended_by)
+    ).serve()
 
 
 def _serve(settings: Settings, inherit: str | None) -> None:
@@ -270,3 +261,37 @@ def _end_with_stdin() -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def serve_application(
+    name: str,
+    *,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    reload: bool,
+    trusted_proxies: tuple[str, ...],
+    message_bytes: int | None,
+    folder: str | None,
+    inherit: str | None,
+    of_the_hub: Mapping[str, Any],
+) -> None:
+    """Serve it. `of_the_hub` are flags for a hub of the server's own, which this is not.
+
+    Raises:
+        ConfigError: there is no such application, the port is taken.
+        WrongUsage: what was asked for is of no use here, or excludes itself.
+    """
+    given = [flag for flag, value in of_the_hub.items() if value]
+    if given:
+        raise WrongUsage(f"--{given[0]} is for the hub of gapless serve; {name} makes its own: leave it out")
+    Application(
+        name,
+        host=HOST if host is None else host,
+        port=PORT if port is None else port,
+        message_bytes=message_bytes or MESSAGE_BYTES,
+        workers=workers or 1,
+        reload=reload,
+        trusted_proxies=trusted_proxies,
+        folder=os.path.abspath(folder or "."),
+    ).serve(inherit)

@@ -16,10 +16,9 @@ import typer
 from ..client.reader import Arrived, CaughtUp, Happening, Missed, Reader
 from ..client.subscriber import Away, Back, Subscriber
 from ..model import Position
-from .common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
 from .filters import Filter, duration, filled, filter_from
 from .pretty import pretty
-from .terminal import Paint, safe_json, say, write
+from .terminal import DEFAULT_URL, Paint, Token, Url, WrongUsage, hub_at, safe_json, say, write
 
 GAP = 4
 """The exit code of --fail-on-gap."""

@@ -1,19 +1,41 @@
-"""What the command line writes: results to stdout, everything else to stderr, foreign text escaped."""
+"""What several verbs take, the hub they talk to, and what they write, on stdout and stderr, made harmless."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+from typing import Annotated
 
+import typer
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.style import Style
+
+from ..client.remote import Remote
+from ..errors import ConfigError
+
+DEFAULT_URL = "http://127.0.0.1:8765"
+
+Url = Annotated[
+    str, typer.Option(envvar="GAPLESS_URL", help="The hub's address, with the path it is mounted at.")
+]
+Token = Annotated[
+    str | None,
+    typer.Option(envvar="GAPLESS_TOKEN", show_default=False, help="The credential, where the hub wants one."),
+]
 
 _CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 """Characters that move a cursor, change what a terminal does, or reorder what is read."""
+
+_SYSTEMS = {
+    "standard": ColorSystem.STANDARD,
+    "256": ColorSystem.EIGHT_BIT,
+    "truecolor": ColorSystem.TRUECOLOR,
+    "windows": ColorSystem.WINDOWS,
+}
 
 
 def safe(text: str) -> str:
@@ -83,9 +105,13 @@ class Paint:
         return text if self._system is None else Style.parse(style).render(text, color_system=self._system)
 
 
-_SYSTEMS = {
-    "standard": ColorSystem.STANDARD,
-    "256": ColorSystem.EIGHT_BIT,
-    "truecolor": ColorSystem.TRUECOLOR,
-    "windows": ColorSystem.WINDOWS,
-}
+class WrongUsage(ConfigError):
+    """What was typed cannot be meant, whatever the hub says: exit code 2."""
+
+
+def hub_at(url: str, token: str | None) -> Remote:
+    """The hub that a verb talks to. Raises WrongUsage."""
+    try:
+        return Remote.parse(url, token)
+    except ConfigError as error:
+        raise WrongUsage(str(error)) from None

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ConfigError
-from .common import WrongUsage
-from .terminal import write
+from .terminal import WrongUsage, write
 
 if TYPE_CHECKING:
     from ..config.client import TokenSection

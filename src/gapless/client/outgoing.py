@@ -9,10 +9,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 import orjson
 
-from .receipt import Receipt
+from .receipt import Settles
 
 ENTRY_BYTES = 256
 """Of memory that one publication takes beside its payload, roughly."""
@@ -31,7 +32,7 @@ class Overflow(StrEnum):
     """`publish` raises Overloaded."""
 
 
-Entry = tuple[bytes, Receipt | None]
+Entry = tuple[bytes, Settles | None]
 
 
 @dataclass(slots=True)
@@ -72,6 +73,17 @@ class Batch:
         return self.entries.pop(at)
 
 
+class Journal(Protocol):
+    """Knows after a crash what was under way."""
+
+    @property
+    def again(self) -> Batch | None:
+        """What an earlier life sent without having read the answer: it goes under the key that it had."""
+
+    def before(self, batch: Batch) -> None:
+        """This goes next; called on the sending thread, before each attempt."""
+
+
 class Outgoing:
     """Publications by channel. Once full, there is room again when half of `max_bytes` is free.
 
@@ -89,12 +101,13 @@ class Outgoing:
         self._stamp = stamp
         self._next_key = next_key
         self._full = False
+        self._again: Batch | None = None
         self._channels: OrderedDict[str, _Channel] = OrderedDict()
 
     @property
     def waiting(self) -> bool:
         """Is there something that `take` would give?"""
-        return bool(self._channels)
+        return bool(self._channels) or self._again is not None
 
     def has_room(self) -> bool:
         """Is there room? Once there was none, only when half of it is free again.
@@ -140,8 +153,17 @@ class Outgoing:
         self.dropped += len(dropped)
         return dropped
 
+    def again(self, batch: Batch) -> None:
+        """Let this one be the next, under the key that it has."""
+        self._again = batch
+        self.count += len(batch.entries)
+        self.bytes += _size(batch.entries)
+
     def take(self, most: int, most_bytes: int) -> Batch:
         """The next batch; channels have their turns. It stays counted until `settled`."""
+        if self._again is not None:
+            batch, self._again = self._again, None
+            return batch
         channel, here = next(iter(self._channels.items()))
         taken: list[Entry] = []
         if here.before.count:
@@ -169,11 +191,12 @@ class Outgoing:
     def settled(self, entries: Sequence[Entry]) -> None:
         """They wait no more: the hub has them, or will not have them."""
         self.count -= len(entries)
-        self.bytes -= sum(len(body) for body, _ in entries) + ENTRY_BYTES * len(entries)
+        self.bytes -= _size(entries)
 
     def clear(self) -> None:
         """Forget everything that waits; it is somebody else's."""
         self._channels.clear()
+        self._again = None
         self.count = self.bytes = 0
         self._full = False
 
@@ -198,6 +221,10 @@ class Outgoing:
     def _forget(self, entry: Entry) -> None:
         self.count -= 1
         self.bytes -= len(entry[0]) + ENTRY_BYTES
+
+
+def _size(entries: Sequence[Entry]) -> int:
+    return sum(len(body) for body, _ in entries) + ENTRY_BYTES * len(entries)
 
 
 def notice(count: int | None, reason: str, time: str) -> bytes:

@@ -6,7 +6,6 @@ import atexit
 import itertools
 import os
 import secrets
-import sys
 import threading
 import time
 import weakref
@@ -16,11 +15,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..errors import ConfigError, Overloaded
+from ..protocol.encode import encode_to_keep
 from .backoff import Backoff
-from .encoding import encode
-from .outgoing import ENTRY_BYTES, Batch, Entry, Outgoing, Overflow
+from .outgoing import ENTRY_BYTES, Batch, Entry, Journal, Outgoing, Overflow
 from .receipt import Dropped, Receipt
 from .remote import NotTheHub, Refused, Remote, Unreachable
+from .telling import Telling
 from .ways import Busy, HttpWay, HubWay, Partly, Publishes, RefusedRow, Way
 
 DEFAULT_URL = "http://127.0.0.1:8765"
@@ -31,12 +31,12 @@ BATCH_BYTES = 256 * 1024
 """Their bytes, unless a single one is larger."""
 LINGER_SECONDS = 0.02
 """Between two requests while little waits: at most fifty a second, however often something is published."""
+UNHEARD_SECONDS = 0.05
+"""The same where nobody hears how it ended, as with log records: each request is in the way of who logs."""
 CLOSE_SECONDS = 2.0
 """At the end of the interpreter, for what still waits."""
 JOIN_SECONDS = 1.0
 """For the sending thread to let go of its connection; it has nothing to wait for then."""
-REASONS = 20
-"""Different reasons of refusals that are reported; beyond it they are only counted."""
 
 
 class Publisher:
@@ -76,13 +76,10 @@ class Publisher:
         """Publications that the hub has taken, marks included."""
         self.refused = 0
         """Publications that the hub would not take."""
-        self.trouble: Unreachable | Refused | None = None
-        """Why the hub does not take anything just now; None while it does."""
         self._way = way_to(target, token)
         self._overflow = _overflow(overflow)
         self._close_timeout = close_timeout
-        self._report = report or _to_stderr
-        self._reasons: set[str] = set()
+        self._telling = Telling(self._way.name, max_bytes, report)
         self._changed = threading.Condition(threading.RLock())
         self._rooms: list[Callable[[], object]] = []
         self._thread: threading.Thread | None = None
@@ -91,6 +88,7 @@ class Publisher:
         self._attempts = 0
         self._begin_keys()
         self._out = Outgoing(max_bytes, _now, self._next_key)
+        self._journal: Journal | None = None
         _all.add(self)
 
     # -- publishing
@@ -104,7 +102,7 @@ class Publisher:
             ValueError: it was closed.
         """
         receipt = Receipt()
-        self.put(channel, [(encode(data), receipt)])
+        self.put(channel, [(encode_to_keep(data), receipt)])
         return receipt
 
     def put(self, channel: str, entries: Sequence[Entry]) -> bool:
@@ -195,19 +193,33 @@ class Publisher:
         return self._out.dropped
 
     @property
+    def trouble(self) -> Unreachable | Refused | None:
+        """Why the hub does not take anything just now; None while it does."""
+        return self._telling.trouble
+
+    @property
     def where(self) -> str:
         """The hub, for people."""
         return self._way.name
 
     def is_sending(self) -> bool:
         """Is this the thread that sends? What it logs must not be published."""
-        return threading.current_thread() is self._thread
+        thread = self._thread
+        return thread is not None and thread.ident == threading.get_ident()
 
     def announce(self, channel: str, body: bytes) -> None:
         """A row of ours, such as a gap notice: it comes in even where there is no room."""
         with self._changed:
             self._check()
             self._append(channel, [(body, None)])
+
+    def keep(self, journal: Journal) -> None:
+        """Show `journal` whatever goes before it goes. What it holds of an earlier life is sent first."""
+        with self._changed:
+            self._journal = journal
+            if journal.again is not None:
+                self._out.again(journal.again)
+                self._wake()
 
     # -- room
 
@@ -226,30 +238,18 @@ class Publisher:
         if self._overflow is Overflow.DROP_OLDEST:
             if out.bytes + size > out.max_bytes:
                 # Some more than is needed: otherwise each publication would drop another.
-                dropped = out.make_room(size + out.max_bytes // 16, self._reason())
-                self._say_dropped(len(dropped))
-                self._settle_dropped(dropped)
+                self._settle_dropped(out.make_room(size + out.max_bytes // 16, self._telling.reason))
             return True
-        out.drop(channel, len(entries), self._reason())
-        self._say_dropped(len(entries))
+        out.drop(channel, len(entries), self._telling.reason)
         self._settle_dropped(entries)
         return False
 
-    def _reason(self) -> str:
-        if self.trouble is None:
-            return "they came faster than the hub took them"
-        return f"the hub was away for too long ({self.trouble})"
-
-    def _say_dropped(self, count: int) -> None:
-        if count and self._out.dropped == count:  # the first ones
-            self._report(
-                f"{_size(self._out.max_bytes)} wait for the hub; what does not fit is dropped and counted"
-            )
-
     def _settle_dropped(self, entries: Sequence[Entry]) -> None:
+        if entries and self._out.dropped == len(entries):  # the first ones
+            self._telling.dropped()
         for _, receipt in entries:
             if receipt is not None:
-                receipt.settle(Dropped(f"there was no room: {self._reason()}"))
+                receipt.settle(Dropped(f"there was no room: {self._telling.reason}"))
 
     def _append(self, channel: str, entries: Sequence[Entry]) -> None:
         self._out.append(channel, entries)
@@ -286,19 +286,18 @@ class Publisher:
                 if not self._out.waiting:
                     break
                 batch = self._out.take(BATCH, BATCH_BYTES)
+            heard = bool(batch.entries) and batch.entries[-1][1] is not None
             self._deliver(batch)
             if self._closing and batch.entries:
                 break
-            self._linger()
+            self._linger(LINGER_SECONDS if heard else UNHEARD_SECONDS)
         self._way.close()
 
-    def _linger(self) -> None:
+    def _linger(self, seconds: float) -> None:
         """While little comes, let it come together: it costs a wake-up of this thread for each request."""
         with self._changed:
             if self._out.bytes < BATCH_BYTES and not self._closing:
-                self._changed.wait_for(
-                    lambda: self._closing or self._out.bytes >= BATCH_BYTES, LINGER_SECONDS
-                )
+                self._changed.wait_for(lambda: self._closing or self._out.bytes >= BATCH_BYTES, seconds)
 
     def _deliver(self, batch: Batch) -> None:
         """Until the hub has taken or refused each of the batch, or the end has come."""
@@ -307,7 +306,8 @@ class Publisher:
             if problem is None:
                 continue
             with self._changed:
-                self._say_away(problem)
+                if self._telling.away(problem):
+                    self._tell_room()
                 self._attempts += 1
                 self._changed.notify_all()
                 if self._closing:
@@ -317,6 +317,8 @@ class Publisher:
     def _attempt(self, batch: Batch) -> Unreachable | Refused | None:
         """One request. What was settled is taken from the batch; gives why the rest has to wait."""
         try:
+            if self._journal is not None:
+                self._journal.before(batch)
             found = self._way.send(batch.channel, [body for body, _ in batch.entries], batch.key)
         except Partly as part:
             self._settle(batch, part.positions)
@@ -343,7 +345,8 @@ class Publisher:
             batch.key = self._next_key()
             self._out.settled(done)
             self.published += len(done)
-            self._say_back()
+            self._way.backoff.reset()
+            self._telling.back(self._out.count)
             self._tell_room()
             self._changed.notify_all()
         for (_, receipt), position in zip(done, found, strict=False):
@@ -355,9 +358,7 @@ class Publisher:
             entry = batch.without(at, self._next_key())
             self._out.settled([entry])
             self.refused += 1
-            if str(refusal) not in self._reasons and len(self._reasons) < REASONS:
-                self._reasons.add(str(refusal))
-                self._report(f"a publication to {batch.channel} was not taken: {refusal}")
+            self._telling.refused(batch.channel, refusal)
             self._tell_room()
             self._changed.notify_all()
         if entry[1] is not None:
@@ -369,23 +370,6 @@ class Publisher:
             rooms, self._rooms = self._rooms, []
             for told in rooms:
                 told()
-
-    def _say_away(self, problem: Unreachable | Refused) -> None:
-        known, self.trouble = self.trouble, problem
-        if isinstance(problem, Busy):
-            self.trouble = known if known is not None else problem
-            return
-        if known is None or isinstance(known, Busy):
-            self._report(f"{problem} (what comes is kept, up to {_size(self._out.max_bytes)})")
-        elif type(known) is not type(problem):
-            self._report(str(problem))
-        self._tell_room()
-
-    def _say_back(self) -> None:
-        self._way.backoff.reset()
-        known, self.trouble = self.trouble, None
-        if known is not None and not isinstance(known, Busy):
-            self._report(f"{self._way.name} answers again; {self._out.count} publications follow")
 
     # -- keys and forks
 
@@ -402,7 +386,7 @@ class Publisher:
         self._thread = None
         self._rooms = []
         self._idle = False
-        self.trouble = None
+        self._telling.forked()
         self._begin_keys()
         self._out.clear()
         self._way.close()
@@ -451,14 +435,3 @@ def _overflow(value: Overflow | str) -> Overflow:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _size(size: int) -> str:
-    return f"{size >> 20} MiB" if size >= 1 << 20 else f"{size >> 10} KiB"
-
-
-def _to_stderr(line: str) -> None:
-    try:
-        sys.stderr.write(f"gapless: {line}\n")
-    except (OSError, ValueError, AttributeError):
-        pass  # there is no stderr, or nobody reads it any more

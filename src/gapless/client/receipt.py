@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import GaplessError
 from ..model import Position
@@ -16,6 +16,13 @@ _WAITERS = threading.Lock()
 
 class Dropped(GaplessError):
     """There was no room for this publication; it is counted, and announced in its channel."""
+
+
+class Settles(Protocol):
+    """Is told how a publication ended, or a dropped one that was never sent."""
+
+    def settle(self, outcome: Position | GaplessError | None) -> None:
+        """It ended like this; called once, on the sending thread."""
 
 
 class Receipt:

@@ -6,7 +6,7 @@ import http.client
 import socket
 import ssl
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import quote, urlsplit
 
@@ -111,31 +111,34 @@ class HttpWay:
             connection.close()
 
     def _post(self, target: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes, str | None]:
-        connection = self._connection = self._connection or self._connect()
-        if self._aborted:
-            raise ConnectionAbortedError("the way was closed meanwhile")
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = self._make()
+            connection.connect()
+            # The head and the body are two writes; without this the second one waits for the first one's ACK.
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._go_on()
         connection.request("POST", target, body, headers)
         response = connection.getresponse()
         return response.status, response.read(), response.getheader("Retry-After")
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _go_on(self) -> None:
+        if self._aborted:
+            raise ConnectionAbortedError("the way was closed meanwhile")
+
+    def _make(self) -> http.client.HTTPConnection:
         parts = urlsplit(self._remote.url)
         host, port = parts.hostname or "", parts.port
         proxy = None if self._remote.loopback else proxy_for(parts.scheme, host)
         secure = parts.scheme == "https"
         there, there_port = proxy or (host, port)
         connection = (
-            http.client.HTTPSConnection(
-                there, there_port, timeout=self._timeout, context=ssl.create_default_context()
-            )
+            _Secure(there, there_port, self._timeout, name=host, go_on=self._go_on)
             if secure
             else http.client.HTTPConnection(there, there_port, timeout=self._timeout)
         )
         if proxy is not None:
             connection.set_tunnel(host, port)
-        connection.connect()
-        # The head and the body are two writes; without this the second one waits for the first one's ACK.
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
     def _read(self, status: int, said: bytes, retry_after: str | None, count: int) -> list[Position | None]:
@@ -156,6 +159,30 @@ class HttpWay:
             raise Busy(f"{self.name} asks to wait", _seconds(retry_after))
         self._remote.check(status, said, {"Retry-After": retry_after} if retry_after is not None else {})
         raise self._remote.not_a_hub(status)
+
+
+class _Secure(http.client.HTTPSConnection):
+    """One whose socket can be shut down while it still agrees on keys: the handshake is a step of its own.
+
+    `go_on` raises OSError where it was shut down before there was something to shut down.
+    """
+
+    def __init__(
+        self, host: str, port: int | None, timeout: float, *, name: str, go_on: Callable[[], None]
+    ) -> None:
+        self._secured_by = ssl.create_default_context()
+        super().__init__(host, port, timeout=timeout, context=self._secured_by)
+        self._named = name
+        self._check = go_on
+
+    def connect(self) -> None:
+        http.client.HTTPConnection.connect(self)
+        secure = self._secured_by.wrap_socket(
+            self.sock, server_hostname=self._named, do_handshake_on_connect=False
+        )
+        self.sock = secure
+        self._check()
+        secure.do_handshake()
 
 
 class Publishes(Protocol):

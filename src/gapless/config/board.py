@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..board import KINDS, Board
 from ..errors import ConfigError
-from .file import closest
+from .formats import closest
 from .values import Problem, Section
 
 

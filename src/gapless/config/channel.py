@@ -16,7 +16,7 @@ from pydantic import Field
 
 from ..errors import ConfigError
 from ..options import ChannelOptions
-from .file import Keys
+from .formats import Keys
 from .proxy import BY_CHANNEL, ProxiesSection
 from .values import Problem, Seconds, Section
 

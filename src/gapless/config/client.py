@@ -15,7 +15,7 @@ from ..auth.jwks import Jwks
 from ..auth.keys import KeySource, StaticKeys, hmac_key, pem_key
 from ..auth.verifier import MAX_LEEWAY_SECONDS, TokenRules, TokenVerifier
 from ..errors import ConfigError
-from .file import Keys
+from .formats import Keys
 from .values import Problem, Section
 
 PUBLIC_KEYS = ("rsa_public_key", "ecdsa_public_key", "ed25519_public_key")

@@ -27,11 +27,13 @@ from ..core.patterns import Pattern, PatternMap
 from ..errors import ConfigError
 from ..options import ChannelOptions, Limits, MiB
 from ..serving import check_proxy
-from . import centrifugo
 from .board import BoardSection
+from .centrifugo.environment import unread
+from .centrifugo.translation import is_centrifugos
+from .centrifugo.translation import read as read_centrifugos
 from .channel import ChannelSection
 from .client import ClientSection, anchored
-from .file import Document, closest
+from .formats import Document, closest
 from .proxy import ProxiesSection
 from .values import Problem, Section, described
 
@@ -226,9 +228,9 @@ class _Told(NamedTuple):
 
 def _document(file: Path | None, *, dev: bool = False) -> _Told:
     """Raises ConfigError: the file cannot be read."""
-    if file is not None and centrifugo.is_centrifugos(file):
-        return _Told(*centrifugo.read(file, os.environ, dev=dev))
-    ignored = centrifugo.unread(os.environ)
+    if file is not None and is_centrifugos(file):
+        return _Told(*read_centrifugos(file, os.environ, dev=dev))
+    ignored = unread(os.environ)
     notes = (
         [f"{', '.join(ignored)}: read with --config centrifugo.json only; {{}} will do"] if ignored else []
     )

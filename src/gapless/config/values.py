@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import ErrorDetails
 
-from .file import Keys, closest
+from .formats import Keys, closest
 
 Problem = tuple[Keys, str]
 """The option that something is wrong with, by the keys that lead to it, and what."""

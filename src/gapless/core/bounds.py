@@ -15,6 +15,8 @@ class Where(Enum):
 
     ENTRANCE = "every door of clients"
     COMMANDS = "every door that takes commands"
+    CENTRIFUGE = "every Centrifuge door that takes commands"
+    CENTRIFUGE_SOCKETS = "Centrifuge WebSockets"
     SOCKETS = "WebSockets"
     FAST = "WebSockets on the fast path"
     POSTS = "`/emulation`"
@@ -104,10 +106,11 @@ BOUNDS = (
     ),
     Bound(
         "inbound_bytes",
-        "reading waits",
+        "reading waits; 3013 for what is posted",
         "inbound_waits",
         "tests/transports/test_inbox.py",
-        "test_many_bytes_crowd_it_as_many_messages_do",
+        "test_reading_pauses_while_too_much_waits_and_is_told_once",
+        (Where.FAST, Where.POSTS),
     ),
     Bound(
         "inbound_budget_bytes",
@@ -135,26 +138,32 @@ BOUNDS = (
     Bound(
         "json_depth",
         "3501, 400 or 107",
-        "bad_protocol",
+        "client_errors",
         "tests/protocol/centrifuge/test_json_codec_decode.py",
         "test_parts_in_a_frame_are_bounded_exactly",
-        (Where.API, Where.INGEST),
+        (Where.COMMANDS, Where.API, Where.INGEST),
     ),
     Bound(
         "json_members",
         "3501, 400 or 107",
-        "bad_protocol",
+        "client_errors",
         "tests/protocol/centrifuge/test_json_codec_decode.py",
         "test_parts_in_a_frame_are_bounded_exactly",
-        (Where.API,),
+        (
+            Where.COMMANDS,
+            Where.API,
+        ),
     ),
     Bound(
         "json_digits",
         "3501, 400 or 107",
-        "bad_protocol",
+        "client_errors",
         "tests/protocol/centrifuge/test_json_codec_decode.py",
         "test_parts_in_a_frame_are_bounded_exactly",
-        (Where.API,),
+        (
+            Where.COMMANDS,
+            Where.API,
+        ),
     ),
     Bound(
         "commands",
@@ -185,6 +194,7 @@ BOUNDS = (
         "bad_protocol",
         "tests/sessions/centrifuge/test_limits.py",
         "test_a_frame_holds_so_many_commands_and_no_more",
+        (Where.CENTRIFUGE,),
     ),
     Bound(
         "rejected_commands",
@@ -192,6 +202,7 @@ BOUNDS = (
         "bad_protocol",
         "tests/doors/test_websocket_commands.py",
         "test_each_bad_command_is_told_what_was_wrong_and_costs_nothing_else",
+        (Where.COMMANDS,),
     ),
     Bound(
         "subscriptions",
@@ -305,6 +316,7 @@ BOUNDS = (
         "no_pong",
         "tests/doors/test_metrics.py",
         "test_ends_that_a_bound_brought_are_counted",
+        (Where.CENTRIFUGE,),
     ),
     Bound(
         "connect_timeout",
@@ -312,6 +324,7 @@ BOUNDS = (
         "no_connect",
         "tests/doors/test_metrics.py",
         "test_ends_that_a_bound_brought_are_counted",
+        (Where.CENTRIFUGE_SOCKETS,),
     ),
     Bound(
         "connections",
@@ -352,6 +365,22 @@ BOUNDS = (
         "tests/doors/test_metrics.py",
         "test_calls_that_are_refused_are_counted",
         (Where.API,),
+    ),
+    Bound(
+        "ingest_bytes",
+        "413",
+        "api_refused",
+        "tests/doors/test_ingest.py",
+        "test_what_cannot_be_taken_is_refused_whole",
+        (Where.INGEST,),
+    ),
+    Bound(
+        "ingest_rows",
+        "413",
+        "api_refused",
+        "tests/doors/test_rows.py",
+        "test_a_body_has_so_many_rows_and_no_more",
+        (Where.INGEST,),
     ),
     Bound(
         "body_seconds",

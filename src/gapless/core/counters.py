@@ -50,7 +50,7 @@ class Counters:
     no_pong: int = 0
     """Connections closed with 3012: a ping was not answered in time."""
     api_refused: int = 0
-    """Calls of the HTTP API answered with an error, or with a status above 399."""
+    """Calls of the HTTP API, and bodies of publishers, answered with an error or a status above 399."""
     slow_replies: int = 0
     """Connections closed because they did not read their replies."""
     slow_disconnects: int = 0
@@ -90,6 +90,8 @@ class Counters:
             self.no_connect += 1
         elif code == 3012:
             self.no_pong += 1
+        elif code in (3501, 3506):
+            self.bad_protocol += 1
 
     def snapshot(self) -> dict[str, int]:
         """The counts as they are now, by name."""

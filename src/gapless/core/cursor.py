@@ -113,7 +113,7 @@ class Cursor:
         if index is None:
             return False
         self.index = ring.skip_unnumbered(index, not_before) if index < not_before else index
-        self._unnumbered = ring.unnumbered_before(self.index)
+        self._unnumbered = ring.unnumbered_before(self.index) if ring.unnumbered else 0
         self.state = State.LIVE
         return True
 

@@ -7,7 +7,7 @@ index, a number local to this process that never goes back; offsets belong to th
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from enum import Enum
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -186,7 +186,8 @@ class Ring:
         self._budget = budget or Budget(max_bytes)
         self._entries: Window[Entry] = Window()
         self._chunks: dict[Hashable, Chunk] = {}
-        self._runs: dict[Hashable, Run[Publication]] = {}
+        self._runs: dict[Hashable, tuple[Run[Publication], int]] = {}
+        """With what each is charged: about as many bytes again, once a protocol has encoded it."""
         self.common: Chunk | None = None
         """A chunk up to the head that everybody with its view and beginning may have as it is."""
 
@@ -285,12 +286,12 @@ class Ring:
         None: it lies before the ring, or beyond its top; history must be read first.
         """
         entries = self._entries
-        count = len(entries)
+        count = self.head - self.first
         if offset >= self.top:
             return None if offset > self.top else self.head - self._trailing(count)
         # Offsets have no holes: without entries that have none, an offset's place is a difference.
         at = count - (self.top - offset)
-        if offset and at > 0 and entries[at - 1].offset == offset:
+        if offset and at > 0 and (not self.unnumbered or entries[at - 1].offset == offset):
             return self.head - count + at
         oldest = self._oldest_numbered()
         if oldest is None or offset < entries[oldest].offset - 1:
@@ -305,6 +306,8 @@ class Ring:
 
     def _trailing(self, count: int) -> int:
         """How many of the newest entries have no offset."""
+        if not self.unnumbered:
+            return 0
         found = 0
         while found < count and not self._entries[count - 1 - found].offset:
             found += 1
@@ -319,8 +322,6 @@ class Ring:
 
     def unnumbered_before(self, index: int) -> int:
         """How many entries without an offset there ever were before an index that lies in the ring."""
-        if not self.unnumbered:
-            return 0
         return self.unnumbered - sum(not entry.offset for entry in self.entries(index))
 
     def _oldest_numbered(self) -> int | None:
@@ -384,26 +385,28 @@ class Ring:
         if index is None:
             return None
         key = (after, max_bytes, limit)
-        run = self._runs.get(key)
-        if run is None:
-            run = Run(list(self._page(index, max_bytes, limit)))
+        kept = self._runs.get(key)
+        if kept is None:
             if len(self._runs) >= _MAX_RUNS:
                 self._forget_runs()
-            self._runs[key] = run
-            self._charge(_weight(run))
-        return run
+            kept = self._runs[key] = self._page(index, max_bytes, limit)
+            self._charge(kept[1])
+        return kept[0]
 
-    def _page(self, index: int, max_bytes: int | None, limit: int | None) -> Iterator[Publication]:
-        size = count = 0
+    def _page(self, index: int, max_bytes: int | None, limit: int | None) -> tuple[Run[Publication], int]:
+        """The publications from an index on, and their bytes."""
+        page: list[Publication] = []
+        weight = 0
         for entry in self.entries(index):
             publication = entry.publication
             if publication is None or not entry.offset:
                 continue
-            size += publication.size
-            if count == limit or (count and max_bytes is not None and size > max_bytes):
-                return
-            count += 1
-            yield publication
+            size = publication.size
+            if len(page) == limit or (page and max_bytes is not None and weight + size > max_bytes):
+                break
+            weight += size
+            page.append(publication)
+        return Run(page), weight
 
     def _build(self, view: View, index: int, max_bytes: int, exclude: str | None) -> Chunk:
         frames: list[Any] = []
@@ -451,15 +454,10 @@ class Ring:
         self._chunks.clear()
 
     def _forget_runs(self) -> None:
-        for run in self._runs.values():
-            self._charge(-_weight(run))
+        for _, weight in self._runs.values():
+            self._charge(-weight)
         self._runs.clear()
 
     def release(self) -> None:
         """Give everything back to the budget; the ring is not used again."""
         self.shrink(0)
-
-
-def _weight(run: Run[Publication]) -> int:
-    """What a run is charged: about as many bytes again, once a protocol has encoded it."""
-    return sum(publication.size for publication in run)

@@ -1,8 +1,8 @@
-"""A tally: how many things each address has now."""
+"""A tally: how many things the network of each address has now."""
 
 from __future__ import annotations
 
-from .network import network
+import ipaddress
 
 
 class Tally:
@@ -36,3 +36,16 @@ class Tally:
             self._counts[key] = left
         else:
             del self._counts[key]
+
+
+def network(address: str) -> str:
+    """The address; of IPv6 the network of 64 bits, all of whose addresses one machine can have."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple
 
-from .language import Language
-from .python import Python
+from .language import Language, Layout, Module
+from .python.measure import measure
+from .python.modules import ModuleNames
+from .python.source import parse_source
+
+
+class Python:
+    """The language that this package is written in."""
+
+    name = "Python"
+    fence = "python"
+    suffixes = (".py",)
+    separator = "."
+
+    def layout(self, root: Path, files: tuple[str, ...]) -> Layout:
+        return ModuleNames(root, tuple(file for file in files if file.endswith(".py")))
+
+    def read(self, file: str, content: bytes, name: str) -> Module:
+        return measure(parse_source(file, content), name, self)
+
+    def importing(self, module: str, name: str) -> str:
+        return f"from {module} import {name}" if name else f"import {module}"
+
+    def is_standard(self, name: str) -> bool:
+        return name.partition(".")[0] in sys.stdlib_module_names
 
 
 class _Grammar(NamedTuple):
@@ -15,14 +40,13 @@ class _Grammar(NamedTuple):
 
     name: str
     suffixes: tuple[str, ...]
-    module: str
 
 
 _GRAMMARS = (
-    _Grammar("JavaScript", (".js", ".mjs", ".cjs", ".jsx"), "javascript"),
-    _Grammar("TypeScript", (".ts", ".mts", ".cts", ".tsx"), "typescript"),
-    _Grammar("Go", (".go",), "go"),
-    _Grammar("Rust", (".rs",), "rust"),
+    _Grammar("JavaScript", (".js", ".mjs", ".cjs", ".jsx")),
+    _Grammar("TypeScript", (".ts", ".mts", ".cts", ".tsx")),
+    _Grammar("Go", (".go",)),
+    _Grammar("Rust", (".rs",)),
 )
 
 SUFFIXES = (".py", *(suffix for grammar in _GRAMMARS for suffix in grammar.suffixes))
@@ -35,7 +59,8 @@ def languages() -> tuple[Language, ...]:
     found: list[Language] = [Python()]
     for grammar in _GRAMMARS:
         try:
-            found.append(import_module(f".trees.{grammar.module}", __package__).language())
+            module = import_module(f".trees.{grammar.name.lower()}", __package__)
+            found.append(getattr(module, grammar.name)())
         except ModuleNotFoundError as error:
             if not (error.name or "").startswith("tree_sitter"):
                 raise

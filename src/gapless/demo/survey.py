@@ -9,9 +9,8 @@ from math import inf
 from .checkout import Checkout
 from .definitions import Whole
 from .index import Entry, Index
-from .language import Module
+from .language import Module, UnreadableSource, read_bytes
 from .languages import language_of, languages
-from .source import UnreadableSource, read_bytes
 
 
 class Survey:

@@ -14,7 +14,7 @@ from ..board import Board
 from ..errors import GaplessError
 from ..hub import Hub
 from ..server.direct import DirectRequests
-from ..server.noise import keep_down
+from ..server.noise import hide_tokens, keep_down
 from ..watch.channels import watch
 from .centrifuge import CentrifugeDoor, UniDoor
 from .direct import DirectDoors
@@ -26,7 +26,6 @@ from .ingest import Ingest, IngestDoor
 from .loki import LokiDoor
 from .metrics import Metrics
 from .otlp import OtlpDoor
-from .quiet import hide_tokens
 from .serverflags import ServerFlags
 from .shortcut import Shortcut
 from .sse import SseDoor

@@ -103,7 +103,7 @@ class UniSession(CentrifugeSession):
         await connect_bare(self, JSON.decode_connect(message, self.node.limits))
 
     def close(self, disconnect: Disconnect) -> None:
-        if self.closed is None:
+        if self.flow.closed is None:
             self.announce(m.DisconnectPush(disconnect.code, disconnect.reason))
         super().close(disconnect)
 

@@ -9,22 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import orjson
 from starlette.responses import Response
 
 from ..api import at_once
-from ..api.shapes import REFUSALS
+from ..api.publishing import REFUSALS
 from ..errors import ClientError
 from ..hub import Hub
 from ..server.direct import Answer, Answerer, Headers, Place
 from ..server.usual import UsualHead
 from .entrance import worded
 from .guard import Guard
-from .ingest import Ingest, accepted, bad_row, failure
+from .ingest import Ingest, accepted, bad_row, failure, refusal
 from .once import Progress
-from .request import JSON_TYPE, Request, body_late
-from .rows import KINDS, BadRow, payloads
+from .request import JSON_TYPE, Refused, Request, body_late
+from .rows import KINDS, BadRow, TooLarge, is_long, payloads
 
 API = b"/api/"
 INGEST = b"/ingest/"
@@ -93,6 +94,7 @@ class _Call:
         self.seconds = hub.limits.body_seconds
 
     def late(self) -> Answer:
+        self._hub.counters.api_refused += 1
         said, headers = worded(408, body_late(self.seconds))
         return Answer(408, Headers.of(headers), said)
 
@@ -106,7 +108,7 @@ class _ApiCall(_Call):
 
     def answer(self, body: bytes) -> Answer | Awaitable[Answer] | None:
         hub = self._hub
-        if hub.unready() is not None:
+        if hub.lifecycle.unready() is not None:
             return None
         said = self._method(hub, body)
         if isinstance(said, bytes):
@@ -120,10 +122,6 @@ class _ApiCall(_Call):
         if said.startswith(b'{"error":'):
             self._hub.counters.api_refused += 1
         return Answer(200, _JSON, said)
-
-    def late(self) -> Answer:
-        self._hub.counters.api_refused += 1
-        return super().late()
 
 
 class _IngestCall(_Call):
@@ -139,27 +137,44 @@ class _IngestCall(_Call):
         self._key = key
 
     def answer(self, body: bytes) -> Answer | Awaitable[Answer] | None:
-        if self._hub.unready() is not None:
+        if self._hub.lifecycle.unready() is not None:
             return None
+        read = partial(payloads, self._kind, body, self._hub.limits, datetime.now(UTC))
+        if is_long(self._kind, body):
+            return self._read(len(body), read)
         try:
-            rows = payloads(self._kind, body, self._hub.limits, datetime.now(UTC))
+            rows = read()
             progress = self._ingest.take_at_once(self._channel, rows, self._key)
-        except (BadRow, ClientError):
+        except (BadRow, TooLarge, ClientError):
             return None  # nothing was done; the door says why
         except REFUSALS as error:
-            return _as_answer(failure(error))
+            return self._refused(failure(error))
         if progress is None:
-            return self._later(rows)
+            return self._take(rows)
         relief = self._hub.node.intake.relieve(self._channel)
         return _taken(progress) if relief is None else self._relieved(relief, progress)
 
-    async def _later(self, rows: Sequence[bytes]) -> Answer:
+    async def _read(self, size: int, read: Callable[[], list[bytes]]) -> Answer:
+        try:
+            return await self._take(await self._ingest.aside.read(size, read))
+        except BadRow as bad:
+            return self._refused(bad_row(bad))
+        except TooLarge as error:
+            return self._refused(refusal(Refused(413, str(error))))
+        except REFUSALS as error:
+            return self._refused(failure(error))
+
+    async def _take(self, rows: Sequence[bytes]) -> Answer:
         try:
             return _taken(await self._ingest.take(self._channel, rows, self._key))
         except BadRow as bad:
-            return _as_answer(bad_row(bad))
+            return self._refused(bad_row(bad))
         except REFUSALS as error:
-            return _as_answer(failure(error))
+            return self._refused(failure(error))
+
+    def _refused(self, response: Response) -> Answer:
+        self._hub.counters.api_refused += 1
+        return _as_answer(response)
 
     async def _relieved(self, relief: Awaitable[None], progress: Progress) -> Answer:
         await relief

@@ -104,7 +104,8 @@ class StreamDoor:
             stream = HttpStream(hub.node, receive, send, farewell, listens_only=kind.bare)
             media = "text/event-stream; charset=utf-8" if kind.events else _TYPES[codec.text]
             head = [(b"content-type", media.encode()), *_STREAM_HEADERS, *headers]
-            await stream.begin(head, b"\r\n" if kind.events else b"")
+            if not await stream.begin(http.method, head, b"\r\n" if kind.events else b""):
+                return
             session = CentrifugeSession(
                 hub.node,
                 stream.writer,
@@ -129,7 +130,7 @@ class StreamDoor:
     async def _commands(self, request: HttpRequest) -> tuple[Codec, list[m.Command]]:
         """Which encoding, and what the client says first. Raises Unreadable or Disconnect."""
         limits = self._guard.hub.limits
-        if request.method == "GET":
+        if request.method in ("GET", "HEAD"):
             body = request.query_params.get("cf_connect", "").encode()
             if not body and not self._kind.bare:
                 raise Unreadable(400, "cf_connect is missing")
@@ -147,7 +148,7 @@ async def obey_first(
 ) -> None:
     """What came with the request; then what was posted meanwhile. Raises Disconnect."""
     for command in commands:
-        if session.closed is not None:
+        if session.flow.closed is not None:
             return
         if session.bare and isinstance(command.request, m.Connect):
             await connect_bare(session, command.request)
@@ -194,7 +195,8 @@ class EmulationDoor:
         if found is None:
             return False
         session, inbox = found
-        if len(inbox) >= self._guard.hub.limits.commands_per_frame:
+        if inbox.is_full:
+            self._guard.hub.counters.inbound_full += 1
             session.close(Disconnect(3013))
         inbox.put(data)
         return True

@@ -20,9 +20,8 @@ from ..protocol import plain
 from ..transports.conversation import converse
 from ..transports.session import MakeSession
 from .guard import Guard
-from .presented import bearer_subprotocol
 from .query import BadQuery
-from .request import JSON_TYPE, Refused, Request, Unreadable
+from .request import JSON_TYPE, Refused, Request, Unreadable, bearer_subprotocol
 
 Headers = list[tuple[bytes, bytes]]
 

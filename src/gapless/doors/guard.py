@@ -17,10 +17,9 @@ from ..auth.credential import Via
 from ..errors import ClientError, Disconnect
 from ..hooks.events import Client
 from ..hub import Hub
-from ..model import nothing
+from ..model import NOTHING
 from ..protocol.centrifuge.messages import Connect
-from .presented import bearer_offered, by_header, presented_key, presented_token
-from .request import Refused, Request
+from .request import Refused, Request, bearer_offered, by_header, presented_key, presented_token
 
 log = logging.getLogger("gapless")
 
@@ -137,7 +136,7 @@ class Guard:
             Refused: 403 for the place, 429 when its address has too many, 503 when the hub is full or
                 not running.
         """
-        unready = self.hub.unready()
+        unready = self.hub.lifecycle.unready()
         if unready is not None:
             self._tell()
             raise Refused(503, unready)
@@ -160,11 +159,11 @@ class Guard:
             Client(new_client_id(), "", transport, request.address),
             headers=request.headers,
             query=dict(request.query),
-            cookies=request.cookies,
+            cookies=request.cookies if "connect" in self.hub.hooks.events else NOTHING,
             operator=operator,
             calls_api=operator or self.access.open_api,
             # A copy: what a hook writes there reaches nobody else.
-            scope=dict(scope) if self.hub.hooks.has("connect") else nothing(),
+            scope=dict(scope) if "connect" in self.hub.hooks.events else NOTHING,
         )
 
     async def admit(self, scope: Scope, request: Request, transport: str) -> tuple[Client, Admitted]:
@@ -176,7 +175,7 @@ class Guard:
         """
         handshake = self.handshake(scope, request, transport)
         token = "" if handshake.operator else presented_token(scope, request)
-        if not (token or handshake.operator or self.hub.hooks.has("connect")) and presented_key(request):
+        if not (token or handshake.operator or "connect" in self.hub.hooks.events) and presented_key(request):
             self.reception.refusals.bad_key()
             raise Refused(401, "that is not the credential")
         try:
@@ -194,7 +193,7 @@ class Guard:
             log.exception("the connect hook returned what grants nothing")
             raise Disconnect(3004) from None
         # Tokens and hooks may have taken their time.
-        unready = self.hub.unready()
+        unready = self.hub.lifecycle.unready()
         if unready is not None:
             raise Refused(503, unready)
         if not handshake.operator:

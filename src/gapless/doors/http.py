@@ -71,7 +71,7 @@ class ApiDoor:
         hub = self._guard.hub
         try:
             self._guard.admit_operator(request.scope, Request.of(request.scope))
-            unready = hub.unready()
+            unready = hub.lifecycle.unready()
             if unready is not None:
                 return _text(503, unready)
             old = self._guard.access.old_api_clients
@@ -104,7 +104,7 @@ class Health:
 
     async def ready(self, request: HttpRequest) -> Response:
         """`/ready`: 200, or 503 with the reason why nothing is taken just now."""
-        reason = self._hub.unready() or self._broker_trouble()
+        reason = self._hub.lifecycle.unready() or self._broker_trouble()
         if reason is None:
             return Response(b'{"status":"ready"}', media_type=JSON_TYPE)
         body = orjson.dumps({"status": "not ready", "reason": reason})

@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import ClassVar
 
 import orjson
@@ -15,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..api.arguments import known
-from ..api.shapes import REFUSALS, error_shape
+from ..api.publishing import REFUSALS, error_shape, settled
 from ..brokers.base import PublishesRuns
 from ..errors import BadRequest, ClientError, Overloaded
 from ..hub import Hub
@@ -23,11 +24,18 @@ from ..model import Draft
 from ..node.receipt import Receipt
 from ..opaque import is_packed
 from ..watch.sources import heard
+from .aside import Aside
 from .entrance import worded
 from .guard import Guard
 from .once import Once, Progress
 from .request import JSON_TYPE, Refused, Request, content_type, read_body
-from .rows import KINDS, BadRow, TooLarge, payloads, unpack
+from .rows import KINDS, BadRow, TooLarge, is_long, payloads, unpack
+
+WAITING = 4
+"""Of the longest bodies that may wait to be read; with more the answer is 429."""
+
+SHORT_BYTES = 1024
+"""A body of log records that is longer is read beside the loop: each byte may cost microseconds."""
 
 SLICE = 512
 """Publications that are handed to the broker in one turn of the loop."""
@@ -49,6 +57,8 @@ class Ingest:
     def __init__(self, hub: Hub) -> None:
         limits = hub.limits
         self._hub = hub
+        self.aside = Aside(WAITING * limits.ingest_bytes)
+        """Where long bodies are read."""
         self._once = Once(limits.idempotency_seconds, limits.idempotency_keys, time.monotonic)
 
     async def take(self, channel: str, rows: Sequence[bytes], key: str | None) -> Progress:
@@ -137,12 +147,16 @@ class Ingest:
             except Overloaded as error:
                 full = error
                 break
-        for at, receipt in enumerate(receipts):
-            if receipt.done and at < len(receipts) - 1:
-                progress.note(receipt.result(0))
-            else:
-                # At least the last is awaited: a turn for the loop, and for readers that lag but move.
-                progress.note(await receipt)
+        try:
+            for at, receipt in enumerate(receipts):
+                if receipt.done and at < len(receipts) - 1:
+                    progress.note(receipt.result(0))
+                else:
+                    # At least the last is awaited: a turn for the loop, and for readers that lag but move.
+                    progress.note(await receipt)
+        except REFUSALS:
+            await settled(receipts)  # one failure is told, and not one for each row
+            raise
         if full is not None and not receipts:
             raise full
 
@@ -159,16 +173,20 @@ class PublishersDoor(ABC):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(HttpRequest(scope, receive))
+        if response.status_code >= 400:
+            self._guard.hub.counters.api_refused += 1
         await response(scope, receive, send)
 
     async def _answer(self, request: HttpRequest) -> Response:
         hub = self._guard.hub
         try:
             self._guard.admit_operator(request.scope, Request.of(request.scope))
-            unready = hub.unready()
+            unready = hub.lifecycle.unready()
             if unready is not None:
                 raise Refused(503, unready)
-            return await self._take(request, await _read_packed(request, hub, self.kinds))
+            rows = await self._read(request)
+            key = request.headers.get("idempotency-key") or None
+            return self._taken(request, await self._ingest.take(self._channel(request), rows, key))
         except BadRow as bad:
             return self._refuse_row(bad)
         except Refused as refused:
@@ -176,40 +194,64 @@ class PublishersDoor(ABC):
         except REFUSALS as error:
             return failure(error)
 
+    async def _read(self, request: HttpRequest) -> list[bytes]:
+        """The rows of the body, within `Limits.ingest_bytes`, unpacked. Raises Refused or BadRow."""
+        limits, kind = self._guard.hub.limits, content_type(request)
+        body = await read_body(request, limits, max_bytes=limits.ingest_bytes, kinds=self.kinds)
+        packing = request.headers.get("content-encoding", "").strip().lower()
+        work = partial(self._unpacked_rows, kind, packing, body)
+        if packing in ("", "identity") and not self._is_long(kind, body):
+            return work()
+        return await self._ingest.aside.read(len(body), work)
+
+    def _unpacked_rows(self, kind: str, packing: str, body: bytes) -> list[bytes]:
+        try:
+            unpacked = unpack(body, packing, self._guard.hub.limits.ingest_bytes)
+        except TooLarge as error:
+            raise Refused(413, str(error)) from None
+        except ValueError as error:
+            raise Refused(415, str(error)) from None
+        try:
+            return self._rows(kind, unpacked)
+        except TooLarge as error:
+            raise Refused(413, str(error)) from None
+
     @abstractmethod
-    async def _take(self, request: HttpRequest, body: bytes) -> Response:
-        """Publish what the body holds. Raises BadRow, Refused, and what publishing raises."""
+    def _rows(self, kind: str, body: bytes) -> list[bytes]:
+        """What the body holds. Called in a thread where that is long. Raises BadRow, TooLarge, Refused."""
+
+    def _is_long(self, kind: str, body: bytes) -> bool:
+        return len(body) > SHORT_BYTES
+
+    @abstractmethod
+    def _channel(self, request: HttpRequest) -> str: ...
+
+    @abstractmethod
+    def _taken(self, request: HttpRequest, progress: Progress) -> Response:
+        """The answer when the broker has them all."""
 
     @abstractmethod
     def _refuse_row(self, bad: BadRow) -> Response:
         """The answer where one of the rows cannot be published, and so none was."""
 
-    async def _publish(self, channel: str, rows: Sequence[bytes], request: HttpRequest) -> Progress:
-        """Under the key that the request names, if it names one."""
-        return await self._ingest.take(channel, rows, request.headers.get("idempotency-key") or None)
-
 
 class IngestDoor(PublishersDoor):
     """Rows of JSON or text, each of them one publication."""
 
-    async def _take(self, request: HttpRequest, body: bytes) -> Response:
-        rows = payloads(content_type(request), body, self._guard.hub.limits, datetime.now(UTC))
-        return answer(202, accepted(await self._publish(request.path_params["channel"], rows, request)))
+    def _rows(self, kind: str, body: bytes) -> list[bytes]:
+        return payloads(kind, body, self._guard.hub.limits, datetime.now(UTC))
+
+    def _is_long(self, kind: str, body: bytes) -> bool:
+        return is_long(kind, body)
+
+    def _channel(self, request: HttpRequest) -> str:
+        return str(request.path_params["channel"])
+
+    def _taken(self, request: HttpRequest, progress: Progress) -> Response:
+        return answer(202, accepted(progress))
 
     def _refuse_row(self, bad: BadRow) -> Response:
         return bad_row(bad)
-
-
-async def _read_packed(request: HttpRequest, hub: Hub, kinds: tuple[str, ...]) -> bytes:
-    """The body of a request, unpacked, within `Limits.ingest_bytes`. Raises Refused."""
-    limit = hub.limits.ingest_bytes
-    body = await read_body(request, hub.limits, max_bytes=limit, kinds=kinds)
-    try:
-        return unpack(body, request.headers.get("content-encoding", "").strip().lower(), limit)
-    except TooLarge as error:
-        raise Refused(413, str(error)) from None
-    except ValueError as error:
-        raise Refused(415, str(error)) from None
 
 
 def accepted(progress: Progress) -> dict[str, object]:

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from ..core.bounds import BOUNDS
 from ..errors import BrokerError
 from ..hub import Hub
+from ..server.counters import counters as http
 from ..server.noise import noise
 from .guard import Guard
 from .request import Refused, Request
@@ -111,12 +112,7 @@ class _Collector:
 def counts(hub: Hub) -> dict[str, float]:
     """What only grows, by name."""
     found: dict[str, float] = {**hub.counters.snapshot()}
-    try:
-        from ..server.bounded_http import counters as http
-    except ModuleNotFoundError:
-        pass  # another server: uvicorn or httptools is not installed
-    else:
-        found |= {f"http_{name}": value for name, value in asdict(http).items()}
+    found |= {f"http_{name}": value for name, value in asdict(http).items()}
     found["server_noise"] = noise.count
     for bound in BOUNDS:
         owner, _, name = bound.counter.partition(".")

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import orjson
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
+from ..logging.opentelemetry import exception_fields
+from ..logging.record import iso, level_of_severity, record
+from ..options import Limits
 from .ingest import PublishersDoor, answer
-from .otlp_records import records
-from .otlp_schema import request_from
+from .once import Progress
 from .request import JSON_TYPE, Refused, content_type
-from .rows import BadRow
+from .rows import PARTS, BadRow, TooLarge, check_parts, checked
+from .wire_schema import request_from
 
 PROTOBUF_TYPE = "application/x-protobuf"
 CHANNEL = "logs"
 """The channel of a request that names none."""
+
+DEPTH = 16
+"""Of values inside values; deeper: null."""
 
 
 class OtlpDoor(PublishersDoor):
@@ -24,20 +33,101 @@ class OtlpDoor(PublishersDoor):
 
     kinds = (JSON_TYPE, PROTOBUF_TYPE)
 
-    async def _take(self, request: HttpRequest, body: bytes) -> Response:
+    def _rows(self, kind: str, body: bytes) -> list[bytes]:
+        limits = self._guard.hub.limits
+        return checked(records(_read(kind, body, limits), time.time(), limits.ingest_rows), limits)
+
+    def _channel(self, request: HttpRequest) -> str:
+        return request.query_params.get("channel") or CHANNEL
+
+    def _taken(self, request: HttpRequest, progress: Progress) -> Response:
         kind = content_type(request)
-        rows = records(_read(kind, body), time.time())
-        await self._publish(request.query_params.get("channel") or CHANNEL, rows, request)
         return Response(b"", media_type=kind) if kind == PROTOBUF_TYPE else answer(200, {})
 
     def _refuse_row(self, bad: BadRow) -> Response:
         return answer(400, {"code": 3, "message": str(bad)})  # google.rpc.Status, INVALID_ARGUMENT
 
 
-def _read(kind: str, body: bytes) -> object:
+def _read(kind: str, body: bytes, limits: Limits) -> object:
+    """Raises BadRow, TooLarge, Refused."""
     try:
-        return request_from(body) if kind == PROTOBUF_TYPE else orjson.loads(body)
+        if kind == PROTOBUF_TYPE:
+            return request_from(body, PARTS * limits.ingest_rows)
+        check_parts(body, limits)
+        return orjson.loads(body)
     except ModuleNotFoundError:
         raise Refused(415, 'send JSON, or install protobuf: pip install "gapless[protobuf]"') from None
     except ValueError as error:
         raise BadRow(1, str(error)) from None
+
+
+def records(said: object, now: float, most: int = sys.maxsize) -> list[bytes]:
+    """The log records of an export request. `now` (Unix seconds) is the time of those that have none.
+
+    Raises:
+        BadRow: it is no such request.
+        TooLarge: it has more than `most`.
+    """
+    found: list[bytes] = []
+    try:
+        for resource in _all(said, "resourceLogs"):
+            about = _attributes(resource.get("resource") or {})
+            source = str(about.get("service.name", ""))
+            for scope in _all(resource, "scopeLogs"):
+                logger = str((scope.get("scope") or {}).get("name", ""))
+                for one in _all(scope, "logRecords"):
+                    if len(found) >= most:
+                        raise TooLarge(f"the body has more than {most} records")
+                    found.append(_record(one, logger, source, now))
+    except (AttributeError, TypeError, ValueError, OverflowError, OSError) as error:
+        raise BadRow(len(found) + 1, f"no OTLP log record: {error}") from None
+    return found
+
+
+def _all(said: Any, name: str) -> Iterator[Mapping[str, Any]]:
+    yield from said.get(name) or ()
+
+
+def _record(said: Mapping[str, Any], logger: str, source: str, now: float) -> bytes:
+    fields = _attributes(said)
+    for name, field in (("traceId", "trace_id"), ("spanId", "span_id"), ("eventName", "event_name")):
+        if said.get(name):
+            fields[field] = said[name]
+    nanoseconds = int(said.get("timeUnixNano") or 0) or int(said.get("observedTimeUnixNano") or 0)
+    body = _value(said.get("body") or {})
+    exception = exception_fields(fields)
+    if not isinstance(body, str):
+        fields["body"] = body
+    return record(
+        iso(nanoseconds / 1e9 if nanoseconds else now),
+        level_of_severity(int(said.get("severityNumber") or 0), said.get("severityText") or None),
+        logger,
+        body if isinstance(body, str) else str(fields.get("event_name", "")),
+        source,
+        fields,
+        exception,
+    )
+
+
+def _attributes(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(one["key"]): _value(one.get("value") or {}) for one in said.get("attributes") or ()}
+
+
+def _value(said: Mapping[str, Any], depth: int = DEPTH) -> Any:
+    """An AnyValue. Whole numbers travel as strings in this mapping."""
+    if depth == 0:
+        return None
+    match said:
+        case {"stringValue": value} | {"boolValue": value} | {"doubleValue": value} | {"bytesValue": value}:
+            return value
+        case {"intValue": value}:
+            return int(value)
+        case {"arrayValue": values}:
+            return [_value(one, depth - 1) for one in values.get("values") or ()]
+        case {"kvlistValue": values}:
+            return {
+                str(one["key"]): _value(one.get("value") or {}, depth - 1)
+                for one in values.get("values") or ()
+            }
+        case _:
+            return None

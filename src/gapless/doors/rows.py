@@ -16,7 +16,7 @@ import orjson
 from ..errors import GaplessError
 from ..feeds.lines import as_json, parse_rows
 from ..options import Limits
-from ..protocol.strict import Malformed, elements, is_deeper
+from ..protocol.strict import Malformed, TooMany, elements, is_deeper
 
 JSON = "application/json"
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
@@ -24,6 +24,19 @@ TEXT = "text/plain"
 KINDS = (JSON, *NDJSON, TEXT)
 
 BLANK = b" \t\r\n"
+
+PARTS = 20
+"""Objects, arrays and elements for each row of `Limits.ingest_rows`: a hundred bytes each, once parsed."""
+
+AT_ONCE = 1024
+"""Rows that are parsed without a look whether others want the interpreter."""
+
+LONG = 128 * 1024
+"""What a body costs to read that holds the loop for more than a millisecond or two, in bytes of NDJSON."""
+
+_WEIGHTS = {JSON: (4, 64, b","), TEXT: (4, 512, b"\n")}
+"""What a byte and what a row count as, and what parts rows."""
+_OF_LINES = (1, 32, b"\n")
 
 MEMBERS = 100
 """Parts of a gzip body that were packed each by itself: for each of them the rest is copied."""
@@ -78,28 +91,74 @@ def _has_zlib_frame(body: bytes) -> bool:
     return len(body) > 1 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
 
 
+def is_long(kind: str, body: bytes) -> bool:
+    """Is a body of this kind, one of `KINDS`, better read beside the loop?"""
+    by_byte, by_row, mark = _WEIGHTS.get(kind, _OF_LINES)
+    return len(body) * by_byte > LONG or len(body) * by_byte + body.count(mark) * by_row > LONG
+
+
 def payloads(kind: str, body: bytes, limits: Limits, now: datetime) -> list[bytes]:
     """The payloads in a body of this kind, one of `KINDS`, in order. `now` (aware) is when it came.
 
     Raises:
         BadRow: the first row that cannot be published.
+        TooLarge: more rows than there may be, or more in them.
     """
     if kind == TEXT:
-        return _of_text(body, limits, now)
+        return checked(_of_text(body, limits, now), limits)
     found = _of_json(body, limits) if kind == JSON else _of_lines(body, limits)
-    most = limits.server_payload_bytes
-    if max(map(len, found), default=0) > most:
-        number, size = next((at, len(one)) for at, one in enumerate(found, 1) if len(one) > most)
-        raise BadRow(number, f"{size} bytes, above the limit of {most}")
+    _check_sizes(found, limits)
     return found
+
+
+def checked(rows: list[bytes], limits: Limits) -> list[bytes]:
+    """Rows that were made here of what was sent: none is more than a publication may be.
+
+    Raises:
+        BadRow: the first that is.
+        TooLarge: there are more than there may be.
+    """
+    if len(rows) > limits.ingest_rows:
+        raise _too_many(limits)
+    _check_sizes(rows, limits)
+    depth = limits.json_depth
+    for number, row in enumerate(rows, 1):
+        if len(row) > 2 * depth and _may_be_deeper(row, depth) and is_deeper(row.decode(), depth):
+            raise BadRow(number, f"nested deeper than {depth}")
+    return rows
+
+
+def check_parts(body: bytes, limits: Limits) -> None:
+    """Raises TooLarge: a JSON document has more parts than the rows that there may be would have."""
+    if sum(map(body.count, (b"{", b"[", b","))) > PARTS * limits.ingest_rows:
+        raise TooLarge(f"the body has more than {PARTS * limits.ingest_rows} objects, arrays and elements")
+
+
+def _check_sizes(rows: list[bytes], limits: Limits) -> None:
+    most = limits.server_payload_bytes
+    if max(map(len, rows), default=0) > most:
+        number, size = next((at, len(one)) for at, one in enumerate(rows, 1) if len(one) > most)
+        raise BadRow(number, f"{size} bytes, above the limit of {most}")
+
+
+def _too_many(limits: Limits) -> TooLarge:
+    return TooLarge(f"the body has more than {limits.ingest_rows} rows")
+
+
+def _check_count(body: bytes, limits: Limits) -> None:
+    """Raises TooLarge for more lines than there may be rows: blank ones cost as well."""
+    if body.count(b"\n") - body.endswith(b"\n") >= limits.ingest_rows:
+        raise _too_many(limits)
 
 
 def _of_lines(body: bytes, limits: Limits) -> list[bytes]:
     """One JSON document a line; blank lines are none."""
+    _check_count(body, limits)
     depth, lines = limits.json_depth, body.split(b"\n")
     found = [document for line in lines if (document := line.strip(BLANK))]
     try:
-        deque(map(orjson.loads, found), maxlen=0)  # nothing of it is kept
+        for at in range(0, len(found), AT_ONCE):
+            deque(map(orjson.loads, found[at : at + AT_ONCE]), maxlen=0)  # nothing of it is kept
         # Nesting needs two brackets for each level: most rows are too short for it.
         deep = [one for one in found if len(one) > 2 * depth and _may_be_deeper(one, depth)]
     except orjson.JSONDecodeError:
@@ -129,8 +188,11 @@ def _may_be_deeper(document: bytes, depth: int) -> bool:
 
 def _of_json(body: bytes, limits: Limits) -> list[bytes]:
     """One document; of an array each element. Or a document a line, which some shippers call JSON too."""
+    check_parts(body, limits)
     try:
-        return elements(body, depth=limits.json_depth)
+        return elements(body, depth=limits.json_depth, most=limits.ingest_rows)
+    except TooMany:
+        raise _too_many(limits) from None
     except Malformed as error:
         if _begins_with_a_document(body):
             return _of_lines(body, limits)
@@ -149,6 +211,7 @@ def _begins_with_a_document(body: bytes) -> bool:
 
 def _of_text(body: bytes, limits: Limits, now: datetime) -> list[bytes]:
     """Lines as `gapless pipe` reads them."""
+    _check_count(body, limits)
     text = body.decode("utf-8-sig", errors="replace")
     stamp = now.isoformat(timespec="milliseconds")
     return [

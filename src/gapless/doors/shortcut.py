@@ -8,14 +8,16 @@ request object, a route and a response.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Coroutine, Generator
+from typing import Any, Generic, TypeVar
 
 from starlette.types import Message, Receive, Scope, Send
 
+from ..isolation.server import Begun
 from ..server.direct import Admit, Answer, Answerer, Place
 from ..server.usual import LENGTH_DIGITS, UsualHead
-from .eager import Eager
+
+T = TypeVar("T")
 
 KNOWN = 1000
 """Requests that are remembered by path, headers and place; with more all are forgotten."""
@@ -107,3 +109,34 @@ async def _send(send: Send, answer: Answer) -> None:
     headers = [length, *answer.headers.pairs]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
+
+
+class Eager(Generic[T]):
+    """A coroutine that has taken its first step, in the task that will await it: mostly it needs no more.
+
+    Awaiting this goes on from there, or gives at once what is there already. Raises what the coroutine
+    raises, when it is awaited. A deadline costs more than the rest of reading a body that has arrived,
+    as nearly every one has; what is `done` needs none.
+    """
+
+    __slots__ = ("_coroutine", "_error", "_first", "_result", "done")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._coroutine = coroutine
+        self._error: Exception | None = None
+        self._result: T | None = None
+        self.done = False
+        """Did it come to its end without waiting?"""
+        try:
+            self._first = coroutine.send(None)
+        except StopIteration as end:
+            self._result, self.done = end.value, True
+        except Exception as error:
+            self._error, self.done = error, True
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        if self._error is not None:
+            raise self._error
+        if self.done:
+            return self._result  # type: ignore[return-value] # it is there
+        return (yield from Begun(self._coroutine, self._first))

@@ -56,10 +56,9 @@ class SseDoor:
 
         async def respond(receive: Receive, send: Send, headers: Headers) -> None:
             stream = HttpStream(hub.node, receive, send, _farewell if query.takes_commands else None)
-            await stream.begin(HEADERS + headers)
-            if http.method == "HEAD":
-                await send({"type": "http.response.body"})
-            elif query.takes_commands:
+            if not await stream.begin(http.method, HEADERS + headers):
+                return
+            if query.takes_commands:
                 await self._converse(stream, client, admitted, query)
             else:
                 session = SseSession(
@@ -120,6 +119,7 @@ class SseDoor:
         decided: dict[str, Admission | ClientError] = {}
         for name in channels:
             try:
+                node.registry.check(name)
                 options = entering.known(node, grant, name)
                 event = SubscribeEvent(client, name, since.get(name))
                 decided[name] = await entering.admit(node, grant, admitted.subs, options, event)
@@ -170,12 +170,12 @@ async def _subscribe(session: SseSession, channels: tuple[str, ...]) -> None:
     """Read all that may be read. Raises Disconnect."""
     session.reply(sse.COMMENT)  # the headers go out at once, and onopen fires
     for channel in channels:
-        if session.closed is not None:
+        if session.flow.closed is not None:
             return
         try:
             await session.subscribe(channel)
         except (ClientError, BrokerError) as error:
-            if session.closed is None:
+            if session.flow.closed is None:
                 session.tell_refused(channel, error)
 
 

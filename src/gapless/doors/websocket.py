@@ -9,9 +9,8 @@ from ..sessions.plain import PlainSession
 from ..sessions.views import Framing
 from .entrance import Opening
 from .guard import Guard
-from .presented import bearer_subprotocol
 from .query import Query
-from .request import Request
+from .request import Request, bearer_subprotocol
 
 
 class PlainDoor:

@@ -10,7 +10,7 @@ import os
 import stat
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from pathlib import Path
 from typing import NamedTuple
@@ -178,7 +178,9 @@ class FollowedFile:
     """The lines of a path from now on. A file that appears later is read from its start.
 
     `marks` are those of an earlier life (see `marks`): it goes on there, through what was rotated
-    meanwhile. `lost` is called with a line for people whenever something could not be read.
+    meanwhile. Where that found no file, there are none, and one that is there now is read from its start;
+    None says that there was no earlier life. `lost` is called with a line for people whenever something
+    could not be read.
 
     Raises:
         ConfigError: from the constructor: a directory, a pipe, or not readable.
@@ -189,12 +191,14 @@ class FollowedFile:
         path: Path,
         *,
         from_start: bool = False,
-        marks: Iterable[Mark] = (),
+        marks: Sequence[Mark] | None = None,
         lost: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.path = path
         self.rewound = 0
         """How often the file was cut off or rewritten; what stood in it unread is gone, but for a copy."""
+        self.found_all = True
+        """Was every file there that `marks` names?"""
         self._lost = lost
         self._current: OpenFile | None = None
         self._before: deque[OpenFile] = deque()
@@ -206,13 +210,12 @@ class FollowedFile:
         self._beside: set[tuple[int, int]] = set()
         """What stands beside it, of which nothing is to be read."""
         self._told_skipped = False
-        marks = list(marks)
         try:
             if marks:
                 self._go_on(marks)
             else:
                 self._current = self._open(path)
-                if self._current is not None and not from_start:
+                if self._current is not None and not from_start and marks is None:
                     self._current.to_last_line()
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror}; name a file that you may read") from None
@@ -367,7 +370,7 @@ class FollowedFile:
         self._known[current.key] = current.head
         self._note_beside()
 
-    def _go_on(self, marks: list[Mark]) -> None:
+    def _go_on(self, marks: Sequence[Mark]) -> None:
         """Where an earlier life ended: in these files, then in those that came after them."""
         there = {one.key: one for one in siblings(self.path)}
         seen = self._seen()
@@ -383,6 +386,7 @@ class FollowedFile:
                 or found.size < mark.offset
                 or not opened.head.startswith(mark.head)
             ):
+                self.found_all = False
                 self._lost(
                     f"{self.path}: a file that was read up to byte {mark.offset} is gone; its rest is missing"
                 )

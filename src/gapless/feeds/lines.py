@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from ..client.encoding import exact
+from ..protocol.encode import exact
 from ..protocol.strict import is_deeper
 from .prefixes import Row, recognise
 from .splitting import Piece
@@ -175,7 +175,8 @@ def _json_object(text: str) -> Row | None:
         return None
     if text.count("{") + text.count("[") > JSON_DEPTH and is_deeper(stripped, JSON_DEPTH):
         return None
-    return Verbatim(value, source)
+    # Between the parts of a document a CR is white space, of which a publication has none that breaks lines.
+    return Verbatim(value, source.replace(b"\r", b"") if b"\r" in source else source)
 
 
 def _unescape(escape: re.Match[str]) -> str:

@@ -7,13 +7,28 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
 
 from ..errors import ConfigError
 from .files import Mark
+from .sent import Reached
+
+
+class Sending(NamedTuple):
+    """What goes to the hub just now. Until it has answered nobody knows whether it has it."""
+
+    channel: str
+    key: str
+    """Under which the hub knows it again."""
+    rows: Sequence[bytes]
 
 
 class Positions:
-    """The marks of each path in one JSON file, which is replaced as a whole.
+    """What was reached of each path, and what is under way, in one JSON file that is replaced as a whole.
+
+    It outlives whoever writes it, not a power cut: it does not wait for the disk.
 
     Raises:
         ConfigError: from the constructor: there is a file, and it is something else.
@@ -21,34 +36,50 @@ class Positions:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._marks = _load(path)
-        self._saved = dict(self._marks)
+        self._reached, self._sending = _load(path)
+        self._encoded = {name: _encode(name, reached) for name, reached in self._reached.items()}
+        self._saved = True
 
-    def of(self, path: Path) -> list[Mark]:
-        """What is known of a path; nothing of one that is new."""
-        return self._marks.get(str(path.absolute()), [])
+    def of(self, path: Path) -> Reached | None:
+        """What is known of a path; None of one that is new."""
+        return self._reached.get(str(path.absolute()))
 
-    def set(self, path: Path, marks: Sequence[Mark]) -> None:
-        """The hub has everything up to these."""
-        self._marks[str(path.absolute())] = list(marks)
+    def set(self, path: Path, reached: Reached) -> None:
+        """What lies before this has gone, or is under way."""
+        name = str(path.absolute())
+        if self._reached.get(name) != reached:
+            self._encoded[name] = _encode(name, reached)
+            self._reached[name] = reached
+            self._saved = False
+
+    @property
+    def sending(self) -> Sending | None:
+        """What is under way; None: the hub has answered to everything."""
+        return self._sending
+
+    @sending.setter
+    def sending(self, sending: Sending | None) -> None:
+        if sending != self._sending:
+            self._sending = sending
+            self._saved = False
 
     def save(self) -> None:
-        """Write them, if they changed. Raises OSError."""
-        if self._marks == self._saved:
+        """Write it, if something changed. Raises OSError."""
+        if self._saved:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        shape = {
-            path: [{**mark._asdict(), "head": mark.head.hex()} for mark in marks]
-            for path, marks in self._marks.items()
-        }
+        text = b'{"gapless":2,"files":{%b},"sending":%b}' % (
+            b",".join(self._encoded.values()),
+            _shown(self._sending),
+        )
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         try:
-            beside.write_text(json.dumps({"gapless": 1, "files": shape}))
+            beside.write_bytes(text)
             beside.replace(self.path)
         except OSError:
             beside.unlink(missing_ok=True)  # half of it, where the disk is full
             raise
-        self._saved = dict(self._marks)
+        self._saved = True
 
 
 def default_path(names: Sequence[str], channel: str, url: str) -> Path:
@@ -58,23 +89,49 @@ def default_path(names: Sequence[str], channel: str, url: str) -> Path:
     return Path(cache) / "gapless" / f"follow-{hashlib.sha256(said.encode()).hexdigest()[:16]}.json"
 
 
-def _load(path: Path) -> dict[str, list[Mark]]:
+def _encode(name: str, reached: Reached) -> bytes:
+    """A member of `files`. Names of files that are no UTF-8 have half characters, which `json` writes."""
+    marks = [{**mark._asdict(), "head": mark.head.hex()} for mark in reached.marks]
+    return b"%b:%b" % (json.dumps(name).encode(), orjson.dumps({"marks": marks, "rows": reached.rows}))
+
+
+def _shown(sending: Sending | None) -> bytes:
+    if sending is None:
+        return b"null"
+    # As text, and not as the JSON that they are: numbers of any length stay what they are.
+    rows = [row.decode() for row in sending.rows]
+    return orjson.dumps({"channel": sending.channel, "key": sending.key, "rows": rows})
+
+
+def _load(path: Path) -> tuple[dict[str, Reached], Sending | None]:
     try:
         text = path.read_text()
     except FileNotFoundError:
-        return {}
+        return {}, None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; name another file with --state") from None
     try:
         said = json.loads(text)
-        return {
-            name: [
-                Mark(int(one["device"]), int(one["inode"]), int(one["offset"]), bytes.fromhex(one["head"]))
-                for one in marks
-            ]
-            for name, marks in said["files"].items()
-        }
+        return {name: _reached(one) for name, one in said["files"].items()}, _sending(said.get("sending"))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ConfigError(
             f"{path} holds no positions; name another file with --state, or remove it"
         ) from None
+
+
+def _reached(said: Any) -> Reached:
+    """Earlier versions kept the marks alone."""
+    marks, rows = (said, 0) if isinstance(said, list) else (said["marks"], int(said["rows"]))
+    return Reached(
+        [
+            Mark(int(one["device"]), int(one["inode"]), int(one["offset"]), bytes.fromhex(one["head"]))
+            for one in marks
+        ],
+        rows,
+    )
+
+
+def _sending(said: Any) -> Sending | None:
+    if said is None:
+        return None
+    return Sending(str(said["channel"]), str(said["key"]), [str(row).encode() for row in said["rows"]])

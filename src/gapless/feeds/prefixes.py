@@ -13,19 +13,9 @@ from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
 
-Row = dict[str, Any]
+from ..core.levels import LEVELS
 
-LEVELS = {
-    "trace": "trace",
-    **dict.fromkeys(("debug", "dbg"), "debug"),
-    **dict.fromkeys(("info", "information", "inf"), "info"),
-    "notice": "notice",
-    "success": "success",
-    **dict.fromkeys(("warning", "warn", "wrn"), "warning"),
-    **dict.fromkeys(("error", "err"), "error"),
-    **dict.fromkeys(("critical", "crit", "fatal", "ftl", "alert", "emerg", "panic"), "critical"),
-}
-"""Names of levels as programs write them, lower-cased, and the one that is published."""
+Row = dict[str, Any]
 
 GUESS_CHARACTERS = 64
 

@@ -1,10 +1,11 @@
-"""The files that names, patterns and directories stand for, those that come later among them."""
+"""The files that names, patterns and directories stand for, those that come later, and their changes."""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from ..errors import ConfigError
@@ -36,7 +37,7 @@ class Watched:
         names: Sequence[str],
         *,
         from_start: bool = False,
-        marks: Callable[[Path], list[Mark]] = lambda path: [],
+        marks: Callable[[Path], Sequence[Mark] | None] = lambda path: None,
         lost: Lost = lambda path, line: None,
     ) -> None:
         self.files: dict[Path, FollowedFile] = {}
@@ -117,3 +118,40 @@ def is_pattern(name: str) -> bool:
 
 def _pattern(name: str) -> str:
     return os.path.join(glob.escape(name), "*") if os.path.isdir(name) else name
+
+
+class Changes:
+    """Calls `told` after changes in these directories, on a thread of its own.
+
+    It needs watchfiles (`pip install watchfiles`); without it nothing is ever told, and who looks now
+    and then sees everything all the same, a little later.
+    """
+
+    def __init__(self, directories: Collection[Path], told: Callable[[], object]) -> None:
+        self._stop = threading.Event()
+        try:
+            from watchfiles import watch
+        except ImportError:
+            return
+        if not directories:
+            return
+
+        def run() -> None:
+            try:
+                for _ in watch(
+                    *directories,
+                    stop_event=self._stop,
+                    recursive=False,
+                    debounce=50,
+                    step=10,
+                    raise_interrupt=False,
+                ):
+                    told()
+            except (OSError, RuntimeError):
+                pass  # no more watches, or the directory is gone: looking now and then remains
+
+        threading.Thread(target=run, name="changes", daemon=True).start()
+
+    def close(self) -> None:
+        """Tell of nothing any more."""
+        self._stop.set()

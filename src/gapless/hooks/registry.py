@@ -13,12 +13,12 @@ import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from ..core.counters import Counters
 from ..core.patterns import Pattern
 from ..errors import ClientError, Disconnect, Internal, PermissionDenied
-from ..model import Grant, nothing
+from ..model import NOTHING, Grant
 from ..protocol.encode import encode
 from .events import Client
 
@@ -42,6 +42,8 @@ class Hooks:
     counters: Counters
     encode: Callable[[Any], bytes] = encode
     """What they answer with, as JSON. Raises TypeError."""
+    events: set[str] = field(default_factory=set)
+    """Those for which there is a hook."""
     _hooks: dict[str, list[_Registered]] = field(default_factory=dict)
     _headers: set[str] = field(default_factory=set)
     _emulated: set[str] = field(default_factory=set)
@@ -68,11 +70,8 @@ class Hooks:
     def add(self, event: str, pattern: str | None, function: Hook) -> None:
         """Ask, or tell, `function` at this event, in what `pattern` matches. Raises ConfigError."""
         compiled = Pattern(pattern) if pattern is not None else None
+        self.events.add(event)
         self._hooks.setdefault(event, []).append(_Registered(compiled, function))
-
-    def has(self, event: str) -> bool:
-        """Is there any hook for this event?"""
-        return event in self._hooks
 
     def guards(self, event: str, channel: str) -> bool:
         """Is there a hook for this event that this channel concerns?"""
@@ -126,7 +125,7 @@ class Hooks:
 
 def _named(names: set[str], headers: Mapping[str, str]) -> Mapping[str, str]:
     if not names:
-        return nothing()
+        return NOTHING
     return {name.lower(): value for name, value in headers.items() if name.lower() in names}
 
 
@@ -136,3 +135,48 @@ async def _call(function: Hook, about: Any, parts: dict[str, str]) -> Any:
     result = await asyncio.to_thread(function, about, **parts)
     # A lambda or a partial around a coroutine function only shows itself by what it returns.
     return await result if inspect.isawaitable(result) else result
+
+
+H = TypeVar("H", bound=Hook)
+
+
+class On:
+    """Registers a function, which it gives back, for what concerns a whole connection: `@hub.on_connect`."""
+
+    def __init__(self, hooks: Hooks, *events: str) -> None:
+        self._hooks = hooks
+        self._events = events
+
+    def __call__(self, function: H) -> H:
+        """Ask, or tell, this function at each such event."""
+        for event in self._events:
+            self._hooks.add(event, None, function)
+        return function
+
+
+class OnName:
+    """Registers a function for what has a name, a channel's or a method's, which it gives back.
+
+    With a pattern only what it matches concerns the function, and its named parts are arguments:
+    `@hub.on_subscribe("orders:{order_id}")`. Without one everything does: `@hub.on_subscribe`.
+    """
+
+    def __init__(self, hooks: Hooks, event: str) -> None:
+        self._hooks = hooks
+        self._event = event
+
+    @overload
+    def __call__(self, pattern: str) -> Callable[[H], H]: ...
+    @overload
+    def __call__(self, pattern: H) -> H: ...
+    def __call__(self, pattern: str | H) -> Callable[[H], H] | H:
+        """Ask, or tell, the function at each such event. Raises ConfigError: not a pattern."""
+        if not isinstance(pattern, str):
+            self._hooks.add(self._event, None, pattern)
+            return pattern
+
+        def register(function: H) -> H:
+            self._hooks.add(self._event, pattern, function)
+            return function
+
+        return register

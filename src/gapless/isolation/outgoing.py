@@ -1,9 +1,12 @@
-"""One message on its way to many connections: its ASGI message and its frame are made once."""
+"""One message on its way to many connections: what may be sent, and each of its forms made once."""
 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
 from typing import Any
+
+from ..errors import LimitExceeded
+from ..protocol.encode import encode
 
 MESSAGE_BYTES = 256
 """What it costs to keep a message, beside its text."""
@@ -62,3 +65,24 @@ def _framed(data: str | bytes) -> bytes:
     if size < 65536:
         return bytes((first, 126)) + size.to_bytes(2) + payload
     return bytes((first, 127)) + size.to_bytes(8) + payload
+
+
+def as_json(data: Any) -> str:
+    """As `hub.publish` writes it. Raises TypeError naming what JSON cannot hold."""
+    return encode(data).decode()
+
+
+def outgoing(message: Any, max_bytes: int) -> Outgoing:
+    """A message on its way. Raises TypeError as `as_json` does, and LimitExceeded."""
+    data: str | bytes
+    if type(message) is dict:  # asked first, because most are
+        data = encode(message).decode()
+    elif isinstance(message, str):
+        data = message
+    elif isinstance(message, (bytes, bytearray, memoryview)):
+        data = bytes(message)
+    else:
+        data = as_json(message)
+    if len(data) > max_bytes:
+        raise LimitExceeded("bytes of a message", max_bytes, len(data), code=107)
+    return Outgoing(data)

@@ -13,11 +13,9 @@ from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from enum import Enum
 from typing import Any
 
-from .begun import Begun
-from .bounds import Bounds, IsolationCounters
 from .outgoing import Outgoing, size_of
-from .pressure import Pressure
-from .server import Direct, Server
+from .pressure import Bounds, IsolationCounters, Pressure
+from .server import Begun, Direct, Server
 
 log = logging.getLogger("gapless")
 
@@ -129,7 +127,7 @@ class Sender:
         self.on_end: dict[object, Callable[[], None]] = {}
         self._queue: deque[tuple[Message, int, Outgoing | None]] = deque()
         self._bytes = 0
-        self._held: Begun | None = None
+        self._held: Begun[None] | None = None
         self._size = 0
         """Of the message under way."""
         self._task: asyncio.Task[None] | None = None

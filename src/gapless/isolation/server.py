@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
+from typing import Any, Protocol, TypeVar
 
 from ..server import sockets
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+T = TypeVar("T")
 
 HIGH_WATER_BYTES = 64 * 1024
 """As in asyncio's transports, for a server whose `send` does not wait for its socket."""
@@ -243,3 +245,26 @@ def _daphne(send: functools.partial[Awaitable[None]]) -> Server:
         await send(message)
 
     return Server(send_with_room, eager=True, transport=transport)
+
+
+class Begun(Generator[Any, Any, T]):
+    """The rest of a coroutine that was begun already, for any task to await; `step` is what it waits for."""
+
+    __slots__ = ("_coroutine", "_step")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], step: Any) -> None:
+        self._coroutine = coroutine
+        self._step = [step]
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return self
+
+    def send(self, value: Any) -> Any:
+        return self._step.pop() if self._step else self._coroutine.send(value)
+
+    def throw(self, kind: Any, value: Any = None, traceback: Any = None) -> Any:
+        return self._coroutine.throw(kind if value is None else value)
+
+    def close(self) -> None:
+        """It is not to go on."""
+        self._coroutine.close()

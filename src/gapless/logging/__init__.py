@@ -2,10 +2,9 @@
 
 from .events import activity, event, publish_to, stats
 from .handler import HubHandler
-from .loguru import HubSink
+from .libraries import HubProcessor, HubSink
 from .opentelemetry import HubLogExporter
 from .requests import RequestIds, request_id
-from .structlog import HubProcessor
 
 __all__ = [
     "HubHandler",

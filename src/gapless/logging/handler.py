@@ -62,8 +62,11 @@ class HubHandler(Recorder, logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Publish a record. Never raises."""
-        channel = getattr(record, "gapless_channel", None)
-        self._publish(lambda: None if self._is_excluded(record.name) else self._encode(record), channel)
+        try:
+            if not self._is_excluded(record.name):
+                self._outlet.put(self._encode(record), record.__dict__.get("gapless_channel"))
+        except Exception:
+            self._outlet.failed += 1
 
     def _is_excluded(self, name: str) -> bool:
         known = self._excluded.get(name)
@@ -76,12 +79,15 @@ class HubHandler(Recorder, logging.Handler):
         return known
 
     def _encode(self, said: logging.LogRecord) -> bytes:
-        about = vars(said)
-        fields = self._fields | {name: about[name] for name in about.keys() - _STANDARD}
-        fields |= {"file": said.pathname, "line": said.lineno, "func": said.funcName}
+        about = said.__dict__
+        fields = self._fields.copy()
+        for name in about:
+            if name not in _STANDARD:
+                fields[name] = about[name]
+        fields["file"], fields["line"], fields["func"] = said.pathname, said.lineno, said.funcName
         if said.thread is not None and said.thread != _MAIN:
             fields["thread"] = said.threadName
-        task = getattr(said, "taskName", None)
+        task = about.get("taskName")
         if task is not None:
             fields["task"] = task
         asked = request_id.get()

@@ -7,8 +7,7 @@ from typing import Any
 
 from ..client.ways import Publishes
 from .outlet import Outlet, Source
-from .record import iso, record
-from .severity import level_of_severity
+from .record import iso, level_of_severity, record
 
 
 class HubLogExporter:

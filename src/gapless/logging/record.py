@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from ..client.encoding import exact
+from ..protocol.encode import exact
 
 FIELD_CHARACTERS = 1000
 """Of a value that JSON cannot carry, its `repr` is."""
@@ -70,7 +70,16 @@ Exc = tuple[type[BaseException], BaseException, TracebackType | None]
 
 def iso(seconds: float) -> str:
     """Unix seconds as ISO 8601 in UTC, to the microsecond."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")
+    whole = int(seconds // 1)
+    fraction = round((seconds - whole) * 1e6)
+    if fraction == 1_000_000:
+        whole, fraction = whole + 1, 0
+    return f"{_second(whole)}.{fraction:06d}+00:00"
+
+
+@lru_cache(maxsize=4)  # who logs a lot does so many times in the same second
+def _second(whole: int) -> str:
+    return datetime.fromtimestamp(whole, UTC).isoformat()[: len("2026-11-29T09:00:00")]
 
 
 def level_of(number: float) -> str:
@@ -116,16 +125,16 @@ def dumps(row: dict[str, Any]) -> bytes:
     return body
 
 
-def redacted(fields: Mapping[str, Any]) -> dict[str, Any]:
+def redacted(fields: Mapping[Any, Any]) -> Mapping[Any, Any]:
     """The fields, without what nobody should read."""
-    return {name: "[redacted]" if is_secret(name) else value for name, value in fields.items()}
+    secret = _secret(tuple(fields))
+    return {**fields, **secret} if secret else fields
 
 
-@lru_cache(maxsize=10_000)  # programs log the same fields again and again
-def is_secret(name: object) -> bool:
-    """Does the name of a field say that nobody should read it?"""
-    lower = str(name).lower()
-    return any(part in lower for part in REDACTED)
+@lru_cache(maxsize=1_000)  # programs log the same fields again and again
+def _secret(names: tuple[object, ...]) -> dict[object, str]:
+    """Those of the names that say that nobody should read it, and what is read instead."""
+    return {name: "[redacted]" for name in names if any(part in str(name).lower() for part in REDACTED)}
 
 
 def exception_of(exc: Exc) -> dict[str, Any]:
@@ -174,3 +183,13 @@ def _described(value: object) -> str:
         return repr(value)[:FIELD_CHARACTERS].encode(errors="replace").decode()
     except Exception:
         return f"<{type(value).__name__} without a repr>"
+
+
+_LEVELS = ("trace", "debug", "info", "warning", "error", "critical")
+
+
+def level_of_severity(number: int, text: str | None = None) -> str:
+    """Four numbers make a level (OpenTelemetry's log data model); without one, what the text says."""
+    if 1 <= number <= 24:
+        return _LEVELS[(number - 1) // 4]
+    return (text or "info").lower()

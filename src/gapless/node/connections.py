@@ -66,7 +66,7 @@ class Connections:
             return_exceptions=True,
         )
         for each, outcome in zip(self._found, outcomes, strict=True):
-            if isinstance(outcome, BaseException) and each.closed is None:
+            if isinstance(outcome, BaseException) and each.flow.closed is None:
                 raise outcome
         return len(self._found)
 

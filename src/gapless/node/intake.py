@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from asyncio import _get_running_loop
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from ..brokers.base import Broker, PublishesRuns
 from ..core.counters import Counters
@@ -16,10 +18,11 @@ from ..model import Draft, Position
 from ..opaque import is_packed
 from ..options import ChannelOptions, Limits
 from .flush import Flush
-from .forks import FORKED, FORKS
 from .receipt import Receipt
 from .registry import Registry
 from .rings import Rings
+
+T = TypeVar("T")
 
 log = logging.getLogger("gapless")
 
@@ -32,6 +35,12 @@ NOT_STARTED = (
 )
 
 STRANDED = "the event loop that the hub ran on was closed and the hub was not: make a new hub"
+
+FORKED = (
+    "this process was forked off the one that the hub runs in, and has a copy that nobody is connected to: "
+    "publish in the parent (send it there by a queue or a pipe), or by HTTP (`POST /api/publish`), or make a "
+    "Hub on a store that both share here (sqlite:///app.db, redis://…)"
+)
 
 
 class Intake:
@@ -244,3 +253,38 @@ def _size(text: str) -> int:
         return len(text.encode())
     except UnicodeEncodeError:
         raise BadRequest("tags and keys are text that can be written as UTF-8") from None
+
+
+class Forks:
+    """Counts in the child. One for the whole process: what is registered for forks stays registered."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+        os.register_at_fork(after_in_child=self._forked)
+
+    def _forked(self) -> None:
+        self.count += 1
+
+
+FORKS = Forks()
+
+
+async def there(intake: Intake, work: Coroutine[Any, Any, T]) -> T:
+    """Do it on the loop that the hub runs on, and wait for it on this one; which may be the same.
+
+    Raises:
+        RuntimeError: the hub's loop stands still while this one runs.
+        NotRunning: it is gone.
+    """
+    loop = intake.loop
+    if loop is None or loop is asyncio.get_running_loop():
+        return await work
+    try:
+        intake.check_loop()
+        doing = asyncio.run_coroutine_threadsafe(work, loop)
+    except BaseException:
+        work.close()
+        raise
+    return await asyncio.wrap_future(doing)

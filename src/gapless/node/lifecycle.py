@@ -1,14 +1,20 @@
-"""The life of a hub: from its first `start` to its last `close`, on one event loop."""
+"""The life of a hub on one event loop: from its first `start` to its last `close`, or to a signal."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 import time
-from collections.abc import Iterator
+from asyncio import _get_running_loop
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from ..errors import Disconnect, NotRunning
 from .node import Node
+
+Handler = Callable[[int, FrameType | None], object]
 
 
 class Lifecycle:
@@ -80,13 +86,58 @@ class Lifecycle:
             changing.set_result(None)
 
     def drain(self) -> None:
-        """Close every session with 3001."""
+        """Close every session with 3001: now on this loop, and from another thread in its next turn."""
+        if self._intake.loop not in (None, _get_running_loop()):
+            self.drain_soon()
+            return
         self._draining = True
         for session in self._node.roster:
             session.close(Disconnect(3001))
 
     def drain_soon(self) -> None:
-        """`drain` in the next turn of the loop, from any thread."""
+        """`drain` in the next turn of the loop, from any thread and from within a signal handler."""
         loop = self._intake.loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self.drain)
+
+
+class Signals:
+    """Between `begin` and `end`, SIGINT and SIGTERM call `drain` before they do what they did.
+
+    Servers wait for open responses before they end the application's lifespan, and an event stream
+    never ends by itself: so its hub says goodbye when the process is asked to end.
+
+    In the main thread only, as Python allows it nowhere else; and only where somebody handles the
+    signal already: what would end the process at once still does.
+    """
+
+    __slots__ = ("_before", "_drain")
+
+    def __init__(self, drain: Callable[[], None]) -> None:
+        self._drain = drain
+        self._before: dict[int, tuple[Handler, Handler]] = {}
+
+    def begin(self) -> None:
+        """Listen. Once is enough: again does nothing."""
+        if self._before or threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if callable(handler):
+                ours = self._chain(handler)
+                self._before[number] = handler, ours
+                signal.signal(number, ours)
+
+    def end(self) -> None:
+        """Listen no more. Where somebody came after us, they keep the signal, and pass it on as before."""
+        for number, (handler, ours) in self._before.items():
+            if signal.getsignal(number) is ours:
+                signal.signal(number, handler)
+        self._before.clear()
+
+    def _chain(self, handler: Handler) -> Handler:
+        def both(number: int, frame: FrameType | None) -> object:
+            self._drain()
+            return handler(number, frame)
+
+        return both

@@ -153,9 +153,12 @@ class Node:
             here.ring.learn(await self.pages.read(channel, POSITION))
 
     def tell_hooks(self, event: str, about: Any, channel: str = "") -> None:
-        """Let hooks know what has happened; nothing waits for them, and they refuse nothing."""
-        if self.hooks.has(event):
-            self.tasks.spawn(self._tell_hooks(event, about, channel))
+        """Let hooks know what has happened; nothing waits for them, and they refuse nothing.
+
+        Whoever calls this looks first whether there are any (`Hooks.events`): mostly there are none, and
+        then not even the event is made.
+        """
+        self.tasks.spawn(self._tell_hooks(event, about, channel))
 
     async def _tell_hooks(self, event: str, about: Any, channel: str) -> None:
         try:

@@ -39,17 +39,14 @@ class Registry:
         self._warned = 0
         self._limits = limits
         self._resolved: dict[str, ChannelOptions | None] = {}
-        self._own: dict[str, ChannelOptions] = {}
+        self.own: dict[str, ChannelOptions] = {}
+        """What the hub publishes to itself: whoever may call the API may read it, and nobody else."""
         self._good: set[str] = set()
 
     def reserve(self, channel: str, options: ChannelOptions) -> None:
         """The hub publishes to this channel itself, and nobody else does."""
-        self._own[channel] = options
+        self.own[channel] = options
         self._resolved.clear()
-
-    def is_own(self, channel: str) -> bool:
-        """Does the hub publish to it itself? Whoever may call the API may read it, and nobody else."""
-        return channel in self._own
 
     def declared(self, channel: str) -> ChannelOptions | None:
         """The options of a channel that clients may know, else None."""
@@ -58,7 +55,7 @@ class Registry:
         except KeyError:
             if len(self._resolved) >= self._limits.resolved_names:
                 self._resolved.clear()
-            options = self._own.get(channel) or self._patterns.find(channel)
+            options = self.own.get(channel) or self._patterns.find(channel)
             self._resolved[channel] = options
             return options
 
@@ -82,7 +79,7 @@ class Registry:
             UnknownChannel: that is so, and the hub is strict.
             BadRequest: the hub publishes there itself.
         """
-        if self.is_own(channel):
+        if channel in self.own:
             raise BadRequest(
                 f"{channel} is what the hub says of itself; publish to a channel of another name"
             )

@@ -7,7 +7,16 @@ from typing import Protocol
 
 from ..core.tally import Tally
 from ..errors import Disconnect
-from ..model import Position, ServerSubscription
+from ..hooks.events import Client
+from ..model import Grant, Position, ServerSubscription
+
+
+class Ending(Protocol):
+    """How a session goes on."""
+
+    @property
+    def closed(self) -> Disconnect | None:
+        """How it ended; None while it goes on."""
 
 
 class Connected(Protocol):
@@ -18,20 +27,20 @@ class Connected(Protocol):
         """Its id."""
 
     @property
-    def user(self) -> str:
-        """The id of its user; empty for none."""
+    def grant(self) -> Grant:
+        """Whose it is."""
 
     @property
-    def address(self) -> str:
-        """Where it comes from; empty where nobody says."""
+    def about(self) -> Client:
+        """Where it comes from."""
+
+    @property
+    def flow(self) -> Ending:
+        """Whether it has ended."""
 
     @property
     def secret(self) -> str:
         """The session id that an emulated or unidirectional connection was told; empty for others."""
-
-    @property
-    def closed(self) -> Disconnect | None:
-        """How it ended; None while it goes on."""
 
     @property
     def channels(self) -> Iterable[str]:
@@ -82,16 +91,16 @@ class Roster:
     def add(self, session: Connected) -> None:
         """From now on it is found."""
         self._by_client[session.client] = session
-        self._by_user.setdefault(session.user, {})[session.client] = session
+        self._by_user.setdefault(session.grant.user, {})[session.client] = session
         if session.secret:
             self._by_secret[session.secret] = session
         if self.on_came is not None:
-            self.on_came(session.user)
+            self.on_came(session.grant.user)
         if self._addresses is not None:
-            self._addresses.add(session.address)
+            self._addresses.add(session.about.address)
 
     def identify(self, session: Connected, user: str) -> None:
-        """It has said who it is, and is found by that from now on. Call this before its `user` changes."""
+        """It has said who it is, and is found by that from now on. Call this before its `grant` changes."""
         if self._by_client.get(session.client) is session:
             self._forget_user(session)
             self._by_user.setdefault(user, {})[session.client] = session
@@ -106,15 +115,15 @@ class Roster:
         self._forget_user(session)
         self._by_secret.pop(session.secret, None)
         if self._addresses is not None:
-            self._addresses.remove(session.address)
+            self._addresses.remove(session.about.address)
 
     def _forget_user(self, session: Connected) -> None:
-        others = self._by_user[session.user]
+        others = self._by_user[session.grant.user]
         del others[session.client]
         if not others:
-            del self._by_user[session.user]
+            del self._by_user[session.grant.user]
         if self.on_left is not None:
-            self.on_left(session.user)
+            self.on_left(session.grant.user)
 
     @property
     def users(self) -> int:
@@ -140,6 +149,6 @@ class Roster:
             session
             for session in found
             if session is not None
-            and (user is None or session.user == user)
+            and (user is None or session.grant.user == user)
             and (secret is None or session.secret == secret)
         ]

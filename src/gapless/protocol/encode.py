@@ -61,6 +61,19 @@ def encode(data: Any, default: Default | None = None) -> bytes:
     return payload
 
 
+def encode_to_keep(data: Any) -> bytes:
+    """As `encode`, in as much memory as it needs. Raises TypeError as it does."""
+    return exact(encode(data))
+
+
+def exact(made: bytes) -> bytes:
+    """The same bytes in as much memory as they need, for whoever keeps them.
+
+    What orjson gives holds on to the kilobytes that it wrote into, however short it is.
+    """
+    return bytes(memoryview(made))
+
+
 def _refusal(fault: str) -> TypeError:
     return TypeError(f"data cannot be published as JSON: {fault}")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
@@ -112,15 +113,20 @@ def payload(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: i
     return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
 
 
-def elements(raw: bytes, *, depth: int = 64) -> list[bytes]:
+class TooMany(ValueError):
+    """More than may be; the rest was not read."""
+
+
+def elements(raw: bytes, *, depth: int = 64, most: int = sys.maxsize) -> list[bytes]:
     """The elements of a JSON array as they were written, one line each; of anything else itself.
 
     Raises:
         Malformed: not JSON, or nested deeper than `depth`, the array not counted.
+        TooMany: an array of more than `most` elements.
     """
     text = _checked(raw, depth + 1)
     if text[_skip(text, 0)] == "[":
-        return [element.raw for element in _items(text, 0, _UNREAD)]
+        return [element.raw for element in _items(text, 0, _UNREAD, most)]
     if is_deeper(text, depth):
         raise Malformed(f"nested deeper than {depth}")
     return [one_line(raw).strip()]
@@ -214,7 +220,7 @@ def _members(
     return found
 
 
-def _items(text: str, at: int, decoder: json.JSONDecoder = _PLAIN) -> list[Raw]:
+def _items(text: str, at: int, decoder: json.JSONDecoder = _PLAIN, most: int = sys.maxsize) -> list[Raw]:
     """The elements of the array that begins at or after `at`, in a text that is known to be valid."""
     at = _skip(text, at)
     if text[at] != "[":
@@ -222,6 +228,8 @@ def _items(text: str, at: int, decoder: json.JSONDecoder = _PLAIN) -> list[Raw]:
     found: list[Raw] = []
     at = _skip(text, at + 1)
     while text[at] != "]":
+        if len(found) >= most:
+            raise TooMany(f"an array of more than {most} elements")
         value, end = _scan(text, at, decoder)
         found.append(Raw(value, text, at, end))
         at = _skip(text, end)

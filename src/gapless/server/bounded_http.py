@@ -3,21 +3,21 @@
 uvicorn bounds the head of a request with h11 only; with httptools a peer could send headers
 without end, in front of a body or behind it, or none at all and stay; thousands of requests that
 wait behind one that is never answered; and it waits for ever for whoever does not read an answer,
-or does not finish a body that nobody wants. Status codes follow RFC 9110, sections 15.5.15,
-15.5.22, 15.6.2 and 15.6.6, RFC 9112, sections 3.2 and 6.1, RFC 6455, section 4.4, and RFC 6585,
-section 5.
+or does not finish a body that nobody wants.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import dataclass
+from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from .counters import counters
+from .heads import BAD_REQUEST, HEADERS_TOO_LARGE, URI_TOO_LONG, Head, Refusal, fault
 from .sockets import bound_send_buffer, bytes_taken, cut_off, descriptor_of
 
 TARGET_BYTES = 8 * 1024
@@ -32,7 +32,8 @@ HEADERS = 100
 """Headers of one request; more: 431."""
 
 DISCARDED_BYTES = 1024 * 1024
-"""Of a body that nobody wants: what more comes after the answer, or with a GET, cuts the connection off."""
+"""Of a body that nobody wants: more is not read after the answer, which a cut would take along; with a GET
+more ends the connection."""
 
 FRAMING = 8
 """Bytes around each byte of a chunked body, beside HEADERS_BYTES in all; more: 400. The least that can
@@ -49,33 +50,15 @@ _HEAD_END = b"\r\n\r\n"
 _NO_BODY = frozenset(("GET", "HEAD"))
 """Their bodies mean nothing (RFC 9110, section 9.3.1), and no door reads one."""
 
-_BAD_REQUEST = (400, b"Bad Request")
-_UPGRADE_REQUIRED = (426, b"Upgrade Required\r\nsec-websocket-version: 13")
-_URI_TOO_LONG = (414, b"URI Too Long")
-_HEADERS_TOO_LARGE = (431, b"Request Header Fields Too Large")
-_NOT_IMPLEMENTED = (501, b"Not Implemented")
-_VERSION_NOT_SUPPORTED = (505, b"HTTP Version Not Supported")
+_INVALID = "Invalid HTTP request received."
 
 
-@dataclass(slots=True)
-class HttpCounters:
-    """Counts of this process, for all its servers."""
+class Part(Enum):
+    """Of a request, what the parser reads next."""
 
-    heads_refused: int = 0
-    """Heads of requests that were above a bound, or could not be: 400, 414, 426, 431, 501, 505."""
-    heads_late: int = 0
-    """Connections closed because the head of a request did not come in time."""
-    bodies_unwanted: int = 0
-    """Connections closed because a body went on behind its answer."""
-    answers_unread: int = 0
-    """Connections cut off because nothing of an answer was taken for too long."""
-    sockets_cut: int = 0
-    """Connections without a request that were cut off because there were too many."""
-    direct: int = 0
-    """Requests that were answered without calling the application."""
-
-
-counters = HttpCounters()
+    NONE = "it stands before a request, or between two"
+    HEAD = "a head that has begun"
+    BODY = "what follows a head: a body, its chunks and trailers"
 
 
 class HeadRefused(Exception):
@@ -92,13 +75,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     stall_seconds = 10.0
     """For a client that does not read an answer to take any of it; later: cut off."""
 
-    _in_head = True
-    _in_body = False
+    _part = Part.NONE
     _head_bytes = 0
     _field_bytes = 0
     idle_since = 0.0
     """When the connection was made, or its last request answered; the loop's time."""
-    _refusal: tuple[int, bytes] | None = None
+    _refusal: Refusal | None = None
     _deadline: asyncio.TimerHandle | None = None
     _end: asyncio.TimerHandle | None = None
     _stall: asyncio.TimerHandle | None = None
@@ -146,8 +128,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self.flow.pause_reading()
                 return
             end = self._end_of_part(data, at)
-            self._read(data[at:end] if end - at < len(data) else data)
-            at = end
+            at += self._read(data[at:end] if end - at < len(data) else data)
             if self._upgraded is not None:
                 if at < len(data):  # the first frames, in one read with the head
                     self._upgraded.data_received(data[at:])
@@ -155,27 +136,65 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _end_of_part(self, data: bytes, at: int) -> int:
         """Up to where the parser may read before it is looked whether a request has to wait."""
-        for _ in range(HEADS_AT_ONCE if self._in_body else 1):
+        for _ in range(HEADS_AT_ONCE if self._part is Part.BODY else 1):
             found = data.find(_HEAD_END, at)
             if found < 0:
                 return len(data)
             at = found + len(_HEAD_END)
         return at
 
-    def _read(self, part: bytes) -> None:
-        if self._in_body:
+    def _read(self, part: bytes) -> int:
+        """Have it parsed; how much of it was."""
+        if self._part is Part.BODY:
             self._wire_bytes += len(part)
         else:
             self._head_bytes += len(part)
-        super().data_received(part)
+        read = self._parse(part)
         if self._refusal is not None or self.transport.is_closing():
-            return
-        if self._in_body:
+            return read
+        if self._part is Part.BODY:
             if self._is_too_much():
-                self._end_with(_BAD_REQUEST)
+                self._end_with(BAD_REQUEST)
         elif self._head_bytes > HEADERS_BYTES:
             # The parser tells of a header only when it is complete.
-            self._end_with(_HEADERS_TOO_LARGE)
+            self._end_with(HEADERS_TOO_LARGE)
+        return read
+
+    def _parse(self, part: bytes) -> int:
+        """As uvicorn does, but what stands behind the head of an upgrade is not lost."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(part)
+        except httptools.HttpParserUpgrade as upgrade:
+            (read,) = upgrade.args
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            else:
+                self._read_without_upgrade()
+            return int(read)
+        except httptools.HttpParserError:
+            self.logger.warning(_INVALID)
+            self.send_400_response(_INVALID)
+        return len(part)
+
+    def _read_without_upgrade(self) -> None:
+        """A server may ignore an upgrade (RFC 9110, section 7.8): what follows is the body of a request.
+
+        The parser takes it for another protocol, and for the end of the request; so one that does not
+        know of the upgrade reads the head again.
+        """
+        self._unsupported_upgrade_warning()
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._parse(b"\r\n".join((*lines, b"", b"")))
+
+    @property
+    def _ignores_upgrade(self) -> bool:
+        """Is an upgrade asked for to what nobody speaks here?"""
+        return bool(self.parser.should_upgrade()) and not self._should_upgrade()
 
     def _is_too_much(self) -> bool:
         """Does more come than a body, or a body where there is none?"""
@@ -187,7 +206,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     @property
     def is_idle(self) -> bool:
         """Is there no request that anything is done for?"""
-        return self._in_head or self.cycle is None or self.cycle.response_complete
+        return self.cycle is None or self.cycle.response_complete
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -203,12 +222,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._field_bytes = 0
+        self._part = Part.HEAD
         self._expect_head()
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         if len(self.url) > TARGET_BYTES:
-            self._refuse(_URI_TOO_LONG)
+            self._refuse(URI_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         super().on_header(name, value)
@@ -216,44 +236,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # Counted here as well: a whole head may come in one read.
         self._field_bytes += size + FIELD_BYTES
         if len(self.headers) > HEADERS or size > HEADER_BYTES or self._field_bytes > HEADERS_BYTES:
-            self._refuse(_HEADERS_TOO_LARGE)
+            self._refuse(HEADERS_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         self._head_complete()
-        self._in_body = True
+        self._part = Part.BODY
         self._head_bytes = self._wire_bytes = self._body_bytes = 0
         refusal = self._wrong()
         if refusal is not None:
             self._refuse(refusal)
-        super().on_headers_complete()
+        if not self._ignores_upgrade:
+            super().on_headers_complete()
 
-    def _wrong(self) -> tuple[int, bytes] | None:
+    def _wrong(self) -> Refusal | None:
         """What is wrong with a head that is whole and within its bounds."""
-        version = self.parser.get_http_version()
-        if version not in ("1.0", "1.1"):
-            return _VERSION_NOT_SUPPORTED
-        is_old = version == "1.0"
-        hosts = [value for name, value in self.headers if name == b"host"]
-        if len(hosts) > 1 or (not hosts and not is_old):
-            return _BAD_REQUEST
-        if hosts and b"://" in self.url[:8] and urlsplit(self.url).netloc.lower() != hosts[0].lower():
-            return _BAD_REQUEST
-        encodings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
-        if encodings and is_old:
-            return _BAD_REQUEST  # who sent it along may have taken the body for something else
-        if encodings not in ([], [b"chunked"]):
-            return _NOT_IMPLEMENTED
-        if not self.parser.should_upgrade() or self._get_upgrade() != b"websocket":
-            return None
-        known = dict(self.headers)
-        if known.get(b"sec-websocket-version", b"13") != b"13":
-            return _UPGRADE_REQUIRED
-        if is_old or b"transfer-encoding" in known or known.get(b"content-length", b"0") != b"0":
-            return _BAD_REQUEST  # a body would be taken for frames
-        return None
+        parser = self.parser
+        upgrades = parser.should_upgrade() and self._get_upgrade() == b"websocket"
+        if upgrades and not self.is_idle:
+            return BAD_REQUEST  # the answer to a request before it would stand among frames
+        head = Head(parser.get_method(), parser.get_http_version(), self.url, self.headers)
+        return fault(head, websocket=upgrades)
 
     def send_400_response(self, msg: str) -> None:
-        refusal = self._refusal = self._refusal or _BAD_REQUEST
+        refusal = self._refusal = self._refusal or BAD_REQUEST
         counters.heads_refused += 1
         if self._forget_requests():
             self.cut()  # in the middle of an answer nothing else can be said
@@ -261,17 +266,16 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.transport.write(b"HTTP/1.1 %d %b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" % refusal)
         self._end_politely()
 
-    def _end_with(self, refusal: tuple[int, bytes]) -> None:
+    def _end_with(self, refusal: Refusal) -> None:
         self._refusal = refusal
         self.send_400_response("")
 
-    def _refuse(self, refusal: tuple[int, bytes]) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
         """End the parser's run: it passes the exception on as its own, which leads to `send_400_response`."""
         self._refusal = refusal
         raise HeadRefused
 
     def _expect_head(self) -> None:
-        self._in_head = True
         if self._deadline is None:
             self._deadline = self.loop.call_later(self.head_seconds, self._head_late)
 
@@ -281,7 +285,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._close()
 
     def _head_complete(self) -> None:
-        self._in_head = False
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -300,8 +303,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is over; a head may follow."""
-        self._in_body = False
-        super().on_message_complete()
+        self._part = Part.NONE
+        if not self._ignores_upgrade:
+            super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
@@ -392,7 +396,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _discard(self, data: bytes) -> None:
         self._unwanted = (self._unwanted or 0) + len(data)
         if self._unwanted > DISCARDED_BYTES:
-            self.cut()
+            self.flow.pause_reading()
 
     def _give_time(self) -> None:
         if self._end is None:

@@ -13,7 +13,8 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any
 
-from .bounded_http import BoundedHttpProtocol, counters
+from .bounded_http import BoundedHttpProtocol, Part
+from .counters import counters
 from .direct import Answer, Answerer, DirectRequests, Headers, Place, direct_requests_of
 
 PIPELINED = 16
@@ -43,8 +44,6 @@ class DirectHttpProtocol(BoundedHttpProtocol):
 
     _requests: DirectRequests | None = None
     _place = Place(None, "http")
-    _in_message = False
-    """Is the parser within a request?"""
     _asked: Answerer | None = None
     """Whose answer is not there yet, or whose body is not whole."""
     _came: bytes | bytearray = b""
@@ -91,7 +90,7 @@ class DirectHttpProtocol(BoundedHttpProtocol):
         """May the next bytes be a request that is answered here?"""
         return (
             self._requests is not None
-            and not self._in_message
+            and self._part is Part.NONE
             and (self.cycle is None or self.cycle.response_complete)
             and self._asked is None
             and self._refusal is None
@@ -213,15 +212,6 @@ class DirectHttpProtocol(BoundedHttpProtocol):
         self.access_logger.info('%s - "%s %s HTTP/%s" %d', client, "POST", target, "1.1", status)
 
     # -- between requests
-
-    def on_message_begin(self) -> None:
-        self._in_message = True
-        super().on_message_begin()
-
-    def on_message_complete(self) -> None:
-        """The parser stands between two requests again."""
-        self._in_message = False
-        super().on_message_complete()
 
     @property
     def is_idle(self) -> bool:

@@ -1,4 +1,4 @@
-"""Noise: what a server logs for each thing that a peer did wrong, kept down to a line a minute and a count.
+"""What a server's log is spared: noise, of which one line a minute and a count is enough, and tokens.
 
 A peer can do thousands of wrong things a second, and a traceback of each tells nobody anything.
 """
@@ -6,6 +6,7 @@ A peer can do thousands of wrong things a second, and a traceback of each tells 
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable
 
@@ -24,6 +25,14 @@ KINDS = frozenset(
 """As uvicorn and asyncio say it; nothing of a peer stands in these."""
 
 _LOGGERS = ("uvicorn.error", "asyncio")
+
+SECRETS = ("token", "api_key", "cf_connect")
+"""Parameters whose values are, or hold, a credential."""
+
+_IN_QUERY = re.compile(rf"([?&](?:{'|'.join(SECRETS)})=)[^&\s\"']*")
+
+_ACCESS = ("uvicorn.access", "uvicorn.error")
+"""Where uvicorn names what was asked for: requests in the first, WebSockets in the second."""
 
 
 class Noise(logging.Filter):
@@ -66,3 +75,28 @@ def keep_down() -> None:
     """From now on. Idempotent; what else filters these logs stays as it is."""
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(noise)
+
+
+class HideTokens(logging.Filter):
+    """Leaves the names of such parameters in a line, and `…` in place of what they say."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Never drops a record."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(hidden(each) if isinstance(each, str) else each for each in record.args)
+        if isinstance(record.msg, str):
+            record.msg = hidden(record.msg)
+        return True
+
+
+def hidden(text: str) -> str:
+    """The text without the secrets of the queries in it."""
+    return _IN_QUERY.sub(r"\1…", text) if "=" in text else text
+
+
+def hide_tokens() -> None:
+    """Keep them out of uvicorn's logs. Idempotent; what else filters these stays as it is."""
+    for name in _ACCESS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(one, HideTokens) for one in logger.filters):
+            logger.addFilter(HideTokens())

@@ -101,6 +101,14 @@ class Workers:
         """
         return asyncio.run(self._run())
 
+    def serve(self) -> None:
+        """As `run`; then this process ends by the same signal, Ctrl-C as a KeyboardInterrupt."""
+        ended_by = self.run()
+        if ended_by is signal.SIGINT:
+            raise KeyboardInterrupt
+        signal.signal(ended_by, signal.SIG_DFL)
+        os.kill(os.getpid(), ended_by)
+
     async def _run(self) -> signal.Signals:
         loop = asyncio.get_running_loop()
         asked = asyncio.Event()
@@ -223,6 +231,16 @@ class Inherited(NamedTuple):
         """Say that it does."""
         os.write(self.pipe, _READY)
         os.close(self.pipe)
+
+
+def worker_with(*arguments: str) -> Callable[[Sequence[int]], list[str]]:
+    """The command lines of workers: this program with these arguments, and what each inherits."""
+
+    def command(descriptors: Sequence[int]) -> list[str]:
+        numbers = ",".join(map(str, descriptors))
+        return [sys.executable, "-m", "gapless", *arguments, "--inherit", numbers, "--exit-with-stdin"]
+
+    return command
 
 
 def inherited(descriptors: str) -> Inherited:

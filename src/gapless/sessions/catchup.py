@@ -78,13 +78,15 @@ class Catchup:
         the one it told us to begin at, and iterating brings what comes there.
         """
         cursor = self._cursor
+        lost: Lost | None = None
         run = self._run() if self._begins_in_ring(since, history) else None
         if run is not None and self._is_fresh(run):
             page = self._ring_page(run)
+            await self._pause()
         else:
             page = await self._read(cursor.offset if since is None else since.offset)
-        await self._pause()
-        lost = cursor.begin(page, since, history)
+            await self._pause()
+            lost = cursor.begin(page, since, history)
         fresh, _ = cursor.admit(page)
         return Step(page, fresh, lost)
 

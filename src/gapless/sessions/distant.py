@@ -10,7 +10,7 @@ from typing import Self
 
 from ..core.cursor import Lost
 from ..model import Position, Publication
-from ..node.abroad import there
+from ..node.intake import there
 from ..node.node import Node
 from .listener import Listener, LocalListener
 

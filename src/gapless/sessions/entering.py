@@ -14,20 +14,17 @@ from ..options import ChannelOptions
 
 
 def known(node: Node, grant: Grant, name: str) -> ChannelOptions:
-    """The options of a channel that this client may know of.
+    """The options of a channel that this client may know of; `Registry.check` has let its name pass.
 
     Raises:
-        BadRequest, LimitExceeded: no channel can have that name.
         UnknownChannel: no pattern declares it.
         PermissionDenied: the hub speaks of itself there, and not to this client. No token, hook or option
             gives that right: whoever may call the API has it.
     """
-    registry = node.registry
-    registry.check(name)
-    options = registry.declared(name)
+    options = node.registry.declared(name)
     if options is None:
         raise UnknownChannel("unknown channel: no pattern of this hub matches it")
-    if registry.is_own(name) and not (grant.operator or grant.watches):
+    if name in node.registry.own and not (grant.operator or grant.watches):
         raise PermissionDenied(f"{name} is for those who may call the API of this hub")
     return options
 
@@ -43,7 +40,7 @@ async def admit(
 
     Raises ClientError or Disconnect.
     """
-    if node.registry.is_own(event.channel):
+    if event.channel in node.registry.own:
         return Admission(options)  # `known` has said so
     server = granted.get(event.channel)
     if server is not None:

@@ -10,6 +10,7 @@ from ..errors import ClientError, Disconnect
 from ..hooks.events import Client, RefreshEvent, SubscriptionGrant
 from ..model import Grant
 from ..node.node import Node
+from .flow import Flow
 from .subscription import Subscription
 from .subscriptions import Subscriptions
 
@@ -20,6 +21,7 @@ class Leaseholder(Protocol):
     node: Node
     grant: Grant
     about: Client
+    flow: Flow
 
     @property
     def client_refreshes(self) -> bool:
@@ -27,9 +29,6 @@ class Leaseholder(Protocol):
 
     @property
     def subscriptions(self) -> Subscriptions: ...
-
-    @property
-    def closed(self) -> Disconnect | None: ...
 
     def prolong(self, grant: Grant) -> None:
         """It goes on until the new grant expires."""
@@ -73,7 +72,7 @@ class Lease:
         holder = self._holder
         answer = await self._answer("refresh", RefreshEvent(holder.about))
         self._asking = False
-        if holder.closed is not None:
+        if holder.flow.closed is not None:
             return
         grant = Grant(expires_at=float(answer)) if isinstance(answer, (int, float)) else answer
         if isinstance(grant, Grant) and not _is_over(grant.expires_at, time.time()):

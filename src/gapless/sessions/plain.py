@@ -18,7 +18,6 @@ from ..protocol import plain, sse
 from ..protocol.strict import parse
 from . import publishing, reading
 from .catchup import Catchup
-from .heartbeat import Heartbeat
 from .session import Session
 from .subscription import Subscription
 from .views import BatchView, Framing, PlainView, shared_view
@@ -181,11 +180,11 @@ class EventSession(PlainSession):
 
     def __init__(self, node: Node, *args: Any, **how: Any) -> None:
         super().__init__(node, *args, **how)
-        self._heartbeat = Heartbeat(node.limits.heartbeat, node.tasks.loop.time())
+        self._heartbeat = sse.Heartbeat(node.limits.heartbeat, node.tasks.loop.time())
 
     def check(self, now: float) -> None:
         super().check(now)
-        if self.closed is None and self._heartbeat.is_due(now, waiting=self.flow.outlet.waiting):
+        if self.flow.closed is None and self._heartbeat.is_due(now, waiting=self.flow.outlet.waiting):
             self.reply(sse.COMMENT)
 
 

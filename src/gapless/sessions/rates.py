@@ -63,15 +63,16 @@ class Rates:
         """
         rate = self._rate("commands")
         now = self._loop.time()
+        if rate.take(now):
+            return
         wait = rate.wait(now)
-        if wait:
-            self._node.counters.rate_limited += 1
-            if now - self._hurried_until > PAUSE_SECONDS:
-                self._hurried_since = now
-            elif now - self._hurried_since >= self._node.limits.commands_seconds:
-                raise Disconnect(3013)
-            self._hurried_until = now + wait
-            await asyncio.sleep(wait + ROUNDING)
+        self._node.counters.rate_limited += 1
+        if now - self._hurried_until > PAUSE_SECONDS:
+            self._hurried_since = now
+        elif now - self._hurried_since >= self._node.limits.commands_seconds:
+            raise Disconnect(3013)
+        self._hurried_until = now + wait
+        await asyncio.sleep(wait + ROUNDING)
         rate.take(self._loop.time())
 
     def spend(self, what: str) -> None:

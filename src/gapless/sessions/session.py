@@ -36,13 +36,13 @@ class Session:
 
     __slots__ = (
         "__weakref__",
-        "_rates",
         "about",
         "client",
         "flow",
         "grant",
         "lease",
         "node",
+        "rates",
         "secret",
         "subscriptions",
     )
@@ -63,6 +63,7 @@ class Session:
         self.client = client
         self.grant = grant
         self.about = about
+        self.rates = Rates(node)
         self.subscriptions = Subscriptions(self, subs)
         self.flow = Flow(node, outlet, self.subscriptions.by_name, pace=pace)
         self.secret = ""
@@ -70,15 +71,6 @@ class Session:
         self.lease: Lease | None = None
         """Held while there is something that can expire."""
         self.hold(grant.expires_at)
-        self._rates: Rates | None = None
-
-    @property
-    def user(self) -> str:
-        return self.grant.user
-
-    @property
-    def address(self) -> str:
-        return self.about.address
 
     @property
     def client_refreshes(self) -> bool:
@@ -95,22 +87,10 @@ class Session:
         """Those that it is subscribed to, or about to be."""
         return self.subscriptions
 
-    @property
-    def rates(self) -> Rates:
-        """What it may do how often; made when it first does something, and most only ever read."""
-        if self._rates is None:
-            self._rates = Rates(self.node)
-        return self._rates
-
     def open(self) -> None:
         """Count this connection among the node's sessions."""
         self.node.roster.add(self)
         self.node.counters.connections += 1
-
-    @property
-    def closed(self) -> Disconnect | None:
-        """How it ended; None while it goes on."""
-        return self.flow.closed
 
     def reply(self, frame: Any) -> None:
         """Write one frame now or as soon as possible; a client that reads no replies is closed."""
@@ -158,7 +138,7 @@ class Session:
 
     def member(self, admission: Admission | None) -> Member:
         """This connection as others see it, in a channel if it is in one."""
-        return Member(self.client, self.user, self.grant.info, admission.info if admission else None)
+        return Member(self.client, self.grant.user, self.grant.info, admission.info if admission else None)
 
     # -- the end
 
@@ -169,12 +149,12 @@ class Session:
             if not self.flow.outlet.abort():
                 self.node.counters.stuck += 1
             self.end(Disconnect(3008, "stalled"))
-        elif self.lease is not None and self.closed is None:
+        elif self.lease is not None and self.flow.closed is None:
             self.lease.check(time.time())
 
     def close(self, disconnect: Disconnect) -> None:
         """Say goodbye with a code, and leave everything. 3000 says nothing: the connection just ends."""
-        if self.closed is None:
+        if self.flow.closed is None:
             self.end(disconnect)
             if disconnect.code == CONNECTION_CLOSED:
                 self.flow.outlet.abort()  # which a client takes for its network's doing, and comes back
@@ -184,11 +164,13 @@ class Session:
 
     def end(self, disconnect: Disconnect) -> None:
         """The connection is over: after this nothing is sent, kept or counted. Idempotent."""
-        if self.closed is not None:
+        if self.flow.closed is not None:
             return
         self.flow.end(disconnect)
         self.node.counters.count_close(disconnect.code)
         self.lease = None
         self.subscriptions.drop_all()
         self.node.roster.discard(self)
-        self.node.tell_hooks("disconnect", DisconnectEvent(self.about, disconnect.code, disconnect.reason))
+        if "disconnect" in self.node.hooks.events:
+            event = DisconnectEvent(self.about, disconnect.code, disconnect.reason)
+            self.node.tell_hooks("disconnect", event)

@@ -14,7 +14,6 @@ from ..model import Grant, Position, ServerSubscription
 from ..node.node import Node
 from ..protocol import plain, sse
 from .catchup import Catchup
-from .heartbeat import Heartbeat
 from .session import Session
 from .subscription import Subscription
 from .views import SseView
@@ -57,7 +56,7 @@ class SseSession(Session):
         self._places = {name: _standing(since.get(name, START)) for name in channels}
         self._joins = joins
         self._decided = decided
-        self._heartbeat = Heartbeat(node.limits.heartbeat, node.tasks.loop.time())
+        self._heartbeat = sse.Heartbeat(node.limits.heartbeat, node.tasks.loop.time())
 
     def view_for(self, channel: str) -> View:
         """How this client sees a channel's entries.
@@ -157,7 +156,7 @@ class SseSession(Session):
 
     def check(self, now: float) -> None:
         super().check(now)
-        if self.closed is None and self._heartbeat.is_due(now, waiting=self.flow.outlet.waiting):
+        if self.flow.closed is None and self._heartbeat.is_due(now, waiting=self.flow.outlet.waiting):
             self.reply(sse.COMMENT)
 
 

@@ -15,7 +15,7 @@ from ..auth.permission import Admission
 from ..core.log import View
 from ..errors import AlreadySubscribed, LimitExceeded
 from ..hooks.events import ChannelEvent, Client, SubscribeEvent, UnsubscribeEvent
-from ..model import Grant, Member, Position, ServerSubscription, nothing
+from ..model import NOTHING, Grant, Member, Position, ServerSubscription
 from ..options import ChannelOptions
 from . import entering
 from .rates import Rates
@@ -27,10 +27,7 @@ class Subscriber(Owner, Protocol):
 
     about: Client
     grant: Grant
-
-    @property
-    def rates(self) -> Rates:
-        """What it may do how often."""
+    rates: Rates
 
     def hold(self, expires_at: float | None) -> None:
         """Something of it ends then; None: it does not."""
@@ -49,7 +46,7 @@ class Subscriptions(Mapping[str, Subscription]):
         # Weak: a circle would leave every connection that ended to the garbage collector.
         self._weak_owner = weakref.ref(owner)
         self._node = owner.node
-        self._granted = granted or nothing()
+        self._granted = granted or NOTHING
         self.by_name: dict[str, Subscription] = {}
 
     def grant(self, name: str, server: ServerSubscription) -> None:
@@ -153,13 +150,14 @@ class Subscriptions(Mapping[str, Subscription]):
         """
         name, node = subscription.name, self._node
         subscription.admission = admission
-        self._owner.hold(admission.expires_at)
+        if admission.expires_at is not None:
+            self._owner.hold(admission.expires_at)
         channel = await node.rings.join(name)
         if not self.is_current(subscription):
             node.rings.leave(channel, None)
             raise GivenUp
         subscription.sit(channel)
-        if len(channel.subscribers) == 1:
+        if "occupied" in node.hooks.events and len(channel.subscribers) == 1:
             node.tell_hooks("occupied", ChannelEvent(name), name)
         if admission.options.presence:
             await node.members.join(
@@ -191,10 +189,12 @@ class Subscriptions(Mapping[str, Subscription]):
         if channel is None:
             return
         admission = subscription.admission
-        if admission is not None:
+        if admission is not None and admission.options.presence:
             node.members.leave(name, self._owner.client, announce=admission.options.join_leave)
-        node.tell_hooks("unsubscribe", UnsubscribeEvent(self._owner.about, name), name)
-        if not channel.subscribers:
+        told = node.hooks.events
+        if "unsubscribe" in told:
+            node.tell_hooks("unsubscribe", UnsubscribeEvent(self._owner.about, name), name)
+        if "vacated" in told and not channel.subscribers:
             node.tell_hooks("vacated", ChannelEvent(name), name)
 
     def drop_all(self) -> None:

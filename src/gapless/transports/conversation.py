@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from ..errors import Disconnect
 from ..isolation.server import find_server
 from ..node.node import Node
-from .direct import EXTENSION, DirectConversation
+from .direct import EXTENSION, DirectConversation, Offer
 from .inbox import check_size, paid_for
 from .session import DuplexSession, MakeSession, attended
 from .writer import Writer, flows
@@ -47,9 +47,10 @@ async def converse(
     node: Node, scope: Scope, receive: Receive, send: Send, make: MakeSession, *, binary: bool = False
 ) -> None:
     """Run an accepted connection to its end, or hand it over to the server's own transport."""
-    offer = scope.get("extensions", {}).get(EXTENSION)
-    if offer is not None and offer.on_offer:
-        await DirectConversation(node, offer, binary=binary).run(make)
+    offer: Offer | None = scope.get("extensions", {}).get(EXTENSION)
+    connection = offer.take(node.inbound) if offer is not None else None
+    if connection is not None:
+        await DirectConversation(node, connection, binary=binary).run(make)
     else:
         await AsgiConversation(node, receive, send, binary=binary).run(make)
 
@@ -126,21 +127,14 @@ class AsgiConversation:
             said = message.get("text")
             if said is None:
                 said = message["bytes"]
-            self._check_size(said)
+            check_size(self._node, said)
             if not turns.has_time():
                 await turns.wait()
             paid, wait = paid_for(self._node, paid, said)
             if wait:
                 await asyncio.sleep(wait)
-            if session.closed is None:
+            if session.flow.closed is None:
                 await session.handle(said)
-
-    def _check_size(self, said: str | bytes) -> None:
-        try:
-            check_size(said, self._node.limits.message_bytes)
-        except Disconnect:
-            self._node.counters.oversized += 1
-            raise
 
     def _send_frame(self, frame: str | bytes) -> Awaitable[None]:
         return self._send({"type": "websocket.send", "bytes" if self._binary else "text": frame})

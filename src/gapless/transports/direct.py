@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from enum import Enum
+from collections.abc import Callable
 from typing import Protocol
 
 from ..errors import Disconnect
 from ..node.inbound import Inbound
 from ..node.node import Node
-from ..server.sockets import bytes_taken, descriptor_of
-from .inbox import Inbox, check_size
+from ..server.sockets import bytes_taken
+from .inbox import Inbox
 from .session import DuplexSession, MakeSession, Pings
 
 EXTENSION = "gapless.connection"
@@ -25,11 +25,12 @@ HELD_BYTES = 64 * 1024
 """Replies of one turn that are written at once, as soon as they are so many."""
 
 
+Hear = Callable[[str | bytes], None]
+"""Is given each message of the client, in order."""
+
+
 class Handler(Protocol):
     """Who took a connection over: the server tells it what happens there."""
-
-    def on_message(self, message: str | bytes) -> None:
-        """One message of the client."""
 
     def on_writable(self, writable: bool) -> None:
         """Whether the transport wants more."""
@@ -42,9 +43,16 @@ class Connection(Protocol):
     """What a server's connection is for the application that has taken it over."""
 
     transport: asyncio.Transport
+    descriptor: int
+    """Its socket's; -1 where there is none."""
 
-    def begin(self, handler: Handler, pings: Pings | None = None) -> None:
-        """From now on the handler is told what happens. `pings`: None is as the server was configured."""
+    def begin(
+        self, handler: Handler, hear: Callable[[str | bytes], None], pings: Pings | None = None
+    ) -> None:
+        """From now on `hear` is given each message of the client, and the handler told what else happens.
+
+        `pings`: None is as the server was configured.
+        """
 
     def uncork(self) -> bytes:
         """What is held back to go out with the first frame, once: whoever takes it writes it first."""
@@ -62,12 +70,11 @@ class Connection(Protocol):
 class Offer(Protocol):
     """What a server offers beside ASGI: the connection itself."""
 
-    @property
-    def on_offer(self) -> bool:
-        """May it be taken over? From the accept to the end of the turn in which that was."""
+    def take(self, inbound: Inbound) -> Connection | None:
+        """The ASGI call may return now; the connection lives on. What the client sends is bounded as said.
 
-    def take(self, inbound: Inbound) -> Connection:
-        """The ASGI call may return now; the connection lives on. What the client sends is bounded as said."""
+        None: it is not on offer, which it is from the accept to the end of the turn in which that was.
+        """
 
 
 class DirectFraming:
@@ -108,6 +115,7 @@ class DirectOutlet:
     __slots__ = (
         "_buffered",
         "_connection",
+        "_corked",
         "_descriptor",
         "_held",
         "_held_bytes",
@@ -122,13 +130,14 @@ class DirectOutlet:
 
     def __init__(self, connection: Connection, *, max_reply_bytes: int) -> None:
         self._connection = connection
+        self._corked = True
         self._buffered = connection.transport.get_write_buffer_size
         self._is_closing = connection.transport.is_closing
         self._max_reply_bytes = max_reply_bytes
         self._written = 0
         self._held: list[bytes] | None = None
         self._held_bytes = 0
-        self._known = descriptor_of(connection.transport)
+        self._known = connection.descriptor
         self._descriptor = -1 if connection.transport.get_extra_info("sslcontext") else self._known
         self._socket = -1
         """To be written to; -1 while something has to go first, and where only the transport may write."""
@@ -185,7 +194,10 @@ class DirectOutlet:
             return
         transport = self._connection.transport
         held, self._held, self._held_bytes = self._held or (), None, 0
-        first = self._connection.uncork() + b"".join(held)
+        first = b"".join(held)
+        if self._corked:
+            self._corked = False
+            first = self._connection.uncork() + first
         transport.write(first + data if first else data)
         self._socket = self._descriptor
 
@@ -220,33 +232,24 @@ class DirectOutlet:
         self.room = False
 
 
-class Phase(Enum):
-    """How far a connection is."""
-
-    OPEN = "what the client says is read"
-    CROWDED = "it says more than is handled: reading has stopped"
-    OVER = "the connection is closed"
-
-
 class DirectConversation:
     """One connection: its session, its outlet, and what the client says."""
 
-    __slots__ = ("_binary", "_connection", "_inbox", "_node", "_outlet", "_phase", "_session")
+    __slots__ = ("_binary", "_connection", "_inbox", "_node", "_outlet", "_session")
 
-    def __init__(self, node: Node, offer: Offer, *, binary: bool) -> None:
+    def __init__(self, node: Node, connection: Connection, *, binary: bool) -> None:
         self._node = node
-        self._connection = connection = offer.take(node.inbound)
+        self._connection = connection
         self._binary = binary
         self._outlet = DirectOutlet(connection, max_reply_bytes=node.limits.reply_bytes)
         self._session: DuplexSession
         self._inbox: Inbox
-        self._phase = Phase.OPEN
 
     async def run(self, make: MakeSession) -> None:
         """Begin, then let the ASGI call end while the connection goes on."""
         self._session = session = make(self._outlet, BINARY if self._binary else TEXT)
-        self._inbox = Inbox(self._node, session, self._on_empty)
-        self._connection.begin(self, session.frame_pings)
+        self._inbox = Inbox(self._node, session, self._connection.pause_reading)
+        self._connection.begin(self, self._inbox.put, session.frame_pings)
         session.open()
         try:
             await session.begin()
@@ -266,24 +269,6 @@ class DirectConversation:
             self._session.flow.on_room()
 
     def on_closed(self, code: int) -> None:
-        self._phase = Phase.OVER
         self._outlet.end()
         self._session.end(Disconnect(code, "connection closed"))
         self._inbox.forsake()
-
-    def on_message(self, message: str | bytes) -> None:
-        try:
-            check_size(message, self._node.limits.message_bytes)
-        except Disconnect as disconnect:
-            self._node.counters.oversized += 1
-            self._session.close(disconnect)
-            return
-        self._inbox.put(message)
-        if self._phase is Phase.OPEN and self._inbox.is_crowded:
-            self._phase = Phase.CROWDED
-            self._connection.pause_reading(True)
-
-    def _on_empty(self) -> None:
-        if self._phase is Phase.CROWDED:
-            self._phase = Phase.OPEN
-            self._connection.pause_reading(False)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import unquote
 
 from ..node.inbound import Inbound
+from ..server.counters import counters
 from .direct import EXTENSION
 from .taken import Handshake, TakenConnection
 from .upgrade import Upgrade, read_upgrade
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("uvicorn.error")
 
 Event = MutableMapping[str, Any]
+
+EARLY_BYTES = 16 * 1024
+"""What a client may say before its upgrade is answered, which no browser does; with more it is cut off."""
 
 _NO_SUBPROTOCOL = re.compile(rb"\r\nsec-websocket-protocol:[ \t]*(?=\r\n)", re.IGNORECASE)
 
@@ -122,8 +126,16 @@ class FastProtocol(asyncio.Protocol):
         elif self._plain is not None:
             self._plain.data_received(data)
         else:
-            self._early.append(data)
-            self.transport.pause_reading()
+            self._hold(data)
+
+    def _hold(self, data: bytes) -> None:
+        """It comes too early: the application may take its time to decide."""
+        self.transport.pause_reading()
+        self._early.append(data)
+        if sum(map(len, self._early)) > EARLY_BYTES:
+            counters.early_cut += 1
+            self._early = []
+            self.transport.abort()
 
     def eof_received(self) -> bool | None:
         return self._plain.eof_received() if self._plain is not None else None
@@ -288,12 +300,10 @@ class FastProtocol(asyncio.Protocol):
 
     # -- the offer
 
-    @property
-    def on_offer(self) -> bool:
-        return self._phase is Phase.ACCEPTED
-
-    def take(self, inbound: Inbound) -> TakenConnection:
+    def take(self, inbound: Inbound) -> TakenConnection | None:
         """See `direct.Offer`."""
+        if self._phase is not Phase.ACCEPTED:
+            return None
         self._phase = Phase.TAKEN
         settings, connections = self._settings, self._server_state.connections
         connections.discard(self)

@@ -17,6 +17,17 @@ _TOP_BIT = 1 << 63
 _OPCODES = {opcode.value: opcode for opcode in Opcode}
 _CONTROL = frozenset((Opcode.CLOSE, Opcode.PING, Opcode.PONG))
 _CONTROL_BYTES = 125
+_SHORT = {
+    0x81: Opcode.TEXT,
+    0x82: Opcode.BINARY,
+    0x88: Opcode.CLOSE,
+    0x89: Opcode.PING,
+    0x8A: Opcode.PONG,
+}
+_LONGEST = 125
+
+SHORT_HEAD = 6
+"""Bytes before the payload of a short frame: opcode, length and mask."""
 
 HELD_AFTER = 64 * 1024
 """A buffer that was read to its end and is larger than this is given back at once."""
@@ -148,6 +159,20 @@ class FrameReader:
             else:
                 del self._data[: self._at]
             self._at = 0
+
+
+def read_short(data: bytes) -> Message | None:
+    """The frame, when the data is exactly one: whole, short, masked as a client must (RFC 6455, 5.2).
+
+    None for a fragment and everything else: a connection that hears more than it says needs no reader.
+    """
+    if len(data) < SHORT_HEAD:
+        return None
+    opcode = _SHORT.get(data[0])
+    size = data[1] ^ _MASKED
+    if opcode is None or size > _LONGEST or len(data) != size + SHORT_HEAD:
+        return None
+    return Message(opcode, bytes(apply_mask(data[SHORT_HEAD:], data[2:SHORT_HEAD])))
 
 
 def read_close(data: bytes) -> int:

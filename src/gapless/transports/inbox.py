@@ -17,6 +17,9 @@ WAITING_MESSAGES = 64
 MESSAGE_BYTES = 100
 """What it costs to keep a message, beside its text."""
 
+GRAIN_BYTES = 1024
+"""Less than so many more or fewer are not worth telling: most messages are short, and handled at once."""
+
 SMALL_BYTES = 512
 """A message of so many is cheap to read, whatever is in it."""
 
@@ -30,28 +33,33 @@ class Phase(Enum):
 
 
 class Inbox:
-    """Keeps the order; holds a task only while there is something to handle.
+    """Keeps the order, and holds a task only while there is something to handle.
 
-    It begins held, until `release`. `on_empty` is called when all that was there has been handled.
+    It begins held, until `release`. `pause` is called with True when so much waits that nothing further
+    should be read, and with False when all of that has been handled.
     """
 
-    __slots__ = ("_bytes", "_node", "_on_empty", "_paid", "_phase", "_session", "_waiting")
+    __slots__ = ("_bytes", "_crowded", "_node", "_paid", "_pause", "_phase", "_session", "_told", "_waiting")
 
     def __init__(
-        self, node: Node, session: DuplexSession, on_empty: Callable[[], None] | None = None
+        self, node: Node, session: DuplexSession, pause: Callable[[bool], None] | None = None
     ) -> None:
         self._node = node
         self._session = session
-        self._on_empty = on_empty
+        self._pause = pause
+        self._crowded = False
         self._waiting: list[str | bytes] | None = None
         self._phase = Phase.HELD
         self._bytes = 0
+        self._told = 0
+        """Bytes that it is known to hold."""
         self._paid = 0.0
 
     @property
-    def is_crowded(self) -> bool:
-        """Does so much wait that nothing further should be read for now?"""
-        return len(self) >= WAITING_MESSAGES or self._bytes >= self._node.limits.inbound_bytes
+    def is_full(self) -> bool:
+        """Does more wait than one who cannot be made to wait may leave here?"""
+        limits = self._node.limits
+        return len(self) >= limits.commands_per_frame or self._bytes >= limits.inbound_bytes
 
     def give_up(self) -> None:
         """As a `Holder`: end this connection."""
@@ -62,7 +70,13 @@ class Inbox:
         return len(self._waiting) if self._waiting is not None else 0
 
     def put(self, message: str | bytes) -> None:
-        if self._session.closed is not None:
+        """One message more; one that is too large closes the session."""
+        if self._session.flow.closed is not None:
+            return
+        try:
+            check_size(self._node, message)
+        except Disconnect as disconnect:
+            self._session.close(disconnect)
             return
         if self._waiting is None:
             self._waiting = []
@@ -70,6 +84,8 @@ class Inbox:
         self._hold(len(message) + MESSAGE_BYTES)
         if self._phase is Phase.IDLE and self._waiting is not None:
             self._work()
+        if not self._crowded and self._is_crowded():
+            self._crowd(True)
 
     def release(self) -> None:
         """The beginning is over: what waits is handled now, and what comes at once."""
@@ -78,9 +94,9 @@ class Inbox:
             self._work()
 
     def forsake(self) -> None:
-        """Nobody wants to know any more when it is empty; whoever did may go."""
-        self._on_empty = None
-        if self._session.closed is not None:
+        """Nobody reads any more, and nobody need be told to."""
+        self._pause = None
+        if self._session.flow.closed is not None:
             self._forget()
 
     def _work(self) -> None:
@@ -90,7 +106,7 @@ class Inbox:
     async def _handle(self) -> None:
         session, turns = self._session, self._node.inbound.turns
         try:
-            while self._waiting and session.closed is None:
+            while self._waiting and session.flow.closed is None:
                 if not turns.has_time():
                     await turns.wait()
                 if (message := self._take()) is None:
@@ -109,8 +125,8 @@ class Inbox:
         finally:
             self._phase = Phase.IDLE
             self._forget()
-            if self._on_empty is not None:
-                self._on_empty()
+            if self._crowded:
+                self._crowd(False)
 
     def _take(self) -> str | bytes | None:
         """The next message; None: the session was closed meanwhile, and nothing is handled any more."""
@@ -121,16 +137,27 @@ class Inbox:
         return message
 
     def _is_over(self) -> bool:
-        return self._session.closed is not None
+        return self._session.flow.closed is not None
+
+    def _is_crowded(self) -> bool:
+        return len(self) >= WAITING_MESSAGES or self._bytes >= self._node.limits.inbound_bytes
+
+    def _crowd(self, crowded: bool) -> None:
+        self._crowded = crowded
+        if self._pause is not None:
+            self._node.counters.inbound_waits += crowded
+            self._pause(crowded)
 
     def _hold(self, size: int) -> None:
         self._bytes += size
-        self._node.inbound.hold(self, self._bytes)
+        if abs(self._bytes - self._told) >= GRAIN_BYTES or (self._told and not self._bytes):
+            self._told = self._bytes
+            self._node.inbound.hold(self, self._bytes)
 
     def _forget(self) -> None:
         self._waiting = None
-        self._bytes = 0
-        self._node.inbound.hold(self, 0)
+        if self._bytes:
+            self._hold(-self._bytes)
 
 
 def paid_for(node: Node, paid: float, message: str | bytes) -> tuple[float, float]:
@@ -151,10 +178,11 @@ def paid_for(node: Node, paid: float, message: str | bytes) -> tuple[float, floa
     return paid, wait
 
 
-def check_size(message: str | bytes, limit: int) -> None:
-    """Raises Disconnect (1009) for a message of more bytes than `limit`."""
-    size = len(message)
+def check_size(node: Node, message: str | bytes) -> None:
+    """Raises Disconnect (1009), and counts it, for a message of more than `Limits.message_bytes`."""
+    size, limit = len(message), node.limits.message_bytes
     if isinstance(message, str) and size * 4 > limit >= size:
         size = len(message.encode("utf-8", "replace"))
     if size > limit:
+        node.counters.oversized += 1
         raise Disconnect(1009, "a message is larger than this server takes")

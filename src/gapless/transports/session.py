@@ -16,6 +16,10 @@ from .writer import Writer, log_lost
 class Drain(Protocol):
     """What a session writes with."""
 
+    @property
+    def closed(self) -> Disconnect | None:
+        """How it ended; None while it goes on."""
+
     def on_room(self) -> None:
         """The socket has drained."""
 
@@ -24,11 +28,8 @@ class AnySession(Protocol):
     """One client, whatever it speaks."""
 
     @property
-    def closed(self) -> Disconnect | None: ...
-
-    @property
     def flow(self) -> Drain:
-        """What is told when the socket has drained."""
+        """Whether it has ended, and what is told when the socket has drained."""
 
     def open(self) -> None:
         """It is there: counted from here on."""

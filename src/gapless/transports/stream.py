@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -14,11 +15,13 @@ from ..isolation.server import find_server
 from ..node.node import Node
 from ..protocol import sse
 from ..sessions.views import stream_bodies
-from .dead_peers import find_dead_peer
 from .session import AnySession, attended
 from .writer import Writer, flows
 
 Headers = Sequence[tuple[bytes, bytes]]
+
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+"""Linux (RFC 5482)."""
 
 
 class StreamFraming:
@@ -71,11 +74,15 @@ class HttpStream:
             self._send_part, self._send_close, node.limits, eager=flows(), transport=server.transport
         )
 
-    async def begin(self, headers: Headers, first: bytes = b"") -> None:
-        """Send the head, and the body's first part."""
+    async def begin(self, method: str, headers: Headers, first: bytes = b"") -> bool:
+        """Send the head, and the body's first part. False: no more than the head was asked for."""
         await self._send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+        if method == "HEAD":
+            await self._send({"type": "http.response.body"})
+            return False
         if first:
             await self._send_part(first)
+        return True
 
     async def run(self, session: AnySession, opening: Awaitable[None]) -> None:
         """Until the client has left or the session is closed. `opening` is what the session does first."""
@@ -111,3 +118,26 @@ async def until_left(receive: Receive) -> None:
     """Return when the client is gone."""
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def find_dead_peer(send: Send, seconds: float) -> bool:
+    """End the connection under an ASGI `send` when its peer acknowledges nothing for so long.
+
+    A stream only goes down: nothing a client says shows that it is there, and the few bytes of a heartbeat
+    fit into the kernel's buffer for hours. The kernel finds whose machine or network is
+    gone, if it is asked to.
+
+    False: the server does not let us, or the system cannot.
+    """
+    transport = find_server(send).transport
+    descriptor = transport.descriptor() if transport is not None else -1
+    if descriptor < 0 or _USER_TIMEOUT is None:
+        return False
+    lent = socket.socket(fileno=descriptor)
+    try:
+        lent.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(seconds * 1000))
+    except OSError:
+        return False  # no TCP
+    finally:
+        lent.detach()
+    return True

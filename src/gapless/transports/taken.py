@@ -16,15 +16,15 @@ from websockets.frames import Close, Frame, Opcode
 from ..core.rate import spend
 from ..node.inbound import Inbound
 from ..server.sockets import bytes_taken, cut_off, descriptor_of, unacknowledged
-from .direct import Handler
-from .frames import BadFrame, Message, read_close
+from .direct import Handler, Hear
+from .frames import SHORT_HEAD, BadFrame, Message, read_close, read_short
 from .hearing import Hearing
 from .keepalive import Keepalive
 from .session import Pings
-from .upgrade import SHORT_HEAD, read_short
 
 DISCARDED_BYTES = 4 * 1024 * 1024
-"""Read and thrown away behind a last word, so that the word arrives; with more the connection is cut."""
+"""Read and thrown away behind a last word, so that the word arrives. More is not read: cutting the connection
+off at once would take the word along, and there is little time left in any case."""
 
 
 class Phase(Enum):
@@ -56,10 +56,10 @@ class TakenConnection(asyncio.Protocol):
         "_connections",
         "_crowded",
         "_deadline",
-        "_descriptor",
         "_discarded",
         "_early",
         "_handler",
+        "_hear_message",
         "_hearing",
         "_inbound",
         "_keepalive",
@@ -73,6 +73,7 @@ class TakenConnection(asyncio.Protocol):
         "_reading",
         "_taken",
         "_writable",
+        "descriptor",
         "transport",
     )
 
@@ -96,6 +97,7 @@ class TakenConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._phase = Phase.OPEN
         self._handler: Handler | None = None
+        self._hear_message: Hear | None = None
         self._hearing: Hearing | None = None
         """Once there is one everything goes through it: it may stand in the middle of a frame."""
         self._paid = 0.0
@@ -106,7 +108,7 @@ class TakenConnection(asyncio.Protocol):
         self._crowded = False
         self._backlog = False
         self._discarded = 0
-        self._descriptor = descriptor_of(transport)
+        self.descriptor = descriptor_of(transport)
         self._taken: int | None = None
         """Bytes that the client had taken when it was last asked for a sign of life."""
         self._reading = True
@@ -152,8 +154,8 @@ class TakenConnection(asyncio.Protocol):
 
     # -- what its new owner does with it
 
-    def begin(self, handler: Handler, pings: Pings | None = None) -> None:
-        self._handler = handler
+    def begin(self, handler: Handler, hear: Hear, pings: Pings | None = None) -> None:
+        self._handler, self._hear_message = handler, hear
         if (pings := pings or self._pings) is not None:
             self._keepalive = Keepalive(*pings, self._ping, self._on_silence)
         early, self._early = self._early, ()
@@ -205,7 +207,7 @@ class TakenConnection(asyncio.Protocol):
             self._leave()
 
     def abort(self) -> None:
-        cut_off(-1 if self.transport.is_closing() else self._descriptor, self.transport.abort)
+        cut_off(-1 if self.transport.is_closing() else self.descriptor, self.transport.abort)
 
     # -- what the client says
 
@@ -276,21 +278,21 @@ class TakenConnection(asyncio.Protocol):
             except UnicodeDecodeError:
                 self.on_bad_frame(BadFrame(1007, "invalid UTF-8"))  # RFC 6455, 8.1
                 return
-        if self._handler is not None:
-            self._handler.on_message(message)
+        if self._hear_message is not None:
+            self._hear_message(message)
 
     # -- time
 
     def _ping(self, payload: bytes) -> bool:
         if not self._writable:
             return False  # it would queue behind what the client does not read, which tells more
-        self._taken = bytes_taken(self._descriptor)
+        self._taken = bytes_taken(self.descriptor)
         self._write(Frame(Opcode.PING, payload).serialize(mask=False))
         return True
 
     def _on_silence(self) -> bool:
         """No answer in time. Does it live all the same? It does when it took some of what lies before."""
-        taken, before = bytes_taken(self._descriptor), self._taken
+        taken, before = bytes_taken(self.descriptor), self._taken
         if taken is not None and before is not None and taken > before and self._unread():
             self._taken = taken
             return True
@@ -298,7 +300,7 @@ class TakenConnection(asyncio.Protocol):
         return False
 
     def _unread(self) -> int:
-        return self.transport.get_write_buffer_size() or unacknowledged(self._descriptor)
+        return self.transport.get_write_buffer_size() or unacknowledged(self.descriptor)
 
     # -- the end
 
@@ -321,8 +323,8 @@ class TakenConnection(asyncio.Protocol):
 
     def _discard(self, data: bytes) -> None:
         self._discarded += len(data)
-        if self._discarded > DISCARDED_BYTES:
-            self.abort()
+        if self._discarded > DISCARDED_BYTES and not self.transport.is_closing():
+            self.transport.pause_reading()
 
     def _hang_up(self, code: int, reason: str = "") -> None:
         """Say so, and wait for no answer. Nothing may follow a close frame (RFC 6455, 5.5.1)."""
@@ -348,6 +350,7 @@ class TakenConnection(asyncio.Protocol):
         if self._hearing is not None:
             self._hearing.stop()
         handler, self._handler = self._handler, None
+        self._hear_message = None
         self._keepalive = self._hearing = self._pong = None
         self._early = ()
         if handler is not None:

@@ -1,8 +1,7 @@
-"""The opening handshake and short frames of RFC 6455, where they are what nearly all clients send.
+"""The opening handshake of RFC 6455, where it is what nearly all clients send.
 
-Both readers know the usual form only and return None for anything else, which is then left to the
-`websockets` library: it alone decides what is wrong, and what to answer. A usual handshake takes a
-tenth of the time this way, and a connection that hears more than it says never needs a parser.
+Only the usual form is known here; anything else is None, and left to the `websockets` library: it alone
+decides what is wrong, and what to answer. A usual handshake takes a tenth of the time this way.
 """
 
 from __future__ import annotations
@@ -12,10 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from websockets.frames import Opcode
-from websockets.utils import accept_key, apply_mask
-
-from .frames import Message
+from websockets.utils import accept_key
 
 LINES = 100
 LINE_BYTES = 4096
@@ -33,17 +29,6 @@ _ONCE = frozenset(
         b"sec-websocket-protocol",
     )
 )
-_SHORT = {
-    0x81: Opcode.TEXT,
-    0x82: Opcode.BINARY,
-    0x89: Opcode.PING,
-    0x8A: Opcode.PONG,
-}
-_MASKED = 0x80
-_LONGEST = 125
-
-SHORT_HEAD = 6
-"""Bytes before the payload of a short frame: opcode, length and mask."""
 
 
 class Upgrade(NamedTuple):
@@ -121,17 +106,3 @@ def _accept(known: dict[bytes, bytes]) -> bytes | None:
     except binascii.Error:
         return None
     return accept_key(key.decode("ascii")).encode("ascii")
-
-
-def read_short(data: bytes) -> Message | None:
-    """The frame, when the data is exactly one: whole, short, masked as a client must (RFC 6455, 5.2).
-
-    Text, binary, ping and pong; a close, a fragment and everything else is None.
-    """
-    if len(data) < SHORT_HEAD:
-        return None
-    opcode = _SHORT.get(data[0])
-    size = data[1] ^ _MASKED
-    if opcode is None or size > _LONGEST or len(data) != size + SHORT_HEAD:
-        return None
-    return Message(opcode, bytes(apply_mask(data[SHORT_HEAD:], data[2:SHORT_HEAD])))

@@ -15,8 +15,7 @@ from typing import Any, cast
 
 from ..core.counters import Counters
 from ..core.outbox import Outbox
-from ..isolation.begun import Begun
-from ..isolation.server import Transport
+from ..isolation.server import Begun, Transport
 from ..options import Limits
 from ..server.sockets import bytes_taken, cut_off
 
@@ -87,7 +86,7 @@ class Writer(Outbox):
         self._phase = Phase.IDLE
         self._before = 0
         self._due = 0.0
-        self._unfinished: Begun | None = None
+        self._unfinished: Begun[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()

@@ -67,7 +67,7 @@ async def here(hub: Hub, limit: int, query: str = "") -> Clients:
     # Two looks: a row costs several times what it takes to see whether it is wanted.
     first: list[tuple[int, bool, str, Session]] = []
     for at, session in enumerate(hub.node.roster, 1):
-        if isinstance(session, Session) and session.closed is None and _fits(session, query):
+        if isinstance(session, Session) and session.flow.closed is None and _fits(session, query):
             behind = sum(map(_behind, session.subscriptions.values()))
             first.append((behind, session.flow.outlet.waiting, session.client, session))
         if at % CLIENTS_AT_ONCE == 0:
@@ -88,7 +88,7 @@ def _furthest(rows: list[Row], limit: int) -> list[Row]:
 
 def _fits(session: Session, query: str) -> bool:
     return not query or any(
-        query in text.lower() for text in (session.client, session.user, session.about.address)
+        query in text.lower() for text in (session.client, session.grant.user, session.about.address)
     )
 
 
@@ -101,7 +101,7 @@ def _row(session: Session, node: str, now: float) -> Row:
     readings.sort(key=lambda reading: -reading["behind"])
     return {
         "client": session.client,
-        "user": session.user,
+        "user": session.grant.user,
         "transport": session.about.transport,
         "protocol": session.about.protocol,
         "address": session.about.address,

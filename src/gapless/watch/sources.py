@@ -22,6 +22,9 @@ HTTP = "http"
 UNNAMED = "unnamed"
 """Rows that do not say where they come from."""
 
+NAMING = b'"source"'
+"""What a row has in it that says where it comes from."""
+
 _GAP = b'"feeder_gap"'
 _STATES = {"live": "up", "connecting": "retrying", "not started": "idle"}
 
@@ -34,6 +37,13 @@ def heard(hub: Hub, channel: str, rows: Sequence[bytes], now: float) -> None:
         return
     dropped = sum(_dropped(row) for row in rows if _GAP in row)
     hub.node.sources.note(_name(rows[-1]), channel, HTTP, len(rows), now, dropped)
+
+
+def named(hub: Hub, channel: str, row: bytes) -> None:
+    """One was published by itself: most of these are no feed's, and what names no source is none."""
+    name = _name(row)
+    if name != UNNAMED:
+        hub.node.sources.note(name, channel, HTTP, 1, time.time(), _dropped(row) if _GAP in row else 0)
 
 
 def _name(row: bytes) -> str:

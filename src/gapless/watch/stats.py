@@ -72,7 +72,7 @@ def here(hub: Hub) -> dict[str, Any]:
         },
         "counters": dict(stats.counters),
         "rings": {
-            channel.name: _ring(channel) for channel in rings if not hub.node.registry.is_own(channel.name)
+            channel.name: _ring(channel) for channel in rings if channel.name not in hub.node.registry.own
         },
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gapless import Limits
-from gapless.brokers.sqlite import SqliteBroker
+from gapless.brokers.sqlite.broker import SqliteBroker
 
 from ..harness import Harness
 from .opening import Open

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gapless import Limits
-from gapless.brokers.sqlite import SqliteBroker, Tuning
-from gapless.brokers.sqlite.address import Address
+from gapless.brokers.sqlite.address import Address, Tuning
+from gapless.brokers.sqlite.broker import SqliteBroker
+from gapless.brokers.sqlite.entries import Entry
 from gapless.brokers.sqlite.journal import Journal
 from gapless.brokers.sqlite.transaction import Transaction
+from gapless.brokers.sqlite.writer import Chore
 
 from ...support.clock import Clock
 from ...support.until import DEADLINE
@@ -92,3 +94,14 @@ async def killed_worker(
     finally:
         process.kill()
         await process.communicate()
+
+
+def bound(pages: int) -> Chore:
+    """Let the file have so many pages; 1 means as many as there are."""
+
+    def chore(journal: Journal) -> list[Entry]:
+        assert journal.connection is not None
+        journal.connection.execute(f"PRAGMA max_page_count = {pages}")
+        return []
+
+    return chore

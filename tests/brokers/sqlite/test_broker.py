@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from gapless import Limits
-from gapless.brokers.sqlite import Tuning, retention
+from gapless.brokers.sqlite import retention
+from gapless.brokers.sqlite.address import Tuning
 from gapless.model import Member, Position
 
 from ...support.clock import Clock

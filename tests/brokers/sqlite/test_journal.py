@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gapless import ChannelOptions, Limits
-from gapless.brokers.sqlite import Tuning
+from gapless.brokers.sqlite.address import Tuning
 from gapless.brokers.sqlite.entries import Entry, Kind, Notice
 from gapless.brokers.sqlite.journal import Journal
 from gapless.brokers.sqlite.transaction import Transaction

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gapless import BrokerError, ChannelOptions, ConfigError
-from gapless.brokers.sqlite import SqliteBroker, maintenance
+from gapless.brokers.sqlite import maintenance
 from gapless.brokers.sqlite.address import Address
+from gapless.brokers.sqlite.broker import SqliteBroker
 from gapless.model import Member
 
 from ..harness import Harness

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gapless import ChannelOptions
-from gapless.brokers.sqlite import SqliteBroker
+from gapless.brokers.sqlite.broker import SqliteBroker
 from gapless.model import History
 
 from ..harness import Harness

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gapless.brokers.sqlite import SqliteBroker
+from gapless.brokers.sqlite.broker import SqliteBroker
 
 from ...support.until import DEADLINE, until
 from ..harness import Harness

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gapless import ChannelOptions
-from gapless.brokers.sqlite import Tuning
+from gapless.brokers.sqlite.address import Tuning
 from gapless.brokers.sqlite.streams import SLACK
 
 from ...support.clock import Clock

@@ -12,7 +12,8 @@ import pytest
 
 from gapless import BrokerError, ChannelOptions, ConfigError, Limits
 from gapless.brokers.base import Searches
-from gapless.brokers.sqlite import SqliteBroker, Tuning
+from gapless.brokers.sqlite.address import Tuning
+from gapless.brokers.sqlite.broker import SqliteBroker
 from gapless.brokers.sqlite.streams import SLACK
 from gapless.model import Matches
 
@@ -140,6 +141,18 @@ class TestPaging:
         assert await found(harness, "", level="error") == [3, 1]
         assert await found(harness, "disk", level="Error") == [1]
         assert await found(harness, "", level='"') == []
+
+    async def test_a_level_is_the_same_by_all_its_names(self, harness: Harness) -> None:
+        await publish(
+            harness,
+            {"level": "warn", "message": "disk"},
+            {"level": "WARNING", "message": "disk"},
+            {"level": "error", "message": "a warning about the disk"},
+            {"level": "audit", "message": "disk"},
+        )
+        for name in ("warn", "Warning", "WRN"):
+            assert await found(harness, "disk", level=name) == [2, 1]
+        assert await found(harness, "", level="Audit") == [4]
 
     async def test_channels_are_apart(self, harness: Harness) -> None:
         await publish(harness, "same")

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from gapless import BrokerError, Limits
-from gapless.brokers.sqlite import Tuning
-from gapless.brokers.sqlite.address import Address
+from gapless.brokers.sqlite.address import Address, Tuning
 from gapless.brokers.sqlite.store import Store
 from gapless.brokers.sqlite.writer import Batch
 from gapless.model import Draft

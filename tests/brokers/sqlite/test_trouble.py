@@ -6,6 +6,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -19,11 +20,13 @@ from typing import Any
 import pytest
 
 from gapless import BrokerError, Limits
-from gapless.brokers.sqlite import SqliteBroker, place, schema, trouble
+from gapless.brokers.sqlite import schema, trouble
+from gapless.brokers.sqlite.broker import SqliteBroker
 
+from ...support.commands import gapless, serving
 from ...support.until import DEADLINE, until
 from ..harness import Harness
-from .opening import own, rows, settled
+from .opening import bound, own, rows, settled
 from .test_powercut import OPTIONS, WORKER, _can_trace, acknowledged
 
 pytestmark = pytest.mark.anyio
@@ -102,7 +105,7 @@ class TestOpening:
         await broker.close()
 
     async def test_a_network_file_system(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(place, "kind_of", lambda *_: "nfs4")
+        monkeypatch.setattr(trouble, "kind_of", lambda *_: "nfs4")
         assert "lies on a network file system (nfs4)" in await refusal(path)
         assert not path.exists()
 
@@ -197,13 +200,6 @@ class TestFull:
     async def test_it_is_said_and_goes_on_when_there_is_room(self, harness: Harness, path: Path) -> None:
         await harness.publish("c")
 
-        def bound(pages: int) -> Any:
-            def chore(journal: Any) -> list[Any]:
-                journal.connection.execute(f"PRAGMA max_page_count = {pages}")
-                return []
-
-            return chore
-
         own(harness).store.chore(bound(1))  # which means: as many as there are
         large = b'"' + b"x" * 100_000 + b'"'
         with pytest.raises(BrokerError, match="the disk is full"):
@@ -274,6 +270,8 @@ class TestDamaged:
         ("error", "words", "lasting"),
         [
             (OSError(errno.ENOSPC, "No space left"), "the disk is full", False),
+            (OSError(errno.EDQUOT, "Quota exceeded"), "a quota or a limit", False),
+            (OSError(errno.EFBIG, "File too large"), "a quota or a limit", False),
             (OSError(errno.EACCES, "Permission denied"), "cannot be written", True),
             (FileNotFoundError(errno.ENOENT, "No such file"), "its directory must exist", True),
             (OSError(errno.EIO, "Input/output error"), "Input/output error", True),
@@ -321,13 +319,35 @@ class TestTheDiskFails:
         assert said[-1].startswith("unready")
         await self.check(path, said)
 
-    async def test_a_full_disk_fails_some_and_takes_the_next(self, path: Path) -> None:
-        said = await asyncio.to_thread(self.run, path, "pwrite64:error=ENOSPC:when=100..110")
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [
+            ("ENOSPC", "the disk is full"),
+            *((name, "a quota or a limit") for name in ("EDQUOT", "EFBIG", "EIO")),
+        ],
+    )
+    async def test_a_write_that_is_refused_fails_some_and_the_next_is_taken(
+        self, path: Path, name: str, words: str
+    ) -> None:
+        said = await asyncio.to_thread(self.run, path, f"pwrite64:error={name}:when=100..110")
         kinds = [line.split(" ")[0] for line in said]
         assert kinds.count("error") >= 1
-        assert "the disk is full" in said[kinds.index("error")]
+        assert words in said[kinds.index("error")]
         assert kinds[-1] == "ack"
         await self.check(path, said)
+
+    def test_a_hub_that_may_write_no_more_goes_on_when_it_may(self, path: Path) -> None:
+        def publish() -> str:
+            return gapless("publish", "c", "1", "--url", url).stderr
+
+        with serving("--store", f"sqlite:///{path}") as (url, hub):
+            assert publish() == ""
+            _, hard = resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, (1, hard))
+            assert publish() != ""
+            assert "a limit on the size of files" in hub.until("cannot be written", "err")
+            resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+            assert publish() == ""
 
 
 async def test_what_takes_too_long_is_not_ready(harness: Harness) -> None:

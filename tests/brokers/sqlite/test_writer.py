@@ -9,7 +9,7 @@ import pytest
 from gapless import BrokerError
 
 from ..harness import NOT_KEPT
-from .opening import Open, own
+from .opening import Open, bound, own
 
 pytestmark = pytest.mark.anyio
 
@@ -32,6 +32,24 @@ class TestGroups:
             await bad
         positions = await asyncio.gather(*good, *later)
         assert [position.offset for position in positions if position] == list(range(1, 11))
+        assert own(harness).unready() is None
+
+    async def test_what_came_before_a_failure_was_known_does_not_overtake_what_failed(
+        self, open_store: Open
+    ) -> None:
+        harness = await open_store()
+        await harness.publish("c")
+        own(harness).store.chore(bound(1))  # which means: as many pages as there are
+        large = harness.send("c", b'"' + b"x" * 100_000 + b'"')
+        own(harness).store.chore(bound(1_000_000))  # now there is room, and nobody has heard of the failure
+        later = [harness.send("c", b"%d" % number) for number in range(600)]  # more than one group
+        failed = await asyncio.gather(large, *later, return_exceptions=True)
+        assert all(isinstance(error, BrokerError) for error in failed)
+        assert "the disk is full" in str(failed[0])
+        assert "before this could not be stored" in str(failed[-1])
+        position = await harness.publish("c", b"2")
+        assert position is not None
+        assert position.offset == 2
         assert own(harness).unready() is None
 
     async def test_what_nobody_keeps_is_not_flushed(self, open_store: Open) -> None:

@@ -14,7 +14,8 @@ import itertools
 import os
 
 from gapless import ChannelOptions, Limits
-from gapless.brokers.sqlite import SqliteBroker, Tuning
+from gapless.brokers.sqlite.address import Tuning
+from gapless.brokers.sqlite.broker import SqliteBroker
 from gapless.model import Draft, Member, Position, Publication
 
 CHANNEL = "c"

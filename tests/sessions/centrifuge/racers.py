@@ -67,7 +67,7 @@ class Racer:
 
     def drain(self) -> None:
         self.outlet.room = True
-        if self.session.closed is None:
+        if self.session.flow.closed is None:
             self.session.flow.on_room()
 
     # -- judging
@@ -148,7 +148,7 @@ class Racer:
         self.observe()
         if self.outlet.late:
             self.wrong.append(f"{self.outlet.late} after the close")
-        if self.session.closed is not None:
+        if self.session.flow.closed is not None:
             return
         if self._answered != (1 if self._unusable else len(self._asked)):
             self.wrong.append(f"{len(self._asked) - self._answered} commands without an answer")

@@ -138,7 +138,7 @@ async def test_a_name_or_version_beyond_128_bytes_is_refused_with_107(codec: Cod
 async def test_a_token_says_who_it_is(codec: Codec) -> None:
     async with stage(codec) as here:
         peer = await here.client("anna")
-        assert peer.session.user == "anna"
+        assert peer.session.grant.user == "anna"
         assert peer.session.about.user == "anna"
 
 
@@ -217,7 +217,7 @@ async def test_insecure_lets_clients_do_everything_whatever_the_hook_says_they_a
             return Grant("anna", expires_at=1.0)
 
         peer = await here.client()
-        assert peer.session.user == "anna"
+        assert peer.session.grant.user == "anna"
         await peer.get("subscribe", channel="$a")
         await peer.get("publish", channel="b", data=1)
 
@@ -292,7 +292,7 @@ async def test_the_hook_sees_what_the_client_says_of_itself(codec: Codec) -> Non
         )
         assert (event.channels, event.emulated_headers) == (("news",), {"X-Emulated": "1"})
         assert (event.headers, event.credential) == ({"x-a": "b"}, False)
-        assert peer.session.user == "anna"
+        assert peer.session.grant.user == "anna"
 
 
 async def test_a_hook_gives_data_channels_and_meta(codec: Codec) -> None:

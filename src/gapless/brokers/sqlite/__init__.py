@@ -4,9 +4,3 @@ A thread of each process owns the one connection that writes; what many publish 
 it commits together. The file numbers everything in one order, its *sequence*, and every process
 reads on from the place it has reached: that is how a publication of one worker gets to the others.
 """
-
-from .broker import SqliteBroker
-from .presence import SqlitePresence
-from .tuning import Tuning
-
-__all__ = ["SqliteBroker", "SqlitePresence", "Tuning"]

@@ -13,7 +13,7 @@ from ...errors import BrokerError
 from ...model import Draft, History, Matches, Position, Publication, Run
 from ...options import ChannelOptions, Limits
 from ..base import Settle, Sink
-from .address import Address, Synchronous
+from .address import Address, Synchronous, Tuning
 from .entries import Entry, Kind, Notice
 from .journal import DEFAULT, Journal
 from .nodes import SqliteNodes
@@ -23,7 +23,6 @@ from .retention import Aging, Forgetting, Removing
 from .search import Indexer, Search, index_all
 from .store import Store
 from .transaction import Transaction
-from .tuning import Tuning
 from .writer import Batch
 
 RECENT_PAGES = 8

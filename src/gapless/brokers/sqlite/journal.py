@@ -15,15 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ...model import Publication
-from ...options import Limits
-from . import place, schema
-from .address import Address
+from ...options import Limits, MiB
+from . import schema
+from .address import Address, Tuning
 from .entries import Entry, Kind, Notice, member_of, publication
 from .life import Life, boot_id
 from .streams import Stream
 from .transaction import Tending, Transaction, Work
-from .trouble import StoreError
-from .tuning import MiB, Tuning
+from .trouble import StoreError, check_place
 from .turnstile import Turnstile
 
 PAGES_PER_COMMIT = 5 * 4096
@@ -69,7 +68,7 @@ class Journal:
         path = self.address.path
         if not path.parent.is_dir():
             raise StoreError(f"{path.parent} is no directory; make it, or name another file")
-        place.check(path.absolute())
+        check_place(path.absolute())
         try:
             self._turnstile.open()
             with self._turnstile.passed():

@@ -14,6 +14,7 @@ from ...errors import BrokerError, ConfigError
 from ...options import ChannelOptions, Limits
 from .address import Address
 from .journal import Journal
+from .schema import recognise
 from .transaction import Transaction
 from .trouble import StoreError, explain
 
@@ -37,12 +38,24 @@ def check(address: Address) -> Health:
         found = [line for (line,) in connection.execute("PRAGMA integrity_check") if line != "ok"]
         if found:
             return Health(0, 0, 0, address.path.stat().st_size, [f"damaged: {line}" for line in found])
-        problems = [
-            f"{channel}: {count} publications from {oldest} to {top}, {top - oldest + 1 - count} are missing"
-            for channel, oldest, top, count in connection.execute(_HOLES)
-        ]
-        (channels,) = connection.execute("SELECT count(*) FROM streams").fetchone()
-        count, size = connection.execute(_KEPT).fetchone()
+        return _health(address, connection)
+
+
+def look(address: Address) -> Health:
+    """As `check`, but for the pages: what it holds, and whether that is whole. Raises BrokerError."""
+    with _reading(address) as connection:
+        if recognise(connection, address.path) is None:
+            return Health(0, 0, 0, address.path.stat().st_size, [])
+        return _health(address, connection)
+
+
+def _health(address: Address, connection: sqlite3.Connection) -> Health:
+    problems = [
+        f"{channel}: {count} publications from {oldest} to {top}, {top - oldest + 1 - count} are missing"
+        for channel, oldest, top, count in connection.execute(_HOLES)
+    ]
+    (channels,) = connection.execute("SELECT count(*) FROM streams").fetchone()
+    count, size = connection.execute(_KEPT).fetchone()
     return Health(channels, count, size or 0, address.path.stat().st_size, problems)
 
 

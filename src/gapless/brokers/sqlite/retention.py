@@ -5,8 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Set
 
-from .transaction import Transaction
-from .trimming import delete_dropped, keep_age
+from .transaction import Transaction, delete_dropped, keep_age
 
 NOTICE_SECONDS = 30.0
 """How long a notice can be read. A process that was stopped for longer is told that it missed some."""

@@ -108,6 +108,27 @@ MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {1: _count_user
 """What turns the tables of a version into those of the next, inside one transaction."""
 
 
+def recognise(connection: sqlite3.Connection, path: Path, *, wanted: int = VERSION) -> int | None:
+    """The version of a store's tables; None for an empty file.
+
+    Raises:
+        StoreError: the file belongs to another program, or to a newer version of this one.
+    """
+    (found,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if not objects and not found and not version:
+        return None
+    if found != APPLICATION_ID:
+        raise StoreError(f"{path} is a database of another program; name another file")
+    if version > wanted or version < 1:
+        raise StoreError(
+            f"{path} has tables of version {version}, and this Gapless knows up to {wanted}; "
+            "run the newer Gapless that wrote it, or export it there and import it here"
+        )
+    return int(version)
+
+
 def prepare(
     connection: sqlite3.Connection,
     path: Path,
@@ -120,19 +141,10 @@ def prepare(
     Raises:
         StoreError: the file belongs to another program, or to a newer version of this one.
     """
-    (found,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if not objects and not found and not version:
+    version = recognise(connection, path, wanted=wanted)
+    if version is None:
         _create(connection)
         return
-    if found != APPLICATION_ID:
-        raise StoreError(f"{path} is a database of another program; name another file")
-    if version > wanted or version < 1:
-        raise StoreError(
-            f"{path} has tables of version {version}, and this Gapless knows up to {wanted}; "
-            "run the newer Gapless that wrote it, or export it there and import it here"
-        )
     while version < wanted:
         with connection:
             connection.execute("BEGIN IMMEDIATE")

@@ -7,20 +7,20 @@ a time, and at the latest by whoever searches.
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 import time
 from typing import NamedTuple
 
+from ...core.levels import spellings
 from ...errors import BrokerError
 from ...model import Matches, Position
 from ...options import ChannelOptions
 from . import words
+from .address import Tuning
 from .entries import Entry, publication
 from .journal import Journal
 from .store import Store
 from .transaction import Transaction
-from .tuning import Tuning
 
 
 class Indexing:
@@ -149,12 +149,12 @@ class Search(NamedTuple):
         if self.until is not None:
             conditions.append("p.time < ?")
             values.append(self.until)
-        if self.level is not None:
-            conditions.append(f"upper({_LEVEL}) = ?")
-            values.append(self.level.upper())
+        levels = () if self.level is None else spellings(self.level)
+        if levels:
+            conditions.append(f"lower({_LEVEL}) IN ({', '.join('?' * len(levels))})")
+            values += levels
         # The level is a word of the record as well, so the index finds it faster than its place does.
-        wanted = self.query if self.level is None else f"{self.query} {json.dumps(self.level)}"
-        expression = words.expression(stream, wanted)
+        expression = words.expression(stream, self.query, levels)
         if expression is None:
             source, order = "publications p", "p.offset"
         else:

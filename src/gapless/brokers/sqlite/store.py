@@ -13,13 +13,12 @@ from typing import Any, TypeVar
 from ...errors import BrokerError
 from ...options import Limits
 from . import wakeups
-from .address import Address
+from .address import Address, Tuning
 from .entries import Entry
 from .journal import Journal
 from .pages import Readers
 from .transaction import Work
 from .trouble import StoreError, explain
-from .tuning import Tuning
 from .wakeups import Wakeups
 from .writer import Answer, Batch, Chore, Writer
 

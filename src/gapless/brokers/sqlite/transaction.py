@@ -14,10 +14,10 @@ from typing import Protocol, TypeVar
 
 from ...model import Draft, Member, Position, Publication
 from ...options import ChannelOptions
-from . import trimming
+from . import words
+from .address import Tuning
 from .entries import Entry, Kind, Notice, labels_of, labels_of_member
 from .streams import SLACK, Stream
-from .tuning import Tuning
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -111,7 +111,7 @@ class Transaction:
 
     def forget(self, stream: Stream) -> None:
         """The channel has no stream any more; a new one gets a new epoch."""
-        trimming.delete_stream(self.connection, stream)
+        delete_stream(self.connection, stream)
         self._changed.pop(stream.id, None)
         self._used.pop(stream.channel, None)
         self._streams.pop(stream.channel, None)
@@ -206,10 +206,10 @@ class Transaction:
         execute_many = self.connection.executemany
         self._insert()
         for stream, history_bytes in self._too_large.values():
-            trimming.keep_bytes(self.connection, stream, history_bytes)
+            keep_bytes(self.connection, stream, history_bytes)
         for stream in self._changed.values():
             if stream.lagging >= SLACK:
-                trimming.delete_dropped(self.connection, stream, self.tuning.delete_rows)
+                delete_dropped(self.connection, stream, self.tuning.delete_rows)
         if self._changed:
             execute_many(_UPDATE_STREAM, [_changing(stream) for stream in self._changed.values()])
         if self._notices:
@@ -264,3 +264,44 @@ _changing = attrgetter(*_CHANGING, "id")
 
 def _size(payload: bytes, labels: str | None) -> int:
     return len(payload) + len(labels or "")
+
+
+def keep_bytes(connection: sqlite3.Connection, stream: Stream, history_bytes: int) -> None:
+    """Let go of the oldest until what is kept has no more payload bytes than these."""
+    row = connection.execute(
+        "SELECT offset, before FROM publications "
+        "WHERE stream = ? AND offset >= ? AND (before >= ? OR offset = ?) ORDER BY offset LIMIT 1",
+        (stream.id, stream.oldest, stream.appended - history_bytes, stream.top),
+    ).fetchone()
+    if row is not None:
+        stream.drop_before(*row)
+
+
+def keep_age(connection: sqlite3.Connection, stream: Stream, now: float) -> None:
+    """Let go of the oldest until none is older than `history_age`."""
+    if stream.history_age is None:
+        return
+    row = connection.execute(
+        "SELECT offset, before FROM publications WHERE stream = ? AND offset >= ? AND time > ? "
+        "ORDER BY offset LIMIT 1",
+        (stream.id, stream.oldest, now - stream.history_age),
+    ).fetchone()
+    if row is None:
+        stream.drop_all()
+    else:
+        stream.drop_before(*row)
+
+
+def delete_dropped(connection: sqlite3.Connection, stream: Stream, at_most: int) -> None:
+    """Delete rows that are no longer kept."""
+    end = min(stream.oldest, stream.floor + at_most)
+    words.unindex(connection, stream, end)
+    connection.execute("DELETE FROM publications WHERE stream = ? AND offset < ?", (stream.id, end))
+    stream.floor = end
+
+
+def delete_stream(connection: sqlite3.Connection, stream: Stream) -> None:
+    """Delete a stream with all that it keeps."""
+    words.unindex(connection, stream, stream.top + 1)
+    connection.execute("DELETE FROM publications WHERE stream = ?", (stream.id,))
+    connection.execute("DELETE FROM streams WHERE id = ?", (stream.id,))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 
 from .streams import Stream
 
@@ -52,20 +53,29 @@ def token(stream: int) -> str:
     return f"s{stream}"
 
 
-def expression(stream: int, query: str) -> str | None:
+def expression(stream: int, query: str, among: Sequence[str] = ()) -> str | None:
     """What FTS5 understands of what somebody typed; None when there is no word in it.
 
-    Every word must be there, in any order. `"in quotes"` must stand together, `word*` begins a
-    word. Nothing else has a meaning, so nothing that is typed can be wrong.
+    Every word must be there, in any order, and one of `among`, if there are any. `"in quotes"` must
+    stand together, `word*` begins a word. Nothing else has a meaning, so nothing that is typed can be wrong.
     """
     terms = []
     for match in _TERM.finditer(query):
         phrase, word = match[1], match[2]
-        text, prefix = (
-            (phrase, "") if phrase is not None else (word.rstrip("*"), "*" if word.endswith("*") else "")
-        )
-        if any(letter.isalnum() for letter in text):
-            terms.append('"' + text.replace('"', '""').replace("\0", " ") + '"' + prefix)
+        if phrase is not None:
+            terms += _phrase(phrase)
+        else:
+            begins = "*" if word.endswith("*") else ""
+            terms += [found + begins for found in _phrase(word.rstrip("*"))]
+    if either := [found for word in among for found in _phrase(word)]:
+        terms.append(f"({' OR '.join(either)})")
     if not terms:
         return None
     return f'stream : "{token(stream)}" AND text : ({" AND ".join(terms)})'
+
+
+def _phrase(text: str) -> list[str]:
+    """Words that stand together, quoted; nothing where there is none."""
+    if not any(letter.isalnum() for letter in text):
+        return []
+    return ['"' + text.replace('"', '""').replace("\0", " ") + '"']

@@ -60,11 +60,30 @@ class Batch:
         return len(self.entries) + len(self.answered) + len(self.failed)
 
 
+class _Heard:
+    """Stands behind those that failed: when it is told, whoever puts works knows that they did."""
+
+    __slots__ = ("_failures", "_writer")
+
+    def __init__(self, writer: Writer, failures: int) -> None:
+        self._writer = writer
+        self._failures = failures
+
+    def resolve(self, answer: Any) -> None:
+        """Nobody resolves it."""
+
+    def fail(self, error: Exception) -> None:
+        self._writer.heard = self._failures
+
+
 class Writer:
     """Runs from `start` to the end of `stop`. `post` is called in the thread with each batch, in order.
 
     `opened` is called in the thread once, with the channels that have a stream or with the error
     that kept the store from opening; `committed` after each commit that others should hear of.
+
+    A failure of the file takes with it what was put before it was told: else what came later would
+    stand in the store, and what came before it behind that, when it is sent again.
     """
 
     def __init__(
@@ -79,7 +98,12 @@ class Writer:
         self._opened = opened
         self._post = post
         self._committed = committed
-        self._works: queue.SimpleQueue[tuple[Work[Any], Answer, int] | Chore | None] = queue.SimpleQueue()
+        self._works: queue.SimpleQueue[tuple[Work[Any], Answer, int, int] | Chore | None] = (
+            queue.SimpleQueue()
+        )
+        self._failures = 0
+        self.heard = 0
+        """Failures of the file that whoever puts works has heard of."""
         self._thread = threading.Thread(target=self._run, name="gapless-sqlite", daemon=True)
         self._undelivered = 0
         self._room = threading.Condition()
@@ -98,7 +122,7 @@ class Writer:
 
     def put(self, work: Work[Any], answer: Answer, size: int = 0) -> None:
         """Have it done in the next transaction, after all that was put before."""
-        self._works.put((work, answer, size))
+        self._works.put((work, answer, size, self.heard))
 
     def do(self, chore: Chore) -> None:
         """Have it done between two groups."""
@@ -147,17 +171,22 @@ class Writer:
         self._wait_for_room()
         self.busy_since = time.monotonic()
         group: list[tuple[Work[Any], Answer]] = []
+        overtaken: list[tuple[Work[Any], Answer]] = []
         size = 0
         while True:
             if isinstance(item, tuple):
-                work, answer, bytes_of = item
-                group.append((work, answer))
-                size += bytes_of
-                if len(group) >= GROUP_WORKS or size >= GROUP_BYTES:
+                work, answer, bytes_of, heard = item
+                if heard < self._failures:
+                    overtaken.append((work, answer))
+                else:
+                    group.append((work, answer))
+                    size += bytes_of
+                if len(group) + len(overtaken) >= GROUP_WORKS or size >= GROUP_BYTES:
                     break
             else:
+                self._refuse(overtaken)
                 self._write(group)
-                group = []
+                group, overtaken = [], []
                 if item is None:
                     return False
                 self._attempt(item)
@@ -165,8 +194,16 @@ class Writer:
                 item = self._works.get_nowait()
             except queue.Empty:
                 break
+        self._refuse(overtaken)
         self._write(group)
         return True
+
+    def _refuse(self, overtaken: list[tuple[Work[Any], Answer]]) -> None:
+        """What was put before a failure, and was not in its transaction."""
+        if overtaken:
+            self._fail(
+                overtaken, StoreError("what was published before this could not be stored", lasting=False)
+            )
 
     def _write(self, group: list[tuple[Work[Any], Answer]]) -> None:
         if not group:
@@ -187,18 +224,28 @@ class Writer:
 
     def _failed(self, group: list[tuple[Work[Any], Answer]], error: Exception) -> None:
         if is_of_the_file(error):
-            self._fail(group, self._note(error))
+            self._failures += 1
+            self._fail(group, self._note(error), heard=_Heard(self, self._failures))
         elif len(group) > 1:
+            before = self._failures
             for alone in group:  # one of them cannot be stored; the others are not lost because of it
-                self._write([alone])
+                if self._failures == before:
+                    self._write([alone])
+                else:
+                    self._refuse([alone])
         else:
             self._fail(group, StoreError(f"this cannot be stored: {error}", lasting=False))
 
-    def _fail(self, group: list[tuple[Work[Any], Answer]], error: StoreError) -> None:
+    def _fail(
+        self, group: list[tuple[Work[Any], Answer]], error: StoreError, *, heard: _Heard | None = None
+    ) -> None:
         # One exception for each: a traceback is the exception's own.
-        self._hand_over(
-            Batch(failed=[(answer, StoreError(str(error), lasting=error.lasting)) for _, answer in group])
-        )
+        failed: list[tuple[Answer, Exception]] = [
+            (answer, StoreError(str(error), lasting=error.lasting)) for _, answer in group
+        ]
+        if heard is not None:
+            failed.append((heard, error))
+        self._hand_over(Batch(failed=failed))
 
     def _note(self, error: Exception) -> StoreError:
         before, self.trouble = self.trouble, explain(self._journal.address.path, error)

@@ -18,8 +18,7 @@ import typer
 
 from ...client.remote import TIMEOUT_SECONDS, Remote
 from ...errors import GaplessError
-from ..common import DEFAULT_URL, Token, Url, WrongUsage, hub_at
-from ..terminal import Paint, say, write
+from ..terminal import DEFAULT_URL, Paint, Token, Url, WrongUsage, hub_at, say, write
 from .load import MARKER_BYTES, Load, Totals
 from .opening import Door
 from .source import LEAST_BYTES, Order, Outcome

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from ..channel import NamespaceSection
-from ..file import Document, Keys
+from ..formats import Document, Keys
 from ..proxy import ProxySection
 from ..values import Section
 from .options import APPLIED, LISTS, NAMESPACES, OPTIONS, PASSED, PROXY_BY_HTTP, truth, words

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..channel import NamespaceSection
 from ..client import SubscriptionTokenSection, TokenSection
-from ..file import Keys
+from ..formats import Keys
 from ..proxy import ProxySection
 from ..values import Section, seconds
 from .names import NAMES

@@ -6,12 +6,14 @@ Each option is applied, refused, or named as one that does nothing here.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..channel import NamespaceSection
 from ..client import SubscriptionTokenSection, TokenSection
-from ..file import Document, Keys, closest
+from ..formats import Document, Keys, closest
 from ..proxy import BY_CHANNEL
+from .environment import lay_over
 from .options import (
     APPLIED,
     DEFAULTS,
@@ -228,3 +230,21 @@ def _is_set(value: Any) -> bool:
             for name, each in value.items()
         )
     return value not in OFF
+
+
+def is_centrifugos(path: Path) -> bool:
+    """Is this a file of Centrifugo's rather than one of our own? JSON, YAML and `centrifugo….toml` are."""
+    return path.suffix in (".json", ".yaml", ".yml") or path.stem.startswith("centrifugo")
+
+
+def read(path: Path, environment: Mapping[str, str], *, dev: bool = False) -> Translated:
+    """The file, with the variables `CENTRIFUGO_…` of the environment over it, as Centrifugo has them.
+
+    With `dev` what would be refused is left out, and noted.
+
+    Raises:
+        ConfigError: the file cannot be read, or is not what its name says.
+    """
+    document, notes = lay_over(Document.load(path), environment)
+    translated = translate(document, dev=dev)
+    return translated._replace(notes=translated.notes + notes)

@@ -6,11 +6,10 @@ import ast
 from collections.abc import Iterable
 
 from ..definitions import Attribute
-from ..language import clipped
-from ..source import encodable
+from ..language import clipped, encodable
 from .names import FunctionNode, outside_scopes
 from .receivers import arguments, own_name
-from .signature import code_of
+from .source import code_of
 
 MAX_VALUE = 60
 """Characters of what a method assigns to an attribute."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..definitions import Condition
 from .names import FunctionNode, dotted
-from .signature import code_of
+from .source import code_of
 
 _ACCESSORS = {"getter", "setter", "deleter"}
 

@@ -8,10 +8,8 @@ from dataclasses import replace
 from statistics import fmean
 
 from ..definitions import Class, Failure, Function, Role, Usage, Whole
-from ..language import MAX_NAME, Language, Module, clipped
-from ..source import encodable
+from ..language import MAX_NAME, Language, Module, clipped, encodable
 from .attributes import attributes, instance_attributes
-from .complexity import complexity_of, complexity_of_code
 from .layout import Group, decorator_names, groups
 from .names import (
     FunctionNode,
@@ -25,8 +23,16 @@ from .names import (
 )
 from .patterns import of_class, of_function
 from .receivers import arguments, attribute_types, own_name, variable_types
-from .signature import code_of, signature_of
-from .source import Source
+from .source import Source, code_of, signature_of
+
+try:
+    from radon.visitors import ComplexityVisitor
+except ModuleNotFoundError as error:
+    if error.name != "radon":
+        raise
+    raise ModuleNotFoundError(
+        "the demo measures with radon: pip install 'gapless[demo]'", name="radon"
+    ) from error
 
 _Nodes = list[tuple[ast.AST, Usage]]
 
@@ -314,3 +320,18 @@ def _raises(own_scope: list[ast.AST], inside: Names) -> tuple[str, ...]:
             if parts is not None and inside.target(parts) is not None:
                 found[".".join(parts)] = None
     return tuple(found)
+
+
+def complexity_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
+    """What `radon cc` prints for a definition with its insides; of a class, the mean of its methods.
+
+    Raises:
+        RecursionError: an expression in it is nested too deeply for a visitor.
+    """
+    visitor = ComplexityVisitor.from_ast(node)
+    return int((visitor.classes if isinstance(node, ast.ClassDef) else visitor.functions)[0].complexity)
+
+
+def complexity_of_code(tree: ast.Module) -> int:
+    """The same of a file without definitions. Raises RecursionError."""
+    return int(ComplexityVisitor.from_ast(tree).complexity)

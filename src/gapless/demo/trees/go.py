@@ -12,9 +12,9 @@ import tree_sitter_go
 from tree_sitter import Node
 
 from ..definitions import Attribute, Class, Function, Reference, Signature
-from ..language import Language, Layout, Module, clipped
+from ..language import Layout, Module, clipped
 from .reader import Reader, Shape, cleaned, parsed
-from .tree import Grammar, Scope, end_of, line_of, one_line, text_of, walk
+from .tree import Grammar, Scope, children_of, end_of, line_of, one_line, text_of, walk
 
 GRAMMAR = Grammar(
     names=frozenset({"identifier", "type_identifier", "package_identifier"}),
@@ -120,11 +120,6 @@ class Go:
         return _File(self, file, name, root, lines).module()
 
 
-def language() -> Language:
-    """What reads Go."""
-    return Go()
-
-
 class _Type(NamedTuple):
     """A type, and the statement that declares it: in a group, its own lines of that."""
 
@@ -174,7 +169,7 @@ class _File:
                 ]
                 for each in specs:
                     yield _Type(
-                        text_of(each.child_by_field_name("name")),
+                        text_of(each, "name"),
                         each,
                         statement if len(specs) == 1 else each,
                     )
@@ -182,7 +177,7 @@ class _File:
     def _bind(self) -> None:
         for node in (*(each.spec for each in self._types), *self._functions):
             if node.type != "method_declaration":
-                name = text_of(node.child_by_field_name("name"))
+                name = text_of(node, "name")
                 self._names[name] = f"{self._name}.{name}"
         for statement in self._root.named_children:
             if statement.type in ("var_declaration", "const_declaration"):
@@ -196,24 +191,21 @@ class _File:
                         self._import(each)
 
     def _import(self, spec: Node) -> None:
-        path = text_of(spec.child_by_field_name("path")).strip('"`')
+        path = text_of(spec, "path").strip('"`')
         last = [part for part in path.split("/") if not _VERSION.fullmatch(part)] or [path]
-        name = text_of(spec.child_by_field_name("name")) or last[-1].removeprefix("go-").partition(".")[0]
+        name = text_of(spec, "name") or last[-1].removeprefix("go-").partition(".")[0]
         self._imports.append(Reference(path, "import", line_of(spec)))
         if name not in ("_", "."):
             self._names[name] = path
 
     def _shape(self, node: Node) -> Shape:
-        name = text_of(node.child_by_field_name("name"))
+        name = text_of(node, "name")
         receiver = node.child_by_field_name("receiver")
         held = receiver.named_children[0] if receiver is not None and receiver.named_children else None
-        own = text_of(held.child_by_field_name("name")) if held is not None else ""
+        own = text_of(held, "name") if held is not None else ""
         owner = _bare_type(held.child_by_field_name("type")) if held is not None else ""
-        listed = node.child_by_field_name("parameters")
-        parameters = (
-            [each for each in listed.named_children if each.type != "comment"] if listed is not None else []
-        )
-        result = one_line(node.child_by_field_name("result"))
+        parameters = [each for each in children_of(node, "parameters") if each.type != "comment"]
+        result = one_line(node, "result")
         types: dict[str, str] = {}
         for each in walk([node]):
             if each.type in ("parameter_declaration", "var_spec"):
@@ -230,7 +222,7 @@ class _File:
                 tuple(clipped(one_line(each)) for each in parameters),
                 clipped(result) or None,
                 " ",
-                one_line(node.child_by_field_name("type_parameters")),
+                one_line(node, "type_parameters"),
             ),
             given=tuple(
                 text_of(named) for each in parameters for named in each.children_by_field_name("name")
@@ -263,11 +255,8 @@ class _File:
         base_nodes = [
             found for each in embedded if (found := _named(each.child_by_field_name("type"))) is not None
         ]
-        declared_methods = (
-            [each for each in kind.named_children if each.type == "method_elem"] if kind is not None else []
-        )
-        shown = [self._declared_method(each) for each in declared_methods]
-        heading = f"type {name}{one_line(spec.child_by_field_name('type_parameters'))} "
+        shown = [self._declared_method(each) for each in children_of(kind) if each.type == "method_elem"]
+        heading = f"type {name}{one_line(spec, 'type_parameters')} "
         heading += sort if sort in ("struct", "interface") else clipped(one_line(kind), 80)
         return self._reader.type_of(
             name,
@@ -280,23 +269,22 @@ class _File:
             outside=[each for each in functions if each.owner == name],
             base_nodes=base_nodes,
             body=[kind] if kind is not None else [],
-            bases=tuple(one_line(each.child_by_field_name("type")) for each in embedded),
+            bases=tuple(one_line(each, "type") for each in embedded),
             heading=heading,
             attributes=tuple(_attributes(kind)),
             field_types=dict(self._typed_fields(spec)),
         )
 
     def _declared_method(self, node: Node) -> Shape:
-        listed = node.child_by_field_name("parameters")
-        name = text_of(node.child_by_field_name("name"))
+        name = text_of(node, "name")
         return Shape(
             name=name,
             node=node,
             span=node,
             keyword="",
             signature=Signature(
-                tuple(one_line(each) for each in (listed.named_children if listed is not None else ())),
-                one_line(node.child_by_field_name("result")) or None,
+                tuple(one_line(each) for each in children_of(node, "parameters")),
+                one_line(node, "result") or None,
                 " ",
             ),
             given=(),
@@ -347,5 +335,5 @@ def _attributes(kind: Node | None) -> Iterator[Attribute]:
             else None
         )
         for name in each.children_by_field_name("name"):
-            annotation = clipped(one_line(each.child_by_field_name("type")))
+            annotation = clipped(one_line(each, "type"))
             yield Attribute(text_of(name), annotation, None, said, line_of(each), text_of(name)[:1].isupper())

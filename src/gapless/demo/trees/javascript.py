@@ -11,9 +11,9 @@ import tree_sitter_javascript
 from tree_sitter import Node
 
 from ..definitions import Attribute, Class, Function, Reference, Role, Signature
-from ..language import Language, Layout, Module, clipped
+from ..language import Layout, Module, clipped
 from .reader import Reader, Shape, cleaned, parsed
-from .tree import Grammar, Scope, end_of, line_of, one_line, text_of, walk
+from .tree import Grammar, Scope, children_of, end_of, line_of, one_line, text_of, walk
 
 EXTERNAL = ":"
 """What the target of an import from another package begins with."""
@@ -141,11 +141,6 @@ class JavaScript:
         return _File(self, file, name, root, lines).module()
 
 
-def language() -> Language:
-    """What reads JavaScript."""
-    return JavaScript()
-
-
 def dotted_path(path: str) -> str:
     """A path as a name; the root of the checkout has none."""
     return path.strip("/").replace("/", ".")
@@ -231,7 +226,7 @@ class _File:
                 if declared is not None:
                     yield from self._in_statement(declared, span, exported=True)
                 elif value is not None and value.type in _VALUES:
-                    yield _Declared(value, span, True, _text_or(value.child_by_field_name("name"), "default"))
+                    yield _Declared(value, span, True, (text_of(value, "name") or "default"))
                 self._exported_names(node)
             case "ambient_declaration":
                 for each in node.named_children:
@@ -242,15 +237,14 @@ class _File:
                     value = _bare_value(each.child_by_field_name("value"))
                     if value is not None and value.type in _VALUES:
                         whole = span if len(declarators) == 1 else each
-                        yield _Declared(value, whole, exported, text_of(each.child_by_field_name("name")))
+                        yield _Declared(value, whole, exported, text_of(each, "name"))
             case "internal_module" | "module":
-                body = node.child_by_field_name("body")
-                for each in body.named_children if body is not None else ():
+                for each in children_of(node, "body"):
                     yield from self._in_statement(each, each, exported=exported)
             case "expression_statement":
                 yield from self._assigned(node.named_children[0] if node.named_children else None, span)
             case kind if kind in _FUNCTIONS or kind in _CLASSES:
-                yield _Declared(node, span, exported, _text_or(node.child_by_field_name("name"), "default"))
+                yield _Declared(node, span, exported, (text_of(node, "name") or "default"))
 
     def _assigned(self, node: Node | None, span: Node) -> Iterator[_Declared]:
         """`exports.x = function …`, `module.exports = …`, `app.x = function …`, `namespace N { … }`."""
@@ -259,14 +253,14 @@ class _File:
             return
         if node is None or node.type != "assignment_expression":
             return
-        left, value = one_line(node.child_by_field_name("left")), node.child_by_field_name("right")
+        left, value = one_line(node, "left"), node.child_by_field_name("right")
         while value is not None and value.type == "assignment_expression":  # exports = module.exports = …
-            left, value = one_line(value.child_by_field_name("left")), value.child_by_field_name("right")
+            left, value = one_line(value, "left"), value.child_by_field_name("right")
         if value is None or value.type not in (*_VALUES, "class"):
             return
         owner, _, name = left.rpartition(".")
         if left == "module.exports":
-            name, owner = _text_or(value.child_by_field_name("name"), "exports"), ""
+            name, owner = (text_of(value, "name") or "exports"), ""
         elif owner in ("exports", "module.exports"):
             owner = ""
         if name.isidentifier() and value.type in _VALUES:
@@ -297,8 +291,8 @@ class _File:
         for node in walk([statement]):
             match node.type:
                 case "import_specifier":
-                    name = text_of(node.child_by_field_name("name"))
-                    self._names[_text_or(node.child_by_field_name("alias"), name)] = f"{source}.{name}"
+                    name = text_of(node, "name")
+                    self._names[(text_of(node, "alias") or name)] = f"{source}.{name}"
                 case "namespace_import":
                     self._names[text_of(node.named_children[0])] = source
                 case "import_clause":
@@ -311,13 +305,9 @@ class _File:
         value, name = node.child_by_field_name("value"), node.child_by_field_name("name")
         member = ""
         if value is not None and value.type == "member_expression":
-            member = text_of(value.child_by_field_name("property"))
+            member = text_of(value, "property")
             value = value.child_by_field_name("object")
-        called = (
-            text_of(value.child_by_field_name("function"))
-            if value is not None and value.type == "call_expression"
-            else ""
-        )
+        called = text_of(value, "function") if value is not None and value.type == "call_expression" else ""
         if name is None:
             return
         if called != "require" or value is None:
@@ -325,8 +315,7 @@ class _File:
                 if each.type == "identifier":
                     self._names.setdefault(text_of(each), f"{self._name}.{text_of(each)}")
             return
-        arguments = value.child_by_field_name("arguments")
-        strings = [each for each in arguments.named_children if each.type == "string"] if arguments else []
+        strings = [each for each in children_of(value, "arguments") if each.type == "string"]
         if not strings:
             return
         source = self._target(strings[0])
@@ -338,8 +327,8 @@ class _File:
                 self._names[text_of(each)] = f"{source}.{text_of(each)}"
             elif each.type == "pair_pattern":
                 key, local = (
-                    text_of(each.child_by_field_name("key")),
-                    text_of(each.child_by_field_name("value")),
+                    text_of(each, "key"),
+                    text_of(each, "value"),
                 )
                 self._names[local] = f"{source}.{key}"
 
@@ -352,8 +341,8 @@ class _File:
                 self._stars.append(target)
         for each in walk([node], GRAMMAR.functions):
             if each.type == "export_specifier":
-                name = text_of(each.child_by_field_name("name"))
-                alias = _text_or(each.child_by_field_name("alias"), name)
+                name = text_of(each, "name")
+                alias = text_of(each, "alias") or name
                 self._exports.add(alias)
                 if source is not None or alias != name:
                     self._names[alias] = f"{target}.{name}"
@@ -383,14 +372,9 @@ class _File:
         word = "" if in_class else "function*" if generator else "function"
         keyword = f"{'async ' * is_async}{word}".strip()
         parameters = list(_parameters(node))
-        typed = [
-            (text_of(each.child_by_field_name("pattern")), each.child_by_field_name("type"))
-            for each in parameters
-        ]
+        typed = [(text_of(each, "pattern"), each.child_by_field_name("type")) for each in parameters]
         declared = [
-            (text_of(each.child_by_field_name("name")), each)
-            for each in walk([node])
-            if each.type == "variable_declarator"
+            (text_of(each, "name"), each) for each in walk([node]) if each.type == "variable_declarator"
         ]
         types = {given: target for given, kind in typed if (target := self._type(kind))}
         for variable, declarator in declared:
@@ -399,7 +383,7 @@ class _File:
             )
             if target:
                 types[variable] = target
-        returns = one_line(node.child_by_field_name("return_type")).removeprefix(":").strip() or None
+        returns = one_line(node, "return_type").removeprefix(":").strip() or None
         role: Role = "property" if any(child.type == "get" for child in node.children) else "method"
         if any(child.type == "static" for child in node.children):
             role = "staticmethod"
@@ -414,7 +398,7 @@ class _File:
                 tuple(clipped(one_line(each)) for each in parameters),
                 clipped(returns) if returns else None,
                 ": ",
-                one_line(node.child_by_field_name("type_parameters")),
+                one_line(node, "type_parameters"),
             ),
             given=tuple(_given(parameters)),
             public=public,
@@ -432,7 +416,7 @@ class _File:
     def _class(self, each: _Declared) -> Class:
         node, reader = each.node, self._reader
         body = node.child_by_field_name("body") or node.child_by_field_name("value")
-        members = body.named_children if body is not None else []
+        members = children_of(body)
         shapes = [shape for member in members if (shape := self._member(member, each.name)) is not None]
         methods = [reader.function(shape) for shape in shapes]
         bases = list(_bases(node))
@@ -457,7 +441,7 @@ class _File:
         )
 
     def _member(self, member: Node, owner: str) -> Shape | None:
-        name = text_of(member.child_by_field_name("name"))
+        name = text_of(member, "name")
         value = member.child_by_field_name("value")
         public = not (name.startswith("#") or any(text_of(child) == "private" for child in member.children))
         if member.type in ("method_definition", "abstract_method_signature", "method_signature"):
@@ -483,10 +467,10 @@ class _File:
                     child.type == "accessibility_modifier" for child in each.children
                 ):
                     if target := self._type(each.child_by_field_name("type")):
-                        yield text_of(each.child_by_field_name("pattern")), target
+                        yield text_of(each, "pattern"), target
                 case "assignment_expression":
                     left, made = (
-                        text_of(each.child_by_field_name("left")),
+                        text_of(each, "left"),
                         self._made(each.child_by_field_name("right")),
                     )
                     if left.startswith("this.") and left.count(".") == 1 and made:
@@ -518,10 +502,6 @@ class _File:
         return f"{target}.{rest}" if rest else target
 
 
-def _text_or(node: Node | None, other: str) -> str:
-    return text_of(node) or other
-
-
 def _bare_value(node: Node | None) -> Node | None:
     """What a value is without parentheses and casts around it."""
     while node is not None and node.type in (
@@ -537,8 +517,7 @@ def _parameters(node: Node) -> Iterable[Node]:
     alone = node.child_by_field_name("parameter")
     if alone is not None:
         return [alone]
-    listed = node.child_by_field_name("parameters")
-    return [each for each in listed.named_children if each.type != "comment"] if listed is not None else []
+    return [each for each in children_of(node, "parameters") if each.type != "comment"]
 
 
 def _given(parameters: Iterable[Node]) -> Iterator[str]:
@@ -573,8 +552,8 @@ def _attributes(members: Iterable[Node]) -> Iterator[Attribute]:
         if member.type == "property_identifier":  # of an enum
             yield Attribute(text_of(member), None, None, None, line_of(member))
         elif name is not None:
-            annotation = one_line(member.child_by_field_name("type")).removeprefix(":").strip()
-            value = one_line(member.child_by_field_name("value"))
+            annotation = one_line(member, "type").removeprefix(":").strip()
+            value = one_line(member, "value")
             hidden = text_of(name).startswith("#") or any(
                 text_of(child) == "private" for child in member.children
             )

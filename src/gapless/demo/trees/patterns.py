@@ -9,7 +9,7 @@ from tree_sitter import Node
 from ..definitions import Evidence
 from ..evidence import composite, decorator, fluent, forwarding, generator, observer, told
 from ..markdown import code
-from .tree import Grammar, dotted, inside, line_of, text_of, walk
+from .tree import Grammar, children_of, dotted, inside, line_of, text_of, walk
 
 _SUBSCRIBERS = ("subscriber", "listener", "observer", "callback", "handler", "receiver", "watcher", "hook")
 _ADDING = ("push", "add", "set", "append", "insert", "unshift", "push_back", "Store")
@@ -67,13 +67,11 @@ def _called(node: Node, grammar: Grammar) -> tuple[str, ...] | None:
 
 def _wrapping(own: list[Node], given: frozenset[str], grammar: Grammar) -> Iterator[Evidence]:
     """A function that gets one, and returns another that calls it."""
-    inner = {
-        text_of(each.child_by_field_name("name")): each for each in own if each.type in grammar.functions
-    }
+    inner = {text_of(each, "name"): each for each in own if each.type in grammar.functions}
     for declared in own:
         value = declared.child_by_field_name("value")
         if value is not None and value.type in grammar.functions:
-            inner[text_of(declared.child_by_field_name("name"))] = value
+            inner[text_of(declared, "name")] = value
     for returned in own:
         if returned.type not in grammar.returns:
             continue
@@ -90,7 +88,7 @@ def _wrapping(own: list[Node], given: frozenset[str], grammar: Grammar) -> Itera
             for call in walk(made.children):
                 parts = _called(call, grammar)
                 if parts is not None and parts[0] in given:
-                    name = text_of(made.child_by_field_name("name"))
+                    name = text_of(made, "name")
                     what = code(name) if name else "a function"
                     yield decorator(parts[0], what, line_of(made), line_of(call), line_of(returned))
                     return
@@ -164,7 +162,7 @@ def _loops(method: Method, grammar: Grammar) -> Iterator[tuple[str, int, set[str
                 or parts[2] not in ("forEach", "for_each")
             ):
                 continue
-            for function in arguments.named_children if arguments is not None else ():
+            for function in children_of(arguments):
                 if function.type in grammar.functions:
                     given = function.child_by_field_name("parameters") or function.child_by_field_name(
                         "parameter"

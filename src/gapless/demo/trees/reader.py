@@ -12,8 +12,7 @@ from tree_sitter import Language as Compiled
 from tree_sitter import Node, Parser
 
 from ..definitions import Class, Failure, Function, Reference, Role, Signature, Whole
-from ..language import MAX_NAME, Language, Module, clipped
-from ..source import UnreadableSource, split_lines
+from ..language import MAX_NAME, Language, Module, UnreadableSource, clipped, split_lines
 from .patterns import Method, of_function, of_type
 from .tree import (
     Grammar,

@@ -14,10 +14,10 @@ from tree_sitter import Node
 
 from ..definitions import Attribute, Class, Evidence, Function, Reference, Signature
 from ..evidence import told
-from ..language import Language, Layout, Module, clipped
+from ..language import Layout, Module, clipped
 from ..markdown import code
 from .reader import Reader, Shape, cleaned, parsed
-from .tree import Grammar, Scope, line_of, one_line, text_of, walk
+from .tree import Grammar, Scope, children_of, line_of, one_line, text_of, walk
 
 GRAMMAR = Grammar(
     names=frozenset({"identifier", "type_identifier", "crate", "super"}),
@@ -156,11 +156,6 @@ class Rust:
         return _File(self, file, name, root, lines).module()
 
 
-def language() -> Language:
-    """What reads Rust."""
-    return Rust()
-
-
 class _Impl(NamedTuple):
     """A function of an `impl` block, or one at the top level."""
 
@@ -198,7 +193,7 @@ class _File:
         types = [
             self._type(node, shapes, functions)
             for node in self._types
-            if reader.fits(text_of(node.child_by_field_name("name")), node)
+            if reader.fits(text_of(node, "name"), node)
         ]
         return reader.module(
             self._language,
@@ -215,7 +210,7 @@ class _File:
 
     def _items(self, nodes: list[Node], where: str) -> None:
         for node in nodes:
-            name = text_of(node.child_by_field_name("name"))
+            name = text_of(node, "name")
             if node.type in _TYPES:
                 self._types.append(node)
                 self._names[name] = f"{self._name}.{name}"
@@ -226,11 +221,11 @@ class _File:
                 self._names[name] = f"{self._name}.{name}"
             elif node.type == "impl_item":
                 owner = text_of(_named(node.child_by_field_name("type"))).rpartition("::")[2]
-                trait = one_line(node.child_by_field_name("trait"))
+                trait = one_line(node, "trait")
                 body = node.child_by_field_name("body")
                 if owner and trait:
                     self._traits.setdefault(owner, []).append(node)
-                for each in body.named_children if owner and body is not None else ():
+                for each in children_of(node, "body") if owner else ():
                     if each.type == "function_item":
                         self._functions.append(_Impl(each, owner, trait, where))
             elif node.type == "use_declaration":
@@ -252,7 +247,7 @@ class _File:
                 for each in node.named_children:
                     self._use(each, prefix, line, public)
             case "scoped_use_list":
-                path = text_of(node.child_by_field_name("path"))
+                path = text_of(node, "path")
                 self._use(node.child_by_field_name("list"), f"{prefix}{path}::", line, public)
             case "use_wildcard":
                 path = text_of(node.named_children[0]) if node.named_children else ""
@@ -261,8 +256,8 @@ class _File:
                     self._stars.append(target)
                     self._imports.append(Reference(target, "import", line))
             case "use_as_clause":
-                path = f"{prefix}{text_of(node.child_by_field_name('path'))}"
-                self._bind(path, text_of(node.child_by_field_name("alias")), line, public)
+                path = f"{prefix}{text_of(node, 'path')}"
+                self._bind(path, text_of(node, "alias"), line, public)
             case "self":
                 path = prefix.removesuffix("::")
                 self._bind(path, path.rpartition("::")[2], line, public)
@@ -294,28 +289,25 @@ class _File:
         return ".".join(parts)
 
     def _local(self, node: Node) -> str:
-        return f"{self._name}.{text_of(node.child_by_field_name('name'))}"
+        return f"{self._name}.{text_of(node, 'name')}"
 
     def _shape(self, found: _Impl) -> Shape:
         node = found.node
-        name = text_of(node.child_by_field_name("name"))
-        listed = node.child_by_field_name("parameters")
-        parameters = (
-            [each for each in listed.named_children if each.type in ("parameter", "self_parameter")]
-            if listed
-            else []
-        )
+        name = text_of(node, "name")
+        parameters = [
+            each for each in children_of(node, "parameters") if each.type in ("parameter", "self_parameter")
+        ]
         words = [
             one_line(each)
             for each in node.children
             if each.type in ("visibility_modifier", "function_modifiers")
         ]
-        returns = one_line(node.child_by_field_name("return_type"))
+        returns = one_line(node, "return_type")
         has_self = any(each.type == "self_parameter" for each in parameters)
         types: dict[str, str] = {}
         for each in walk([node]):
             if each.type in ("parameter", "let_declaration"):
-                pattern = text_of(each.child_by_field_name("pattern"))
+                pattern = text_of(each, "pattern")
                 target = self._target(each.child_by_field_name("type"), found.owner) or self._made(
                     each.child_by_field_name("value"), found.owner
                 )
@@ -342,13 +334,9 @@ class _File:
                 tuple(clipped(one_line(each)) for each in parameters),
                 clipped(returns) or None,
                 " -> ",
-                one_line(node.child_by_field_name("type_parameters")),
+                one_line(node, "type_parameters"),
             ),
-            given=tuple(
-                text_of(each.child_by_field_name("pattern"))
-                for each in parameters
-                if each.type == "parameter"
-            ),
+            given=tuple(text_of(each, "pattern") for each in parameters if each.type == "parameter"),
             public=_is_public(node) or bool(found.trait),
             sort=f"async {sort}" if any("async" in each for each in words) else sort,
             owner=found.owner,
@@ -359,14 +347,14 @@ class _File:
         )
 
     def _type(self, node: Node, shapes: list[Shape], functions: list[Function]) -> Class:
-        name, body = text_of(node.child_by_field_name("name")), node.child_by_field_name("body")
-        members = body.named_children if body is not None else []
+        name, body = text_of(node, "name"), node.child_by_field_name("body")
+        members = children_of(body)
         declared = [each for each in members if each.type in ("function_item", "function_signature_item")]
         inside = [self._declared(each, node) for each in declared]
-        bounds = node.child_by_field_name("bounds")
         traits = [each.child_by_field_name("trait") for each in self._traits.get(name, [])]
-        bases = [*(bounds.named_children if bounds is not None else ()), *filter(None, traits)]
-        bases = [each for each in bases if each.type != "lifetime"]
+        bases = [
+            each for each in (*children_of(node, "bounds"), *filter(None, traits)) if each.type != "lifetime"
+        ]
         heading = text_of(node).removesuffix(text_of(body))
         around = [each for each in node.children if each != body]
         measured = self._reader.type_of(
@@ -395,23 +383,21 @@ class _File:
     def _marked(self, name: str) -> Iterator[Evidence]:
         """Patterns that the language itself knows by a trait."""
         for block in self._traits.get(name, []):
-            trait = one_line(block.child_by_field_name("trait")).partition("<")[0].rpartition("::")[2]
+            trait = one_line(block, "trait").partition("<")[0].rpartition("::")[2]
             if trait in _MARKS:
                 pattern, method, does = _MARKS[trait]
-                body = block.child_by_field_name("body")
-                for each in body.named_children if body is not None else ():
-                    if each.type == "function_item" and text_of(each.child_by_field_name("name")) == method:
+                for each in children_of(block, "body"):
+                    if each.type == "function_item" and text_of(each, "name") == method:
                         sentence = f"It implements {code(trait)} ({{0}}): {code(method)} ({{1}}) {does}."
                         yield told(pattern, sentence, line_of(block), line_of(each))
 
     def _typed_fields(self, node: Node) -> Iterator[tuple[str, str]]:
-        body = node.child_by_field_name("body")
-        for each in body.named_children if body is not None else ():
+        for each in children_of(node, "body"):
             target = (
                 self._target(each.child_by_field_name("type"), "") if each.type == "field_declaration" else ""
             )
             if target:
-                yield text_of(each.child_by_field_name("name")), target
+                yield text_of(each, "name"), target
 
     def _target(self, node: Node | None, owner: str) -> str:
         """The target of the one type that an annotation names: `T`, `&T`, `&mut a::T<U>`."""
@@ -457,20 +443,20 @@ def _is_public(node: Node) -> bool:
 
 
 def _attributes(body: Node | None) -> Iterator[Attribute]:
-    for each in body.named_children if body is not None else ():
+    for each in children_of(body):
         if each.type == "field_declaration":
-            name = text_of(each.child_by_field_name("name"))
+            name = text_of(each, "name")
             yield Attribute(
                 name,
-                clipped(one_line(each.child_by_field_name("type"))),
+                clipped(one_line(each, "type")),
                 None,
                 None,
                 line_of(each),
                 _is_public(each),
             )
         elif each.type == "enum_variant":
-            name = text_of(each.child_by_field_name("name"))
-            inner = one_line(each.child_by_field_name("body"))
+            name = text_of(each, "name")
+            inner = one_line(each, "body")
             yield Attribute(
                 clipped(f"{name}{inner if inner.startswith('(') else ''}"), None, None, None, line_of(each)
             )

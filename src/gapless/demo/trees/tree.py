@@ -58,14 +58,23 @@ class Grammar:
     """Is the last expression of a body its value?"""
 
 
-def text_of(node: Node | None) -> str:
-    """The source of a node; empty without one."""
+def text_of(node: Node | None, field: str = "") -> str:
+    """The source of a node, or of one of its fields; empty without one."""
+    if node is not None and field:
+        node = node.child_by_field_name(field)
     return "" if node is None or node.text is None else node.text.decode("utf-8", "replace")
 
 
-def one_line(node: Node | None) -> str:
+def one_line(node: Node | None, field: str = "") -> str:
     """The same in one line."""
-    return " ".join(text_of(node).split())
+    return " ".join(text_of(node, field).split())
+
+
+def children_of(node: Node | None, field: str = "") -> list[Node]:
+    """The named children of a node, or of one of its fields; none without one."""
+    if node is not None and field:
+        node = node.child_by_field_name(field)
+    return [] if node is None else node.named_children
 
 
 def line_of(node: Node) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tree_sitter_typescript
 
-from ..language import Language
 from .javascript import JavaScript
 
 
@@ -19,8 +18,3 @@ class TypeScript(JavaScript):
         if file.endswith(".tsx"):
             return tree_sitter_typescript.language_tsx()
         return tree_sitter_typescript.language_typescript()
-
-
-def language() -> Language:
-    """What reads TypeScript."""
-    return TypeScript()

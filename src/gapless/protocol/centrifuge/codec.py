@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Final
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from ...errors import Disconnect
 from ...options import Limits
 from ..strict import Malformed
-from .messages import Command, EmulationRequest, Invalid, Pong, Push, Reply, Sent
-from .schema import EXACT, REQUESTS
-
-DEFAULTS: Final = Limits()
-PONG: Final = Command(0, Pong())
-
-MAX_PARTS: Final = 4096
-"""Entries of lists and maps in the commands of one frame. Tiny ones cost a hundred times their bytes;
-a connect with 128 subscriptions, each with a filter of 30 parts, is below it."""
+from .messages import Command, EmulationRequest, Push, Reply, Sent
+from .reading import DEFAULTS, Allowance, bad_request
 
 
 class Codec(ABC):
@@ -90,53 +83,3 @@ class Codec(ABC):
     @abstractmethod
     def join(self, frames: Iterable[bytes]) -> bytes:
         """One frame of all the messages in these, in order. SDKs refuse frames above 1 MiB."""
-
-
-def bad_request(why: object) -> Disconnect:
-    """`why` repeats nothing of the input."""
-    return Disconnect(3501, f"bad request: {why}")
-
-
-class Allowance:
-    """What the commands of one frame may cost."""
-
-    __slots__ = ("_parts", "limits")
-
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self._parts = MAX_PARTS
-
-    def take(self, parts: int) -> None:
-        """Raises Malformed when they are more than what is left."""
-        self._parts -= parts
-        if self._parts < 0:
-            raise Malformed(f"more than {MAX_PARTS} parts in a frame")
-
-
-class Unusable(Exception):
-    """A request that can be understood but not be meant; ends as `Invalid`."""
-
-
-def exact(number: int) -> int:
-    """Raises Unusable for an integer that some client cannot hold."""
-    if number not in EXACT:
-        raise Unusable("an integer beyond 2^53")
-    return number
-
-
-def read_command(number: int, is_set: Callable[[str], bool], read: Callable[[str], Any]) -> Command:
-    """The command with id `number` whose request `read` reads from the field that counts.
-
-    Raises:
-        Malformed: no such field is set, or what `read` raised.
-    """
-    if number == 0 and not is_set("send"):
-        return PONG  # whatever else it holds
-    for name in filter(is_set, REQUESTS if number else ("send",)):
-        try:
-            return Command(number, read(name))
-        except Unusable as fault:
-            if name == "send":  # has no reply that could say so
-                raise Malformed(str(fault)) from None
-            return Command(number, Invalid(name, str(fault)))
-    raise Malformed("no known command")

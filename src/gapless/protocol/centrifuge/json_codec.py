@@ -14,13 +14,16 @@ from ...model import Run
 from ...options import Limits
 from .. import strict
 from ..strict import Malformed, Raw
-from .codec import DEFAULTS, PONG, Allowance, Codec, Unusable, bad_request, exact, read_command
+from .codec import Codec
 from .messages import Command, Connect, EmulationRequest, Invalid, Push, Reply, Request, Sent
+from .reading import DEFAULTS, PONG, Allowance, Unusable, bad_request, exact, request_field, unusable
 from .schema import (
     CLIENT_INFO,
     CONNECT_REQUEST,
+    ERROR_FIELD,
     PUBLICATION,
     RANGES,
+    REPLY_FIELDS,
     REQUESTS,
     Kind,
     Many,
@@ -29,7 +32,6 @@ from .schema import (
     Shape,
     Text,
     embeds,
-    outcome_shape,
     push_shape,
     wire_publication,
 )
@@ -89,7 +91,7 @@ class JsonCodec(Codec):
         return found
 
     def encode_reply(self, reply: Reply) -> bytes:
-        name, shape = outcome_shape(reply.outcome)
+        name, shape = REPLY_FIELDS.get(type(reply.outcome), ERROR_FIELD)
         return orjson.dumps({"id": reply.id, name: _plain(shape, reply.outcome)})
 
     def encode_push(self, push: Push) -> bytes:
@@ -133,14 +135,15 @@ def _string(raw: Raw | None) -> str:
 
 
 def _read_command(members: dict[str, Raw], allowance: Allowance) -> Command:
-    def is_set(name: str) -> bool:
-        return name in members and members[name].value is not None
-
-    def read(name: str) -> Any:
-        return _read(REQUESTS[name], members[name], allowance)
-
-    number = _scalar(Scalar.U32, members["id"].value) if is_set("id") else 0
-    return read_command(number, is_set, read)
+    present = {name: member for name, member in members.items() if member.value is not None}
+    number = _scalar(Scalar.U32, present["id"].value) if "id" in present else 0
+    name = request_field(number, present)
+    if name is None:
+        return PONG
+    try:
+        return Command(number, _read(REQUESTS[name], present[name], allowance))
+    except Unusable as fault:
+        return unusable(number, name, fault)
 
 
 def _blame_payload(line: str, fault: Malformed, allowance: Allowance) -> Command:
@@ -221,7 +224,7 @@ def _scalar(kind: Scalar, value: object) -> Any:
     number: int = _typed(int, value)
     if number not in RANGES[kind]:
         raise Malformed("an integer out of range")
-    return exact(number)
+    return exact(number) if kind in (Scalar.U64, Scalar.I64) else number
 
 
 _NAMES = {str: "a string", bool: "a boolean", int: "a whole number", list: "a list", dict: "an object"}
@@ -269,7 +272,10 @@ def _readable(payload: bytes) -> bytes:
 
 
 def _shared(kind: Many, run: Run[Any]) -> orjson.Fragment:
-    return orjson.Fragment(run.once("json", lambda _: orjson.dumps([_json(kind.of, part) for part in run])))
+    encoded = run.encoded.get("json")
+    if encoded is None:
+        encoded = run.encoded["json"] = orjson.dumps([_json(kind.of, part) for part in run])
+    return orjson.Fragment(encoded)
 
 
 def _json(kind: Kind, value: Any) -> Any:

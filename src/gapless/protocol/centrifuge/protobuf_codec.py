@@ -13,9 +13,10 @@ from ...options import Limits
 from .. import strict
 from ..strict import Malformed
 from . import client_pb2
-from .codec import DEFAULTS, PONG, Allowance, Codec, bad_request, exact, read_command
+from .codec import Codec
 from .messages import Command, EmulationRequest, PublicationPush, Push, Reply, Sent
-from .schema import REQUESTS, Kind, Many, Map, Scalar, Shape, outcome_shape, push_shape
+from .reading import DEFAULTS, PONG, Allowance, Unusable, bad_request, exact, request_field, unusable
+from .schema import ERROR_FIELD, REPLY_FIELDS, REQUESTS, Kind, Many, Map, Scalar, Shape, push_shape
 
 
 class ProtobufCodec(Codec):
@@ -42,7 +43,7 @@ class ProtobufCodec(Codec):
         return EmulationRequest(request.node, request.session, request.data)
 
     def encode_reply(self, reply: Reply) -> bytes:
-        name, shape = outcome_shape(reply.outcome)
+        name, shape = REPLY_FIELDS.get(type(reply.outcome), ERROR_FIELD)
         encoded = client_pb2.Reply(id=reply.id)
         _fill_field(encoded, name, shape, reply.outcome)
         return _framed(encoded)
@@ -113,10 +114,13 @@ def _command(encoded: bytes, allowance: Allowance) -> Command:
     except DecodeError:
         raise Malformed("not a Protobuf message") from None
 
-    def read(name: str) -> Any:
-        return _read(REQUESTS[name], getattr(found, name), allowance)
-
-    return read_command(found.id, found.HasField, read)
+    name = request_field(found.id, {field.name for field, _ in found.ListFields()})
+    if name is None:
+        return PONG
+    try:
+        return Command(found.id, _read(REQUESTS[name], getattr(found, name), allowance))
+    except Unusable as fault:
+        return unusable(found.id, name, fault)
 
 
 def _read(kind: Kind, value: Any, allowance: Allowance) -> Any:

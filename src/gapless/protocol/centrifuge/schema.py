@@ -304,13 +304,13 @@ def _by_holder(shapes: dict[str, Shape]) -> dict[type[Any], tuple[str, Shape]]:
     return {shape.holder: (name, shape) for name, shape in shapes.items()}
 
 
-_RESULT_OF = _by_holder(RESULTS)
+REPLY_FIELDS = _by_holder(RESULTS)
+"""In which field of Reply a result goes, and what it looks like."""
+
+ERROR_FIELD = ("error", ERROR)
+"""The same for a ClientError of any kind."""
+
 _PUSH_OF = _by_holder(PUSHES)
-
-
-def outcome_shape(outcome: m.Result | ClientError) -> tuple[str, Shape]:
-    """In which field of Reply this goes, and what it looks like."""
-    return ("error", ERROR) if isinstance(outcome, ClientError) else _RESULT_OF[type(outcome)]
 
 
 def push_shape(push: m.Push) -> tuple[str, Shape]:

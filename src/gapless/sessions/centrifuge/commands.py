@@ -41,7 +41,7 @@ async def result_of(peer: Peer, request: m.Request) -> m.Result:
 
 async def take_message(peer: Peer, request: m.Send) -> None:
     """The one command that wants no answer. Raises ClientError or Disconnect."""
-    if not peer.node.hooks.has("message"):
+    if "message" not in peer.node.hooks.events:
         raise Disconnect(3508)
     data = opaque.value(request.data) if request.data else None
     await peer.node.hooks.ask("message", MessageEvent(peer.about, data))
@@ -86,7 +86,7 @@ def _check_named(name: str) -> None:
 
 async def _rpc(peer: Peer, request: m.Rpc) -> m.RpcResult:
     hooks = peer.node.hooks
-    if not hooks.has("rpc"):
+    if "rpc" not in hooks.events:
         raise NotAvailable
     if not hooks.guards("rpc", request.method):
         raise MethodNotFound

@@ -6,7 +6,7 @@ import time
 
 from ...auth.permission import Admission, may_see_past
 from ...errors import Unrecoverable
-from ...model import Position, Publication, shown
+from ...model import BEFORE_EVERYTHING, Position, Publication, shown
 from ...options import ChannelOptions
 from ...protocol.centrifuge import filters
 from ...protocol.centrifuge import messages as m
@@ -37,6 +37,7 @@ async def recover(
     options = admission.options
     positioned = bool(options.history) and options.recovery != "off"
     recoverable = may_see_past(peer.grant, options, SOMEWHERE)
+    since = request.position
     publications: list[Publication] = []
     recovered, was_recovering = False, request.recover
     position, offset = Position(0, ""), 0
@@ -45,8 +46,12 @@ async def recover(
             was_recovering = was_recovering or options.auto_cache_recover
             position, publications, recovered = await _newest(subscription, request, was_recovering)
             offset = position.offset
-        elif request.recover and recoverable and may_see_past(peer.grant, options, request.position):
-            position, publications, recovered = await _missed(peer, subscription, request)
+        elif (
+            request.recover
+            and recoverable
+            and (since != BEFORE_EVERYTHING or may_see_past(peer.grant, options, since))
+        ):
+            position, publications, recovered = await _missed(peer, subscription, since)
             offset = request.offset if recovered else position.offset
         else:
             position, _ = await _catchup(subscription).place(None, history=0)
@@ -54,9 +59,10 @@ async def recover(
     if was_recovering and not recovered and request.flag & FLAG_REFUSE_UNRECOVERABLE:
         raise Unrecoverable
     delta = request.delta == "fossil" and options.delta
+    view = peer.view(joins=_announces(options, request), delta=delta, tags=request.tf)
     # The first push is whole also after a recovery: the ring's entry before it need not be what the
     # client had last.
-    subscription.view = peer.view(joins=_announces(options, request), delta=delta, tags=request.tf).restarted
+    subscription.view = view.restarted if delta else view
     if request.tf is not None:
         publications = [p for p in publications if filters.matches(request.tf, p.tags)]
     expires, ttl = ttl_of(admission)
@@ -76,14 +82,13 @@ async def recover(
 
 
 async def _missed(
-    peer: Peer, subscription: Subscription, request: m.Subscribe
+    peer: Peer, subscription: Subscription, since: Position
 ) -> tuple[Position, list[Publication], bool]:
-    """Stream mode: everything after the client's position, or nothing.
+    """Stream mode: everything after `since`, or nothing.
 
     Up to `Limits.recovery_bytes` go into the reply; the rest follows as pushes right behind.
     """
     catchup = _catchup(subscription, peer.node.limits.recovery_bytes)
-    since = request.position
     if since.offset and not since.epoch:
         # It does not say in which life of the stream: as in Centrifugo that is taken to be this one.
         top, _ = await catchup.place(None, history=0)

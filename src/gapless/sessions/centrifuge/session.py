@@ -155,7 +155,7 @@ class CentrifugeSession(Peer):
         """Raises Disconnect when that happens too often."""
         if isinstance(command.request, m.Connect):
             self._phase = Phase.UNUSABLE
-        if self.closed is None:
+        if self.flow.closed is None:
             if not isinstance(command.request, m.Send):  # which has no reply
                 self.answer(command.id, error)
             self.rates.count_error(error)
@@ -178,7 +178,8 @@ class CentrifugeSession(Peer):
         await self.node.users.admit(grant.user)
         self.node.roster.identify(self, grant.user)
         self.grant = grant
-        self.hold(grant.expires_at)
+        if grant.expires_at is not None:
+            self.hold(grant.expires_at)
         self.about = self.node.hooks.introduce(
             self.about, grant, headers=self._handshake.headers, emulated=request.headers
         )
@@ -188,7 +189,9 @@ class CentrifugeSession(Peer):
         limits = self.node.limits
         if len(admitted.subs) > limits.subscriptions:
             raise Disconnect(3505)
-        joined = await subscribing.subscribe_all(self, admitted, request.subs)
+        joined: dict[str, subscribing.Joined] = {}
+        if admitted.subs or request.subs:
+            joined = await subscribing.subscribe_all(self, admitted, request.subs)
         expires, ttl = self._ttl(grant.expires_at)
         result = m.ConnectResult(
             client=self.client,
@@ -223,7 +226,7 @@ class CentrifugeSession(Peer):
         if not self._client_refreshes:
             raise Disconnect(3501, "bad request: the server refreshes this connection")
         try:
-            admitted = await self.reception.refreshed(request.token, self.user, time.time())
+            admitted = await self.reception.refreshed(request.token, self.grant.user, time.time())
         except (TokenExpired, Expired):
             raise Disconnect(3005) from None
         ours = {name for name, one in self.subscriptions.items() if _from_token(one)}
@@ -253,7 +256,7 @@ class CentrifugeSession(Peer):
 
     def check(self, now: float) -> None:
         super().check(now)
-        if self.closed is not None:
+        if self.flow.closed is not None:
             return
         if self._phase is not Phase.OPEN:
             # Who is admitted and waits for a slow broker is not stale; nor is it pinged before its reply.
@@ -265,7 +268,7 @@ class CentrifugeSession(Peer):
             self.close(Disconnect(3012))
             return
         # Last: a client whose pong meets a close frame takes it for a lost connection, without the code.
-        if self.closed is None and self._pings and now >= self._next_ping:
+        if self.flow.closed is None and self._pings and now >= self._next_ping:
             self._ping(now)
 
     def _ping(self, now: float) -> None:

@@ -109,7 +109,7 @@ async def refresh(peer: Peer, request: m.SubRefresh) -> m.SubRefreshResult:
         raise Expired from None
     except PermissionDenied:
         raise Disconnect(3500) from None
-    check_subscription(token, peer.user, request.channel, peer.client)
+    check_subscription(token, peer.grant.user, request.channel, peer.client)
     if token.expire_at is not None and token.expire_at <= time.time():
         raise Expired
     subscription.admission.prolong(token.expire_at, token.info)
@@ -150,7 +150,7 @@ async def _by_token(peer: Peer, request: m.Subscribe, options: ChannelOptions) -
         raise PermissionDenied("this server does not take tokens")
     now = time.time()
     token = await verifier.verify_subscription(request.token, now)
-    check_subscription(token, peer.user, request.channel, peer.client)
+    check_subscription(token, peer.grant.user, request.channel, peer.client)
     if not insecure and token.expire_at is not None and token.expire_at <= now:
         raise TokenExpired
     return Admission(
@@ -204,8 +204,8 @@ async def subscribe_all(
 
 
 def _check_open(peer: Peer) -> None:
-    if peer.closed is not None:
-        raise peer.closed
+    if peer.flow.closed is not None:
+        raise peer.flow.closed
 
 
 async def _join_by_wish(peer: Peer, request: m.Subscribe) -> Joined:
