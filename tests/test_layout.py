@@ -23,7 +23,6 @@ ELSEWHERE: dict[str, str] = {
     "demo/python/*": "demo/test_measure.py",
     "demo/trees/*": "demo/test_languages.py",
     "demo/*": "demo/test_page.py",
-    "audience/audience.py": "rooms/test_rooms.py",
     "client/asynchronous.py": "client/test_publisher.py",
     "client/outgoing.py": "client/test_publisher.py",
     "client/receipt.py": "client/test_publisher.py",
