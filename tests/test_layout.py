@@ -26,7 +26,6 @@ ELSEWHERE: dict[str, str] = {
     "client/asynchronous.py": "client/test_publisher.py",
     "client/outgoing.py": "client/test_publisher.py",
     "client/receipt.py": "client/test_publisher.py",
-    "client/telling.py": "client/test_publisher.py",
     "config/channel.py": "config/test_doors.py",
     "config/centrifugo/options.py": "config/centrifugo/test_translation.py",
     "config/client.py": "config/test_doors.py",
