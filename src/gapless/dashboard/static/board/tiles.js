@@ -25,7 +25,7 @@ class Tile {
     this.age = make("span", { className: "age muted" });
     this.body = make("div", { className: "tile-body" });
     this.element = make("article", { className: `tile tile-${config.tile}` }, make("header", {}, make("h3", {}, plain(config.label ?? config.field ?? config.channel)), this.age), this.body);
-    this.element.style.setProperty("--wide", config.wide ?? 4);
+    this.element.style.setProperty("--wide", String(config.wide ?? 4));
   }
 
   /** @param {Item} item */
@@ -41,8 +41,11 @@ class Tile {
     this.paint(now);
   }
 
-  accept() {}
-  paint() {}
+  /** @param {Item} item */
+  accept(item) {}
+
+  /** @param {number} now */
+  paint(now) {}
 }
 
 class NumberTile extends Tile {

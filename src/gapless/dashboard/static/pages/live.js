@@ -165,6 +165,7 @@ export class Live {
     box.onFind = (text, how) => panel.setFind(text, how);
     box.onStep = (step) => panel.goToHit(step);
     panel.onChange = () => this.paintSoon();
+    panel.onSlow = (error) => box.say(error);
     panel.onColumns = (texts) => writeUrl({ col: texts });
     panel.onReturn = (entry) => this.#app.onReturn(entry);
     panel.onGap = (gap) => this.#app.onGap(gap);
@@ -345,6 +346,7 @@ export class Live {
       onInvert: () => this.invertFilter(),
       onSearch: () => this.searchOlder(),
       onShowAll: () => channels.turnAllOn(),
+      onAllLevels: () => this.setMinimumLevel(""),
     };
   }
 }
