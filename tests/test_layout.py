@@ -26,7 +26,6 @@ ELSEWHERE: dict[str, str] = {
     "client/asynchronous.py": "client/test_publisher.py",
     "client/outgoing.py": "client/test_publisher.py",
     "client/receipt.py": "client/test_publisher.py",
-    "client/telling.py": "client/test_publisher.py",
     "config/centrifugo/options.py": "config/centrifugo/test_translation.py",
     "feeds/positions.py": "feeds/test_watched.py",
     "feeds/prefixes.py": "feeds/test_lines.py",
