@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import signal
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gapless import ConfigError
 from gapless.core.patterns import Pattern, PatternMap
@@ -47,6 +52,37 @@ class TestMatching:
     def test_named_parts_are_given_by_name(self) -> None:
         pattern = Pattern("{kind}:{id}:*")
         assert pattern.match("orders:7:eu:x") == {"kind": "orders", "id": "7"}
+
+
+WILDCARDS = {"*": ".*", "a": "a", "b": "b", ":": ":"}
+
+
+class TestManyWildcards:
+    @given(st.lists(st.sampled_from(["*", "a", "b", ":", "{}"]), max_size=9), st.text("ab:", max_size=9))
+    @settings(max_examples=400)
+    def test_they_match_as_a_regular_expression_does(self, pieces: list[str], channel: str) -> None:
+        parts = [piece if piece != "{}" else f"{{p{at}}}" for at, piece in enumerate(pieces)]
+        expression = "".join(WILDCARDS.get(piece, f"(?P<p{at}>[^:]+)") for at, piece in enumerate(pieces))
+        found = re.fullmatch(expression, channel)
+        assert Pattern("".join(parts)).match(channel) == (None if found is None else found.groupdict())
+
+    @pytest.mark.parametrize(
+        ("pattern", "character"),
+        [("{a}.{b}.{c}.{d}.{e}.{f}:x", "."), ("*:*:*:*:*:*:x", ":"), ("{a}{b}{c}{d}{e}{f}:x", "y")],
+    )
+    def test_no_name_takes_for_ever(self, pattern: str, character: str) -> None:
+        # With a regular expression it would be an hour; the alarm ends that.
+        before = signal.signal(signal.SIGALRM, too_long)
+        signal.alarm(30)
+        try:
+            assert Pattern(pattern).match(character * 255) is None
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+
+
+def too_long(*signalled: object) -> None:
+    raise TimeoutError
 
 
 class TestMistakes:

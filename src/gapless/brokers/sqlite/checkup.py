@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ...errors import GaplessError
 from ...server.checkup import Finding
-from . import maintenance, place
+from . import maintenance
 from .address import Address
+from .trouble import check_place
 
 LITTLE_ROOM = 256 * 1024 * 1024
 """Free bytes of the disk below which publishing may soon fail."""
@@ -23,7 +24,7 @@ def checkup(address: Address) -> Iterator[Finding]:
         yield Finding("bad", f"{directory} is no directory", "make it, or name another file")
         return
     try:
-        place.check(path.absolute())
+        check_place(path.absolute())
         yield _permission(path, directory)
         yield _contents(address)
     except GaplessError as error:
