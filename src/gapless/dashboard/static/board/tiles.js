@@ -21,7 +21,8 @@ class Tile {
   /** @param {import("./derive.js").Tile} config */
   constructor(config) {
     this.config = config;
-    this.at = 0;
+    this.at = 0; // of the newest that said when, or came live
+    this.hasTaken = false;
     this.age = make("span", { className: "age muted" });
     this.body = make("div", { className: "tile-body" });
     this.element = make("article", { className: `tile tile-${config.tile}` }, make("header", {}, make("h3", {}, plain(config.label ?? config.field ?? config.channel)), this.age), this.body);
@@ -31,11 +32,12 @@ class Tile {
   /** @param {Item} item */
   take(item) {
     this.at = Math.max(this.at, item.at);
+    this.hasTaken = true;
     this.accept(item);
   }
 
   tick(now) {
-    this.age.textContent = this.at ? ago(now - this.at) : "waiting…";
+    this.age.textContent = this.at ? ago(now - this.at) : this.hasTaken ? "" : "waiting…";
     const { idle_after: seconds } = this.config;
     this.element.classList.toggle("idle", Boolean(seconds && this.at && now - this.at > seconds * 1_000));
     this.paint(now);
