@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 import json
 import socket
@@ -237,8 +238,13 @@ class FakeHub:
 
     def _history(self, said: dict[str, Any]) -> dict[str, Any]:
         stream, since, reverse = self.streams[said["channel"]], said["since"]["offset"], said.get("reverse")
-        kept = [(o, data) for o, data in stream.kept if (o < since if reverse else o > since)]
-        chosen = kept[::-1][: said["limit"]] if reverse else kept[: said["limit"]]
+        kept, limit = stream.kept, said["limit"]
+        if reverse:
+            end = bisect.bisect_left(kept, since, key=lambda entry: entry[0])
+            chosen = kept[max(0, end - limit) : end][::-1]
+        else:
+            start = bisect.bisect_right(kept, since, key=lambda entry: entry[0])
+            chosen = kept[start : start + limit]
         publications = [{"offset": offset, "data": data} for offset, data in chosen]
         return {"publications": publications, "epoch": stream.epoch, "offset": stream.head}
 

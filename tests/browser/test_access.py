@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from ..support.npm import installed
 from .fake_hub import FakeHub
 from .seeing import back, choose, log, messages, visit
 
@@ -48,25 +46,10 @@ CHECK = """async (tags) => {
 }"""
 
 
-def _missing(what: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
-
-
 @pytest.fixture(scope="module")
 def axe() -> str:
     """The rules of axe-core, as a script."""
-    script = NODE / "node_modules" / "axe-core" / "axe.min.js"
-    npm = shutil.which("npm")
-    if not script.exists() and npm is None:
-        _missing("npm is missing: apt-get install npm")
-    if not script.exists() and npm is not None:
-        command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        done = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=120)
-        if done.returncode != 0:
-            _missing(f"axe-core cannot be installed: {done.stderr[-500:]}")
-    return script.read_text("utf-8")
+    return installed(NODE, "axe-core/axe.min.js").read_text("utf-8")
 
 
 def check(page: Page, axe: str) -> str:

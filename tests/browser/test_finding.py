@@ -65,6 +65,25 @@ def test_a_wrong_query_says_where_and_the_last_one_stays(page: Page, hub: FakeHu
     expect(messages(page)).to_have_text(["two"])
 
 
+def test_an_expression_that_takes_too_long_is_given_up_and_said(page: Page, hub: FakeHub) -> None:
+    slow = "a" * 28 + "!"  # each further letter doubles how long this takes
+    hub.publish("logs", log("one"), log("two"))
+    visit(page, hub, "#/live?q=two")
+    expect(messages(page)).to_have_text(["two"])
+    field(page).fill("/(a+)+$/ two")
+    expect(messages(page)).to_have_count(0)
+    hub.publish("logs", log(slow))
+    problem = page.get_by_role("alert").filter(has_text="takes too long")
+    expect(problem).to_be_visible(timeout=60_000)
+    expect(messages(page).first).to_have_text("one")
+    field(page).fill("two")
+    expect(messages(page)).to_have_text(["two"])
+    expect(problem).to_be_hidden()
+    field(page).fill("/(a+)+$/")
+    expect(problem).to_be_visible(timeout=60_000)
+    expect(messages(page)).to_have_text(["two"])  # the last query that can be used stays
+
+
 def test_find_marks_and_hides_nothing_and_reaches_what_is_not_in_the_document(
     page: Page, hub: FakeHub
 ) -> None:
@@ -72,6 +91,7 @@ def test_find_marks_and_hides_nothing_and_reaches_what_is_not_in_the_document(
         "logs", *(log("needle" if number in (5, 500) else f"hay {number}") for number in range(1_000))
     )
     visit(page, hub)
+    expect(messages(page).last).to_have_text("hay 999")  # it is found from what is in sight on
     expect(messages(page).filter(has_text="needle")).to_have_count(0)
     page.locator("body").press("Control+f")
     expect(field(page)).to_be_focused()
@@ -132,6 +152,18 @@ def test_the_exception_of_a_row_is_a_button_in_it(page: Page, hub: FakeHub) -> N
     visit(page, hub)
     page.get_by_role("button", name="TimeoutError: TimeoutError: pool").click()
     expect(page.locator(".detail .block")).to_have_text(TRACE)
+
+
+def test_a_traceback_that_is_too_long_to_show_is_a_file(page: Page, hub: FakeHub) -> None:
+    text = "Traceback\n" + "  frame\n" * 40_000 + "TimeoutError: no answer"
+    failure = {"type": "TimeoutError", "message": "no answer", "text": text}
+    hub.publish("logs", log("failed", "error", exception=failure))
+    visit(page, hub)
+    rows(page).first.get_by_role("button", name="TimeoutError").click()
+    expect(page.locator(".detail")).to_contain_text("more characters: download them")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    assert download.value.path().read_text() == text
 
 
 def test_numbers_stay_what_they_are(page: Page, hub: FakeHub) -> None:

@@ -203,6 +203,33 @@ def test_settings_hold_at_once_and_a_time_is_gone_to(page: Page, hub: FakeHub) -
     expect(page.locator(".live .row.current .message")).to_have_text("line 7")
 
 
+def test_a_zone_is_chosen_for_all_times(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", log("one"))
+    visit(page, hub)
+    expect(rows(page).first.locator(".time")).to_have_text("14:02:11.093")
+    choose(page, "Settings")
+    page.get_by_label("Zone of these").select_option("Asia/Tokyo")
+    page.keyboard.press("Escape")
+    expect(rows(page).first.locator(".time")).to_have_text("21:02:11.093")
+    expect(page.locator("#zone")).to_have_text("Tokyo, UTC+9")
+    page.reload()
+    expect(rows(page).first.locator(".time")).to_have_text("21:02:11.093")
+
+
+def test_a_time_is_gone_to_without_all_that_lies_between(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", *(log(f"line {number}") for number in range(9_000)))
+    hub.answers_api["seek"] = {"offset": 500, "epoch": "first"}
+    visit(page, hub, "#/live?ch=logs")
+    expect(page.locator("#held")).to_contain_text("1,000 lines")
+    choose(page, "Go to a time…")
+    page.get_by_label("Time", exact=True).fill("2026-01-14 09:00")
+    page.keyboard.press("Enter")
+    expect(page.locator(".live .row.current .message")).to_have_text("line 500")
+    expect(page.locator("#held")).to_contain_text("1,401 lines")
+    expect(marks(page, ".unloaded")).to_have_count(0)  # it is below, out of sight
+    expect(page.locator("#completeness")).to_have_text(re.compile("not loaded"))
+
+
 def test_the_histogram_is_a_table_too(page: Page, hub: FakeHub) -> None:
     hub.publish("logs", log("one", "error"), log("two"), log("three"))
     visit(page, hub)

@@ -90,6 +90,37 @@ def test_a_board_derives_itself_from_what_there_is(page: Page, real: RealHub) ->
     expect(tile(page, "deploy")).to_contain_text("1.2.3")
 
 
+def test_a_tile_that_shows_a_number_does_not_wait_for_one(page: Page, real: RealHub) -> None:
+    """What was kept does not always say when it was; that it is there is seen all the same."""
+    real.publish("app:stats", {"queue": 12})
+    page.goto(f"{real.url}#/board")
+    expect(tile(page, "Queue")).to_contain_text("12")
+    expect(tile(page, "Queue").locator(".age")).to_have_text("")
+
+
+@pytest.mark.parametrize("name", ["channels", "clients"])
+def test_on_a_wide_screen_numbers_stay_near_what_they_are_of(page: Page, real: RealHub, name: str) -> None:
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    real.publish("logs", log("one"))
+    page.goto(f"{real.url}#/{name}")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    box = page.locator(".table table").bounding_box()
+    assert box is not None
+    assert box["width"] <= 1_200
+
+
+def test_on_a_wide_screen_the_parts_of_the_server_stand_beside_one_another(page: Page, real: RealHub) -> None:
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    real.publish("logs", log("one"))
+    page.goto(f"{real.url}#/server")
+    expect(page.locator(".numbers")).to_be_visible()
+    [sources, node] = [part.bounding_box() for part in page.locator(".server .node").all()[:2]]
+    assert sources is not None
+    assert node is not None
+    assert abs(sources["y"] - node["y"]) < 2
+    assert node["x"] > sources["x"] + 600
+
+
 def test_channels_show_what_is_kept_and_publish(page: Page, real: RealHub) -> None:
     real.publish("logs", *(log(f"line {number}") for number in range(30)))
     page.goto(f"{real.url}#/channels")

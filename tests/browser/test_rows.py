@@ -245,3 +245,22 @@ def test_fields_stand_in_the_line_of_their_message(page: Page, hub: FakeHub) -> 
     assert fields["x"] >= message["x"] + message["width"]
     expect(short.locator(".fields")).to_be_in_viewport(ratio=1)
     expect(rows(page).nth(1).get_by_role("button", name="TimeoutError")).to_be_in_viewport()
+
+
+def test_a_button_in_a_row_is_the_same_while_the_row_is_filled_again(page: Page, hub: FakeHub) -> None:
+    """Who presses it while lines stream in has pressed it: a click is of what was there at its beginning."""
+    failure = {"type": "TimeoutError", "message": "no answer", "text": "Traceback"}
+    hub.publish("logs", log("failed", "error", exception=failure))
+    visit(page, hub)
+    button = rows(page).first.get_by_role("button", name="TimeoutError")
+    button.hover()
+    page.mouse.down()
+    page.evaluate("document.querySelector('.live .row .exception').held = true")
+    hub.publish("logs", log("next", "error", exception=failure | {"type": "OSError"}))
+    expect(messages(page)).to_have_text(["failed", "next"])
+    page.locator("body").press("d")  # another density: all rows are filled again
+    page.locator("body").press("d")
+    page.locator("body").press("d")
+    page.mouse.up()
+    assert page.evaluate("document.querySelector('.live .row .exception').held")
+    expect(page.locator(".detail .block")).to_have_text("Traceback")

@@ -163,3 +163,28 @@ def test_what_comes_late_and_does_not_come_is_said_and_asked_for_again(page: Pag
     assert left is not None
     assert now is not None
     assert (now["x"], now["y"]) == (left["x"], left["y"]), "their places were kept"
+
+
+def test_every_level_off_is_said_and_undone(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", log("one"), log("two", "error"))
+    visit(page, hub, "#/live?q=-level%3Ainfo%20-level%3Aerror%20logger%3Aapp.db")
+    empty = page.locator(".live .empty")
+    expect(empty).to_have_text(re.compile("^Every level is switched off."))
+    empty.get_by_role("button", name="Show all").click()
+    expect(messages(page)).to_have_text(["one", "two"])
+    expect(page.locator("#query")).to_have_value("logger:app.db")
+
+
+def test_a_page_whose_script_does_not_come_says_so(page: Page, hub: FakeHub) -> None:
+    """One module of many is enough: then none of them runs, and nothing but the style can say it."""
+    page.route("**/log/store.js", lambda route: route.abort())
+    page.goto(hub.url)
+    words = page.get_by_text("The script of this page has not come")
+    expect(words).to_be_hidden()
+    page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")
+    expect(words).to_be_visible()
+    expect(page.locator("#connection-words")).to_have_text("Loading…")
+    page.unroute("**/log/store.js")
+    page.get_by_role("link", name="Load it again").click()
+    expect(page.locator("#connection-words")).to_have_text("Ready")
+    expect(words).to_have_count(0)

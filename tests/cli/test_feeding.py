@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+from datetime import datetime, timedelta
 
 import pytest
 
-from gapless.cli.feeding import Signalled, Signals
+from gapless.cli.feeding import Rows, Signalled, Signals, entries
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -27,3 +29,16 @@ def test_a_signal_ends_what_is_done_at_once_and_lets_what_is_to_be_whole_come_to
         done.append("at once")
     assert done == ["whole"]
     assert signal.getsignal(number) == before
+
+
+def test_the_time_of_a_line_is_when_it_was_read_and_stays_with_it() -> None:
+    rows = Rows(join=True)
+    before = datetime.now().astimezone()
+    read = rows.feed(["ERROR it broke", "a word"])  # the first waits for a traceback no more
+    after = datetime.now().astimezone()
+    (body, _), (other, _) = entries(read)
+    for sent in (body, other):
+        time = datetime.fromisoformat(json.loads(sent)["time"])
+        assert before - timedelta(milliseconds=1) <= time <= after
+    own = "2020-01-01T00:00:00Z"
+    assert entries(rows.feed([f"{own} INFO later"]))[0][0].startswith(b'{"time":"2020-01-01T00:00:00')

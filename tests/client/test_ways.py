@@ -6,12 +6,14 @@ import asyncio
 import socket
 import threading
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from gapless import ChannelOptions, Hub, HubApp
 from gapless.client.remote import Remote, Unreachable
-from gapless.client.ways import HttpWay
+from gapless.client.ways import HttpWay, HubWay
 
 from ..support.certificates import write_certificate
 from ..support.serving import serve
@@ -80,3 +82,36 @@ async def test_through_tls_only_a_hub_is_published_to_that_is_who_it_says(
         with pytest.raises(Unreachable, match="certificate"):
             await send("localhost")
         assert (await hub.history("logs")).top.offset == 2
+
+
+class Unanswered:
+    """A hub that stores what it is given, and the first time is not heard to say so."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.node = hub.node
+        self._hub = hub
+        self._first = True
+
+    def publish(self, channel: str, data: Any, *, idempotency_key: str | None = None) -> Any:
+        receipt = self._hub.publish(channel, data, idempotency_key=idempotency_key)
+        if not self._first:
+            return receipt
+        self._first = False
+        return SimpleNamespace(result=lambda timeout: self._lost(receipt, timeout))
+
+    def _lost(self, receipt: Any, timeout: float) -> None:
+        receipt.result(timeout)
+        raise TimeoutError("no answer")
+
+
+@pytest.mark.anyio
+async def test_a_hub_of_this_process_whose_broker_answers_late_gets_no_second_copy(tmp_path: Path) -> None:
+    async with Hub(f"sqlite:///{tmp_path}/hub.db", channels={"logs": ChannelOptions(history=10)}) as hub:
+        way = HubWay(Unanswered(hub))
+        bodies = [b"%d" % number for number in range(5)]
+        with pytest.raises(Unreachable, match="no answer"):
+            await asyncio.to_thread(way.send, "logs", bodies, "key-1")
+        positions = await asyncio.to_thread(way.send, "logs", bodies, "key-1")
+        assert [position.offset for position in positions if position] == [1, 2, 3, 4, 5]
+        page = await hub.history("logs")
+        assert [publication.payload for publication in page.publications] == bodies

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clock, parseTime, readTime, written } from "../../src/gapless/dashboard/static/core/time.js";
+import { clock, day, moment, parseTime, readTime, useZone, written, zoneName } from "../../src/gapless/dashboard/static/core/time.js";
 
 const NOW = new Date(2026, 4, 14, 15, 0, 0).getTime();
 const at = (...parts) => new Date(2026, 4, ...parts).getTime();
@@ -50,4 +50,39 @@ test("times are written as the reader chose, and an unknown one not at all", () 
   assert.equal(written(time, "delta", { now: time, before: time + 1500 }), "−1.500 s");
   assert.equal(clock(NaN), "");
   assert.equal(clock(9e15), "");
+});
+
+test("a named zone is the reader's, also where it changes its clocks", () => {
+  try {
+    assert.ok(useZone("Europe/Berlin"));
+    const winter = Date.UTC(2026, 2, 29, 0, 59, 59, 999);
+    assert.equal(clock(winter), "01:59:59.999");
+    assert.equal(clock(winter + 1), "03:00:00.000");
+    assert.equal(day(Date.UTC(2026, 4, 14, 22, 30)), "2026-05-15");
+    assert.equal(moment(Date.UTC(2026, 4, 14, 22, 30), winter), "15 May 00:30");
+    assert.equal(zoneName(winter), "Berlin, UTC+1");
+    assert.equal(zoneName(winter + 1), "Berlin, UTC+2");
+    const noon = Date.UTC(2026, 4, 14, 10, 0);
+    assert.equal(parseTime("11:30", noon), Date.UTC(2026, 4, 14, 9, 30));
+    assert.equal(parseTime("12:30", noon), Date.UTC(2026, 4, 13, 10, 30));
+    assert.equal(parseTime("yesterday", Date.UTC(2026, 2, 29, 12)), Date.UTC(2026, 2, 27, 23));
+    assert.equal(parseTime("2026-01-14 09:00", noon), Date.UTC(2026, 0, 14, 8));
+    assert.equal(parseTime("2026-01-14T09:00:00Z", noon), Date.UTC(2026, 0, 14, 9));
+    assert.ok(useZone("Asia/Kathmandu"));
+    assert.equal(clock(noon), "15:45:00.000");
+    assert.equal(zoneName(noon), "Kathmandu, UTC+5:45");
+    assert.equal(useZone("Europe/Atlantis"), false);
+  } finally {
+    useZone("");
+  }
+});
+
+test("the last moment that a date can hold is written in every zone", () => {
+  try {
+    useZone("Asia/Tokyo");
+    assert.equal(clock(8.64e15).length, 12);
+    assert.equal(day(NaN), "");
+  } finally {
+    useZone("");
+  }
 });

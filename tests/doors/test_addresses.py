@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, Hub, Limits
-from gapless.core.tally import Tally
+from gapless.core.rate import Tally
 
 from ..support.serving import FAST_PATH, PLAIN_ASGI, Doors, doors
 from ..support.until import until

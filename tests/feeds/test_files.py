@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,35 @@ def test_a_file_rewritten_to_the_same_length_or_more_is_noticed(path: Path) -> N
     path.write_text("uno\ndue\ntre\n")
     assert everything(file) == ["uno", "due", "tre"]
     assert file.rewound == 1
+
+
+@pytest.mark.parametrize(("mark", "encoding"), [(b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")])
+def test_utf16_is_read_from_anywhere_and_a_restart_goes_on_in_it(
+    path: Path, mark: bytes, encoding: str
+) -> None:
+    def write(text: str) -> None:
+        with path.open("ab") as file:
+            file.write(text.encode(encoding))
+
+    path.write_bytes(mark)
+    write("old ĊĀ\nbeg")  # characters with a byte that is a line break elsewhere
+    with closing(FollowedFile(path)) as file:
+        write("un\nnext ä😀\nha")
+        assert everything(file) == ["begun", "next ä😀"]
+        marks = file.marks()
+    write("lf\n")
+    with closing(FollowedFile(path, marks=marks)) as file:
+        assert everything(file) == ["half"]
+        with path.open("ab") as out:
+            out.write("odd".encode(encoding)[:3])
+        assert everything(file) == []
+        marks = file.marks()
+    with path.open("ab") as out:
+        out.write("odd\n".encode(encoding)[3:])
+    with closing(FollowedFile(path, marks=marks)) as file:
+        assert everything(file) == ["odd"]
+    with closing(FollowedFile(path, from_start=True)) as file:
+        assert everything(file) == ["old ĊĀ", "begun", "next ä😀", "half", "odd"]
 
 
 def test_a_file_larger_than_one_turn_is_read_completely(path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,9 @@ from gapless.errors import ConfigError
 from gapless.feeds.files import Mark
 from gapless.feeds.positions import Positions, Sending, default_path
 from gapless.feeds.sent import Reached
-from gapless.feeds.watched import Watched
+from gapless.feeds.watched import Changes, Watched
 
+from ..support.until import DEADLINE
 from .test_files import append
 
 
@@ -129,3 +133,26 @@ def test_positions_are_kept_apart_by_what_is_followed_and_to_where(tmp_path: Pat
     assert (
         len({one, default_path(["b.log"], "logs", "http://h"), default_path(["a.log"], "l", "http://h")}) == 3
     )
+
+
+def test_a_change_in_a_directory_is_told_at_once(tmp_path: Path) -> None:
+    pytest.importorskip("watchfiles")
+    told = threading.Event()
+    changes = Changes([tmp_path], told.set)
+    deadline = time.monotonic() + DEADLINE
+    number = 0
+    while not told.is_set():  # the system may not watch yet when the first one comes
+        assert time.monotonic() < deadline
+        number += 1
+        append(tmp_path / "a.log", f"{number}\n")
+        told.wait(0.05)
+    changes.close()
+
+
+def test_where_nothing_tells_of_changes_nothing_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Changes([], lambda: None).close()
+    Changes([tmp_path / "gone"], lambda: None).close()
+    monkeypatch.setitem(sys.modules, "watchfiles", None)  # as where it is not installed
+    Changes([tmp_path], lambda: None).close()

@@ -78,7 +78,7 @@ async def test_what_ends_the_task_that_waits_ends_the_work() -> None:
     kept = work()
     (await first_step(kept)).close()
     assert ended == [asyncio.CancelledError, GeneratorExit]
-    assert inspect.getcoroutinestate(kept) == inspect.CORO_CLOSED, "it was closed, and not only let go"
+    assert inspect.getcoroutinestate(kept) == inspect.CORO_CLOSED, "and not only let go"
 
 
 async def test_what_fails_later_fails_where_it_is_awaited() -> None:

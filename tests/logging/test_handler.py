@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import gapless
 from gapless import ChannelOptions, Hub, HubHandler
+from gapless.client.receipt import Receipt
 from gapless.logging import HubLogExporter, HubProcessor, HubSink, RequestIds, publish_to
 from gapless.logging.record import SCHEMA, dumps, iso, level_of, level_of_severity
 
@@ -177,6 +178,28 @@ async def test_a_hub_of_the_same_process(logger: logging.Logger) -> None:
         await until(lambda: handler.wait(0) == 0, pause=0.01)
         page = await hub.history("logs")
         assert [json.loads(one.payload)["message"] for one in page.publications] == ["0", "1", "2", "3", "4"]
+
+
+async def test_what_sending_itself_logs_is_not_sent(logger: logging.Logger) -> None:
+    class Hub:
+        """Whatever is published to it makes it log."""
+
+        taken = 0
+
+        def publish(self, channel: str, data: Any, *, idempotency_key: str | None = None) -> Receipt:
+            self.taken += 1
+            logger.info("published %d", self.taken)
+            receipt = Receipt()
+            receipt.settle(None)
+            return receipt
+
+    hub = Hub()
+    handler = HubHandler(hub)
+    logger.addHandler(handler)
+    for number in range(3):
+        logger.info("%d", number)
+        assert await asyncio.to_thread(handler.wait, DEADLINE) == 0
+    assert (hub.taken, handler.failed) == (3, 0)
 
 
 async def test_a_hub_that_hangs_or_is_gone_holds_nobody_up(logger: logging.Logger) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..core.tally import network
+from ..core.rate import network
 
 
 @dataclass(slots=True)

@@ -188,12 +188,16 @@ class _Secure(http.client.HTTPSConnection):
 class Publishes(Protocol):
     """A hub in this process: what is used of it."""
 
-    def publish(self, channel: str, data: Any) -> Any:
+    def publish(self, channel: str, data: Any, *, idempotency_key: str | None = None) -> Any:
         """Publish; gives something with `result(timeout)`."""
 
 
 class HubWay:
-    """Calls of `hub.publish` from another thread than the hub's own."""
+    """Calls of `hub.publish` from another thread than the hub's own.
+
+    A broker that answers later may have stored what it did not answer to, so that each publication has a
+    key there, and all of them are sent again.
+    """
 
     name = "the hub of this process"
 
@@ -205,9 +209,11 @@ class HubWay:
     def send(self, channel: str, bodies: Sequence[bytes], key: str) -> list[Position | None]:
         receipts: list[Any] = []
         failed: GaplessError | None = None
-        for body in bodies:
+        lasting = _answers_later(self._hub)
+        for number, body in enumerate(bodies):
+            once = f"{key}.{number}" if lasting else None
             try:
-                receipts.append(self._hub.publish(channel, orjson.Fragment(body)))
+                receipts.append(self._hub.publish(channel, orjson.Fragment(body), idempotency_key=once))
             except GaplessError as error:
                 failed = error
                 break
@@ -216,7 +222,8 @@ class HubWay:
             for receipt in receipts:
                 done.append(receipt.result(self._timeout))  # noqa: PERF401 - what came before an error counts
         except (GaplessError, TimeoutError) as error:
-            raise Partly(done, Unreachable(f"{self.name}: {error}")) from None
+            unknown = Unreachable(f"{self.name}: {error}")
+            raise (unknown if lasting else Partly(done, unknown)) from None
         if failed is not None:
             raise Partly(done, _cause(failed, self.name))
         return done
@@ -226,6 +233,11 @@ class HubWay:
 
     def close(self) -> None:
         """There is nothing to let go of."""
+
+
+def _answers_later(hub: Publishes) -> bool:
+    node = getattr(hub, "node", None)  # that of a hub; who only publishes as one does has none
+    return node is not None and not node.broker.immediate
 
 
 def _cause(error: GaplessError, name: str) -> Unreachable | Refused:

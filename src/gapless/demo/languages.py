@@ -40,13 +40,14 @@ class _Grammar(NamedTuple):
 
     name: str
     suffixes: tuple[str, ...]
+    module: str
 
 
 _GRAMMARS = (
-    _Grammar("JavaScript", (".js", ".mjs", ".cjs", ".jsx")),
-    _Grammar("TypeScript", (".ts", ".mts", ".cts", ".tsx")),
-    _Grammar("Go", (".go",)),
-    _Grammar("Rust", (".rs",)),
+    _Grammar("JavaScript", (".js", ".mjs", ".cjs", ".jsx"), "javascript"),
+    _Grammar("TypeScript", (".ts", ".mts", ".cts", ".tsx"), "javascript"),
+    _Grammar("Go", (".go",), "go"),
+    _Grammar("Rust", (".rs",), "rust"),
 )
 
 SUFFIXES = (".py", *(suffix for grammar in _GRAMMARS for suffix in grammar.suffixes))
@@ -59,7 +60,7 @@ def languages() -> tuple[Language, ...]:
     found: list[Language] = [Python()]
     for grammar in _GRAMMARS:
         try:
-            module = import_module(f".trees.{grammar.name.lower()}", __package__)
+            module = import_module(f".trees.{grammar.module}", __package__)
             found.append(getattr(module, grammar.name)())
         except ModuleNotFoundError as error:
             if not (error.name or "").startswith("tree_sitter"):

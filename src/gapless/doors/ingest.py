@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import orjson
 from starlette.requests import Request as HttpRequest
@@ -24,7 +24,6 @@ from ..model import Draft
 from ..node.receipt import Receipt
 from ..opaque import is_packed
 from ..watch.sources import heard
-from .aside import Aside
 from .entrance import worded
 from .guard import Guard
 from .once import Once, Progress
@@ -45,6 +44,8 @@ ROWS_AT_ONCE = 4 * SLICE
 
 STATUSES = {102: 404, 107: 422}
 """HTTP statuses by error code; a ClientError that is not here is 400."""
+
+T = TypeVar("T")
 
 
 class Ingest:
@@ -292,3 +293,31 @@ def failure(error: Exception) -> Response:
     if isinstance(error, Overloaded):
         return answer(429, {"error": error_shape(error)}, **{"retry-after": "1"})
     return answer(503, {"error": error_shape(error)}, **{"retry-after": "1"})
+
+
+class Aside:
+    """Long bodies are read beside the loop: in a thread, one at a time, the others behind it in their order.
+
+    One thread more shares the interpreter with the loop; a dozen would leave it a twelfth. `most` is how
+    many bytes may wait and be read in all.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+        self._reading = asyncio.Lock()
+
+    async def read(self, size: int, work: Callable[[], T]) -> T:
+        """What `work` makes of a body of this size.
+
+        Raises what `work` raises, or Overloaded: too much waits.
+        """
+        held = self._held + size
+        if held > self._most and self._held:
+            raise Overloaded(held, self._most)
+        self._held = held
+        try:
+            async with self._reading:
+                return await asyncio.to_thread(work)
+        finally:
+            self._held -= size

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ..errors import ConfigError
 from .rotation import HEAD_BYTES, Sibling, copy_of, in_between, siblings
-from .splitting import LineSplitter
+from .splitting import LineSplitter, begun_line
 
 READ_BYTES = 256 * 1024
 """Read from one file in one turn, so that several files and everything else get theirs."""
@@ -103,7 +103,15 @@ class OpenFile:
         """Bytes of holes that were passed over: its writer does not append."""
         begin = max(0, offset - SEAM_BYTES)
         self._seam = os.pread(self.descriptor, offset - begin, begin)
-        self._splitter = LineSplitter()
+        self._splitter = self._new_splitter()
+
+    def _new_splitter(self) -> LineSplitter:
+        return LineSplitter(mark=self._byte_order if self.place.offset else None)
+
+    @property
+    def _byte_order(self) -> bytes:
+        """Its first two bytes, which may say that it is UTF-16."""
+        return os.pread(self.descriptor, 2, 0)
 
     @property
     def key(self) -> tuple[int, int]:
@@ -139,7 +147,7 @@ class OpenFile:
         data = os.pread(self.descriptor, READ_BYTES, self.place.offset)
         size = len(data)
         self.read_at = time.monotonic()
-        if data.startswith(b"\0") and not self._splitter.pending:
+        if data.startswith(b"\0") and not self._splitter.pending and not self._splitter.wide:
             # A hole: it was cut off, and its writer went on where it had been.
             data = data.lstrip(b"\0")
             self.skipped += size - len(data)
@@ -155,14 +163,16 @@ class OpenFile:
         """Read it from its start again."""
         self.place = self.place._replace(offset=0)
         self._seam = b""
-        self._splitter = LineSplitter()
+        self._splitter = self._new_splitter()
 
     def to_last_line(self) -> None:
         """Begin at the end, but with the whole of a last line that is still being written."""
         size = os.fstat(self.descriptor).st_size
-        tail = os.pread(self.descriptor, READ_BYTES, max(0, size - READ_BYTES))
-        begun = len(tail) - (tail.rfind(b"\n") + 1)
+        start = max(0, size - READ_BYTES) & ~1
+        tail = os.pread(self.descriptor, size - start, start)
+        begun = begun_line(tail, self._byte_order)
         self.place = self.place._replace(offset=size - begun)
+        self._splitter = self._new_splitter()
         self._seam = tail[: len(tail) - begun][-SEAM_BYTES:]
 
     def adopt(self, other: OpenFile) -> None:

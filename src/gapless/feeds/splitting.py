@@ -26,13 +26,16 @@ class LineSplitter:
     """Cuts a byte stream into lines; what is not UTF-8 becomes U+FFFD.
 
     A line ends with LF or CRLF; other control characters, CR among them, stay in it. A byte order mark
-    at the very beginning is left out; one of UTF-16 says how the whole stream is read. With
-    `progress` a line that writes over itself with CR keeps no more than its last state.
+    at the very beginning is left out; one of UTF-16 says how the whole stream is read. `mark` is that
+    of a stream whose beginning is not fed. With `progress` a line that writes over itself with CR keeps no
+    more than its last state.
     """
 
     __slots__ = ("_begun", "_cut", "_max_bytes", "_overwritten", "_partial", "_progress", "_utf16")
 
-    def __init__(self, max_bytes: int = LINE_BYTES, *, progress: bool = False) -> None:
+    def __init__(
+        self, max_bytes: int = LINE_BYTES, *, progress: bool = False, mark: bytes | None = None
+    ) -> None:
         self._max_bytes = max_bytes
         self._progress = progress
         self._partial = bytearray()
@@ -40,6 +43,13 @@ class LineSplitter:
         self._overwritten = False
         self._begun = False
         self._utf16: codecs.IncrementalDecoder | None = None
+        if mark is not None:
+            self._utf16 = self._begin(mark)
+
+    @property
+    def wide(self) -> bool:
+        """Is it UTF-16?"""
+        return self._utf16 is not None
 
     def feed(self, data: bytes) -> list[str]:
         """The lines that are complete now, in order, without their line breaks."""
@@ -65,8 +75,11 @@ class LineSplitter:
 
     @property
     def pending(self) -> int:
-        """Bytes of the line that is not complete."""
-        return len(self._partial)
+        """Bytes of the stream in the line that is not complete."""
+        if self._utf16 is None:
+            return len(self._partial)
+        # What could not be read became one character, of two bytes as well.
+        return len(self._partial.decode().encode("utf-16-le")) + len(self._utf16.getstate()[0])
 
     @property
     def state(self) -> str | None:
@@ -85,12 +98,15 @@ class LineSplitter:
         if len(data) < 3 and data not in _UTF16 and any(mark.startswith(data) for mark in marks):
             self._partial += data
             return b""
-        self._begun = True
-        encoding = _UTF16.get(data[:2])
-        if encoding is None:
+        self._utf16 = decoder = self._begin(data[:2])
+        if decoder is None:
             return data.removeprefix(codecs.BOM_UTF8)
-        self._utf16 = codecs.getincrementaldecoder(encoding)(errors="replace")
-        return self._utf16.decode(data[2:]).encode(errors="replace")
+        return decoder.decode(data[2:]).encode(errors="replace")
+
+    def _begin(self, mark: bytes) -> codecs.IncrementalDecoder | None:
+        self._begun = True
+        encoding = _UTF16.get(mark)
+        return codecs.getincrementaldecoder(encoding)(errors="replace") if encoding is not None else None
 
     def _lines(self, complete: bytes) -> list[str]:
         """Whole lines; the first of them may be the last piece of one that was cut."""
@@ -146,6 +162,15 @@ class LineSplitter:
 
 
 _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+def begun_line(tail: bytes, mark: bytes) -> int:
+    """How many bytes at the end of a stream that begins with `mark` belong to a line without a break."""
+    encoding = _UTF16.get(mark)
+    if encoding is None:
+        return len(tail) - (tail.rfind(b"\n") + 1)
+    last = tail.decode(encoding, errors="replace").rpartition("\n")[2]
+    return min(len(tail), len(last.encode("utf-16-le")) + len(tail) % 2)
 
 
 def _cut(line: bytes, most: int) -> list[bytes]:

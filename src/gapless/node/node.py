@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from ..brokers.base import Broker, PresenceStore
 from ..core.counters import Counters
+from ..core.rate import Tally
 from ..core.sources import Sources
-from ..core.tally import Tally
 from ..errors import ClientError, Disconnect
 from ..hooks.registry import Hooks
 from ..options import Limits

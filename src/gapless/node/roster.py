@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from ..core.tally import Tally
+from ..core.rate import Tally
 from ..errors import Disconnect
 from ..hooks.events import Client
 from ..model import Grant, Position, ServerSubscription

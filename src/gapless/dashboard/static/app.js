@@ -2,10 +2,11 @@
 import { connect } from "./client.js";
 import { Api } from "./core/api.js";
 import { Channels } from "./core/channels.js";
-import { find, make } from "./core/dom.js";
+import { find, make, meta } from "./core/dom.js";
 import { parse } from "./core/json.js";
 import { listen } from "./core/keys.js";
 import * as settings from "./core/settings.js";
+import { useZone } from "./core/time.js";
 import { readUrl } from "./core/url.js";
 import { Watching } from "./core/watching.js";
 import { backWords, completeness, gapWords } from "./log/words.js";
@@ -22,7 +23,7 @@ const PAGES = {
 };
 
 export class App {
-  base = new URL(document.querySelector('meta[name="gapless-base"]')?.content ?? "..", import.meta.url);
+  base = new URL(meta("gapless-base") || "..", import.meta.url);
   connection = { wasUp: false, lostAt: 0, retryAt: 0, cause: "" }; // milliseconds since 1970
   page = null;
   /** What the server says about itself and us, null when it says nothing. */
@@ -32,7 +33,10 @@ export class App {
   #opening = "";
 
   constructor() {
-    const saving = navigator.connection?.saveData === true;
+    find("unloaded").remove();
+    useZone(settings.get("zone"));
+    settings.onChange((name, value) => name === "zone" && useZone(value));
+    const saving = /** @type {any} */ (navigator).connection?.saveData === true;
     this.hub = connect(this.base, { pace: saving ? 250 : 50, parse, pingEvery: 5_000, pongWithin: 3_000 });
     this.api = new Api(this.base);
     this.positions = storedPositions();
@@ -74,7 +78,7 @@ export class App {
 
   /** Is the server of another version than the files of this page? In words, "" when it is not. */
   get outdated() {
-    const own = document.querySelector('meta[name="gapless-digest"]')?.content;
+    const own = meta("gapless-digest");
     const { digest, version } = this.session ?? {};
     if (!own || !digest || own === digest) return "";
     const isOther = this.#version && version && this.#version !== version;

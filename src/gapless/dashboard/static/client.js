@@ -106,7 +106,7 @@ class Hub {
    * A promise of a page of what a channel keeps, {publications, epoch, oldest, head}, oldest first. Options: `limit`,
    * `since`, a position that they follow, and `reverse`: newest first, and before that position.
    */
-  async history(channel, { since, ...options } = {}) {
+  async history(channel, { since = undefined, ...options } = {}) {
     const asked = { type: "history", channel, since: since && written(since), ...options };
     const { publications, epoch, oldest, head } = await this.#ask(asked);
     return { publications, epoch, oldest, head };
@@ -298,6 +298,7 @@ class Hub {
 
 /** One channel: how far it has been delivered, and so what may come next. */
 class Subscription {
+  channel; deliver; unsubscribe; joins; options; id; // of the command that asked for it
   joining = false; // asked for, and not answered yet
   over = false;
   refusals = 0;
@@ -306,8 +307,7 @@ class Subscription {
 
   constructor(channel, deliver, options, unsubscribe) {
     const { onGap = warn, onJoin, onLeave, since } = options;
-    const joins = onJoin || onLeave ? true : undefined;
-    Object.assign(this, { channel, deliver, unsubscribe, joins, options: { ...options, onGap } });
+    Object.assign(this, { channel, deliver, unsubscribe, joins: onJoin || onLeave ? true : undefined, options: { ...options, onGap } });
     const [, epoch, offset] = /^(.*):(\d+)$/.exec(since) ?? [];
     this.position = offset ? { epoch, offset: Number(offset) } : (since ?? null);
   }

@@ -1,10 +1,8 @@
 /** The sign-in page: it sends the token, the server answers with a cookie, and the page is loaded anew. */
+import { find } from "./core/dom.js";
 import { duration } from "./core/format.js";
 
-const form = document.getElementById("form");
-const token = document.getElementById("token");
-const problem = document.getElementById("problem");
-const submit = document.getElementById("submit");
+const [form, token, problem, submit] = ["form", "token", "problem", "submit"].map(find);
 
 form.onsubmit = async (event) => {
   event.preventDefault();

@@ -14,20 +14,18 @@ from tree_sitter import Node
 from ..definitions import Attribute, Class, Function, Reference, Signature
 from ..language import Layout, Module, clipped
 from .reader import Reader, Shape, cleaned, parsed
-from .tree import Grammar, Scope, children_of, end_of, line_of, one_line, text_of, walk
+from .tree import Grammar, Scope, children_of, end_of, kinds, line_of, one_line, text_of, walk
 
 GRAMMAR = Grammar(
-    names=frozenset({"identifier", "type_identifier", "package_identifier"}),
-    types=frozenset({"type_identifier"}),
+    names=kinds("identifier type_identifier package_identifier"),
+    types=kinds("type_identifier"),
     members={"selector_expression": ("operand", "field"), "qualified_type": ("package", "name")},
     wrappers={"generic_type": "type"},
     calls={"call_expression": "function", "composite_literal": "type"},
-    functions=frozenset({"function_declaration", "method_declaration", "func_literal"}),
-    returns=frozenset({"return_statement"}),
+    functions=kinds("function_declaration method_declaration func_literal"),
+    returns=kinds("return_statement"),
     loops={"for_statement": ("", "")},
-    branches=frozenset(
-        {"if_statement", "for_statement", "expression_case", "type_case", "communication_case"}
-    ),
+    branches=kinds("if_statement for_statement expression_case type_case communication_case"),
     bindings={
         "short_var_declaration": "left",
         "parameter_declaration": "name",
@@ -39,8 +37,8 @@ GRAMMAR = Grammar(
         "receive_statement": "left",
         "type_switch_statement": "alias",
     },
-    not_bound=frozenset({"selector_expression", "index_expression"}),
-    opaque=frozenset({"import_declaration", "package_clause", "label_name", "field_identifier"}),
+    not_bound=kinds("selector_expression index_expression"),
+    opaque=kinds("import_declaration package_clause label_name field_identifier"),
     plain_docs=True,
 )
 

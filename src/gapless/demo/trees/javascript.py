@@ -1,24 +1,35 @@
-"""JavaScript, and what TypeScript adds to it."""
+"""JavaScript and TypeScript: what their files are called by each other, and which grammar reads them."""
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-import tree_sitter_javascript
 from tree_sitter import Node
 
-from ..definitions import Attribute, Class, Function, Reference, Role, Signature
-from ..language import Layout, Module, clipped
+from ..definitions import Class, Function, Reference, Role, Signature
+from ..language import Language, Layout, Module, clipped
+from .ecmascript import (
+    CLASSES,
+    EXTERNAL,
+    FUNCTIONS,
+    GRAMMAR,
+    SUFFIXES,
+    VALUES,
+    attributes_of,
+    bare_path,
+    bare_value,
+    bases_of,
+    dotted_path,
+    given_names,
+    is_method,
+    parameters_of,
+)
 from .reader import Reader, Shape, cleaned, parsed
-from .tree import Grammar, Scope, children_of, end_of, line_of, one_line, text_of, walk
-
-EXTERNAL = ":"
-"""What the target of an import from another package begins with."""
-
-_SUFFIXES = (".mjs", ".cjs", ".jsx", ".js", ".mts", ".cts", ".tsx", ".ts")
+from .tree import Scope, children_of, end_of, line_of, one_line, text_of, walk
 
 _NODE_TEXT = """
     assert async_hooks buffer child_process cluster console crypto dgram diagnostics_channel dns
@@ -26,73 +37,8 @@ _NODE_TEXT = """
     querystring readline repl stream string_decoder timers tls trace_events tty url util v8 vm wasi
     worker_threads zlib
 """
+
 _NODE = frozenset(_NODE_TEXT.split())
-
-GRAMMAR = Grammar(
-    names=frozenset({"identifier", "type_identifier", "shorthand_property_identifier"}),
-    types=frozenset({"type_identifier"}),
-    own=frozenset({"this", "super"}),
-    members={
-        "member_expression": ("object", "property"),
-        "nested_identifier": ("object", "property"),
-        "nested_type_identifier": ("module", "name"),
-    },
-    wrappers={"generic_type": "name"},
-    calls={"call_expression": "function", "new_expression": "constructor"},
-    raising=frozenset({"throw_statement"}),
-    functions=frozenset(
-        {
-            "function_declaration",
-            "function_expression",
-            "generator_function",
-            "generator_function_declaration",
-            "arrow_function",
-            "method_definition",
-        }
-    ),
-    returns=frozenset({"return_statement"}),
-    yields=frozenset({"yield_expression"}),
-    loops={"for_in_statement": ("left", "right")},
-    branches=frozenset(
-        {
-            "if_statement",
-            "for_statement",
-            "for_in_statement",
-            "while_statement",
-            "do_statement",
-            "switch_case",
-            "catch_clause",
-            "ternary_expression",
-        }
-    ),
-    operators=frozenset({"&&", "||", "??"}),
-    bindings={
-        "variable_declarator": "name",
-        "formal_parameters": "",
-        "arrow_function": "parameter",
-        "catch_clause": "parameter",
-        "for_in_statement": "left",
-        "function_declaration": "name",
-        "generator_function_declaration": "name",
-        "class_declaration": "name",
-        "type_parameter": "name",
-    },
-    not_bound=frozenset(
-        {"type_annotation", "member_expression", "call_expression", "arrow_function", "object"}
-    ),
-    opaque=frozenset({"jsx_attribute_name", "import_statement", "export_clause"}),
-    comments=frozenset({"comment", "html_comment", "hash_bang_line"}),
-)
-
-_FUNCTIONS = ("function_declaration", "generator_function_declaration", "function_signature")
-_VALUES = ("arrow_function", "function_expression", "generator_function")
-_CLASSES = {
-    "class_declaration": "class",
-    "abstract_class_declaration": "abstract class",
-    "interface_declaration": "interface",
-    "type_alias_declaration": "type alias",
-    "enum_declaration": "enum",
-}
 
 
 class Files:
@@ -104,7 +50,7 @@ class Files:
             self._by_name.setdefault(self.name(file), []).append(file)
 
     def name(self, file: str) -> str:
-        return dotted_path(_bare(file))
+        return dotted_path(bare_path(file))
 
     def find(self, name: str, importer: str) -> tuple[str, ...]:
         return tuple(self._by_name.get(name) or self._by_name.get(f"{name}.index") or ())
@@ -114,15 +60,18 @@ class Files:
 
 
 class JavaScript:
-    """Read with the grammar of tree-sitter-javascript."""
+    """Read with the grammar of tree-sitter-javascript. Raises ModuleNotFoundError: it is not installed."""
 
     name = "JavaScript"
     fence = "javascript"
     suffixes: tuple[str, ...] = (".js", ".mjs", ".cjs", ".jsx")
     separator = "."
 
+    def __init__(self) -> None:
+        self.grammar = import_module(f"tree_sitter_{self.fence}")
+
     def layout(self, root: Path, files: tuple[str, ...]) -> Layout:
-        return Files(tuple(file for file in files if file.endswith(_SUFFIXES)))
+        return Files(tuple(file for file in files if file.endswith(SUFFIXES)))
 
     def importing(self, module: str, name: str) -> str:
         path = f"./{module.removesuffix('.index').replace('.', '/')}"
@@ -134,24 +83,22 @@ class JavaScript:
 
     def compiled(self, file: str) -> object:
         """The grammar for a file of this name."""
-        return tree_sitter_javascript.language()
+        return self.grammar.language()
 
     def read(self, file: str, content: bytes, name: str) -> Module:
         root, lines = parsed(self.compiled(file), content, self.name)
         return _File(self, file, name, root, lines).module()
 
 
-def dotted_path(path: str) -> str:
-    """A path as a name; the root of the checkout has none."""
-    return path.strip("/").replace("/", ".")
+class TypeScript(JavaScript):
+    """JavaScript with types, and with two grammars, one of which knows JSX: of tree-sitter-typescript."""
 
+    name = "TypeScript"
+    fence = "typescript"
+    suffixes = (".ts", ".mts", ".cts", ".tsx")
 
-def _bare(path: str) -> str:
-    """Without a suffix: `./x.js` may mean a file `x.ts`."""
-    for suffix in _SUFFIXES:
-        if path.endswith(suffix):
-            return path.removesuffix(suffix).removesuffix(".d")
-    return path
+    def compiled(self, file: str) -> object:
+        return self.grammar.language_tsx() if file.endswith(".tsx") else self.grammar.language_typescript()
 
 
 class _Declared(NamedTuple):
@@ -167,9 +114,7 @@ class _Declared(NamedTuple):
 class _File:
     """Goes through the statements of one file."""
 
-    def __init__(
-        self, language: JavaScript, file: str, name: str, root: Node, lines: tuple[str, ...]
-    ) -> None:
+    def __init__(self, language: Language, file: str, name: str, root: Node, lines: tuple[str, ...]) -> None:
         self._language = language
         self._file = file
         self._name = name
@@ -186,7 +131,7 @@ class _File:
     def module(self) -> Module:
         reader = self._reader
         definitions = [
-            self._class(each) if each.node.type in _CLASSES else self._function(each)
+            self._class(each) if each.node.type in CLASSES else self._function(each)
             for each in self._declared
             if reader.fits(each.name, each.node)
         ]
@@ -225,7 +170,7 @@ class _File:
                 value = node.child_by_field_name("value")
                 if declared is not None:
                     yield from self._in_statement(declared, span, exported=True)
-                elif value is not None and value.type in _VALUES:
+                elif value is not None and value.type in VALUES:
                     yield _Declared(value, span, True, (text_of(value, "name") or "default"))
                 self._exported_names(node)
             case "ambient_declaration":
@@ -234,8 +179,8 @@ class _File:
             case "lexical_declaration" | "variable_declaration":
                 declarators = [each for each in node.named_children if each.type == "variable_declarator"]
                 for each in declarators:
-                    value = _bare_value(each.child_by_field_name("value"))
-                    if value is not None and value.type in _VALUES:
+                    value = bare_value(each.child_by_field_name("value"))
+                    if value is not None and value.type in VALUES:
                         whole = span if len(declarators) == 1 else each
                         yield _Declared(value, whole, exported, text_of(each, "name"))
             case "internal_module" | "module":
@@ -243,7 +188,7 @@ class _File:
                     yield from self._in_statement(each, each, exported=exported)
             case "expression_statement":
                 yield from self._assigned(node.named_children[0] if node.named_children else None, span)
-            case kind if kind in _FUNCTIONS or kind in _CLASSES:
+            case kind if kind in FUNCTIONS or kind in CLASSES:
                 yield _Declared(node, span, exported, (text_of(node, "name") or "default"))
 
     def _assigned(self, node: Node | None, span: Node) -> Iterator[_Declared]:
@@ -256,14 +201,14 @@ class _File:
         left, value = one_line(node, "left"), node.child_by_field_name("right")
         while value is not None and value.type == "assignment_expression":  # exports = module.exports = …
             left, value = one_line(value, "left"), value.child_by_field_name("right")
-        if value is None or value.type not in (*_VALUES, "class"):
+        if value is None or value.type not in (*VALUES, "class"):
             return
         owner, _, name = left.rpartition(".")
         if left == "module.exports":
             name, owner = (text_of(value, "name") or "exports"), ""
         elif owner in ("exports", "module.exports"):
             owner = ""
-        if name.isidentifier() and value.type in _VALUES:
+        if name.isidentifier() and value.type in VALUES:
             yield _Declared(
                 value, span, True, name, owner.removesuffix(".prototype") if owner != "this" else ""
             )
@@ -353,7 +298,7 @@ class _File:
         if not path.startswith("."):
             return f"{EXTERNAL}{path.replace('.', '_') if path.startswith('@') else path}"
         here = posixpath.dirname(self._file)
-        return dotted_path(_bare(posixpath.normpath(posixpath.join(here, path))))
+        return dotted_path(bare_path(posixpath.normpath(posixpath.join(here, path))))
 
     # -- definitions
 
@@ -371,7 +316,7 @@ class _File:
         is_async = any(child.type == "async" for child in node.children)
         word = "" if in_class else "function*" if generator else "function"
         keyword = f"{'async ' * is_async}{word}".strip()
-        parameters = list(_parameters(node))
+        parameters = list(parameters_of(node))
         typed = [(text_of(each, "pattern"), each.child_by_field_name("type")) for each in parameters]
         declared = [
             (text_of(each, "name"), each) for each in walk([node]) if each.type == "variable_declarator"
@@ -400,7 +345,7 @@ class _File:
                 ": ",
                 one_line(node, "type_parameters"),
             ),
-            given=tuple(_given(parameters)),
+            given=tuple(given_names(parameters)),
             public=public,
             sort=sort,
             role=role if in_class else "function",
@@ -419,15 +364,15 @@ class _File:
         members = children_of(body)
         shapes = [shape for member in members if (shape := self._member(member, each.name)) is not None]
         methods = [reader.function(shape) for shape in shapes]
-        bases = list(_bases(node))
+        bases = list(bases_of(node))
         heading = text_of(node)[: (body.start_byte - node.start_byte) if body is not None else None]
-        inside = [member for member in members if not _is_method(member)]
+        inside = [member for member in members if not is_method(member)]
         constructor = next((method for method in methods if method.name == "constructor"), None)
         return reader.type_of(
             each.name,
             node,
             each.span,
-            sort=_CLASSES[node.type],
+            sort=CLASSES[node.type],
             public=each.name in self._exports,
             shapes=shapes,
             methods=methods,
@@ -435,7 +380,7 @@ class _File:
             body=inside if node.type != "type_alias_declaration" else [body] if body is not None else [],
             bases=tuple(clipped(one_line(base)) for base in bases),
             heading=clipped(" ".join(heading.split()).rstrip("= ")),
-            attributes=tuple(_attributes(members)),
+            attributes=tuple(attributes_of(members)),
             field_types=dict(self._typed_fields(node)),
             constructor=constructor,
         )
@@ -446,13 +391,13 @@ class _File:
         public = not (name.startswith("#") or any(text_of(child) == "private" for child in member.children))
         if member.type in ("method_definition", "abstract_method_signature", "method_signature"):
             return self._shape(member, member, name, public, in_class=owner)
-        if value is not None and value.type in _VALUES:
+        if value is not None and value.type in VALUES:
             return self._shape(value, member, name, public, in_class=owner)
         return None
 
     def _typed_fields(self, node: Node) -> Iterator[tuple[str, str]]:
         """The fields of a class with the targets of their types."""
-        if node.type not in _CLASSES:
+        if node.type not in CLASSES:
             return
         for each in walk([node]):
             name = each.child_by_field_name("name") or each.child_by_field_name("property")
@@ -500,68 +445,3 @@ class _File:
         first, _, rest = text_of(node).partition(".")
         target = self._names.get(first, f"{self._name}.{first}")
         return f"{target}.{rest}" if rest else target
-
-
-def _bare_value(node: Node | None) -> Node | None:
-    """What a value is without parentheses and casts around it."""
-    while node is not None and node.type in (
-        "parenthesized_expression",
-        "as_expression",
-        "satisfies_expression",
-    ):
-        node = node.named_children[0] if node.named_children else None
-    return node
-
-
-def _parameters(node: Node) -> Iterable[Node]:
-    alone = node.child_by_field_name("parameter")
-    if alone is not None:
-        return [alone]
-    return [each for each in children_of(node, "parameters") if each.type != "comment"]
-
-
-def _given(parameters: Iterable[Node]) -> Iterator[str]:
-    for each in parameters:
-        for inner in walk([each], GRAMMAR.not_bound):
-            if inner.type in ("identifier", "shorthand_property_identifier_pattern"):
-                yield text_of(inner)
-
-
-def _bases(node: Node) -> Iterator[Node]:
-    for heritage in node.named_children:
-        if heritage.type in ("class_heritage", "extends_type_clause"):
-            for each in heritage.named_children:
-                if each.type in ("extends_clause", "implements_clause"):
-                    yield from (base for base in each.named_children if base.type != "type_arguments")
-                elif each.type != "type_arguments":
-                    yield each
-
-
-def _is_method(member: Node) -> bool:
-    value = member.child_by_field_name("value")
-    return member.type in ("method_definition", "abstract_method_signature", "method_signature") or (
-        value is not None and value.type in _VALUES
-    )
-
-
-def _attributes(members: Iterable[Node]) -> Iterator[Attribute]:
-    for member in members:
-        if _is_method(member) or member.type == "comment":
-            continue
-        name = member.child_by_field_name("name") or member.child_by_field_name("property")
-        if member.type == "property_identifier":  # of an enum
-            yield Attribute(text_of(member), None, None, None, line_of(member))
-        elif name is not None:
-            annotation = one_line(member, "type").removeprefix(":").strip()
-            value = one_line(member, "value")
-            hidden = text_of(name).startswith("#") or any(
-                text_of(child) == "private" for child in member.children
-            )
-            yield Attribute(
-                text_of(name),
-                clipped(annotation) or None,
-                clipped(value, 60) or None,
-                None,
-                line_of(member),
-                not hidden,
-            )

@@ -17,12 +17,12 @@ from ..evidence import told
 from ..language import Layout, Module, clipped
 from ..markdown import code
 from .reader import Reader, Shape, cleaned, parsed
-from .tree import Grammar, Scope, children_of, line_of, one_line, text_of, walk
+from .tree import Grammar, Scope, children_of, kinds, line_of, one_line, text_of, walk
 
 GRAMMAR = Grammar(
-    names=frozenset({"identifier", "type_identifier", "crate", "super"}),
-    types=frozenset({"type_identifier"}),
-    own=frozenset({"self"}),
+    names=kinds("identifier type_identifier crate super"),
+    types=kinds("type_identifier"),
+    own=kinds("self"),
     members={
         "field_expression": ("value", "field"),
         "scoped_identifier": ("path", "name"),
@@ -30,20 +30,11 @@ GRAMMAR = Grammar(
     },
     wrappers={"generic_type": "type", "generic_function": "function"},
     calls={"call_expression": "function", "struct_expression": "name", "macro_invocation": "macro"},
-    functions=frozenset({"function_item", "closure_expression"}),
-    returns=frozenset({"return_expression"}),
-    yields=frozenset({"yield_expression"}),
+    functions=kinds("function_item closure_expression"),
+    returns=kinds("return_expression"),
+    yields=kinds("yield_expression"),
     loops={"for_expression": ("pattern", "value")},
-    branches=frozenset(
-        {
-            "if_expression",
-            "for_expression",
-            "while_expression",
-            "loop_expression",
-            "match_arm",
-            "try_expression",
-        }
-    ),
+    branches=kinds("if_expression for_expression while_expression loop_expression match_arm try_expression"),
     bindings={
         "let_declaration": "pattern",
         "let_condition": "pattern",
@@ -54,11 +45,9 @@ GRAMMAR = Grammar(
         "type_parameter": "name",
         "function_item": "name",
     },
-    not_bound=frozenset(
-        {"scoped_identifier", "type_identifier", "generic_type", "reference_type", "condition"}
-    ),
-    opaque=frozenset({"use_declaration", "lifetime", "visibility_modifier", "attribute_item", "label"}),
-    comments=frozenset({"line_comment", "block_comment"}),
+    not_bound=kinds("scoped_identifier type_identifier generic_type reference_type condition"),
+    opaque=kinds("use_declaration lifetime visibility_modifier attribute_item label"),
+    comments=kinds("line_comment block_comment"),
     tail_returns=True,
 )
 

@@ -58,6 +58,11 @@ class Grammar:
     """Is the last expression of a body its value?"""
 
 
+def kinds(*names: str) -> frozenset[str]:
+    """Kinds of nodes, named one behind the other in a text or several."""
+    return frozenset(" ".join(names).split())
+
+
 def text_of(node: Node | None, field: str = "") -> str:
     """The source of a node, or of one of its fields; empty without one."""
     if node is not None and field:

@@ -3,7 +3,8 @@
  *
  * @typedef {{tile: string, channel: string, label?: string, field?: string, where?: string, fields?: string[],
  *   title?: string, meta?: string, limit?: number, unit?: string, by?: string, wide?: number, idle_after?: number,
- *   window?: number, top?: number, query?: string, lines?: number}} Tile
+ *   window?: number, top?: number, query?: string, lines?: number, warn_above?: number, bad_above?: number, key?: string,
+ *   state?: string, colours?: Record<string, string>}} Tile
  * @typedef {{name: string, kind: "stats"|"events"|"logs", last: any, types: string[]}} Sample
  */
 import { isPlain } from "../log/shape.js";

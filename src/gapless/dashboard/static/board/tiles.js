@@ -21,28 +21,33 @@ class Tile {
   /** @param {import("./derive.js").Tile} config */
   constructor(config) {
     this.config = config;
-    this.at = 0;
+    this.at = 0; // of the newest that said when, or came live
+    this.hasTaken = false;
     this.age = make("span", { className: "age muted" });
     this.body = make("div", { className: "tile-body" });
     this.element = make("article", { className: `tile tile-${config.tile}` }, make("header", {}, make("h3", {}, plain(config.label ?? config.field ?? config.channel)), this.age), this.body);
-    this.element.style.setProperty("--wide", config.wide ?? 4);
+    this.element.style.setProperty("--wide", String(config.wide ?? 4));
   }
 
   /** @param {Item} item */
   take(item) {
     this.at = Math.max(this.at, item.at);
+    this.hasTaken = true;
     this.accept(item);
   }
 
   tick(now) {
-    this.age.textContent = this.at ? ago(now - this.at) : "waiting…";
+    this.age.textContent = this.at ? ago(now - this.at) : this.hasTaken ? "" : "waiting…";
     const { idle_after: seconds } = this.config;
     this.element.classList.toggle("idle", Boolean(seconds && this.at && now - this.at > seconds * 1_000));
     this.paint(now);
   }
 
-  accept() {}
-  paint() {}
+  /** @param {Item} item */
+  accept(item) {}
+
+  /** @param {number} now */
+  paint(now) {}
 }
 
 class NumberTile extends Tile {

@@ -4,6 +4,7 @@ import { parse } from "./json.js";
 export class Api {
   /** What became of it: "unknown", "open", "refused" (once given and then not: "signed-out"), "absent", "unreachable". */
   state = "unknown";
+  /** @type {(state: string) => void} */
   onState = () => {};
   #base;
 
@@ -20,7 +21,7 @@ export class Api {
    * @returns {Promise<any>} the result
    * @throws {ApiError}
    */
-  async call(method, body = {}, { signal } = {}) {
+  async call(method, body = {}, { signal = undefined } = {}) {
     const response = await this.#send(method, body, signal);
     if (response.status === 401 || response.status === 403) {
       this.#become(this.state === "open" || this.state === "signed-out" ? "signed-out" : "refused");

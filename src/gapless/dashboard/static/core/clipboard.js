@@ -14,7 +14,7 @@ export async function copyText(text) {
   area.value = text;
   area.className = "unseen";
   area.setAttribute("aria-hidden", "true");
-  const focused = document.activeElement;
+  const focused = /** @type {HTMLElement|null} */ (document.activeElement);
   const host = document.querySelector("dialog[open]") ?? document.body;
   host.append(area);
   area.select();

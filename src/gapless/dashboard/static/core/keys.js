@@ -35,9 +35,10 @@ export function listen() {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
     const name = nameOf(event);
-    const isTyping = event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+    const target = /** @type {Element} */ (event.target);
+    const isTyping = target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
     // Space and Enter press what has the focus.
-    if (event.target.closest("button, a, summary, input[type=checkbox]") && (name === "Space" || name === "Enter")) return;
+    if (target.closest("button, a, summary, input[type=checkbox]") && (name === "Space" || name === "Enter")) return;
     const found = bindings().find(({ keys, always }) => keys.includes(name) && (always || (!isTyping && settings.get("singleKeys"))));
     if (!found) return;
     event.preventDefault();

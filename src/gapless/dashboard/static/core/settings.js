@@ -7,6 +7,7 @@ const DEFAULTS = {
   wrap: false,
   fold: false, // rows that repeat one another
   time: "clock",
+  zone: "", // of the browser; else a name, "Europe/Berlin"
   colours: true, // of ANSI
   histogram: true,
   facets: true,

@@ -86,10 +86,11 @@ export function colour256(number) {
 export function readable(rgb, dark) {
   const ground = dark ? 0.008 : 1;
   const goal = dark ? 255 : 0;
-  let colour = rgb;
-  for (let step = 0; step < 20 && contrast(luminance(colour), ground) < 3; step += 1)
-    colour = colour.map((part) => Math.round(part + (goal - part) * 0.15));
-  return colour;
+  const nearer = (part) => Math.round(part + (goal - part) * 0.15);
+  let [red, green, blue] = rgb;
+  for (let step = 0; step < 20 && contrast(luminance([red, green, blue]), ground) < 3; step += 1)
+    [red, green, blue] = [nearer(red), nearer(green), nearer(blue)];
+  return [red, green, blue];
 }
 
 export function contrast(one, other) {

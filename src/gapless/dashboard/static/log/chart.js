@@ -9,7 +9,9 @@ const LEAST_MS = 250; // between two counts
 const NAMES = { 60_000: "1 m", 300_000: "5 m", 900_000: "15 m", 3_600_000: "1 h", 21_600_000: "6 h", 86_400_000: "24 h" };
 
 export class Chart {
+  /** @type {(from: number|null, to: number|null) => void} milliseconds since 1970 */
   onRange = () => {};
+  /** @type {(time: number) => void} */
   onJump = () => {};
   onClear = () => {};
   /** It is to be painted anew. */

@@ -14,7 +14,7 @@ const KINDS = { skipped: "unloaded", epoch: "restart" };
 const JUMPED = { missed: 200, newest: 200 }; // what is still worth to be read when the reader wants to be at the head
 
 /**
- * @typedef {{name: string, joining: ""|"first"|"again", subscription: object|null, since: object|null,
+ * @typedef {{name: string, joining: ""|"first"|"again", subscription: any, since: any,
  *   error: {code: number, message: string}|null, off: boolean, at: number, epoch: string, oldest: number,
  *   first: {epoch: string, offset: number}|null, lastAt: number, firstTime: number|null, renewed: boolean,
  *   jumps: boolean}} Channel
@@ -37,6 +37,7 @@ export class Feed {
   onChange = () => {};
   /** @type {(words: import("./ledger.js").Return) => void} */
   onReturn = () => {};
+  /** @type {(gap: import("./ledger.js").Gap) => void} */
   onGap = () => {};
   #hub;
   #store;
@@ -50,7 +51,7 @@ export class Feed {
   #progress = new Map(); // channel, source and key of what goes on → key of the row that says how far it is
 
   /**
-   * @param {ReturnType<import("../client.js").connect>} hub
+   * @param {ReturnType<typeof import("../client.js").connect>} hub
    * @param {import("./store.js").Store} store
    * @param {import("./view.js").View} view gets the marks
    * @param {import("./ledger.js").Ledger} ledger
@@ -79,8 +80,9 @@ export class Feed {
   }
 
   turnOn(name) {
-    const known = this.channels.get(name) ?? { name, since: null, at: 0, epoch: "", oldest: 0, first: null, lastAt: 0, firstTime: null, renewed: false, jumps: false };
-    const channel = Object.assign(known, { joining: "first", error: null, off: false });
+    const known = this.channels.get(name) ?? { name, subscription: null, since: null, at: 0, epoch: "", oldest: 0, first: null, lastAt: 0, firstTime: null, renewed: false, jumps: false };
+    /** @type {Channel} */
+    const channel = Object.assign(known, { joining: /** @type {const} */ ("first"), error: null, off: false });
     this.channels.set(name, channel);
     this.#await();
     channel.subscription = this.#hub.subscribe(name, (publication) => this.#onPublication(channel, publication), {

@@ -10,6 +10,7 @@ export class Follow {
   following = true;
   /** Why it stopped: "scrolled", "selecting", "reading", "you". */
   reason = "";
+  /** @type {(following: boolean) => void} */
   onChange = () => {};
   #scroller;
   #intendedAt = -Infinity;

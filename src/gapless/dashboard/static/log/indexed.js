@@ -14,7 +14,7 @@ export function toIndexed(node, now) {
   const terms = parts.map(termOf).filter(Boolean);
   if (terms.length === 0) return null;
   // Lines come after they were written, so what is kept since then is enough; the other end is tested here.
-  const times = parts.filter(({ kind, path }) => kind === "field" && path === "after").map(({ values }) => parseTime(values[0].text ?? "", now));
+  const times = parts.map((part) => (part.kind === "field" && part.path === "after" && part.values[0].kind === "text" ? parseTime(part.values[0].text, now) : null));
   const since = Math.max(...times.filter((time) => time !== null), -Infinity);
   return { query: terms.join(" "), ...(since > 0 ? { since: since / 1_000 } : {}) };
 }

@@ -6,7 +6,7 @@
 const MAX_NOTES = 500; // gaps and returns that are listed one by one
 
 /**
- * @typedef {{channel: string, kind: "lost"|"unloaded"|"restart"|"unknown"|"feeder"|"source", from: number|null,
+ * @typedef {{channel: string, kind: "lost"|"unloaded"|"restart"|"unknown"|"feeder"|"source"|"cleared", from: number|null,
  *   to: number|null, count: number|null, epoch: string, reason: string, time: number}} Gap
  *   `count`: null when nobody knows
  * @typedef {{time: number, milliseconds: number, cause: string, recovered: number, lost: number, unknown: boolean}} Return

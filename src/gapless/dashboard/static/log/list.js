@@ -160,7 +160,8 @@ export class List {
     const ids = new Set(wanted.map(({ id }) => id));
     for (const [id, entry] of this.#shown) if (!ids.has(id)) this.#release(id, entry);
     this.#placeAt(this.#top(first) + shift);
-    const place = this.#placer();
+    const free = new Map(this.#free.map((entry) => [entry.element, entry]));
+    const place = this.#placer(free);
     let before = this.#timeBefore(first);
     let keys = null;
     for (const { item, ordinal, id } of wanted) {
@@ -180,6 +181,7 @@ export class List {
       style.visibility = this.#layout.wrap && top < whole - 1 && this.#top(ordinal + 1) > whole + 1 ? "hidden" : "";
       style.height = this.#layout.wrap ? `${this.#top(ordinal + 1) - top}px` : "";
     }
+    this.#free = [...free.values()];
     for (const { element } of this.#free) element.hidden = true;
     this.#seen = keys;
   }
@@ -192,10 +194,10 @@ export class List {
   /**
    * What puts one entry behind the other, from the first on. Elements keep their places in the document as far as that
    * goes: one that is free is filled anew where it stands, and what is seen is not taken out and put back.
+   * @param {Map<Element, object>} free which of them nobody needs; what is taken from there is not free any more
    */
-  #placer() {
+  #placer(free) {
     const { spacer } = this.#parts;
-    const free = new Map(this.#free.map((entry) => [entry.element, entry]));
     let cursor = spacer.firstChild;
     return (id, item) => {
       let entry = this.#shown.get(id);
@@ -204,7 +206,6 @@ export class List {
       else {
         entry = free.get(cursor) ?? free.values().next().value ?? this.#make();
         free.delete(entry.element);
-        this.#free = [...free.values()];
         entry.element.hidden = false;
       }
       this.#shown.set(id, entry);

@@ -13,9 +13,10 @@ export function isGap(mark) {
 }
 
 /**
- * @param {object} mark
- * @param {{many: boolean, past: import("./past.js").Past, onLoad: (mark: object) => void, onOlder: () => void,
- *   onUndo: (mark: object) => void}} context
+ * @typedef {import("./view.js").Mark} Mark
+ * @param {Mark} mark
+ * @param {{many: boolean, past: import("./past.js").Past, onLoad: (mark: Mark) => void, onOlder: () => void,
+ *   onStop: () => void, onUndo: (mark: Mark) => void}} context
  * @returns {HTMLElement}
  */
 export function toMark(mark, context) {
@@ -28,13 +29,14 @@ export function toMark(mark, context) {
   const element = markElement(kind, ...name, gapWords(mark.gap));
   if (kind === "unloaded") {
     const label = mark.loading ? "Stop" : mark.gap.reason === "behind" ? "Fetch" : "Load";
-    element.firstChild.append(action(label, () => context.onLoad(mark)));
+    element.firstElementChild.append(action(label, () => context.onLoad(mark)));
   }
   element.title = placeOf(mark.gap);
   return element;
 }
 
 /** What is above the first row. */
+/** @param {Mark} mark @param {any} context */
 function top({ start }, { past, onOlder, onStop }) {
   const { older, busy, error } = past;
   if (error) return markElement("top", `Older lines could not be loaded: ${error}`, action("Try again", onOlder));

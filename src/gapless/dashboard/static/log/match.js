@@ -42,6 +42,19 @@ export function pathsIn(node) {
   return (node.parts ?? []).flatMap(pathsIn);
 }
 
+/** Which of these ranks the terms on levels let pass, whatever else the query says. @param {number[]} ranks */
+export function levelsIn(node, ranks) {
+  const parts = (node.kind === "and" ? node.parts : [node]).filter(isOnLevels);
+  const tests = parts.map((part) => compile(part, { store: null, flags: "", now: 0 }));
+  return ranks.filter((_, at) => tests.every((test) => test({ level: ranks }, at)));
+}
+
+function isOnLevels(node) {
+  if (node.kind === "not") return isOnLevels(node.part);
+  if (node.kind === "or") return node.parts.every(isOnLevels);
+  return node.kind === "field" && node.path === "level";
+}
+
 /** The text of the fields as a row shows it: what words are looked for in, beside message and logger. */
 export function fieldsText(data, message) {
   return fieldsOf(data, message).map(([name, value]) => `${name}=${inline(value)}`).join("  ");

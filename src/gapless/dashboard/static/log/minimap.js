@@ -6,6 +6,7 @@ const LEAST_MS = 500; // between two paints
 const MAX_LOOKED_AT = 200_000; // rows; of more, every so-many-th segment alone
 
 export class Minimap {
+  /** @type {(share: number) => void} */
   onJump = () => {};
   #canvas = make("canvas", { className: "minimap", "aria-hidden": "true" });
   #dueAt = 0;

@@ -1,5 +1,5 @@
 /** A live list of channels in some element: its store, view, feed and list, and what a query does to them. */
-import { make } from "../core/dom.js";
+import { isDark, make } from "../core/dom.js";
 import { count, counted } from "../core/format.js";
 import * as settings from "../core/settings.js";
 import { Columns } from "./columns.js";
@@ -13,6 +13,7 @@ import { toMark } from "./marks.js";
 import { pathsIn, toHighlights, toMatcher } from "./match.js";
 import { measured } from "./measure.js";
 import { Past } from "./past.js";
+import { hasPattern, patient } from "./patience.js";
 import { parseQuery, QueryError } from "./query.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
@@ -23,15 +24,22 @@ const TIMES = 8; // characters in front of a folded row
 
 export class Panel {
   onChange = () => {};
+  /** @type {(entry: import("./ledger.js").Return) => void} */
   onReturn = () => {};
+  /** @type {(gap: import("./ledger.js").Gap) => void} */
   onGap = () => {};
   /** Columns changed. @type {(texts: string[]) => void} */
   onColumns = () => {};
+  /** @type {{text: string, caseSensitive: boolean, regex: boolean, node: any}} */
   query = { text: "", caseSensitive: false, regex: false, node: { kind: "all" } };
   /** The end of a range that stays while the other moves. */
   anchor = null;
   /** Key of the first row since the view was cleared, or null. */
   cleared = null;
+  /** The query takes too long, and is not applied any more. @type {(error: QueryError) => void} */
+  onSlow = () => {};
+  /** @type {QueryError|null} */
+  #slow = null;
   #find = null; // {node, caseSensitive}
   #findText = "";
   #topMark = { before: -Infinity, kind: "top", start: null };
@@ -44,7 +52,7 @@ export class Panel {
 
   /**
    * @param {HTMLElement} parent
-   * @param {{hub: object, base: URL, api: object, history?: number, positions?: Record<string, string>, small?: boolean,
+   * @param {{hub: any, base: URL, api: object, history?: number, positions?: Record<string, string>, small?: boolean,
    *   maxRows?: number, label?: string}} options
    */
   constructor(parent, { hub, base, api, history, positions, small = false, maxRows, label = "Log lines, the newest last" }) {
@@ -107,9 +115,14 @@ export class Panel {
   setQuery(text, { caseSensitive = false, regex = false } = {}) {
     const node = this.#parse(text, regex);
     if (node instanceof QueryError) return node;
+    const { query } = this;
     this.query = { text, caseSensitive, regex, node };
+    this.#slow = null;
     this.refilter();
-    return null;
+    if (!this.#slow) return null;
+    this.query = query;
+    this.refilter();
+    return this.#slow;
   }
 
   /** Mark what is found, and hide nothing. */
@@ -128,7 +141,7 @@ export class Panel {
 
   refilter({ findOnly = false } = {}) {
     const off = new Set([...this.feed.channels.values()].filter((channel) => channel.off).map(({ name }) => name));
-    const query = toMatcher(this.query.node, this.store, this.query);
+    const query = this.#patient(this.query.node, toMatcher(this.query.node, this.store, this.query));
     const isOn = off.size > 0 ? (segment, index) => !off.has(this.store.streamOf(segment, index).channel) : null;
     const { cleared } = this;
     const parts = [isOn, query, cleared === null ? null : (segment, index) => segment.start + index >= cleared].filter(Boolean);
@@ -140,15 +153,29 @@ export class Panel {
     this.onChange();
   }
 
+  /** A test that may be slow, watched: rows that come later may be the first on which it is. */
+  #patient(node, test) {
+    if (!test || !hasPattern(node)) return test;
+    return patient(test, (took) => {
+      this.#slow = new QueryError(`this expression takes too long, ${Math.round(took)} ms for one line: it is not applied`, 0);
+      queueMicrotask(() => {
+        if (this.query.node !== node) return; // it was given up at once
+        this.query = { ...this.query, text: "", node: { kind: "all" } };
+        this.refilter();
+        this.onSlow(this.#slow);
+      });
+    });
+  }
+
   /** To the next hit, or the one before. */
   goToHit(step) {
     const from = this.list.current ?? this.list.inSight?.[step > 0 ? 0 : 1] ?? 0;
     const { rows } = this.hits;
     if (rows === 0) return;
     let ordinal = this.hits.ordinalOf(from);
-    if (step > 0 && this.hits.at(ordinal)?.key === this.list.current) ordinal += 1;
+    if (step > 0 && this.list.current !== null && this.hits.keyAt(ordinal) === this.list.current) ordinal += 1;
     if (step < 0) ordinal -= 1;
-    this.goTo(this.hits.at((ordinal + rows) % rows).key);
+    this.goTo(this.hits.keyAt((ordinal + rows) % rows));
   }
 
   /** Which hit the current row is, from 1. */
@@ -346,7 +373,7 @@ export class Panel {
     if (this.follow.following || this.past.busy || this.past.error || older === 0) return;
     const seen = this.list.inSight;
     if (seen && view.ordinalOf(seen[0]) < NEAR_TOP && this.past.hasRoom && this.follow.reason !== "selecting") this.past.loadOlder();
-    scroller.setAttribute("aria-rowcount", view.length);
+    scroller.setAttribute("aria-rowcount", String(view.length));
   }
 
   /** While the reader reads, what is around stays. */
@@ -386,9 +413,3 @@ export class Panel {
     this.newer.dataset.level = levelOf(worst).name;
   }
 }
-
-export function isDark() {
-  const theme = document.documentElement.dataset.theme;
-  return theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
-}
-

@@ -97,6 +97,22 @@ export class Past {
     });
   }
 
+  /**
+   * Rows on both sides of a time, where one channel alone is on and the server finds it: nothing in between is loaded.
+   * @param {number} time milliseconds since 1970 @returns {Promise<number|null>} the key of the first from then on
+   */
+  async aroundTime(time) {
+    const { api } = this.#server;
+    const [channel, ...others] = [...this.#feed.channels.values()].filter(({ subscription, first }) => subscription && first);
+    if (!channel || others.length > 0 || !api.isOpen) return null;
+    try {
+      const { epoch, offset } = await api.call("seek", { channel: channel.name, time: time / 1_000 });
+      return await this.around(channel.name, epoch, offset + 1);
+    } catch {
+      return null; // an older server, or one that does not tell us: it is looked for page by page
+    }
+  }
+
   async #exclusively(work) {
     if (this.busy) return null;
     this.busy = true;

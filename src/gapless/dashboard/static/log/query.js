@@ -8,8 +8,9 @@
  *     value = quoted | word | regex | "(" value { "," value } ")" ;   regex = "/" pattern "/" ["i"] ;
  *
  * @typedef {{kind: "text", text: string}|{kind: "regex", pattern: string, flags: string}} Value
+ * @typedef {{kind: "field", path: string, op: string, values: Value[]}} Field
  * @typedef {{kind: "all"}|{kind: "and"|"or", parts: Node[]}|{kind: "not", part: Node}|{kind: "match", value: Value}
- *   |{kind: "field", path: string, op: string, values: Value[]}|{kind: "has", path: string}} Node
+ *   |Field|{kind: "has", path: string}} Node
  */
 
 const MAX_DEPTH = 50;

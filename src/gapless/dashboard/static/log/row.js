@@ -29,6 +29,8 @@ export class Row {
     this.logger = make("span", { className: "logger" });
     this.message = make("span", { className: "message" });
     this.actions = make("span", { className: "row-actions" });
+    this.exception = make("button", { type: "button", className: "exception", tabIndex: -1, "data-open": "exception" });
+    this.page = make("button", { type: "button", className: "page", tabIndex: -1, "data-open": "page" }, "Open page");
     this.fields = make("span", { className: "fields" });
     this.more = make("button", { type: "button", className: "more", tabIndex: -1, hidden: true, "data-open": "raw" });
     this.times = make("button", { type: "button", className: "times", tabIndex: -1, hidden: true, "data-fold": "" });
@@ -43,7 +45,7 @@ export class Row {
   }
 
   /**
-   * @param {import("./view.js").Item} item
+   * @param {import("./view.js").Place} item
    * @param {import("./store.js").Store} store
    * @param {Look} look
    * @param {{before: number|null, times: number}} context `before`: the time of the row above; `times`: rows it stands for
@@ -99,16 +101,18 @@ export class Row {
   }
 
   #fillFields(row, store, segment, index, look) {
-    this.actions.replaceChildren();
     this.cells.replaceChildren(...look.columns.map(({ width }) => cellOf(width)));
-    if (!(row.flags & (FLAG.FIELDS | FLAG.EXCEPTION))) return say(this.fields, []);
+    if (!(row.flags & (FLAG.FIELDS | FLAG.EXCEPTION))) {
+      this.#offer([]);
+      return say(this.fields, []);
+    }
     const data = store.data(segment, index);
     if (row.flags & FLAG.EXCEPTION) {
       const exception = exceptionOf(data);
       const words = [exception.type, exception.message].filter(Boolean).join(": ");
-      this.actions.append(make("button", { type: "button", className: "exception", tabIndex: -1, "data-open": "exception" }, ...nodesOf(cut(firstLine(words), FIELD_CHARACTERS), look)));
+      say(this.exception, nodesOf(cut(firstLine(words), FIELD_CHARACTERS), look));
     }
-    if (pageOf(data) !== null) this.actions.append(make("button", { type: "button", className: "page", tabIndex: -1, "data-open": "page" }, "Open page"));
+    this.#offer([row.flags & FLAG.EXCEPTION ? this.exception : null, pageOf(data) === null ? null : this.page].filter(Boolean));
     const columns = look.columns.map(({ path }) => path);
     columns.forEach((path, at) => fillCell(this.cells.children[at], valueAt(data, path), look));
     const isElsewhere = (name) => columns.some((path) => path === name || path.endsWith(`.${name}`));
@@ -118,6 +122,12 @@ export class Row {
     const all = texts.join("");
     // What turns a colour on in one field does not go on into the next.
     return say(this.fields, isPlainText(all) ? nodesOf(all, look) : texts.flatMap((text) => nodesOf(text, look)));
+  }
+
+  /** What can be opened. A button that stays is the same one: who presses it while the row is filled again has pressed it. */
+  #offer(buttons) {
+    const { children } = this.actions;
+    if (children.length !== buttons.length || buttons.some((button, at) => children[at] !== button)) this.actions.replaceChildren(...buttons);
   }
 }
 

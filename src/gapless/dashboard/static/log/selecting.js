@@ -14,10 +14,11 @@ export function listenToSelection(panel, { onOpen }) {
     return row ? Number(row.dataset.key) : null;
   };
   scroller.addEventListener("click", (event) => {
-    const key = keyOf(event.target);
+    const target = /** @type {Element} */ (event.target);
+    const key = keyOf(target);
     if (key === null) return;
-    if (event.target.closest("[data-fold]")) return panel.unfold(key);
-    const opener = event.target.closest("[data-open]");
+    if (target.closest("[data-fold]")) return panel.unfold(key);
+    const opener = /** @type {HTMLElement|null} */ (target.closest("[data-open]"));
     if (opener) return onOpen(key, opener.dataset.open);
     if (event.shiftKey && list.current !== null) {
       selectionIn(scroller).empty();

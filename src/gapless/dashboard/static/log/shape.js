@@ -138,16 +138,13 @@ function headline(data) {
 /** The names that have a column of their own in this publication. */
 function ownKeys(data) {
   const own = new Set(["kind"]);
-  for (const [names, isOne] of [
-    [TIME, (value) => readTime(value) !== null],
-    [LEVEL, (value) => readLevel(value) !== null],
-    [LOGGER, isText],
-    [SOURCE, isText],
-    [MESSAGE, isText],
-  ]) {
+  const take = (names, isOne) => {
     const name = names.find((each) => isOne(data[each]));
     if (name !== undefined) own.add(name);
-  }
+  };
+  take(TIME, (value) => readTime(value) !== null);
+  take(LEVEL, (value) => readLevel(value) !== null);
+  for (const names of [LOGGER, SOURCE, MESSAGE]) take(names, isText);
   for (const name of TYPE) if (isText(data[name]) && !LOGGER.some((each) => isText(data[each]))) own.add(name);
   for (const name of EXCEPTION) if (isException(name, data[name])) own.add(name);
   return own;

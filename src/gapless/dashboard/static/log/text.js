@@ -79,6 +79,6 @@ function styled(style, dark, children) {
     if (value === null || value === undefined) return;
     if (!Array.isArray(value)) classes.push(`${which}-${value}`);
     else if (which === "bg") span.style.backgroundColor = `rgb(${value.join(" ")})`;
-    else span.style.color = `rgb(${(bg === null ? readable(value, dark) : value).join(" ")})`;
+    else span.style.color = `rgb(${(bg === null ? readable(/** @type {[number, number, number]} */ (value), dark) : value).join(" ")})`;
   }
 }

@@ -8,8 +8,10 @@ import { Folding } from "./folding.js";
 const SLICE_MS = 6;
 
 /**
- * @typedef {{before: number, kind: string}} Mark stands in front of the row with this key, or of where it was
- * @typedef {{mark: Mark}|{segment: import("./segment.js").Segment, index: number, key: number}} Item
+ * @typedef {{before: number, kind: string, gap?: any, entry?: any, start?: number|null, count?: number, older?: number,
+ *   loading?: boolean}} Mark stands in front of the row with this key, or of where it was
+ * @typedef {{segment: import("./segment.js").Segment, index: number, key: number}} Place of a row
+ * @typedef {{mark: Mark}|Place} Item
  */
 
 export class View {
@@ -147,6 +149,12 @@ export class View {
     return this.#rowAt(ordinal - before - 1);
   }
 
+  /** The key of the row there; null: it is none. */
+  keyAt(ordinal) {
+    const item = this.at(ordinal);
+    return item && "key" in item ? item.key : null;
+  }
+
   /** The ordinal of a row, or of where it would be; of a mark. */
   ordinalOf(key) {
     this.#measure();
@@ -163,8 +171,7 @@ export class View {
 
   /** Whether a row of this key is in it. */
   has(key) {
-    const item = this.at(this.ordinalOf(key));
-    return item !== null && "key" in item && item.key === key;
+    return this.keyAt(this.ordinalOf(key)) === key;
   }
 
   /** The rows from an ordinal on, in a direction, without marks. @returns {Generator<{segment, index, key, ordinal}>} */

@@ -14,7 +14,7 @@ const UNCOUNTED = {
   disconnected: "lines may be missing: this page was away, and the channel keeps no history",
 };
 
-/** @param {import("./ledger.js").Gap} gap */
+/** @param {{kind: string, count: number|null, reason?: string}} gap */
 export function gapWords(gap) {
   const number = gap.count;
   if (gap.kind === "unloaded" && gap.reason === "behind") return `This browser fell behind; ${counted(number, "line")} skipped to catch up`;

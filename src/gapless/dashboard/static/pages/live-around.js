@@ -35,7 +35,7 @@ export class Around {
     };
   }
 
-  /** @param {{channels: object[], page: object}} now `page`: what `paintEmpty` asks for */
+  /** @param {{channels: Parameters<Facets["paint"]>[0], page: Parameters<typeof paintEmpty>[1]}} now `page`: what `paintEmpty` asks for */
   paint({ channels, page }) {
     const { view, hits, isFinding, empty } = this.#panel;
     const { element } = this.facets;

@@ -15,7 +15,9 @@ const TYPES = { csv: ["csv", "text/csv"], json: ["ndjson", "application/x-ndjson
 /** @param {import("./live.js").Live} live */
 export function openMenu(live, anchor) {
   const { panel } = live;
+  /** @type {(name: string, words: string) => [string, () => void, string]} */
   const toggle = (name, words) => [words, () => settings.set(name, !settings.get(name)), settings.get(name) ? "on" : "off"];
+  /** @type {Parameters<typeof menu>[0]} */
   const items = [
     toggle("wrap", "Wrap long lines"),
     toggle("fold", "Fold repeated lines"),
@@ -33,7 +35,7 @@ export function openMenu(live, anchor) {
     ["Saved views…", async () => (await late(VIEWS))?.openViews()],
     null,
     ["Copy the lines of this view", () => copyAll(live)],
-    ...Object.entries(FORMATS).map(([format, words]) => [`Save as ${words.replace(/^./, (letter) => (/[A-Z]{2}/.test(words) ? letter : letter.toLowerCase()))}`, () => save(live, format)]),
+    ...Object.entries(FORMATS).map(([format, words]) => /** @type {[string, () => void]} */ ([`Save as ${words.replace(/^./, (letter) => (/[A-Z]{2}/.test(words) ? letter : letter.toLowerCase()))}`, () => save(live, format)])),
   ];
   items.push(null, ["Settings", () => openSettings()], ["Keys and queries", () => openHelp(), "?"]);
   popover(anchor, menu(items), { label: "More" });
@@ -61,6 +63,8 @@ function goToTime(live) {
     layer.close();
     const { panel } = live;
     const isThere = () => (panel.store.segments[0]?.firstTime ?? Infinity) <= time;
+    const found = isThere() ? null : await panel.past.aroundTime(time);
+    if (found !== null) return panel.goTo(found);
     if (!isThere()) await panel.past.search(isThere);
     if (!isThere()) note("The server keeps nothing that old: this is the oldest line.");
     for (const { segment, index, key } of panel.view.walk(0, 1)) if (segment.time[index] >= time) return panel.goTo(key);

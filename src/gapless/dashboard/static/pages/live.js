@@ -16,6 +16,7 @@ import { QueryBox } from "../ui/querybox.js";
 import { escape, liveKeys } from "./live-keys.js";
 import { listenToSelection } from "../log/selecting.js";
 
+const AROUND_MS = 400; // the first lines come before what stands around them
 const PAINT_MS = 250; // between two paints of what stands around the rows
 const SMALL = "(max-width: 1023px)";
 const BOOLEANS = { true: true, false: false };
@@ -62,7 +63,7 @@ export class Live {
     this.onUrl();
     this.panel.relayout();
     this.paint();
-    this.#loadAround();
+    setTimeout(() => this.#loadAround(), AROUND_MS); // where there is no line, or none for a while
   }
 
   unmount() {
@@ -98,7 +99,7 @@ export class Live {
   async #goToLink(channel, epoch, from, to, at) {
     this.#shownAt = at;
     await this.#app.channels.joined(channel);
-    if ((await this.#goToPosition(channel, epoch, from)) === null || to === from) return;
+    if ((await this.goToPosition(channel, epoch, from)) === null || to === from) return;
     const [first, last] = [from, to].map((offset) => this.panel.store.keyOf(channel, epoch, offset));
     if (first !== null && last !== null) this.panel.chooseTo(first, last);
   }
@@ -137,22 +138,7 @@ export class Live {
 
   /** Look for what the filter says in all that the server keeps. */
   async searchOlder({ byIndex = true } = {}) {
-    const { panel } = this;
-    const loaded = await late(loadSearch);
-    if (!loaded) return;
-    const { Found, Search } = loaded;
-    if (!this.found.open) this.#makeFound(Found);
-    const channels = [...panel.feed.channels.values()].filter(({ subscription }) => subscription?.position).map(({ name, epoch, oldest, subscription }) => ({ name, epoch, oldest, head: subscription.position.offset }));
-    const { api } = this.#app;
-    this.detail.close();
-    this.found.open(new Search({ api, past: panel.past, channels, query: panel.query, now: Date.now(), byIndex }), panel.query);
-  }
-
-  #makeFound(Found) {
-    this.found = new Found(this.#middle);
-    this.found.onGoTo = ({ channel, epoch, offset }) => this.#goToPosition(channel, epoch, offset);
-    this.found.onAll = () => this.searchOlder({ byIndex: false });
-    this.found.onClose = () => this.panel.scroller.focus({ preventScroll: true });
+    (await late(() => import("./live-search.js")))?.searchOlder(this, { api: this.#app.api, parent: this.#middle, byIndex });
   }
 
   #connect() {
@@ -165,6 +151,7 @@ export class Live {
     box.onFind = (text, how) => panel.setFind(text, how);
     box.onStep = (step) => panel.goToHit(step);
     panel.onChange = () => this.paintSoon();
+    panel.onSlow = (error) => box.say(error);
     panel.onColumns = (texts) => writeUrl({ col: texts });
     panel.onReturn = (entry) => this.#app.onReturn(entry);
     panel.onGap = (gap) => this.#app.onGap(gap);
@@ -273,7 +260,7 @@ export class Live {
   }
 
   /** @returns {Promise<number|null>} the key of the line, null when it is no longer kept */
-  async #goToPosition(channel, epoch, offset) {
+  async goToPosition(channel, epoch, offset) {
     const key = await this.panel.past.around(channel, epoch, offset);
     if (key !== null) {
       this.panel.goTo(key);
@@ -323,6 +310,7 @@ export class Live {
     this.#app.paint();
     if (!this.element.isConnected) return;
     const { panel, box } = this;
+    if (panel.store.size > 0) this.#loadAround();
     const { following, reason } = panel.follow;
     this.pause.textContent = following ? "Pause" : "Resume";
     this.pause.classList.toggle("paused", !following);
@@ -345,13 +333,9 @@ export class Live {
       onInvert: () => this.invertFilter(),
       onSearch: () => this.searchOlder(),
       onShowAll: () => channels.turnAllOn(),
+      onAllLevels: () => this.setMinimumLevel(""),
     };
   }
-}
-
-async function loadSearch() {
-  const [{ Found }, { Search }] = await Promise.all([import("../ui/found.js"), import("../log/search.js")]);
-  return { Found, Search };
 }
 
 function isSmall() {

@@ -20,11 +20,11 @@ export class Server extends Pane {
     const { nodes } = await this.app.api.call("info");
     await this.app.watching.askForSources();
     this.say("");
-    const open = new Set([...this.body.querySelectorAll("details[open]")].map((details) => details.dataset.key));
+    const open = new Set([...this.body.querySelectorAll("details")].filter((details) => details.open).map((details) => details.dataset.key));
     const focused = document.activeElement?.closest?.("summary")?.parentElement.dataset.key;
     const { watching, session } = this.app;
     this.body.replaceChildren(sourcesTable(watching.sources), ...nodes.map((node) => this.#node(node, open)), limits(session?.limits, open));
-    if (focused !== undefined) this.body.querySelector(`details[data-key="${CSS.escape(focused)}"] summary`)?.focus();
+    if (focused !== undefined) [...this.body.querySelectorAll("summary")].find((summary) => summary.parentElement.dataset.key === focused)?.focus();
   }
 
   #node(node, open) {

@@ -19,6 +19,7 @@ const AROUND = 20; // rows on either side
 export class Detail {
   /** A field was chosen: "filter", "exclude", "column", "facet". @type {(how: string, path: string, value: any) => void} */
   onField = () => {};
+  /** @type {(key: number) => void} */
   onGoTo = () => {};
   onClose = () => {};
   #tab = "fields";
@@ -47,6 +48,7 @@ export class Detail {
     const data = this.#store.data(item.segment, item.index);
     const level = levelOf(row.level);
     this.title.replaceChildren(make("span", { className: `level-mark level-${level.name}` }, level.letter), make("span", { className: `hue-${hueOf(row.logger)}` }, shown(row.logger || row.channel)));
+    /** @type {Record<string, [string, () => HTMLElement]|false|null>} */
     const tabs = {
       fields: ["Fields", () => this.#fields(row, data)],
       exception: exceptionOf(data) && ["Exception", () => exception(exceptionOf(data))],
@@ -57,7 +59,7 @@ export class Detail {
     const chosen = tabs[tab] ? tab : "fields";
     this.#tab = tab;
     this.tabs.replaceChildren(
-      ...Object.entries(tabs).filter(([, each]) => each).map(([name, [words]]) =>
+      ...Object.entries(tabs).flatMap(([name, each]) => (each ? [[name, each[0]]] : [])).map(([name, words]) =>
         make("button", { type: "button", role: "tab", "aria-selected": String(name === chosen), onclick: () => this.open(this.#item, name) }, words)),
     );
     this.body.replaceChildren(tabs[chosen][1]());
@@ -142,8 +144,8 @@ function exception({ type, message, text, frames }) {
     make("p", { className: "exception-head" }, make("strong", {}, shown(type)), type ? ": " : "", ...nodesOf(cut(message, 4_000))),
     innermost.length ? make("h3", {}, "Frames, the innermost first") : null,
     innermost.length ? make("ol", { className: "frames" }, ...innermost) : null,
-    make("div", { className: "actions" }, button("Copy traceback", (event) => said(event, copyText(text)))),
-    block(text, "traceback.txt"));
+    make("div", { className: "actions" }, button("Copy traceback", (event) => said(event, copyText(text))), text.length > CHARACTERS ? button("Download", () => download("traceback.txt", text)) : null),
+    block(text));
 }
 
 function raw(row, data) {

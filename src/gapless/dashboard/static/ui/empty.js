@@ -2,13 +2,14 @@
 import { copyText } from "../core/clipboard.js";
 import { make } from "../core/dom.js";
 import { ago, count, counted } from "../core/format.js";
-import { pathsIn } from "../log/match.js";
+import { LEVELS } from "../log/levels.js";
+import { levelsIn, pathsIn } from "../log/match.js";
 import { shown } from "../log/text.js";
 
 /**
  * @param {HTMLElement} parent
  * @param {{panel: import("../log/panel.js").Panel, api: object, hub: object, base: URL, signedIn: boolean,
- *   onClear: () => void, onInvert: () => void, onSearch: () => void, onShowAll: () => void}} page
+ *   onClear: () => void, onInvert: () => void, onSearch: () => void, onShowAll: () => void, onAllLevels: () => void}} page
  */
 export function paintEmpty(parent, page) {
   const kind = choose(page);
@@ -27,7 +28,7 @@ function choose({ panel, api, hub }) {
   const channels = [...panel.feed.channels.values()];
   if (panel.view.rows > 0 || panel.view.progress < 1) return "";
   if (channels.length > 0 && channels.every((channel) => channel.off)) return "off";
-  if (panel.store.size > 0) return "filtered";
+  if (panel.store.size > 0) return levelsIn(panel.query.node, levelsOf(panel.store)).length > 0 ? "filtered" : "levels";
   const refused = channels.find((channel) => channel.error);
   if (refused && channels.every((channel) => channel.error || channel.off)) return "refused";
   if (channels.some((channel) => channel.joining) || hub.state.name === "connecting") return "connecting";
@@ -41,6 +42,7 @@ const WORDS = {
   connecting: ({ base, hub }) => [
     make("p", {}, hub.state.name === "waiting" ? "The server does not answer. This page keeps trying." : `Connecting to ${base.host}…`),
   ],
+  levels: ({ onAllLevels }) => [make("h2", {}, "Every level is switched off."), button("Show all", onAllLevels)],
   off: ({ onShowAll }) => [make("h2", {}, "Every channel is switched off."), button("Show all", onShowAll)],
   filtered: (page) => [
     make("h2", {}, filteredWords(page)),
@@ -68,6 +70,11 @@ const WORDS = {
     make("p", {}, "Waiting… this page updates by itself."),
   ],
 };
+
+/** Ranks of the levels that lines of this page have. */
+function levelsOf({ levels }) {
+  return LEVELS.map(({ rank }) => rank).filter((rank) => levels[rank] > 0);
+}
 
 function filteredWords({ panel }) {
   return `0 of ${counted(panel.store.size, "line")} match.`;

@@ -19,7 +19,7 @@ export function popover(anchor, content, { label = "" } = {}) {
   element.style.maxHeight = `${(above ? box.top : innerHeight - box.bottom) - 16}px`;
   open = { anchor, element };
   anchor.setAttribute("aria-expanded", "true");
-  (element.querySelector("button, input, select") ?? element).focus({ preventScroll: true });
+  /** @type {HTMLElement} */ (element.querySelector("button, input, select") ?? element).focus({ preventScroll: true });
   setTimeout(() => addEventListener("pointerdown", onOutside, true));
 }
 
@@ -53,7 +53,7 @@ export function menu(items) {
     if (!step) return;
     event.preventDefault();
     const buttons = [...list.querySelectorAll("button")];
-    buttons[(buttons.indexOf(document.activeElement) + step + buttons.length) % buttons.length].focus();
+    buttons[(buttons.findIndex((each) => each === document.activeElement) + step + buttons.length) % buttons.length].focus();
   });
   return list;
 }

@@ -71,7 +71,7 @@ function block(lines, at, depth) {
 
 function heading(line) {
   const [, marks, words] = HEADING.exec(line);
-  return make(`h${marks.length}`, {}, ...inline(words.trim().replace(/\s#+$/, "")));
+  return make(/** @type {"h1"} */ (`h${marks.length}`), {}, ...inline(words.trim().replace(/\s#+$/, "")));
 }
 
 function fence(lines, at) {
@@ -106,6 +106,7 @@ function list(lines, at, depth) {
 }
 
 /** The first paragraph of an item is just its words. */
+/** @param {any[]} nodes */
 function tight([first, ...others]) {
   return first?.tagName === "P" ? [...first.childNodes, ...others] : [first ?? "", ...others];
 }

@@ -7,7 +7,9 @@ export class QueryBox {
   mode = "filter";
   /** @type {(text: string, how: {caseSensitive: boolean, regex: boolean}) => ({message: string, position: number}|null)} */
   onFilter = () => null;
+  /** @type {(text: string, how: {caseSensitive: boolean, regex: boolean}) => ({message: string, position: number}|null)} */
   onFind = () => null;
+  /** @type {(step: number) => void} */
   onStep = () => {};
   #timer = 0;
   #texts = { filter: "", find: "" };
@@ -43,7 +45,7 @@ export class QueryBox {
   setFilter(text) {
     this.#texts.filter = text;
     if (this.mode === "filter") this.field.value = text;
-    this.#say(this.onFilter(text, this.how));
+    this.say(this.onFilter(text, this.how));
   }
 
   setMode(mode) {
@@ -51,7 +53,7 @@ export class QueryBox {
     this.mode = mode;
     this.field.value = this.#texts[mode];
     this.field.placeholder = innerWidth < 640 ? "" : mode === "filter" ? "Filter:  words, level>=warning, logger:app.*, ms>500" : "Find, without hiding the rest";
-    for (const button of this.modes.children) button.setAttribute("aria-checked", String(button.dataset.mode === mode));
+    for (const button of this.modes.querySelectorAll("button")) button.ariaChecked = String(button.dataset.mode === mode);
     this.hits.hidden = mode !== "find";
     this.apply();
   }
@@ -65,15 +67,16 @@ export class QueryBox {
   apply() {
     clearTimeout(this.#timer);
     const text = this.field.value;
-    if (this.mode === "filter") this.#say(this.onFilter(text, this.how));
-    else this.#say(this.onFind(text, this.how));
+    if (this.mode === "filter") this.say(this.onFilter(text, this.how));
+    else this.say(this.onFind(text, this.how));
   }
 
   showHits(number, all) {
     this.hits.textContent = this.field.value.trim() ? `${number || "–"} of ${all}` : "";
   }
 
-  #say(error) {
+  /** What is wrong with the words, null: nothing. @param {{message: string, position: number}|null} error */
+  say(error) {
     this.problem.hidden = !error;
     this.field.setAttribute("aria-invalid", String(Boolean(error)));
     if (!error) return;

@@ -8,6 +8,7 @@ const CHOICES = [
   ["theme", "Theme", ["system", "dark", "light"]],
   ["density", "Density", ["compact", "normal", "roomy"]],
   ["time", "Times", MODES],
+  ["zone", "Zone of these", [["", "of this browser"], ...Intl.supportedValuesOf("timeZone").map((name) => [name, name.replaceAll("_", " ")])]],
   ["wrap", "Wrap long lines", null],
   ["fold", "Fold repeated lines", null],
   ["colours", "ANSI colours", null],

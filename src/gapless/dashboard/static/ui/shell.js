@@ -120,7 +120,7 @@ export class Shell {
     const title = `${away}${unseen}${this.#app.page?.title ?? "Live"} · Gapless`;
     if (document.title !== title) document.title = title;
     const icon = state.kind === "live" ? (this.#unseen > 0 ? "favicon-errors.svg" : "favicon.svg") : "favicon-away.svg";
-    const link = document.querySelector('link[rel="icon"]');
+    const link = /** @type {HTMLLinkElement} */ (document.querySelector('link[rel="icon"]'));
     if (!link.href.endsWith(`/${icon}`)) link.href = link.href.replace(/[^/]*$/, icon);
   }
 

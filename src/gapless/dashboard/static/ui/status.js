@@ -4,7 +4,7 @@ import { plain } from "../log/ansi.js";
 import { counted } from "../core/format.js";
 
 /**
- * @param {import("../client.js").State} state
+ * @param {{name: string, attempt?: number, delay?: number, code?: number, reason?: string}} state
  * @param {{retryAt: number, wasUp: boolean, api: string, channels: number, online: boolean, lines: number, now: number,
  *   behind: {lines: number, seconds: number|null}|null}} more
  *   `retryAt`, `now`: in milliseconds since 1970; `api`: what became of calls to the API

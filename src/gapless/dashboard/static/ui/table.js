@@ -8,7 +8,9 @@ import { count } from "../core/format.js";
  */
 
 export class Table {
+  /** @type {(row: any) => void} */
   onOpen = () => {};
+  onSort = () => {};
   #columns;
   #keyOf;
   #rows = new Map();
@@ -69,7 +71,7 @@ export class Table {
     const button = make("button", { type: "button", title: column.hint ?? "" }, column.title);
     button.onclick = () => {
       this.#sort = { key: column.key, down: this.#sort.key === column.key ? !this.#sort.down : Boolean(column.number) };
-      this.onSort?.();
+      this.onSort();
     };
     return make("th", { scope: "col", className: classOf(column) }, button);
   }
@@ -83,8 +85,8 @@ export function spark(numbers, { width = 80, height = 18 } = {}) {
   const points = numbers.map((number, at) => `${((at / Math.max(1, numbers.length - 1)) * width).toFixed(1)},${(height - 1 - (number / most) * (height - 2)).toFixed(1)}`);
   const line = document.createElementNS(space, "polyline");
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("width", width);
-  svg.setAttribute("height", height);
+  svg.setAttribute("width", String(width));
+  svg.setAttribute("height", String(height));
   svg.setAttribute("class", "spark");
   svg.setAttribute("aria-hidden", "true");
   line.setAttribute("points", points.join(" "));

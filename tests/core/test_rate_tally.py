@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gapless.core.tally import Tally
+from gapless.core.rate import Tally
 
 
 def test_who_gives_back_all_is_forgotten() -> None:

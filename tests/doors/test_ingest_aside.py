@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from gapless.doors.aside import Aside
+from gapless.doors.ingest import Aside
 from gapless.errors import Overloaded
 
 from ..support.until import DEADLINE, until

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gapless.core.tally import network
+from gapless.core.rate import network
 
 
 @pytest.mark.parametrize(
