@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +10,8 @@ from hypothesis import strategies as st
 
 from gapless import ConfigError
 from gapless.core.patterns import Pattern, PatternMap
+
+from ..support.alarm import not_for_ever
 
 
 class TestMatching:
@@ -71,18 +72,8 @@ class TestManyWildcards:
         [("{a}.{b}.{c}.{d}.{e}.{f}:x", "."), ("*:*:*:*:*:*:x", ":"), ("{a}{b}{c}{d}{e}{f}:x", "y")],
     )
     def test_no_name_takes_for_ever(self, pattern: str, character: str) -> None:
-        # With a regular expression it would be an hour; the alarm ends that.
-        before = signal.signal(signal.SIGALRM, too_long)
-        signal.alarm(30)
-        try:
+        with not_for_ever():
             assert Pattern(pattern).match(character * 255) is None
-        finally:
-            signal.alarm(0)
-            signal.signal(signal.SIGALRM, before)
-
-
-def too_long(*signalled: object) -> None:
-    raise TimeoutError
 
 
 class TestMistakes:

@@ -10,6 +10,8 @@ import pytest
 from gapless.doors.loki import request_from, rows
 from gapless.doors.rows import BadRow
 
+from ..support.alarm import not_for_ever
+
 
 def read(*values: Any, **labels: str) -> list[Any]:
     return [json.loads(row) for row in rows({"streams": [{"stream": labels, "values": list(values)}]})]
@@ -99,4 +101,5 @@ def test_labels_in_protobuf_are_read_with_their_quotes() -> None:
     ids=["a name without end", "two"],
 )
 def test_labels_are_read_in_one_pass(labels: bytes, expected: dict[str, str]) -> None:
-    assert request_from(field(1, field(1, labels))) == {"streams": [{"stream": expected, "values": []}]}
+    with not_for_ever():
+        assert request_from(field(1, field(1, labels))) == {"streams": [{"stream": expected, "values": []}]}

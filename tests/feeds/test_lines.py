@@ -15,6 +15,8 @@ from gapless import Limits
 from gapless.doors.rows import payloads
 from gapless.feeds.lines import MESSAGE_CHARACTERS, as_json, parse_line, parse_rows
 
+from ..support.alarm import not_for_ever
+
 NOW = datetime(2026, 11, 22, 23, 0, tzinfo=timezone(timedelta(hours=1)))
 
 OBJECTS: list[tuple[str, dict[str, Any]]] = [
@@ -226,3 +228,13 @@ def test_a_long_message_comes_in_several_rows_without_losing_a_character() -> No
 def test_a_long_json_object_stays_in_one_piece() -> None:
     long = "x" * (2 * MESSAGE_CHARACTERS)
     assert parse_rows(orjson.dumps({"message": long}).decode()) == [{"message": long}]
+
+
+@pytest.mark.parametrize("blank", [" ", "\t ", "\u00a0", "\x1b[0m ", " \x1b[0m"])
+@pytest.mark.parametrize("opening", ["[ERROR", "<\x1b[31mINFO", "("])
+def test_a_line_of_nothing_but_blanks_behind_a_level_takes_no_longer_than_others(
+    opening: str, blank: str
+) -> None:
+    line = opening + blank * 50_000 + "x"
+    with not_for_ever():
+        assert parse_line(line)["message"] == line

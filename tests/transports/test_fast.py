@@ -18,7 +18,7 @@ from gapless.core.counters import Counters
 from gapless.node.inbound import Inbound
 from gapless.server.counters import counters
 from gapless.transports.direct import EXTENSION
-from gapless.transports.fast import EARLY_BYTES
+from gapless.transports.patient import EARLY_BYTES
 
 from ..support.serving import FAST_PATH, doors, serve
 from ..support.sockets import handshake, masked

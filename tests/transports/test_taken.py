@@ -333,6 +333,31 @@ async def test_what_a_client_still_sends_behind_a_failure_is_thrown_away(said: b
     wire.lose()
 
 
+class Ended(HalfClosing):
+    """One that takes it amiss to be written to behind its end, as uvloop's do."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self.ended:
+            raise RuntimeError("cannot write behind the end")
+        super().write(data)
+
+
+@pytest.mark.parametrize("count", range(5))
+async def test_what_was_held_back_is_not_written_behind_the_end(count: int) -> None:
+    failed: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: failed.append(context))
+    async with Hub(channels={"a": ChannelOptions()}) as hub:
+        wire = connect(HubApp(hub), "/ws", wire=Ended())
+        await until(lambda: wire.writes)
+        wire.receive(masked(1, b"ping"))
+        await turns(count)
+        wire.receive(b"\x91\x80\0\0\0\0")
+        await turns(5)
+        assert wire.writes[-1][2:4] == (1002).to_bytes(2)
+        wire.lose()
+    assert not failed
+
+
 async def test_a_connection_that_is_taken_over_has_the_bounds_of_who_took_it() -> None:
     taker = Taker(limits=Limits(message_bytes=100))
     wire = connect(taker, ws_max_size=16 * 1024 * 1024)

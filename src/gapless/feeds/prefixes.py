@@ -26,7 +26,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _MONTH = "|".join(_MONTHS)
 _ANY_LEVEL = "|".join(sorted(LEVELS, key=len, reverse=True))
 _UPPER_LEVEL = _ANY_LEVEL.upper()
-_COLOUR = r"(?:\x1b\[[0-9;]*m)*"  # of a terminal; skipped around a level, kept elsewhere
+_COLOUR = r"(?:\x1b\[[0-9;]*m)*+"  # of a terminal; skipped around a level, kept elsewhere
+_BLANK = rf"\s*+{_COLOUR}\s*+"  # never given back: a line may be all blanks, and tried at each of them
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
 
 _DATED = re.compile(
@@ -46,7 +47,7 @@ _PYTHON = re.compile(r"(CRITICAL|ERROR|WARNING|INFO|DEBUG):([A-Za-z_][\w.-]*):")
 _NAMED_LEVEL = re.compile(rf"([A-Za-z_][\w.-]*) - ({_UPPER_LEVEL}) - ")
 _LOGURU = re.compile(rf"({_UPPER_LEVEL}) *\| ([\w.]+):([\w.<>]+):(\d+) - ")
 _LEVEL = re.compile(
-    rf"{_COLOUR}(?:[\[(<]\s*{_COLOUR}(?P<bracketed>(?i:{_ANY_LEVEL}))\s*{_COLOUR}\s*[\])>]"
+    rf"{_COLOUR}(?:[\[(<]\s*+{_COLOUR}(?P<bracketed>(?i:{_ANY_LEVEL})){_BLANK}[\])>]"
     rf"|(?P<marked>(?i:{_ANY_LEVEL}))(?={_COLOUR}\s*[:|])"
     rf"|(?P<upper>{_UPPER_LEVEL})(?={_COLOUR}(?:\s|$)))"
     rf"{_COLOUR}(?:\s*[:|]|\s+-(?=\s))?{_COLOUR}\s*"

@@ -176,7 +176,7 @@ def _uvicorn(send: Any) -> Server:
 
 def _sends_plain_frames(protocol: Any) -> bool:
     """Does it write a message as one frame that is the same for everybody? Not when it compresses."""
-    if not type(protocol).__module__.endswith(".websockets_sansio_impl"):
+    if not any(kind.__module__.endswith(".websockets_sansio_impl") for kind in type(protocol).__mro__):
         return False
     return getattr(getattr(protocol, "conn", None), "extensions", None) == []
 

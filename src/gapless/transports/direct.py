@@ -227,9 +227,10 @@ class DirectOutlet:
         return True
 
     def end(self) -> None:
-        """Nothing is accepted any more."""
+        """Nothing is accepted any more, and what was held back is not written: the end was."""
         self.closing = True
         self.room = False
+        self._held, self._held_bytes = None, 0
 
 
 class DirectConversation:

@@ -22,6 +22,7 @@ from urllib.parse import unquote
 from ..node.inbound import Inbound
 from ..server.counters import counters
 from .direct import EXTENSION
+from .patient import EARLY_BYTES
 from .taken import Handshake, TakenConnection
 from .upgrade import Upgrade, read_upgrade
 from .uvicorn_inside import ServerProtocol, Settings, part_from_http, plain_protocol, prepare, settings_of
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("uvicorn.error")
 
 Event = MutableMapping[str, Any]
-
-EARLY_BYTES = 16 * 1024
-"""What a client may say before its upgrade is answered, which no browser does; with more it is cut off."""
 
 _NO_SUBPROTOCOL = re.compile(rb"\r\nsec-websocket-protocol:[ \t]*(?=\r\n)", re.IGNORECASE)
 

@@ -86,8 +86,17 @@ def plain_protocol(
     config.ws_per_message_deflate = False
     if app is not None:
         config.loaded_app = app
-    made: ServerProtocol = plain_class()(config=config, server_state=state, app_state=app_state)
+    made: ServerProtocol = _patient_class()(config=config, server_state=state, app_state=app_state)
     return made
+
+
+def _patient_class() -> type[Any]:
+    """The same, as it hears a client that speaks too early."""
+    try:
+        from .patient import PatientProtocol
+    except ImportError:
+        return plain_class()
+    return PatientProtocol
 
 
 class Settings(NamedTuple):
