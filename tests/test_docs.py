@@ -220,6 +220,30 @@ def test_whatever_is_public_says_what_it_is() -> None:
     assert [name for name, said in found.items() if not said] == []
 
 
+def test_each_module_says_in_one_line_what_it_is_and_no_two_say_the_same() -> None:
+    said = {
+        path: (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n\n")[0]
+        for path in SOURCE.rglob("*.py")
+        if "client_pb2" not in path.name
+    }
+    assert [str(path) for path, line in said.items() if not line or "\n" in line] == []
+    assert [str(path) for path, line in said.items() if not line.endswith((".", ":", "?"))] == []
+    assert len(set(said.values())) == len(said)
+
+
+@pytest.mark.parametrize("name", ["ChannelOptions", "Limits"])
+def test_each_default_has_its_reason_right_above_it(name: str) -> None:
+    text = (SOURCE / "options.py").read_text()
+    (options,) = [n for n in ast.parse(text).body if isinstance(n, ast.ClassDef) and n.name == name]
+    lines = text.splitlines()
+    fields = [part for part in options.body if isinstance(part, ast.AnnAssign)]
+    assert len(fields) > 20
+    above = {ast.unparse(field.target): lines[field.lineno - 2].strip() for field in fields}
+    assert [
+        name for name, line in above.items() if not line.startswith("# ") or line.startswith("# --")
+    ] == []
+
+
 # -- what no file may hold
 
 # In pieces, so that this file does not hold them either.

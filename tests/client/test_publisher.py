@@ -333,8 +333,10 @@ async def test_it_works_from_one_loop_after_another() -> None:
 
 
 FORKS = """
-import os, sys
+import os, sys, warnings
 from gapless import Publisher
+# Since 3.12 Python says of every fork beside a thread that it may go wrong. That it does not is the test.
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 out = Publisher(sys.argv[1])
 out.publish("logs", "parent").result(20)
 out.publish("logs", "parent again")
