@@ -52,7 +52,7 @@ async def ask(
     ("channel", "grant", "options", "why"),
     [
         ("$secret", ANNA, OPEN, "subscription token"),
-        ("room#ben", ANNA, OPEN, "other users"),
+        ("room#ben", ANNA, OPEN, "other users: .* after #, unless its options say user_limited=False"),
         ("room", ANNA, ChannelOptions(client_subscribe=False), "may not subscribe"),
         ("room", NOBODY, ChannelOptions(anonymous=False), "may not subscribe"),
     ],
