@@ -6,6 +6,7 @@ import asyncio
 import bisect
 import contextlib
 import json
+import mimetypes
 import socket
 import threading
 from collections.abc import Callable
@@ -65,7 +66,15 @@ class FakeHub:
         self.forget()
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
-        config = uvicorn.Config(self._app(), ws="websockets-sansio", lifespan="off", log_config=None)
+        self._files = {
+            path.relative_to(STATIC).as_posix(): path.read_bytes()
+            for path in STATIC.rglob("*")
+            if path.is_file()
+        }
+        # A page asks for fifty modules, one import after the other: none of them waits for a thread or a
+        # new connection, on a machine that is busy with other tests.
+        how: dict[str, Any] = {"ws": "websockets-sansio", "lifespan": "off", "timeout_keep_alive": 120}
+        config = uvicorn.Config(self._app(), log_config=None, **how)
         self._server = uvicorn.Server(config)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, name="fake hub", daemon=True)
@@ -187,7 +196,7 @@ class FakeHub:
             Route("/signout", self._sign_out, methods=["POST"]),
             Route("/api/{method}", self._call, methods=["POST"]),
             WebSocketRoute("/ws", self._talk),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Route("/static/{path:path}", self._static),
         ]
         return Starlette(routes=[Mount("/live", routes=doors)])
 
@@ -199,6 +208,12 @@ class FakeHub:
         return FileResponse(
             STATIC / name, headers={"content-security-policy": POLICY, "cache-control": "no-cache"}
         )
+
+    async def _static(self, request: Request) -> Response:
+        path = request.path_params["path"]
+        if path not in self._files:
+            return Response(status_code=404)
+        return Response(self._files[path], media_type=mimetypes.guess_type(path)[0])
 
     async def _sign_in(self, request: Request) -> Response:
         if self.sign_in_status:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from .fake_hub import FakeHub
 from .seeing import choose, facet, field, log, marks, messages, rows, visit
@@ -87,6 +87,20 @@ def test_fields_become_columns_that_move_and_are_in_the_address(page: Page, hub:
     heads.first.click()
     page.get_by_role("menuitem", name="Remove the column").click()
     expect(heads).to_have_text(["ms"])
+
+
+def test_a_facet_that_is_asked_for_before_there_are_any_comes_with_them(page: Page, hub: FakeHub) -> None:
+    held: list[Route] = []
+    page.route("**/live-around.js", lambda route: held.append(route))
+    hub.publish("logs", log("one", fields={"region": "eu"}))
+    visit(page, hub)
+    messages(page).first.click()
+    page.locator(".leaf", has_text="region").hover()
+    page.get_by_role("button", name="Facet for region").click()
+    for route in held:
+        route.continue_()
+    expect(page).to_have_url(re.compile("facet=region"))
+    expect(facet(page, "eu").locator(".number")).to_have_text("1")
 
 
 def test_a_field_becomes_a_facet(page: Page, hub: FakeHub) -> None:

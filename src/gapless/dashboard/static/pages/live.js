@@ -254,9 +254,15 @@ export class Live {
 
   #onField(how, path, value) {
     if (how === "column") return this.panel.columns.toggle(path);
-    if (how === "facet") return this.#around?.facets.toggleField(path);
+    if (how === "facet") return this.#toggleFacetOf(path);
     const term = `${path}:${quote(typeof value === "object" && value !== null ? String(value) : inline(value))}`;
     this.addTerm(how === "exclude" ? `-${term}` : term);
+  }
+
+  /** What stands around the lines may not be there yet: then this waits for it. */
+  async #toggleFacetOf(path) {
+    await this.#loadAround();
+    this.#around?.facets.toggleField(path);
   }
 
   /** @returns {Promise<number|null>} the key of the line, null when it is no longer kept */
