@@ -116,6 +116,8 @@ class Ear:
                 kind, name, value = await read(timeout=math.inf, disconnect_on_error=False)
             except ResponseError as error:
                 self._refused(error)
+                if self.failure is not None:
+                    return
                 continue
             except (RedisError, OSError, ValueError, TypeError) as error:
                 self.fail(error)
