@@ -89,6 +89,7 @@ def test_follow_publishes_what_is_written_through_a_rotation(
         assert json.loads(tail.line() or "")["message"] == "rest"
         assert json.loads(tail.line() or "")["message"] == "fresh"
         one.write_text("cut\n")
+        assert "was cut off" in json.loads(tail.line() or "")["message"], "said before what stands behind it"
         assert json.loads(tail.line() or "")["message"] == "cut"
         assert "was cut off" in (follow.line("err") or "")
         assert follow.end(signal.SIGINT) == 130
