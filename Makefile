@@ -6,8 +6,8 @@ STAMP := $(VENV)/.ready
 # Compiled once for all the processes that tests start, also where the environment asks Python not to keep it.
 export PYTHONDONTWRITEBYTECODE :=
 
-# Tests wait for as long as they compute: for processes, sockets and time-outs that are meant.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
+# Tests also wait, for processes, sockets and time-outs that are meant: one more than there are cores.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 1 + (os.cpu_count() or 1)))')
 
 .PHONY: setup demo test attack audit pins lint bench bench-full bench-feeding bench-dashboard screenshots docs clean
 
