@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, Limits
+from gapless.doors.otlp import request_from
 from gapless.doors.rows import PARTS
-from gapless.doors.wire_schema import request_from
 
 from ..support.serving import Doors, doors
 

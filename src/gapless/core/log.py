@@ -322,6 +322,8 @@ class Ring:
 
     def unnumbered_before(self, index: int) -> int:
         """How many entries without an offset there ever were before an index that lies in the ring."""
+        if not self.unnumbered:
+            return 0
         return self.unnumbered - sum(not entry.offset for entry in self.entries(index))
 
     def _oldest_numbered(self) -> int | None:

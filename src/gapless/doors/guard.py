@@ -155,15 +155,16 @@ class Guard:
             Refused: 401, 403, 429, or 503 when the hub is full or not running.
         """
         operator = self.enter(scope, request)
+        is_asked = "connect" in self.hub.hooks.events
         return Handshake(
             Client(new_client_id(), "", transport, request.address),
             headers=request.headers,
             query=dict(request.query),
-            cookies=request.cookies if "connect" in self.hub.hooks.events else NOTHING,
+            cookies=request.cookies if is_asked else NOTHING,
             operator=operator,
             calls_api=operator or self.access.open_api,
             # A copy: what a hook writes there reaches nobody else.
-            scope=dict(scope) if "connect" in self.hub.hooks.events else NOTHING,
+            scope=dict(scope) if is_asked else NOTHING,
         )
 
     async def admit(self, scope: Scope, request: Request, transport: str) -> tuple[Client, Admitted]:

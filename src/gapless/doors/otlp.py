@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import orjson
@@ -18,7 +20,7 @@ from .ingest import PublishersDoor, answer
 from .once import Progress
 from .request import JSON_TYPE, Refused, content_type
 from .rows import PARTS, BadRow, TooLarge, check_parts, checked
-from .wire_schema import request_from
+from .wire_schema import Table, check_fields, message_class, parsed
 
 PROTOBUF_TYPE = "application/x-protobuf"
 CHANNEL = "logs"
@@ -26,6 +28,37 @@ CHANNEL = "logs"
 
 DEPTH = 16
 """Of values inside values; deeper: null."""
+
+_MESSAGES: Table = {
+    "ExportLogsServiceRequest": [("resource_logs", 1, "ResourceLogs", True)],
+    "ResourceLogs": [("resource", 1, "Resource", False), ("scope_logs", 2, "ScopeLogs", True)],
+    "Resource": [("attributes", 1, "KeyValue", True)],
+    "ScopeLogs": [("scope", 1, "Scope", False), ("log_records", 2, "LogRecord", True)],
+    "Scope": [("name", 1, "string", False)],
+    "LogRecord": [
+        ("time_unix_nano", 1, "fixed64", False),
+        ("severity_number", 2, "int32", False),
+        ("severity_text", 3, "string", False),
+        ("body", 5, "AnyValue", False),
+        ("attributes", 6, "KeyValue", True),
+        ("trace_id", 9, "bytes", False),
+        ("span_id", 10, "bytes", False),
+        ("observed_time_unix_nano", 11, "fixed64", False),
+        ("event_name", 12, "string", False),
+    ],
+    "KeyValue": [("key", 1, "string", False), ("value", 2, "AnyValue", False)],
+    "ArrayValue": [("values", 1, "AnyValue", True)],
+    "KeyValueList": [("values", 1, "KeyValue", True)],
+    "AnyValue": [
+        ("string_value", 1, "string", False),
+        ("bool_value", 2, "bool", False),
+        ("int_value", 3, "int64", False),
+        ("double_value", 4, "double", False),
+        ("array_value", 5, "ArrayValue", False),
+        ("kvlist_value", 6, "KeyValueList", False),
+        ("bytes_value", 7, "bytes", False),
+    ],
+}
 
 
 class OtlpDoor(PublishersDoor):
@@ -59,6 +92,33 @@ def _read(kind: str, body: bytes, limits: Limits) -> object:
         raise Refused(415, 'send JSON, or install protobuf: pip install "gapless[protobuf]"') from None
     except ValueError as error:
         raise BadRow(1, str(error)) from None
+
+
+def request_from(body: bytes, most: int = sys.maxsize) -> dict[str, Any]:
+    """An export request in OTLP's JSON mapping.
+
+    Raises:
+        ValueError: it is none.
+        TooLarge: it has more than `most` fields.
+        ModuleNotFoundError: without the `protobuf` extra.
+    """
+    from google.protobuf.json_format import MessageToDict
+
+    check_fields(_MESSAGES, "ExportLogsServiceRequest", body, most)
+    message = parsed(_request_class()(), body)
+    found: dict[str, Any] = MessageToDict(message)
+    for resource in found.get("resourceLogs", ()):
+        for scope in resource.get("scopeLogs", ()):
+            for one in scope.get("logRecords", ()):
+                for name in ("traceId", "spanId"):  # in this mapping they are hexadecimal, unlike other bytes
+                    if name in one:
+                        one[name] = base64.b64decode(one[name]).hex()
+    return found
+
+
+@cache
+def _request_class() -> Any:
+    return message_class("gapless.otlp", _MESSAGES, "ExportLogsServiceRequest", ("AnyValue",))
 
 
 def records(said: object, now: float, most: int = sys.maxsize) -> list[bytes]:

@@ -42,9 +42,8 @@ class Hooks:
     counters: Counters
     encode: Callable[[Any], bytes] = encode
     """What they answer with, as JSON. Raises TypeError."""
-    events: set[str] = field(default_factory=set)
-    """Those for which there is a hook."""
-    _hooks: dict[str, list[_Registered]] = field(default_factory=dict)
+    events: dict[str, list[_Registered]] = field(default_factory=dict)
+    """What is registered, by event: those for which there is a hook, and no others."""
     _headers: set[str] = field(default_factory=set)
     _emulated: set[str] = field(default_factory=set)
 
@@ -70,12 +69,11 @@ class Hooks:
     def add(self, event: str, pattern: str | None, function: Hook) -> None:
         """Ask, or tell, `function` at this event, in what `pattern` matches. Raises ConfigError."""
         compiled = Pattern(pattern) if pattern is not None else None
-        self.events.add(event)
-        self._hooks.setdefault(event, []).append(_Registered(compiled, function))
+        self.events.setdefault(event, []).append(_Registered(compiled, function))
 
     def guards(self, event: str, channel: str) -> bool:
         """Is there a hook for this event that this channel concerns?"""
-        hooks = self._hooks.get(event)
+        hooks = self.events.get(event)
         return hooks is not None and any(
             hook.pattern is None or hook.pattern.match(channel) is not None for hook in hooks
         )
@@ -87,7 +85,7 @@ class Hooks:
         them refuses; the later ones are not asked then.
         """
         answer: Any = None
-        for hook in self._hooks.get(event, ()):
+        for hook in self.events.get(event, ()):
             parts: dict[str, str] | None = {}
             if hook.pattern is not None:
                 parts = hook.pattern.match(channel)

@@ -46,9 +46,7 @@ class Connection(Protocol):
     descriptor: int
     """Its socket's; -1 where there is none."""
 
-    def begin(
-        self, handler: Handler, hear: Callable[[str | bytes], None], pings: Pings | None = None
-    ) -> None:
+    def begin(self, handler: Handler, hear: Hear, pings: Pings | None = None) -> None:
         """From now on `hear` is given each message of the client, and the handler told what else happens.
 
         `pings`: None is as the server was configured.
