@@ -63,12 +63,7 @@ def verdicts(sheet: Sheet) -> list[Verdict]:
                 found.append(Verdict(hub, bar, bar.value(find, hub)))
             except NotMeasured:
                 continue  # not in this run
-    for name, bar in (*STORE_BARS, *MANAGER_BARS):
-        try:
-            found.append(Verdict(name, bar, bar.value(find, name)))
-        except NotMeasured:
-            continue
-    for name, bar in HTTP_BARS:
+    for name, bar in (OWN_APP_BAR, *STORE_BARS, *MANAGER_BARS, *HTTP_BARS):
         try:
             found.append(Verdict(name, bar, bar.value(find, name)))
         except NotMeasured:
@@ -180,6 +175,16 @@ BARS = (
         1.5,
         False,
         lambda find, hub: find("bad.latency.50.p99", hub) / find("bad.p99.without", hub),
+    ),
+)
+
+OWN_APP_BAR = (
+    peers.OWN_APP.name,
+    Bar(
+        "fan-out to 1,000, published by a route: over the bare send loop",
+        0.8,
+        True,
+        lambda find, peer: find("fan_out.1000.rate", peer) / find("fan_out.1000.rate", peers.BARE.name),
     ),
 )
 

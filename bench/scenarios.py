@@ -336,7 +336,11 @@ _ACCEPTORS = (peers.ACCEPT_ONLY, peers.ACCEPT_ONLY_FAST)
 
 SCENARIOS = (
     Scenario("publishing", publishing, _SERVERS[:-1]),
-    Scenario("fan_out", fan_out, (*_SERVERS, peers.HUB_BATCH, *peers.STORES, peers.BARE, peers.BARE_10)),
+    Scenario(
+        "fan_out",
+        fan_out,
+        (*_SERVERS, peers.OWN_APP, peers.HUB_BATCH, *peers.STORES, peers.BARE, peers.BARE_10),
+    ),
     Scenario("channels", channels, (*_HUBS, peers.SOCKETIO, peers.CENTRIFUGO)),
     Scenario("connections", connections, (*_SERVERS, *_ACCEPTORS, peers.BARE)),
     Scenario("bad_clients", bad_clients, _SERVERS[:-1]),
