@@ -78,6 +78,13 @@ def _over_bare_route(clients: int, bound: float) -> Bar:
     return Bar(label, bound, True, lambda find, peer: find(bare, peers.HTTP_BARE.name) / find(key, peer))
 
 
+def _over_go(clients: int, bound: float) -> Bar:
+    """The same beside the server in Go, on one core as well."""
+    key = f"http.cpu.{clients}"
+    label = f"HTTP, {clients:,} clients attached: requests per CPU second over Centrifugo's"
+    return Bar(label, bound, True, lambda find, peer: find(key, peers.CENTRIFUGO.name) / find(key, peer))
+
+
 def _broadcasts(clients: int, bound: float) -> Bar:
     """A class that holds connections, beside the one that is copied, under plain uvicorn."""
     key = f"broadcasts.{clients}"
@@ -224,6 +231,7 @@ MANAGER_BARS = (
 HTTP_BARS = (
     *((peers.HTTP_DIRECT.name, _over_bare_route(clients, 1.5)) for clients in (0, 1_000)),
     *((peers.HTTP_MOUNTED.name, _over_bare_route(clients, 0.7)) for clients in (0, 1_000)),
+    *((peers.HTTP_DIRECT.name, _over_go(clients, 0.7)) for clients in (0, 1_000)),
     *(
         (peer.name, Bar("NDJSON publications/s", 300_000, True, lambda find, peer: find("http.ndjson", peer)))
         for peer in (peers.HTTP_DIRECT, peers.HTTP_MOUNTED)

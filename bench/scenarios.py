@@ -276,7 +276,7 @@ def broadcasts(context: Context) -> None:
 def over_http(context: Context) -> None:
     """Requests per second with nobody and with many subscribers attached, and rows of NDJSON per second."""
     seconds = context.scale.seconds / 2
-    way = str(context.peer.arguments["way"])
+    way = str(context.peer.arguments.get("way", ""))
     mount = "/live" if way == "mounted" else ""
     row = message(128)
     body = orjson.dumps({"channel": "fed", "data": row})
@@ -294,7 +294,7 @@ def over_http(context: Context) -> None:
                 context.add(Row(f"http.publish.{clients}", 10, label, "requests/s"), rate)
                 cpu = Row(f"http.cpu.{clients}", 10, f"{label}, server CPU", "µs/request", "less")
                 context.add(cpu, cpu_us)
-        if way == "bare":
+        if way not in ("direct", "mounted"):
             return
         rows = b"\n".join([orjson.dumps(row)] * ROWS)
         post = Post.of(
@@ -345,6 +345,6 @@ SCENARIOS = (
     Scenario("connections", connections, (*_SERVERS, *_ACCEPTORS, peers.BARE)),
     Scenario("bad_clients", bad_clients, _SERVERS[:-1]),
     Scenario("broadcasts", broadcasts, peers.MANAGERS),
-    Scenario("over_http", over_http, peers.FEEDERS),
+    Scenario("over_http", over_http, (*peers.FEEDERS, peers.CENTRIFUGO)),
     Scenario("in_process", in_process, (peers.HUB,)),
 )
