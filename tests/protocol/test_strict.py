@@ -145,6 +145,22 @@ def test_members_of_one_object_are_bounded_exactly() -> None:
         strict.fields('{"a":{"b":1,"c":2,"d":3}}', members=2)
 
 
+@pytest.mark.parametrize("blank", ["", " "])
+def test_how_it_is_written_changes_nothing(blank: str) -> None:
+    """What needs no second look is bounded as what does."""
+    strict.fields(blank + '{"a":"\\":\\":\\":","b":1}', members=2)
+    with pytest.raises(Malformed, match="1 members"):
+        strict.payload(blank + '[{"a":1,"b":2}]', members=1)
+    with pytest.raises(Malformed, match="deeper than 2"):
+        strict.parse(blank + "[[[]]]", depth=2)
+    with pytest.raises(Malformed, match="20 digits"):
+        strict.parse(blank + '{"a":123456789012345678901}')
+    found = strict.fields(blank + '{"a":{"b":[1.5,18446744073709551615,{"c":"\\n"}]}}')["a"].fields()["b"]
+    assert found.raw == b'[1.5,18446744073709551615,{"c":"\\n"}]'
+    assert found.items()[2].fields()["c"].raw == b'"\\n"'
+    assert found.items()[1].value == 2**64 - 1
+
+
 @pytest.mark.parametrize("sign", ["", "-"])
 def test_digits_of_a_whole_number_are_bounded_exactly(sign: str) -> None:
     assert strict.parse(sign + "9" * 20) == int(sign + "9" * 20)

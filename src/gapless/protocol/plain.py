@@ -274,7 +274,7 @@ def decode(text: str, *, depth: int = 64, members: int = 1000, digits: int = 20)
         raise BadCommand(str(error), *_addressee(said)) from None
 
 
-def _told_apart(text: str) -> dict[str, Raw]:
+def _told_apart(text: str) -> Mapping[str, Raw]:
     """The members of what is not strict JSON, as far as there are any."""
     try:
         return loose_fields(text)
@@ -282,7 +282,7 @@ def _told_apart(text: str) -> dict[str, Raw]:
         return {}
 
 
-def _addressee(said: dict[str, Raw]) -> tuple[int | str | None, str | None]:
+def _addressee(said: Mapping[str, Raw]) -> tuple[int | str | None, str | None]:
     """The `id` and `channel` that an error is to name: those that can be named."""
     id = said["id"].value if "id" in said else None  # noqa: A001
     channel = said["channel"].value if "channel" in said else None
@@ -292,7 +292,7 @@ def _addressee(said: dict[str, Raw]) -> tuple[int | str | None, str | None]:
     )
 
 
-def _command(said: dict[str, Raw]) -> Command:
+def _command(said: Mapping[str, Raw]) -> Command:
     id = _id(said)  # noqa: A001
     match _typed(said, "type", str):
         case "ping":
@@ -314,7 +314,7 @@ def _command(said: dict[str, Raw]) -> Command:
     raise _Unmeant("type is one of ping, subscribe, unsubscribe, publish, presence, history")
 
 
-def _id(said: dict[str, Raw]) -> int | str | None:
+def _id(said: Mapping[str, Raw]) -> int | str | None:
     if "id" not in said:
         return None
     value = said["id"].value
@@ -338,7 +338,7 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _typed(said: dict[str, Raw], name: str, kind: type) -> Any:
+def _typed(said: Mapping[str, Raw], name: str, kind: type) -> Any:
     if name not in said:
         raise _Unmeant(f"{name} is missing")
     value = said[name].value
@@ -347,12 +347,12 @@ def _typed(said: dict[str, Raw], name: str, kind: type) -> Any:
     return value
 
 
-def _channel(said: dict[str, Raw]) -> str:
+def _channel(said: Mapping[str, Raw]) -> str:
     channel: str = _typed(said, "channel", str)
     return channel
 
 
-def _count(said: dict[str, Raw], name: str) -> int | None:
+def _count(said: Mapping[str, Raw], name: str) -> int | None:
     if name not in said:
         return None
     value = said[name].value
@@ -361,7 +361,7 @@ def _count(said: dict[str, Raw], name: str) -> int | None:
     return value
 
 
-def _since(said: dict[str, Raw]) -> Position | None:
+def _since(said: Mapping[str, Raw]) -> Position | None:
     if "since" not in said:
         return None
     try:
@@ -372,7 +372,7 @@ def _since(said: dict[str, Raw]) -> Position | None:
         raise _Unmeant(f"since: {error}") from None
 
 
-def _flag(said: dict[str, Raw], name: str) -> bool:
+def _flag(said: Mapping[str, Raw], name: str) -> bool:
     if name not in said:
         return False
     value = said[name].value

@@ -90,7 +90,9 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def written(draw: st.DrawFn) -> bytes:
-    return json.dumps(draw(values), ensure_ascii=draw(st.booleans())).encode("utf-8", "surrogatepass")
+    separators = draw(st.sampled_from([None, (",", ":")]))  # with blanks, and without
+    text = json.dumps(draw(values), ensure_ascii=draw(st.booleans()), separators=separators)
+    return text.encode("utf-8", "surrogatepass")
 
 
 scrambled = st.lists(st.sampled_from(TOKENS), max_size=12).map(lambda parts: "".join(parts).encode())
@@ -124,3 +126,17 @@ def test_the_source_of_every_member_is_the_member(document: dict[str, Any], inde
         assert member.value == document[key]
         assert json.loads(member.raw) == document[key]
         assert b"\n" not in member.raw
+
+
+@given(st.dictionaries(st.text(max_size=5), values, max_size=5))
+def test_a_text_without_blanks_is_read_as_one_with_them(document: dict[str, Any]) -> None:
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    try:
+        oracle(text.encode("utf-8", "surrogatepass"), 64, 1000, 20)
+    except ValueError:
+        return
+    found, known = strict.fields(text), strict.fields(" " + text)
+    assert {key: (member.value, member.raw) for key, member in found.items()} == {
+        key: (member.value, member.raw) for key, member in known.items()
+    }
+    assert strict.payload(text) == strict.payload(" " + text)

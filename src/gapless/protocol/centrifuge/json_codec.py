@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
@@ -121,7 +121,7 @@ def _text(body: bytes) -> str:
         raise bad_request("not valid UTF-8") from None
 
 
-def _fields(text: str, limits: Limits) -> dict[str, Raw]:
+def _fields(text: str, limits: Limits) -> Mapping[str, Raw]:
     return strict.fields(
         text,
         depth=limits.json_depth + _ENVELOPE,
@@ -134,7 +134,7 @@ def _string(raw: Raw | None) -> str:
     return "" if raw is None else _scalar(Scalar.STRING, raw.value)
 
 
-def _read_command(members: dict[str, Raw], allowance: Allowance) -> Command:
+def _read_command(members: Mapping[str, Raw], allowance: Allowance) -> Command:
     present = {name: member for name, member in members.items() if member.value is not None}
     number = _scalar(Scalar.U32, present["id"].value) if "id" in present else 0
     name = request_field(number, present)
@@ -191,7 +191,7 @@ def _holds_document(kind: Kind, value: object) -> bool:
     return embeds(kind)
 
 
-def _read_members(shape: Shape, members: dict[str, Raw], allowance: Allowance) -> Any:
+def _read_members(shape: Shape, members: Mapping[str, Raw], allowance: Allowance) -> Any:
     found = {}
     for name, raw in members.items():
         kind = shape.fields.get(name)
