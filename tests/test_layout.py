@@ -20,9 +20,6 @@ ELSEWHERE: dict[str, str] = {
     "brokers/redis/scripts.py": "brokers/redis/test_broker.py",
     "protocol/centrifuge/messages.py": "protocol/centrifuge/test_schema.py",
     # To be written.
-    "demo/python/*": "demo/test_measure.py",
-    "demo/trees/*": "demo/test_languages.py",
-    "demo/*": "demo/test_page.py",
     "client/asynchronous.py": "client/test_publisher.py",
     "client/outgoing.py": "client/test_publisher.py",
     "client/receipt.py": "client/test_publisher.py",

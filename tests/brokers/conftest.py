@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gapless import Limits
-from gapless.brokers.memory import MemoryBroker, MemoryPresence
+from gapless.brokers.memory import MemoryBroker
+from gapless.brokers.presence import MemoryPresence
 from gapless.brokers.redis.broker import RedisBroker
 from gapless.brokers.sqlite.broker import SqliteBroker
 

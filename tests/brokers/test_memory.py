@@ -11,9 +11,9 @@ from gapless.brokers.memory import (
     STREAM_OVERHEAD,
     TROUBLE_SECONDS,
     MemoryBroker,
-    MemoryPresence,
 )
-from gapless.model import Member, Publication
+from gapless.brokers.presence import MemoryPresence
+from gapless.model import Publication
 
 from ..support.clock import Clock
 from .harness import KEPT, NOT_KEPT, Harness
@@ -305,57 +305,6 @@ class TestIdempotencyKeys:
         with pytest.raises(BrokerError):
             await harness.publish("c", idempotency_key="k")
         assert not own(harness)._keys
-
-
-class TestPresence:
-    async def test_members_that_are_not_refreshed_are_gone(self) -> None:
-        clock = Clock()
-        harness = memory(clock, presence_expiry=60.0)
-        await harness.start()
-        await harness.presence.join("c", Member("a"), announce=True)
-        clock.now += 60
-        harness.presence.expire(clock.now)
-        assert await harness.presence.members("c") == {}
-        assert harness.sink.members == [("join", "c", "a"), ("leave", "c", "a")]
-
-    async def test_several_that_expire_together_are_all_announced(self) -> None:
-        clock = Clock()
-        harness = memory(clock)
-        await harness.start()
-        for client in "abc":
-            await harness.presence.join("c", Member(client), announce=True)
-        clock.now += 1000
-        harness.presence.expire(clock.now)
-        assert harness.sink.members[3:] == [("leave", "c", client) for client in "abc"]
-
-    async def test_those_of_a_silent_channel_go_silently(self) -> None:
-        clock = Clock()
-        harness = memory(clock)
-        await harness.start()
-        await harness.presence.join("c", Member("a"), announce=False)
-        clock.now += 1000
-        harness.presence.expire(clock.now)
-        assert harness.sink.members == []
-
-    async def test_refreshing_keeps_a_member_and_announces_nothing(self) -> None:
-        clock = Clock()
-        harness = memory(clock, presence_expiry=60.0)
-        await harness.start()
-        await harness.presence.join("c", Member("a"), announce=True)
-        for _ in range(5):
-            clock.now += 25
-            await harness.presence.join("c", Member("a"), announce=False)
-            harness.presence.expire(clock.now)
-        assert list(await harness.presence.members("c")) == ["a"]
-        assert harness.sink.members == [("join", "c", "a")]
-
-    async def test_a_channel_without_members_is_forgotten(self) -> None:
-        harness = memory()
-        assert isinstance(harness.presence, MemoryPresence)
-        await harness.presence.join("c", Member("a"), announce=True)
-        await harness.presence.leave("c", "a", announce=True)
-        assert not harness.presence._channels
-        assert not harness.presence._announced
 
 
 async def test_what_is_kept_can_be_looked_at_without_touching_it() -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from gapless import ChannelOptions, Hub, __version__
 
+from ..support.npm import missing
 from ..support.serving import doors
 from ..support.until import DEADLINE, until
 
@@ -45,13 +47,21 @@ hub.subscribe("chat", ({ data }) => (data === "end" ? hub.close() : say({ data }
 """
 
 
+RUNTIMES = {
+    "node": ("node", "--experimental-websocket"),
+    "node-without-websocket": ("node", "--no-experimental-websocket"),
+    "deno": ("deno", "run", "--quiet", "--allow-net", "--node-modules-dir=manual"),
+}
+
+
+def program(name: str, remedy: str) -> str:
+    """Where a program is: in this environment, or on this machine."""
+    places = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    return shutil.which(name, path=places) or missing(f"{name} is missing: {remedy}")
+
+
 def npm() -> str:
-    found = shutil.which("npm")
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail("npm is missing: apt-get install npm")
-        pytest.skip("npm is missing: apt-get install npm")
-    return found
+    return program("npm", "apt-get install npm")
 
 
 @pytest.fixture(scope="module")
@@ -105,15 +115,15 @@ def test_its_types_name_every_option_and_method() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("flags", [["--experimental-websocket"], ["--no-experimental-websocket"]])
-async def test_it_works_with_a_real_hub_through_a_cut(project: Path, flags: list[str]) -> None:
-    node = shutil.which("node")
-    assert node is not None
+@pytest.mark.parametrize("runtime", RUNTIMES)
+async def test_it_works_with_a_real_hub_through_a_cut(project: Path, runtime: str) -> None:
+    name, *flags = RUNTIMES[runtime]
+    command = program(name, "make setup"), *flags
     hub = Hub(channels={"*": ChannelOptions(history=100, client_publish=True, presence=True)})
     async with doors(hub=hub) as opened:
         await hub.publish("chat", "kept")
         running = await asyncio.create_subprocess_exec(
-            node, *flags, "use.mjs", opened.address.http("/"), cwd=project, stdout=-1, stderr=-1
+            *command, "use.mjs", opened.address.http("/"), cwd=project, stdout=-1, stderr=-1
         )
         try:
             assert running.stdout is not None

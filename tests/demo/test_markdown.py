@@ -4,40 +4,10 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
-from gapless.demo.docstring import docstring_blocks, summary
 from gapless.demo.markdown import code, codes, escaped, fenced, line_of, listed, phrase
 
-MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-
-LIVELY = st.text(st.sampled_from(list("ab _*`~<>/!&#;[]():\\|=-+.1\n\t\"'\x1bé")), max_size=40)
-"""Text in which most characters mean something to Markdown."""
-
-
-def tokens(text: str) -> list[Token]:
-    found = MARKDOWN.parse(text)
-    return found + [inner for token in found for inner in token.children or ()]
-
-
-def kinds(text: str) -> set[str]:
-    return {token.type for token in tokens(text)}
-
-
-HARMFUL = {
-    "heading_open",
-    "html_block",
-    "html_inline",
-    "link_open",
-    "image",
-    "hr",
-    "table_open",
-    "s_open",
-    "code_block",
-    "blockquote_open",
-}
+from .markup import HARMFUL, LIVELY, MARKDOWN, kinds, tokens
 
 
 @settings(deadline=None)
@@ -76,13 +46,6 @@ def test_a_line_of_prose_begins_no_block(text: str) -> None:
     assert kinds(line_of(line)) & (HARMFUL | {"fence", "bullet_list_open", "ordered_list_open"}) == set()
 
 
-@settings(deadline=None)  # a loaded machine is no failure
-@given(LIVELY, LIVELY, LIVELY)
-def test_no_docstring_gets_out_of_its_section(first: str, second: str, third: str) -> None:
-    text = f"{first}\n\n- {second}\n  {third}\n\nArgs:\n    x: {first}\n{second}\n\n:param y: {third}\n"
-    assert kinds("\n\n".join(docstring_blocks(text))) & HARMFUL == set()
-
-
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -114,79 +77,3 @@ def test_a_phrase_names_all_and_of_very_many_the_first() -> None:
 def test_a_list_is_bounded_and_counts_the_rest() -> None:
     lines = listed([f"item {number}" for number in range(43)], "items").split("\n")
     assert (len(lines), lines[-2:]) == (41, ["- item 39", "- … and 3 more items"])
-
-
-# -- docstrings
-
-
-def test_paragraphs_lists_and_fields_are_markdown_and_the_rest_is_verbatim() -> None:
-    blocks = docstring_blocks(
-        """Summary
-over two lines::
-
-    indented
-
-Name
-----
-x : int
-
-* one
-  more of it
-* # two
-
-Args:
-    x: the __x__
-    *rest (int): more
-        of it
-
-Raises:
-    see below
-
-:param x: the x
-    on two lines
-:raises Gone: late
-:return: a thing
-:meta private:
-
->>> 1 + 1
-2
-"""
-    )
-    assert blocks == [
-        "Summary\nover two lines:",
-        "```text\n    indented\n\nName\n----\nx : int\n```",
-        "- one\n  more of it\n- \\# two",
-        "**Args**\n\n- `x`: the `__x__`\n- `*rest (int)`: more\n  of it",
-        "```text\nRaises:\n    see below\n```",
-        "- `x`: the x\n  on two lines\n- raises `Gone`: late\n- returns: a thing\n- meta `private`",
-        "```pycon\n>>> 1 + 1\n2\n```",
-    ]
-
-
-def test_fenced_code_and_headings_of_markdown_stay_what_they_are() -> None:
-    blocks = docstring_blocks(
-        "One.\n\n# Examples\n\nSo:\n```rust,ignore\nlet x = 1;\n\n# hidden\n```\nTwo.\n\n~~~\nopen"
-    )
-    assert blocks == [
-        "One.",
-        "**Examples**",
-        "So:",
-        "```rust\nlet x = 1;\n\n# hidden\n```",
-        "Two.",
-        "```text\nopen\n```",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("docstring", "sentence"),
-    [
-        (None, ""),
-        ("One. Two.", "One."),
-        ("One, e.g. this. Two.", "One, e.g. this."),
-        ("Version 1.2 of\nit! Two", "Version 1.2 of it!"),
-        ("Title\n\nOne.", "Title"),
-        ("x" * 300, "x" * 239 + "…"),
-    ],
-)
-def test_a_summary_is_the_first_sentence(docstring: str | None, sentence: str) -> None:
-    assert summary(docstring) == sentence

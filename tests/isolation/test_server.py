@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gapless.isolation.server import Begun, find_server, uvicorn_config
+from gapless.isolation.server import Begun, find_server, says_gone, uvicorn_config
 
 pytestmark = pytest.mark.anyio
 
@@ -95,3 +95,26 @@ def test_only_a_uvicorn_says_what_it_was_told() -> None:
     async def send(message: Any) -> None: ...
 
     assert uvicorn_config(send) is None
+
+
+class SomethingClosed(Exception):
+    """Closed may be anything."""
+
+
+class ClientDisconnected(Exception):
+    """As uvicorn's before it was an OSError."""
+
+
+@pytest.mark.parametrize(
+    ("error", "gone"),
+    [
+        (ConnectionResetError(), True),
+        (ClientDisconnected(), True),
+        (RuntimeError("Unexpected ASGI message 'websocket.send', after sending 'websocket.close'."), True),
+        (RuntimeError("no idea"), False),
+        (SomethingClosed(), False),
+        (KeyError("text"), False),
+    ],
+)
+def test_what_servers_raise_tells_a_client_that_left_from_a_mistake(error: Exception, gone: bool) -> None:
+    assert says_gone(error) is gone

@@ -213,6 +213,28 @@ async def test_draining_it_is_not_ready() -> None:
         await hub.publish("c", "still taken")
 
 
+def test_what_follows_a_drain_finds_everybody_told(world: World) -> None:
+    client = world.plain("a", "c")
+    world.connect(client)
+    world.loop.settle()
+    found: list[object] = []
+
+    async def asked_to_end() -> None:
+        world.hub.lifecycle.drain_soon(lambda: found.append(client.closed_with))
+        assert not found, "not within a signal handler"
+
+    world.loop.run(asked_to_end())
+    world.loop.settle()
+    assert found == [client.closed_with]
+    assert client.closed_with is not None
+
+
+def test_what_follows_a_drain_comes_at_once_where_no_loop_runs() -> None:
+    order: list[str] = []
+    hub_with().lifecycle.drain_soon(lambda: order.append("then"))
+    assert order == ["then"]
+
+
 def test_draining_closes_every_connection_with_3001(world: World) -> None:
     clients = [world.plain(name, "c") for name in "ab"]
     for client in clients:

@@ -56,15 +56,35 @@ app.mount("/live", HubApp(hub))
 )
 
 
+AT_THE_WORST = """
+import signal, socket, sys
+import uvicorn
+from pathlib import Path
+from application import app
+
+async def tick():
+    if Path("asked").exists():
+        signal.raise_signal(signal.SIGTERM)
+
+config = uvicorn.Config(app, ws=sys.argv[2], log_level="warning", callback_notify=tick, timeout_notify=0)
+uvicorn.Server(config).run([socket.socket(fileno=int(sys.argv[1]))])
+"""
+"""A server that gets its signal within the very turn in which it looks whether there was one."""
+
+
+UVICORN = ("-m", "uvicorn", "--log-level", "warning", "application:app", "--fd")
+
+
 @contextmanager
-def uvicorn(directory: Path, source: str, *options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def uvicorn(
+    directory: Path, source: str, *options: str, program: tuple[str, ...] = UVICORN
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A uvicorn process with an application of this source, and where it listens."""
     (directory / "application.py").write_text(source)
     listening = socket.create_server(("127.0.0.1", 0))
     os.set_inheritable(listening.fileno(), True)
-    command = [sys.executable, "-m", "uvicorn", "--fd", str(listening.fileno()), "--log-level", "warning"]
     process = subprocess.Popen(
-        [*command, *options, "application:app"],
+        [sys.executable, *program, str(listening.fileno()), *options],
         cwd=directory,
         env=os.environ | {"PYTHONPATH": str(directory)},
         pass_fds=[listening.fileno()],
@@ -105,4 +125,17 @@ async def test_a_signal_ends_the_server_with_everything_connected(
             await stream.ended()
             output, _ = await anyio.to_thread.run_sync(lambda: process.communicate(timeout=END_SECONDS))
         assert process.returncode == (-asked if asked is signal.SIGTERM else 0), "as without the hub"
+        assert b"Traceback" not in output, output.decode()
+
+
+@pytest.mark.parametrize("ws", [PLAIN_ASGI, "websockets", FAST_PATH])
+async def test_a_signal_at_the_worst_moment_finds_everybody_told(tmp_path: Path, ws: str) -> None:
+    """uvicorn would say 1012 before the loop's next turn, and that says nothing of coming back."""
+    with uvicorn(tmp_path, MOUNTED, ws, program=("-c", AT_THE_WORST)) as (process, host):
+        async with connected(f"ws://{host}/live/ws?channel=logs") as client:
+            await client.history("logs")
+            (tmp_path / "asked").touch()
+            assert await client.closed() == (3001, "shutdown")
+        output, _ = await anyio.to_thread.run_sync(lambda: process.communicate(timeout=END_SECONDS))
+        assert process.returncode == -signal.SIGTERM
         assert b"Traceback" not in output, output.decode()

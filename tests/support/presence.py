@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Iterator
 
-from gapless.brokers.memory import MemoryPresence
+from gapless.brokers.presence import MemoryPresence
 from gapless.model import Member
 from gapless.options import Limits
 

@@ -12,10 +12,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from itertools import repeat
 
-from ..core.presence import Presence
 from ..core.window import Window
 from ..errors import BrokerError
-from ..model import Draft, History, Member, Position, Publication, Run
+from ..model import Draft, History, Position, Publication, Run
 from ..options import ChannelOptions, Limits
 from .base import Settle, Sink
 
@@ -420,55 +419,3 @@ class MemoryBroker:
 
     def _forget(self, channel: str) -> None:
         self._bytes -= self._streams.pop(channel).bytes
-
-
-class MemoryPresence:
-    """Who is in which channel of this process."""
-
-    def __init__(self, limits: Limits | None = None, *, now: Callable[[], float] = time.time) -> None:
-        self._limits = limits or Limits()
-        self._now = now
-        self._sink: Sink | None = None
-        self._channels: dict[str, Presence] = {}
-        self._announced: set[str] = set()
-
-    async def start(self, sink: Sink) -> None:
-        self._sink = sink
-
-    async def join(self, channel: str, member: Member, *, announce: bool) -> bool:
-        presence = self._channels.setdefault(channel, Presence())
-        came = presence.join(member, self._now() + self._limits.presence_expiry)
-        if announce:
-            self._announced.add(channel)
-            if came and self._sink is not None:
-                self._sink.joined(channel, member)
-        return came
-
-    async def leave(self, channel: str, client: str, *, announce: bool) -> Member | None:
-        presence = self._channels.get(channel)
-        member = presence.leave(client) if presence is not None else None
-        if member is not None:
-            self._gone(channel, [member], announce)
-        return member
-
-    async def members(self, channel: str) -> dict[str, Member]:
-        presence = self._channels.get(channel)
-        return presence.members() if presence is not None else {}
-
-    async def counts(self, channel: str) -> tuple[int, int]:
-        presence = self._channels.get(channel)
-        return (len(presence), presence.user_count) if presence is not None else (0, 0)
-
-    def expire(self, now: float) -> None:
-        for channel, presence in list(self._channels.items()):
-            gone = presence.expire(now)
-            if gone:
-                self._gone(channel, gone, channel in self._announced)
-
-    def _gone(self, channel: str, members: list[Member], announce: bool) -> None:
-        if announce and self._sink is not None:
-            for member in members:
-                self._sink.left(channel, member)
-        if not len(self._channels[channel]):
-            del self._channels[channel]
-            self._announced.discard(channel)

@@ -6,7 +6,8 @@ from ..errors import ConfigError
 from ..model import Member, Publication
 from ..options import Limits
 from .base import Broker, PresenceStore, SharesPresence
-from .memory import MemoryBroker, MemoryPresence
+from .memory import MemoryBroker
+from .presence import MemoryPresence
 
 MEMORY = "memory://"
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from .outgoing import Outgoing, size_of
 from .pressure import Bounds, IsolationCounters, Pressure
-from .server import Begun, Direct, Server
+from .server import Begun, Direct, Server, says_gone
+from .stalls import StallWatch
 
 log = logging.getLogger("gapless")
 
@@ -27,14 +28,8 @@ SENDER = "gapless.sender"
 SLOW = 3008
 """The close code for a client that does not take what it is sent."""
 
-SLOWEST_BYTES = 32 * 1024
-"""A second. Where only a completed `send` is seen, a client that takes so many is slow and does not stall."""
-
 WRITE_BYTES = 64 * 1024
 """Frames that wait are written in runs of about so many."""
-
-LOOKS = 4
-"""How often in a `stall_timeout` it is looked at whether a client moves."""
 
 _SENT = object()
 """What the first step of a `send` gives when it was the last: asked for in this way it costs half of what
@@ -86,11 +81,9 @@ class Sender:
         "_queue",
         "_receive",
         "_room",
-        "_seen",
         "_send",
         "_server",
         "_size",
-        "_still",
         "_taken",
         "_task",
         "_unheard",
@@ -135,9 +128,7 @@ class Sender:
         self._room: asyncio.Event | None = None
         self._unheard = 0
         self._taken = 0
-        self._seen = (0, 0)
-        self._still = 0
-        self._watch: asyncio.TimerHandle | None = None
+        self._watch = StallWatch(bounds.stall_timeout, server.transport, self._progress, self._stall)
         self._cut: asyncio.TimerHandle | None = None
 
     # -- the application's side
@@ -354,13 +345,9 @@ class Sender:
     def _wake_up(self) -> None:
         if self._task is not None:
             return
-        loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._run())
+        self._task = asyncio.get_running_loop().create_task(self._run())
         self._task.add_done_callback(self._ran)
-        if self._watch is None:
-            self._still = 0
-            self._seen = self._look()
-            self._watch = loop.call_later(self._bounds.stall_timeout / LOOKS, self._check)
+        self._watch.begin(self._taken)
 
     async def _run(self) -> None:
         while (sending := self._next()) is not None:
@@ -390,29 +377,14 @@ class Sender:
 
     # -- the end
 
-    def _check(self) -> None:
-        """Does its client move? Called from time to time while something waits."""
-        self._watch = None
-        if self._task is None:
-            return
-        taken, buffered = self._look()
-        # Looks are counted, not seconds: while the process itself stood still nobody could move.
-        moves = taken != self._seen[0] or buffered < self._seen[1]
-        self._still = 0 if moves else self._still + 1
-        self._seen = taken, buffered
-        pause = self._bounds.stall_timeout / LOOKS
-        allowed = LOOKS
-        if self._server.transport is None:
-            allowed += int(self._size / SLOWEST_BYTES / pause)
-        if self.state is not State.GIVEN_UP and self._still >= allowed:
-            self._counters.stalled += 1
-            self._give_up()
-        if self.state is not State.GIVEN_UP:
-            self._watch = asyncio.get_running_loop().call_later(pause, self._check)
+    def _progress(self) -> tuple[int, int] | None:
+        """As `StallWatch` asks."""
+        waits = self._task is not None and self.state is not State.GIVEN_UP
+        return (self._taken, self._size) if waits else None
 
-    def _look(self) -> tuple[int, int]:
-        transport = self._server.transport
-        return self._taken, 0 if transport is None else transport.buffered()
+    def _stall(self) -> None:
+        self._counters.stalled += 1
+        self._give_up()
 
     def _give_up(self) -> None:
         """Nothing more is sent but the message under way, and a goodbye when that was taken."""
@@ -452,10 +424,9 @@ class Sender:
         held, self._held = self._held, None
         if held is not None:
             held.close()
-        for timer in (self._watch, self._cut):
-            if timer is not None:
-                timer.cancel()
-        self._watch = None
+        self._watch.end()
+        if self._cut is not None:
+            self._cut.cancel()
         if self._task is not None:
             self._task.cancel()
 
@@ -463,13 +434,3 @@ class Sender:
         while self.on_end:
             _, on_end = self.on_end.popitem()
             on_end()
-
-
-def says_gone(error: Exception) -> bool:
-    """Does it say that the client is gone? What servers raise for that has no common class."""
-    # ASGI 2.4 says OSError; older servers raise a RuntimeError of their own after a close.
-    if isinstance(error, OSError):
-        return True
-    if isinstance(error, RuntimeError) and "after sending 'websocket.close'" in str(error):
-        return True
-    return type(error).__name__ in ("WebSocketDisconnect", "ConnectionClosed", "ConnectionClosedError")

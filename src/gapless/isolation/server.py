@@ -126,6 +126,18 @@ def uvicorn_config(send: Send) -> Any | None:
     return None
 
 
+def says_gone(error: Exception) -> bool:
+    """Does what a `send` raised say that the client is gone? Servers have no common class for it."""
+    # ASGI 2.4 says OSError, and uvicorn does. Hypercorn and Starlette raise a RuntimeError of their own
+    # after a close, and so does a server that closed because of a bad frame, before that was read here.
+    if isinstance(error, OSError):
+        return True
+    if isinstance(error, RuntimeError) and "after sending 'websocket.close'" in str(error):
+        return True
+    name = type(error).__name__
+    return name in ("ClientDisconnected", "WebSocketDisconnect", "ConnectionClosed", "ConnectionClosedError")
+
+
 async def plain_way(receive: Receive, send: Send) -> tuple[Receive, Send]:
     """What to receive and send with, past a protocol of ours that waits for somebody to take its offer.
 

@@ -9,6 +9,7 @@ import time
 from asyncio import _get_running_loop
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 from ..errors import Disconnect, NotRunning
@@ -94,33 +95,50 @@ class Lifecycle:
         for session in self._node.roster:
             session.close(Disconnect(3001))
 
-    def drain_soon(self) -> None:
-        """`drain` in the next turn of the loop, from any thread and from within a signal handler."""
+    def drain_soon(self, then: Callable[[], object] | None = None) -> None:
+        """`drain` in the next turn of the loop, from any thread and from within a signal handler.
+
+        `then` is called in the turn after it, when every goodbye that the sockets have room for is
+        written; at once where no loop runs that could say one.
+        """
         loop = self._intake.loop
-        if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self.drain)
+        if loop is None or not loop.is_running():
+            if then is not None:
+                then()
+            return
+        loop.call_soon_threadsafe(self.drain)
+        if then is not None:
+            # Writers send in a task of their own: those begin in the turn after `drain`, this behind them.
+            loop.call_soon_threadsafe(loop.call_soon, then)
 
 
 class Signals:
     """Between `begin` and `end`, SIGINT and SIGTERM call `drain` before they do what they did.
 
     Servers wait for open responses before they end the application's lifespan, and an event stream
-    never ends by itself: so its hub says goodbye when the process is asked to end.
+    never ends by itself: so its hub says goodbye when the process is asked to end. The first signal
+    reaches the server only when that was said: it may look at its flag in the very turn that the
+    signal interrupts, and close every connection with a code of its own. A later one waits for nobody.
 
     In the main thread only, as Python allows it nowhere else; and only where somebody handles the
     signal already: what would end the process at once still does.
     """
 
-    __slots__ = ("_before", "_drain")
+    __slots__ = ("_asked", "_before", "_drain", "_waiting")
 
-    def __init__(self, drain: Callable[[], None]) -> None:
+    def __init__(self, drain: Callable[[Callable[[], None]], None]) -> None:
         self._drain = drain
+        """Says goodbye soon, and then calls what it was given."""
+        self._asked = False
         self._before: dict[int, tuple[Handler, Handler]] = {}
+        self._waiting: Callable[[], object] | None = None
+        """The first signal, until it is passed on."""
 
     def begin(self) -> None:
         """Listen. Once is enough: again does nothing."""
         if self._before or threading.current_thread() is not threading.main_thread():
             return
+        self._asked = False
         for number in (signal.SIGINT, signal.SIGTERM):
             handler = signal.getsignal(number)
             if callable(handler):
@@ -134,10 +152,27 @@ class Signals:
             if signal.getsignal(number) is ours:
                 signal.signal(number, handler)
         self._before.clear()
+        self._pass_on()
 
     def _chain(self, handler: Handler) -> Handler:
         def both(number: int, frame: FrameType | None) -> object:
-            self._drain()
-            return handler(number, frame)
+            # Set before anything else: a second signal may interrupt this very call.
+            asked, self._asked = self._asked, True
+            if asked or handler is signal.default_int_handler:
+                self._drain(_nothing)
+                self._pass_on()
+                return handler(number, frame)
+            self._waiting = partial(handler, number, frame)
+            self._drain(self._pass_on)
+            return None
 
         return both
+
+    def _pass_on(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting()
+
+
+def _nothing() -> None:
+    return None

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from ..core.counters import Counters
 from ..core.outbox import Outbox
-from ..isolation.server import Begun, Transport
+from ..isolation.server import Begun, Transport, says_gone
 from ..options import Limits
 from ..server.sockets import bytes_taken, cut_off
 
@@ -250,16 +250,6 @@ def _ignore(error: Exception) -> None:
 
 def log_lost(error: Exception, counters: Counters) -> None:
     """A send failed. That a client left is everyday; anything else is logged once and counted."""
-    if not isinstance(error, OSError) and not _says_closed(error):
+    if not says_gone(error):
         counters.session_errors += 1
         log.error("a connection ended because of an error", exc_info=error)
-
-
-def _says_closed(error: Exception) -> bool:
-    # What servers raise when the peer is gone has no common class: uvicorn's is an OSError,
-    # hypercorn and Starlette raise a RuntimeError of their own after the close.
-    # It says so itself where it closed because of a bad frame, and we have not read that yet.
-    if isinstance(error, RuntimeError) and "after sending 'websocket.close'" in str(error):
-        return True
-    name = type(error).__name__
-    return name in ("ClientDisconnected", "WebSocketDisconnect", "ConnectionClosed", "ConnectionClosedError")

@@ -232,6 +232,23 @@ async def test_a_history_reply_is_bounded(codec: Codec) -> None:
         assert len((await peer.get("history", channel="b", limit=-1))["publications"]) == 1
 
 
+async def test_a_history_reply_that_was_cut_is_gone_on_from_until_it_reaches_the_top(codec: Codec) -> None:
+    """The protocol has no field for that; a reply's own offset tells which page is not the last."""
+    async with stage(codec, limits=Limits(history_publications=100, recovery_bytes=100)) as here:
+        peer = await here.client()
+        await here.publish("a", *("x" * 40 for _ in range(7)))
+        await peer.get("subscribe", channel="a")
+        pages: list[list[int]] = []
+        since: dict[str, Any] = {}
+        while len(pages) < 7:
+            page = await peer.get("history", channel="a", limit=-1, **since)
+            pages.append([each["offset"] for each in page["publications"]])
+            if pages[-1][-1] == page["offset"]:
+                break
+            since = {"since": {"offset": pages[-1][-1], "epoch": page["epoch"]}}
+        assert pages == [[1, 2], [3, 4], [5, 6], [7]]
+
+
 # -- presence
 
 

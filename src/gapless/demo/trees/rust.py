@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +10,12 @@ from typing import NamedTuple
 import tree_sitter_rust
 from tree_sitter import Node
 
-from ..definitions import Attribute, Class, Evidence, Function, Reference, Signature
+from ..definitions import Attribute, Class, Evidence, Function, Signature
 from ..evidence import told
 from ..language import Layout, Module, clipped
 from ..markdown import code
 from .reader import Reader, Shape, cleaned, parsed
+from .rust_paths import STANDARD, Crates, Paths
 from .tree import Grammar, Scope, children_of, kinds, line_of, one_line, text_of, walk
 
 GRAMMAR = Grammar(
@@ -58,69 +57,11 @@ _TYPES = {
     "trait_item": "trait",
     "type_item": "type alias",
 }
-_STANDARD = ("std", "core", "alloc", "proc_macro", "test")
-_PRELUDE_TEXT = """
-    Self Option Some None Result Ok Err Vec String Box Drop Clone Copy Send Sync Sized Iterator
-    IntoIterator From Into Default Eq PartialEq Ord PartialOrd ToString ToOwned AsRef AsMut Fn FnMut
-    FnOnce Extend DoubleEndedIterator ExactSizeIterator TryFrom TryInto FromIterator Unpin assert
-    assert_eq assert_ne cfg column compile_error concat dbg debug_assert debug_assert_eq
-    debug_assert_ne env eprint eprintln file format format_args include include_bytes include_str
-    line matches module_path option_env panic print println stringify thread_local todo try
-    unimplemented unreachable vec write writeln
-"""
-_PRELUDE = frozenset(_PRELUDE_TEXT.split())
 _MARKS = {
     "Iterator": ("Iterator", "next", "gives the next item"),
     "DoubleEndedIterator": ("Iterator", "next_back", "gives the next item from the end"),
     "Drop": ("Resource guard (RAII)", "drop", "ends what it holds when it goes out of scope"),
 }
-
-
-class Crates:
-    """The modules of a checkout's crates, as `mod` and `use` name them."""
-
-    def __init__(self, root: Path, files: tuple[str, ...]) -> None:
-        self._root = root
-        self._crates: dict[str, str | None] = {}
-        self._by_name: dict[str, list[str]] = {}
-        for file in files:
-            self._by_name.setdefault(self.name(file), []).append(file)
-        self._tops = {name.partition(".")[0] for name in self._by_name}
-
-    def name(self, file: str) -> str:
-        """`src/a/b.rs` → `crate_name.a.b`; what lies outside of `src` is a crate of its own."""
-        directory, name = posixpath.split(file)
-        parts = [name.removesuffix(".rs")]
-        while True:
-            if posixpath.basename(directory) == "src" or not directory:
-                crate = self._crate(posixpath.dirname(directory)) or self._root.name.replace("-", "_")
-                if not directory and self._crate("") is None:
-                    return ".".join(parts)
-                if len(parts) > 1 and parts[0] in ("bin", "tests", "examples", "benches"):
-                    del parts[0]
-                    crate = parts.pop(0)
-                if parts and parts[-1] in ("lib", "main", "mod"):
-                    parts.pop()
-                return ".".join([crate, *parts])
-            directory, last = posixpath.split(directory)
-            parts.insert(0, last)
-
-    def find(self, name: str, importer: str) -> tuple[str, ...]:
-        return tuple(self._by_name.get(name, ()))
-
-    def holds(self, target: str) -> bool:
-        return target.partition(".")[0] in self._tops
-
-    def _crate(self, directory: str) -> str | None:
-        """The name that the Cargo.toml of a directory gives."""
-        if directory not in self._crates:
-            try:
-                text = (self._root / directory / "Cargo.toml").read_text("utf-8")
-            except (OSError, ValueError):
-                text = ""
-            found = re.search(r"^name\s*=\s*\"([\w-]+)\"", text, re.MULTILINE)
-            self._crates[directory] = found[1].replace("-", "_") if found else None
-        return self._crates[directory]
 
 
 class Rust:
@@ -138,7 +79,7 @@ class Rust:
         return f"use {'::'.join([*module.split('.'), *([name] if name else [])])};"
 
     def is_standard(self, name: str) -> bool:
-        return name.partition(".")[0] in _STANDARD
+        return name.partition(".")[0] in STANDARD
 
     def read(self, file: str, content: bytes, name: str) -> Module:
         root, lines = parsed(tree_sitter_rust.language(), content, self.name)
@@ -163,16 +104,12 @@ class _File:
         self._name = name
         self._root = root
         self._lines = lines
-        self._imports: list[Reference] = []
-        self._stars: list[str] = []
-        self._exports: set[str] = set()
-        self._names = {each: f"builtins.{each}" for each in _PRELUDE} | {each: each for each in _STANDARD}
-        self._crate = name.partition(".")[0]
+        self._paths = Paths(name)
         self._functions: list[_Impl] = []
         self._types: list[Node] = []
         self._traits: dict[str, list[Node]] = {}
         self._items(root.named_children, "")
-        self._reader = Reader(file, lines, root, GRAMMAR, Scope(module=name, names=self._names))
+        self._reader = Reader(file, lines, root, GRAMMAR, Scope(module=name, names=self._paths.names))
 
     def module(self) -> Module:
         reader = self._reader
@@ -187,10 +124,10 @@ class _File:
         return reader.module(
             self._language,
             [*types, *functions],
-            self._imports,
+            self._paths.imports,
             docstring=self._docstring(),
-            stars=self._stars,
-            exports=self._exports,
+            stars=self._paths.stars,
+            exports=self._paths.exports,
         )
 
     def _docstring(self) -> str | None:
@@ -202,12 +139,12 @@ class _File:
             name = text_of(node, "name")
             if node.type in _TYPES:
                 self._types.append(node)
-                self._names[name] = f"{self._name}.{name}"
+                self._paths.define(name)
             elif node.type in ("function_item", "macro_definition"):
                 self._functions.append(_Impl(node, "", "", where))
-                self._names[name] = f"{self._name}.{where}{name}"
+                self._paths.define(name, where)
             elif node.type in ("const_item", "static_item"):
-                self._names[name] = f"{self._name}.{name}"
+                self._paths.define(name)
             elif node.type == "impl_item":
                 owner = text_of(_named(node.child_by_field_name("type"))).rpartition("::")[2]
                 trait = one_line(node, "trait")
@@ -218,64 +155,13 @@ class _File:
                     if each.type == "function_item":
                         self._functions.append(_Impl(each, owner, trait, where))
             elif node.type == "use_declaration":
-                self._use(node.child_by_field_name("argument"), "", line_of(node), _is_public(node))
+                self._paths.use(node.child_by_field_name("argument"), line_of(node), public=_is_public(node))
             elif node.type == "mod_item":
                 body = node.child_by_field_name("body")
                 if body is not None:
                     self._items(body.named_children, f"{where}{name}::")
                 else:
-                    self._names[name] = f"{self._name}.{name}"
-                    self._imports.append(Reference(f"{self._name}.{name}", "import", line_of(node)))
-
-    def _use(self, node: Node | None, prefix: str, line: int, public: bool) -> None:
-        """Bind what a `use` names: paths, lists of them, and aliases."""
-        if node is None:
-            return
-        match node.type:
-            case "use_list":
-                for each in node.named_children:
-                    self._use(each, prefix, line, public)
-            case "scoped_use_list":
-                path = text_of(node, "path")
-                self._use(node.child_by_field_name("list"), f"{prefix}{path}::", line, public)
-            case "use_wildcard":
-                path = text_of(node.named_children[0]) if node.named_children else ""
-                target = self._absolute(f"{prefix}{path}")
-                if target != self._name:
-                    self._stars.append(target)
-                    self._imports.append(Reference(target, "import", line))
-            case "use_as_clause":
-                path = f"{prefix}{text_of(node, 'path')}"
-                self._bind(path, text_of(node, "alias"), line, public)
-            case "self":
-                path = prefix.removesuffix("::")
-                self._bind(path, path.rpartition("::")[2], line, public)
-            case _:
-                path = f"{prefix}{text_of(node)}"
-                self._bind(path, path.rpartition("::")[2], line, public)
-
-    def _bind(self, path: str, name: str, line: int, public: bool) -> None:
-        target = self._absolute(path)
-        self._imports.append(Reference(target, "import", line))
-        if name != "_":
-            self._names.setdefault(name, target)
-            if public:
-                self._exports.add(name)
-
-    def _absolute(self, path: str) -> str:
-        """A path as a dotted name, without `crate`, `self` and `super`."""
-        parts = [part for part in path.removeprefix("::").split("::") if part]
-        above = self._name.split(".")
-        if parts[:1] == ["crate"]:
-            return ".".join([self._crate, *parts[1:]])
-        if parts and parts[0] in ("self", "super"):
-            while parts and parts[0] in ("self", "super"):
-                if parts.pop(0) == "super" and len(above) > 1:
-                    above.pop()
-            return ".".join([*above, *parts])
-        if parts and parts[0] in self._names and parts[0] not in _PRELUDE:
-            return ".".join([self._names[parts[0]], *parts[1:]])
-        return ".".join(parts)
+                    self._paths.define_module(name, line_of(node))
 
     def _local(self, node: Node) -> str:
         return f"{self._name}.{text_of(node, 'name')}"
@@ -391,7 +277,7 @@ class _File:
     def _target(self, node: Node | None, owner: str) -> str:
         """The target of the one type that an annotation names: `T`, `&T`, `&mut a::T<U>`."""
         named = _named(node)
-        return self._path_target(text_of(named), owner) if named is not None else ""
+        return self._paths.target(text_of(named), owner) if named is not None else ""
 
     def _made(self, value: Node | None, owner: str) -> str:
         """`T { … }`, and `T::new(…)` as far as a constructor is called like one."""
@@ -404,20 +290,7 @@ class _File:
         )
         path, _, name = text_of(called).rpartition("::")
         made = name in ("new", "default") or name.startswith("with_")
-        return self._path_target(path, owner) if made and path[:1].isupper() else ""
-
-    def _path_target(self, path: str, owner: str) -> str:
-        first, _, rest = path.partition("<")[0].partition("::")
-        if first == "Self":
-            return f"{self._name}.{owner}" if owner else ""
-        if first in _PRELUDE or not first:
-            return ""
-        target = (
-            self._names.get(first) or self._absolute(first)
-            if first in ("crate", "self", "super")
-            else self._names.get(first, f"{self._name}.{first}")
-        )
-        return ".".join([target, *rest.split("::")]) if rest else target
+        return self._paths.target(path, owner) if made and path[:1].isupper() else ""
 
 
 def _named(node: Node | None) -> Node | None:

@@ -1,4 +1,4 @@
-"""What files are called when they are imported."""
+"""What the files of a checkout are called when they are imported."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from gapless.demo.checkout import find_checkout
 from gapless.demo.python.modules import ModuleNames
 
 Plant = Callable[..., Path]
+
 
 LAYOUT = {
     "setup.cfg": "",
