@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from gapless import ChannelOptions, Hub, HubApp, Limits
+from gapless.api import LONG, MANY
 from gapless.doors.direct import BODY_BYTES
 from gapless.doors.ingest import ROWS_AT_ONCE
 from gapless.server.counters import counters
@@ -42,6 +43,14 @@ async def is_direct(opened: Doors, path: str, **request: Any) -> bool:
     before = counters.direct
     await opened.http.post(path, **request)
     return counters.direct > before
+
+
+@pytest.mark.parametrize("data", [b'"%b"' % (b"x" * LONG), b"[" + b"[]," * MANY + b"1]"])
+async def test_a_call_that_is_long_to_read_is_the_doors(opened: Doors, data: bytes) -> None:
+    body = b'{"channel":"logs","data":%b}'
+    assert await is_direct(opened, "/api/publish", content=body % b"1", headers=KEY | JSON)
+    assert not await is_direct(opened, "/api/publish", content=body % data, headers=KEY | JSON)
+    assert opened.hub.counters.published == 2
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from ..version import __version__
 from .assets import assets
 from .entrance import worded
 from .guard import Guard, is_loopback
-from .request import JSON_TYPE, Refused, Request, read_body
+from .request import JSON_TYPE, Aside, Refused, Request, read_body
 
 PAGE_HEADERS = {
     "content-security-policy": (
@@ -58,8 +58,9 @@ def _text(status: int, reason: str, **headers: str) -> Response:
 class ApiDoor:
     """`POST /api/METHOD`; and, where old clients are served, `POST /api` with a call on each line."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, aside: Aside) -> None:
         self._guard = guard
+        self._aside = aside
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(HttpRequest(scope, receive))
@@ -77,7 +78,8 @@ class ApiDoor:
             old = self._guard.access.old_api_clients
             body = await read_body(request, hub.limits, max_bytes=hub.limits.body_bytes, undeclared=old)
             method = request.path_params.get("method")
-            answer = await (call_lines(hub, body) if method is None else call(hub, method, body))
+            read = self._aside.read
+            answer = await (call_lines(hub, body, read) if method is None else call(hub, method, body, read))
         except Refused as refused:
             return _text(refused.status, refused.reason)
         except BadBody as error:
