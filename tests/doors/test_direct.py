@@ -45,6 +45,17 @@ async def is_direct(opened: Doors, path: str, **request: Any) -> bool:
     return counters.direct > before
 
 
+@pytest.mark.parametrize("http", [DIRECT_HTTP, PLAIN_HTTP])
+async def test_a_key_beyond_ascii_is_one_like_any_other(http: str) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in (KEY | NDJSON).items()]
+    headers.append((b"Idempotency-Key", b"\xff\xfe"))
+    async with doors(CHANNELS, token=TOKEN, server={"http": http}) as opened:
+        for _ in range(2):
+            answer = await opened.http.post("/ingest/logs", content=b"1\n2", headers=headers)
+            assert (answer.status_code, answer.json()["last"]) == (202, 2)
+        assert (await opened.hub.history("logs")).top.offset == 2
+
+
 @pytest.mark.parametrize("data", [b'"%b"' % (b"x" * LONG), b"[" + b"[]," * MANY + b"1]"])
 async def test_a_call_that_is_long_to_read_is_the_doors(opened: Doors, data: bytes) -> None:
     body = b'{"channel":"logs","data":%b}'

@@ -82,7 +82,7 @@ class DirectDoors:
             return None
         if head.length > min(limits.ingest_bytes, BODY_BYTES):
             return None
-        key = head.headers.get(b"idempotency-key", b"").decode() or None
+        key = head.headers.get(b"idempotency-key", b"").decode("latin-1") or None  # as the door has it
         return _IngestCall(self._guard.hub, self._ingest, channel, kind, key, head.length)
 
 

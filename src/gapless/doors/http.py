@@ -17,7 +17,7 @@ from ..brokers.base import MayFail, Searches
 from ..hub import Hub
 from ..protocol.strict import Malformed, parse
 from ..version import __version__
-from .assets import assets
+from .assets import ready_assets
 from .entrance import worded
 from .guard import Guard, is_loopback
 from .request import JSON_TYPE, Aside, Refused, Request, read_body
@@ -135,11 +135,12 @@ class Page:
         except Refused as refused:
             return _text(refused.status, refused.reason)
         name = "index.html" if self._is_inside(request.scope) else "signin.html"
-        return _of_page(assets().page(name, request))
+        return _of_page((await ready_assets()).page(name, request))
 
     async def asset(self, request: HttpRequest) -> Response:
         """`/static/…`"""
-        return _of_page(assets().answer(request.path_params["path"], request) or _text(404, "Not Found"))
+        found = (await ready_assets()).answer(request.path_params["path"], request)
+        return _of_page(found or _text(404, "Not Found"))
 
     async def session(self, request: HttpRequest) -> Response:
         """`/api/session`: what the page may do here, for everybody who may see the page.
@@ -161,7 +162,7 @@ class Page:
             "sign_in": guard.access.credential is not None,
             "name": guard.hub.name,
             "version": __version__,
-            "digest": assets().digest,
+            "digest": (await ready_assets()).digest,
             "time": time.time(),
             "open": self._openness(request.scope),
             "limits": {name: getattr(guard.hub.limits, name) for name in TOLD_LIMITS},
@@ -201,7 +202,7 @@ class Page:
         """`/client.js`, and what it imports from `/client/…` when it is needed."""
         part = request.path_params.get("part")
         path = "client.js" if part is None else f"client/{part}"
-        return _of_page(assets().answer(path, request) or _text(404, "Not Found"))
+        return _of_page((await ready_assets()).answer(path, request) or _text(404, "Not Found"))
 
     async def sign_in(self, request: HttpRequest) -> Response:
         """`{"token": …}` in, the cookie out."""
