@@ -242,6 +242,11 @@ def test_fields_go_down_level_by_level() -> None:
     assert data.raw == b'{"a": 1e2}'
 
 
+def test_of_many_members_the_first_are_told_apart() -> None:
+    text = json.dumps({str(number): number for number in range(9)})
+    assert list(strict.loose_fields(text, members=3)) == ["0", "1", "2"]
+
+
 def test_what_was_told_apart_once_is_at_hand() -> None:
     found = strict.fields('{"list": [{"a": 1}]}')["list"]
     assert found.items() is found.items()

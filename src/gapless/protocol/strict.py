@@ -112,14 +112,14 @@ def fields(
     return found
 
 
-def loose_fields(text: str, *, containers: int = sys.maxsize) -> dict[str, Raw]:
+def loose_fields(text: str, *, members: int = 1000, containers: int = sys.maxsize) -> dict[str, Raw]:
     """The members of what `fields` refused, if they can be told apart: to find out where the fault lies.
 
-    Of a text with more than so many `containers` only those before the first of these. Good for nothing
-    else. Raises Malformed when they cannot be told apart.
+    Of more than `members` the first, and of a text with more than so many `containers` only those before
+    the first of these. Good for nothing else. Raises Malformed when they cannot be told apart.
     """
     try:
-        return dict(_members(text, 0, _PLAIN, shallow=holds_more(text, containers)))
+        return dict(_members(text, 0, _PLAIN, most=members, shallow=holds_more(text, containers)))
     except (ValueError, IndexError, RecursionError):
         raise Malformed("not valid JSON") from None
 
