@@ -239,6 +239,9 @@ class Limits:
     # 2^64 has 20; more is quadratic to convert. CPython refuses above 4,300.
     json_digits: int = 20
     """Digits of one whole number from outside; more: refused as malformed."""
+    # Five milliseconds to read. A payload of 64 KiB that consists of pairs of numbers has as many.
+    json_containers: int = 8192
+    """Objects and arrays in one message of a client; more: refused as malformed."""
     # A page that subscribes to everything at once stays below its burst.
     commands: float = 100.0
     """Commands a second of one connection; faster: reading waits."""
@@ -354,6 +357,9 @@ class Limits:
     # nginx: client_max_body_size 1 MiB.
     body_bytes: int = 1 * MiB
     """The body of an API call; larger: 413."""
+    # Twenty milliseconds in which nobody else has the interpreter. 512 KiB of pairs of numbers have as many.
+    body_containers: int = 65_536
+    """Objects and arrays in the body of an API call, and in one row of others; more: refused as malformed."""
     # What shippers of logs send at once: fluent-bit 2 MiB, vector 10 MB before it is packed.
     ingest_bytes: int = 16 * MiB
     """The body of a request to `/ingest`, `/v1/logs` or Loki's push, packed or not; larger: 413."""

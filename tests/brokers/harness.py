@@ -23,6 +23,7 @@ class Recorder:
         self.publications: list[tuple[str, Publication]] = []
         self.members: list[tuple[str, str, str]] = []
         self.interruptions = 0
+        self.garbage: list[str] = []
         self.at_once: Callable[[str, Publication], None] | None = None
 
     def publication(self, channel: str, publication: Publication) -> None:
@@ -38,6 +39,9 @@ class Recorder:
 
     def interrupted(self) -> None:
         self.interruptions += 1
+
+    def garbled(self, channel: str) -> None:
+        self.garbage.append(channel)
 
     def of(self, channel: str) -> list[Publication]:
         return [publication for name, publication in self.publications if name == channel]

@@ -50,6 +50,7 @@ TESTS = {
         "body_seconds": "test_calls_that_are_refused_are_counted",
     },
     "doors/test_rows.py": {
+        "body_containers": "test_a_row_that_is_too_long_or_holds_too_much_is_not_read_at_all",
         "ingest_rows": "test_a_body_has_so_many_rows_and_no_more",
     },
     "doors/test_sse_entrance.py": {
@@ -120,6 +121,9 @@ TESTS = {
         "message_bytes": "test_a_connection_that_is_taken_over_has_the_bounds_of_who_took_it",
         "control_rate": "test_pings_within_their_rate_are_answered_and_one_more_is_the_end",
         "control_burst": "test_pings_within_their_rate_are_answered_and_one_more_is_the_end",
+    },
+    "protocol/test_strict.py": {
+        "json_containers": "test_objects_and_arrays_are_bounded_exactly_before_anything_is_read",
     },
 }
 """By file: the test that goes to each and one further, or as near as can be."""

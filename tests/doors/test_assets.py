@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,31 @@ POLICY = {
     "frame-ancestors": "'none'",
     "require-trusted-types-for": "'script'",
 }
+
+
+MADE = """
+import asyncio, threading
+from gapless.doors import assets
+
+class Noting(assets.Assets):
+    def __init__(self):
+        print(threading.current_thread() is threading.main_thread(), flush=True)
+        super().__init__()
+
+assets.Assets = Noting
+
+async def main():
+    found = await asyncio.gather(*(assets.ready_assets() for _ in range(3)))
+    assert all(one is assets.assets() for one in found)
+
+asyncio.run(main())
+"""
+
+
+def test_they_are_made_once_and_not_on_the_loop() -> None:
+    """In a process of its own, where nobody has asked for them."""
+    made = subprocess.run([sys.executable, "-c", MADE], capture_output=True, text=True, check=True)
+    assert made.stdout == "False\n"
 
 
 async def test_every_file_of_the_page_carries_its_headers() -> None:

@@ -424,6 +424,12 @@ POSTS: dict[tuple[str, Where], Post] = {
         400,
     ),
     ("json_digits", Where.API): Post(Limits(json_digits=5), "/api/publish", said(12345), said(123456), 400),
+    ("body_containers", Where.API): Post(
+        Limits(body_containers=5), "/api/publish", said([[], [{}]]), said([[], [{}, {}]]), 400
+    ),
+    ("body_containers", Where.INGEST): Post(
+        Limits(body_containers=4), "/ingest/c", [[[], [{}]]] * 2, [1, [[], [{}, {}]]], 422
+    ),
     ("body_bytes", Where.API): Post(
         Limits(body_bytes=100), "/api/publish", said("x" * (100 - 25)), said("x" * (101 - 25)), 413
     ),

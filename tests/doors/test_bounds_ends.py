@@ -22,6 +22,8 @@ pytestmark = pytest.mark.anyio
 
 CHANNELS = {"*": ChannelOptions(history=100, client_publish=True, outside_publish=True)}
 
+STRICT = ChannelOptions(client_publish=True, outside_publish=True, any_bytes=False)
+
 VOICES: dict[str, tuple[Speak, str]] = {
     **{
         f"{name}-{protocol}": (speak, ws)
@@ -33,6 +35,7 @@ VOICES: dict[str, tuple[Speak, str]] = {
 CENTRIFUGE = [voice for voice in VOICES if not voice.startswith(("ws-", "sse-commands"))]
 
 TRIED = {
+    ("json_containers", Where.COMMANDS),
     ("rejected_commands", Where.COMMANDS),
     ("commands_per_frame", Where.CENTRIFUGE),
     ("pong_timeout", Where.CENTRIFUGE),
@@ -83,6 +86,27 @@ async def test_a_frame_holds_so_many_commands_and_one_more_is_the_end(voice: str
             assert await ended(client) == 3501
         await here.settled()
         assert here.hub.counters.bad_protocol == 1
+
+
+@pytest.mark.parametrize("voice", VOICES)
+async def test_a_message_holds_so_many_objects_and_arrays_and_one_with_more_is_not_read(voice: str) -> None:
+    speak, ws = VOICES[voice]
+    limits = Limits(json_containers=200)
+    async with doors({"*": CHANNELS["*"], "strict": STRICT}, limits=limits, ws=ws) as here:
+        for containers, code in ((180, 0), (220, 107)):
+            async with speak(here) as client:
+                # One is around them all, and up to two are the command's.
+                command = client.command(
+                    77, "publish", {"channel": "strict", "data": [[]] * (containers - 1)}
+                )
+                if code and voice in CENTRIFUGE and "protobuf" not in voice:
+                    await client.say(command)
+                    assert await ended(client) == 3501
+                    continue
+                assert await client.do("publish", channel="strict", data=[[]] * (containers - 1)) == code
+                assert await client.do("unsubscribe", channel="c") == 0, "it goes on"
+        await here.settled()
+        assert here.hub.counters.client_errors + here.hub.counters.bad_protocol == 1
 
 
 @pytest.mark.parametrize("voice", CENTRIFUGE)

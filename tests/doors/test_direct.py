@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from gapless import ChannelOptions, Hub, HubApp, Limits
+from gapless.api import LONG, MANY
 from gapless.doors.direct import BODY_BYTES
 from gapless.doors.ingest import ROWS_AT_ONCE
 from gapless.server.counters import counters
@@ -42,6 +43,25 @@ async def is_direct(opened: Doors, path: str, **request: Any) -> bool:
     before = counters.direct
     await opened.http.post(path, **request)
     return counters.direct > before
+
+
+@pytest.mark.parametrize("http", [DIRECT_HTTP, PLAIN_HTTP])
+async def test_a_key_beyond_ascii_is_one_like_any_other(http: str) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in (KEY | NDJSON).items()]
+    headers.append((b"Idempotency-Key", b"\xff\xfe"))
+    async with doors(CHANNELS, token=TOKEN, server={"http": http}) as opened:
+        for _ in range(2):
+            answer = await opened.http.post("/ingest/logs", content=b"1\n2", headers=headers)
+            assert (answer.status_code, answer.json()["last"]) == (202, 2)
+        assert (await opened.hub.history("logs")).top.offset == 2
+
+
+@pytest.mark.parametrize("data", [b'"%b"' % (b"x" * LONG), b"[" + b"[]," * MANY + b"1]"])
+async def test_a_call_that_is_long_to_read_is_the_doors(opened: Doors, data: bytes) -> None:
+    body = b'{"channel":"logs","data":%b}'
+    assert await is_direct(opened, "/api/publish", content=body % b"1", headers=KEY | JSON)
+    assert not await is_direct(opened, "/api/publish", content=body % data, headers=KEY | JSON)
+    assert opened.hub.counters.published == 2
 
 
 @pytest.mark.parametrize(

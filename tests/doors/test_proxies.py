@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -218,6 +219,34 @@ async def test_a_page_gets_history_and_live_by_every_door(
             ) as stream:
                 async with asyncio.timeout(DEADLINE):
                     assert b'"connect"' in await anext(stream.aiter_raw())
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "prefix"),
+    WAYS[:7],
+    ids=[name + prefix.replace("/", "-") for name, _, prefix in WAYS[:7]],
+)
+async def test_a_client_cannot_choose_its_address(
+    name: str, config: str, prefix: str, tmp_path: Path
+) -> None:
+    """The proxy is believed, and says whose request it is: of a machine that is neither of the two."""
+    async with doors(KEPT) as here, proxied(here, name, config, tmp_path, prefix) as port:
+        seen: list[str] = []
+        config_of = here.address.server.config
+        inner = config_of.loaded_app.app
+
+        async def noting(scope: Any, receive: Any, send: Any) -> None:
+            seen.append(scope["client"][0])
+            await inner(scope, receive, send)
+
+        config_of.loaded_app.app = noting
+        elsewhere = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
+        async with httpx.AsyncClient(transport=elsewhere, timeout=DEADLINE) as client:
+            for header in ("6.6.6.6", "127.0.0.1, 6.6.6.6", "127.0.0.1"):
+                await client.get(
+                    f"http://127.0.0.1:{port}{prefix}/health", headers={"X-Forwarded-For": header}
+                )
+        assert seen == ["127.0.0.2"] * 3
 
 
 async def test_a_host_without_its_port_makes_the_page_anothers(

@@ -76,3 +76,35 @@ def test_rows_that_were_made_here_are_no_more_than_a_publication_may_be() -> Non
 def test_a_body_is_long_by_what_it_costs_to_read(kind: str, row: bytes, most: int) -> None:
     assert not is_long(kind, row * most)
     assert is_long(kind, row * most * 2)
+
+
+def test_a_row_that_is_too_long_or_holds_too_much_is_not_read_at_all() -> None:
+    limits = Limits(server_payload_bytes=20, body_containers=3)
+    for kind, body in ((LINES, b"1\n%b\n"), (JSON, b"1\n%b\n"), (JSON, b"[1,%b]")):
+        for row in (b"[1,2,3]", b'"' + b"x" * 18 + b'"', b'["[","[",[[]]]'):
+            assert payloads(kind, body % row, limits, NOW) == [b"1", row]
+        too_long = (
+            b'"%b"' % (b"x" * 19) if b"[" in body else b"{" * 21
+        )  # which would be no JSON, were it read
+        for row, reason in (
+            (too_long, "above the limit of 20"),
+            (b"[[],[],[]]", "more than 3 objects and arrays"),
+        ):
+            with pytest.raises(BadRow, match=f"row 2: .*{reason}"):
+                payloads(kind, body % row, limits, NOW)
+
+
+def test_of_several_faults_the_first_is_told() -> None:
+    limits = Limits(server_payload_bytes=20)
+    for body in (b'1\n\n{\n"%b"\n' % (b"x" * 30), b'1\n\n"%b"\n{\n' % (b"x" * 30)):
+        with pytest.raises(BadRow, match="row 3"):
+            payloads(LINES, body, limits, NOW)
+    with pytest.raises(BadRow, match="row 2: nested"):
+        payloads(JSON, b'[1,[[]],"%b"]' % (b"x" * 30), Limits(server_payload_bytes=20, json_depth=1), NOW)
+
+
+@pytest.mark.parametrize("kind", [LINES, JSON])
+def test_objects_and_arrays_make_a_body_long(kind: str) -> None:
+    assert not is_long(kind, b"[" * 2000 + b"]" * 2000)
+    assert is_long(kind, b"[" * 8000 + b"]" * 8000)
+    assert not is_long(TEXT, b"[" * 200)

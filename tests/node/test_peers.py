@@ -130,6 +130,14 @@ async def test_a_node_that_gives_no_sign_of_life_is_forgotten(nodes: list[Stage]
     await until(lambda: knows(hub, "silent", False))
 
 
+async def test_a_node_that_says_nothing_of_itself_is_none(nodes: list[Stage]) -> None:
+    hub = nodes[0].hub
+    for said in (b"garbage", b"[]", b"5", b'"x"'):
+        await hub.node.broker.nodes.meet("foreign", said, 10.0)  # type: ignore[attr-defined]
+        assert len(await hub.nodes()) == 2
+        assert await hub.occupancy() == {}
+
+
 async def knows(hub: Hub, other: str, expected: bool) -> bool:
     return (other in {node["uid"] for node in await hub.nodes()}) is expected
 
@@ -146,12 +154,50 @@ async def test_what_is_no_message_of_a_node_does_no_harm(
     nodes: list[Stage], caplog: pytest.LogCaptureFixture
 ) -> None:
     here, there = nodes
-    wrong = (b"", b"{", b"[]", b"{}", b'{"from":"x","do":"close","whom":{},"arguments":{}}', b'{"from":"x"}')
+    known = await there.client("anna")
+    everybody: dict[str, Any] = {"user": None, "client": None, "session": None, "keep": []}
+    server: dict[str, Any] = {"info": None, "data": None, "override": {}, "expires_at": None}
+    subscribing = {"channel": "a", "server": server, "since": None}
+    orders: list[tuple[str, dict[str, Any]]] = [
+        ("close", {}),
+        ("close", {"code": 2**16, "reason": ""}),
+        ("close", {"code": "3000", "reason": ""}),
+        ("close", {"code": 3000, "reason": 5}),
+        ("unsubscribe", {"channel": [], "code": 2000, "reason": None}),
+        ("refresh", {"expires_at": "soon", "info": None}),
+        ("refresh", {"expires_at": None, "info": "%"}),
+        ("subscribe", {}),
+        ("subscribe", {**subscribing, "channel": 5}),
+        ("subscribe", {**subscribing, "since": [1]}),
+        ("subscribe", {**subscribing, "since": ["1", "e"]}),
+        ("subscribe", {**subscribing, "server": {**server, "override": {"no such": 1}}}),
+    ]
+    wrong = [
+        *(b"", b"{", b"[]", b"{}", b"null", b'{"from":"x","do":"close","whom":{},"arguments":{}}'),
+        *(
+            b'{"from":"x"}',
+            b"[" * 5000,
+            b'{"from":"x","do":"close","whom":{"user":[],"keep":1},"arguments":{}}',
+        ),
+        *(
+            json.dumps({"from": "x", "do": verb, "whom": everybody, "arguments": arguments}).encode()
+            for verb, arguments in orders
+        ),
+        *(
+            json.dumps({"from": "x", "ask": 1, "what": what, "about": about}).encode()
+            for what in ("clients", "sources", "subscribers", "nothing")
+            for about in ({}, {"limit": "x", "query": 5})
+        ),
+        b'{"from":"x","answer":1,"piece":"%","last":true}',
+        b'{"from":"x","emulated":"x","data":{"bytes":"%"}}',
+    ]
     for message in wrong:
         here.hub.node.broker.nodes.tell(message)  # type: ignore[attr-defined]
-    anna = await there.client("anna")
+    await here.hub.occupancy()  # all of that was heard before
+    assert known.session.flow.closed is None
     await api(here.hub, "disconnect", user="anna")
-    await until(lambda: anna.session.flow.closed is not None)
+    await until(lambda: known.session.flow.closed is not None)
+    assert not [record for record in caplog.records if record.exc_info], "nothing of it is an error of ours"
     assert "cannot be understood" in caplog.text
 
 

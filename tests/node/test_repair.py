@@ -53,6 +53,18 @@ class TestRepair:
         world.loop.advance(41)
         assert offsets(channel) == [1]
 
+    def test_one_that_cannot_be_understood_is_counted_and_looked_behind(self, world: World) -> None:
+        channel = joined(world)
+        world.broker.held = True
+        world.publish("c")
+        world.broker.lose(0)
+        rings = node_of(world).rings
+        rings.garbled("c")
+        rings.garbled("nobody reads this")
+        world.loop.settle()
+        assert offsets(channel) == [1]
+        assert (world.hub.counters.garbled, world.hub.counters.repairs) == (2, 1)
+
     def test_a_comparison_that_finds_nothing_repairs_nothing(self, world: World) -> None:
         joined(world)
         world.publish("c")

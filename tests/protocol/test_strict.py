@@ -6,6 +6,7 @@ import json
 import sys
 from contextlib import nullcontext
 
+import orjson
 import pytest
 
 from gapless.protocol import strict
@@ -170,6 +171,70 @@ def test_digits_of_a_whole_number_are_bounded_exactly(sign: str) -> None:
         strict.fields(f'{{"a":{sign}1234}}', digits=3)
 
 
+def test_objects_and_arrays_are_bounded_exactly_before_anything_is_read() -> None:
+    for read in (strict.parse, strict.fields, strict.payload):
+        read('{"a":[{},[[]]],"b":1}', containers=5)
+        with pytest.raises(Malformed, match="more than 4 objects and arrays"):
+            read('{"a":[{},[[]]],"b":1}', containers=4)
+        with pytest.raises(Malformed, match="more than 4 objects and arrays"):
+            read(b"{[{[{ and what is no JSON", containers=4)
+
+
+def test_brackets_in_strings_are_no_objects_and_arrays() -> None:
+    text = json.dumps({"a": "[{" * 100, '\\"[[[[': '"{\\'})
+    assert strict.parse(text, containers=1) == json.loads(text)
+    assert strict.payload(text.encode(), containers=1) == text.encode()
+
+
+def test_what_has_too_many_is_told_apart_before_the_first_of_them() -> None:
+    text = '{"id":1,"channel":"a","data":[[[]]],"x":2}'
+    assert list(strict.loose_fields(text, containers=3)) == ["id", "channel"]
+    assert list(strict.loose_fields(text, containers=4)) == ["id", "channel", "data", "x"]
+
+
+LONG: dict[str, bytes] = {
+    "nothing": b"[]",
+    "nested": b' [ {"a" : [1, {"b": []}]},\n[2] ,"c", null,-1.5e3, true, 18446744073709551616] \r\n',
+    "many arrays": b"[" + b",".join([b"[1,[]]"] * 40_000) + b"]",
+    "text": '["[", "\\\\", "\\"]", "é 日本"]'.encode(),
+}
+
+
+@pytest.mark.parametrize("raw", LONG.values(), ids=LONG)
+def test_what_is_read_patiently_is_what_is_read_at_once(raw: bytes) -> None:
+    found: list[object] = orjson.loads(raw)
+    assert strict.patiently(raw) == found
+    elements = strict.elements(raw)
+    assert [orjson.loads(one) for one in elements] == found
+    assert all(one in raw or b"\n" in raw for one in elements)
+
+
+@pytest.mark.parametrize(
+    "fault", [b"", b"[", b"[1", b"[1,]", b"[1 2]", b"[1]]", b"[1:2]", b"[NaN]", b"\xff", b"[01]"]
+)
+@pytest.mark.parametrize("many", [b"", b"[]," * 70_000], ids=["short", "dense"])
+def test_what_is_no_json_is_none_however_it_is_read(fault: bytes, many: bytes) -> None:
+    raw = fault.replace(b"[", b"[" + many, 1)
+    for read in (strict.patiently, strict.elements):
+        with pytest.raises(Malformed):
+            read(raw)
+
+
+def test_a_number_that_is_read_patiently_is_as_orjson_has_it() -> None:
+    for text in (b"[18446744073709551615]", b"[18446744073709551616]", b"[-9223372036854775809]", b"[0.1]"):
+        assert strict.patiently(text) == orjson.loads(text)
+    with pytest.raises(Malformed):
+        strict.patiently(b"[1e999]")
+
+
+def test_an_array_has_so_many_elements_and_no_more() -> None:
+    assert strict.elements(b"[1,2,[3]]", most=3) == [b"1", b"2", b"[3]"]
+    with pytest.raises(strict.TooMany):
+        strict.elements(b"[1,2,3,4]", most=3)
+    with pytest.raises(Malformed, match="not an array"):
+        strict.elements(b"{}")
+
+
 def test_digits_in_strings_and_fractions_do_not_count() -> None:
     strict.parse('["' + "9" * 100 + '", 0.' + "1" * 100 + "]")
 
@@ -191,6 +256,17 @@ def test_fields_go_down_level_by_level() -> None:
     data = strict.fields('{"publish": {"data": {"a": 1e2}}}')["publish"].fields()["data"]
     assert data.value == {"a": 100.0}
     assert data.raw == b'{"a": 1e2}'
+
+
+def test_of_many_members_the_first_are_told_apart() -> None:
+    text = json.dumps({str(number): number for number in range(9)})
+    assert list(strict.loose_fields(text, members=3)) == ["0", "1", "2"]
+
+
+def test_what_was_told_apart_once_is_at_hand() -> None:
+    found = strict.fields('{"list": [{"a": 1}]}')["list"]
+    assert found.items() is found.items()
+    assert found.items()[0].fields() is found.items()[0].fields()
 
 
 def test_items_give_the_elements_and_their_sources() -> None:

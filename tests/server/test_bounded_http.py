@@ -267,6 +267,31 @@ async def test_other_versions_and_encodings_are_refused(said: bytes, expected: i
         assert status(await ask(address, said, until=b"\r\n\r\n")) == expected
 
 
+TRAILER = b"Host: evil\r\nAuthorization: apikey of-somebody\r\nX-Forwarded-For: 1.2.3.4\r\nCookie: a=b\r\n"
+
+
+async def test_a_trailer_is_no_header() -> None:
+    """In one read with its head it is there before the application is called."""
+    seen: list[list[tuple[bytes, bytes]]] = []
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            while (await receive())["more_body"]:
+                pass
+            seen.append(list(scope["headers"]))
+        await app(scope, receive, send)
+
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    behind = b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nConnection: close\r\n\r\n"
+    async with serve(noting, http=Impatient, lifespan="off") as address:
+        answers = await ask(address, head + b"1\r\nx\r\n0\r\n" + TRAILER + b"\r\n" + behind)
+    assert answers.count(b"HTTP/1.1 200") == 2
+    assert [[name for name, _ in headers] for headers in seen] == [
+        [b"host", b"transfer-encoding"],
+        [b"host", b"x", b"connection"],
+    ]
+
+
 async def test_trailers_without_end_are_refused() -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: "
     async with served() as address:

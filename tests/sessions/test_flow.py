@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -109,6 +111,47 @@ class TestFlushing:
         second.next_chunk = lambda: ends()  # type: ignore[method-assign]
         flow.flush()
         assert outlet.frames == []
+
+
+class Page:
+    """Something large that whoever waits for room has at hand."""
+
+
+class TestTheEnd:
+    def test_who_waits_learns_why_and_leaves_nothing_for_the_garbage_collector(
+        self, loop: VirtualLoop, node: Node
+    ) -> None:
+        flow, outlet = flow_of(node)
+        outlet.room = False
+        pages: list[weakref.ref[Page]] = []
+
+        async def wait() -> None:
+            page = Page()
+            pages.append(weakref.ref(page))
+            await flow.until_room()
+
+        async def until_the_end() -> str:
+            try:
+                await wait()
+            except Disconnect as disconnect:
+                flow.end(disconnect)  # as whoever attends to the session does with what ends it
+                return str(disconnect)
+            return ""
+
+        gc.disable()
+        try:
+            waiting = [loop.create_task(until_the_end()) for _ in range(2)]
+            loop.settle()
+            flow.end(Disconnect(3008, "why"))
+            loop.settle()
+            assert [task.result() for task in waiting] == ["3008: why"] * 2
+            del waiting
+            loop.settle()
+            assert [page() for page in pages] == [None, None]
+        finally:
+            gc.enable()
+        assert flow.closed is not None
+        assert flow.closed.__traceback__ is None
 
 
 class TestPace:

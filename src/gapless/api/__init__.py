@@ -9,20 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import orjson
 
-from ..errors import BadRequest, Internal, LimitExceeded, MethodNotFound
+from ..errors import BadRequest, Internal, LimitExceeded, MethodNotFound, Overloaded
 from ..hub import Hub
 from ..protocol.strict import Malformed, Raw
-from .arguments import BadBody, Fields, data_of, field, read
+from .arguments import BadBody, Fields, data_of, field, read, read_deeply
 from .connections import disconnect, refresh, subscribe, unsubscribe
 from .publishing import REFUSALS, broadcast, error_shape, publish
 from .reading import history, history_remove, info, presence, presence_stats, search, seek
 from .watching import channels, clients, sources
 
-__all__ = ["METHODS", "BadBody", "call", "call_lines"]
+__all__ = ["LONG", "METHODS", "Aside", "BadBody", "call", "call_lines", "is_long"]
 
 log = logging.getLogger("gapless")
 
@@ -32,7 +33,29 @@ PUBLISHED_TOGETHER = 100
 Method = Callable[[Hub, Fields], Awaitable[dict[str, Any]]]
 
 
-async def call(hub: Hub, method: str, body: bytes) -> bytes | None:
+Aside = Callable[[int, Callable[[], Fields]], Awaitable[Fields]]
+"""Does the work of reading so many bytes beside the loop. Raises Overloaded."""
+
+LONG = 64 * 1024
+"""A body of more bytes is read beside the loop: it takes a millisecond or two."""
+
+MANY = 2048
+"""So is one with more opening brackets."""
+
+
+def is_long(body: bytes) -> bool:
+    """Is a body better read beside the loop?"""
+    return len(body) > LONG or (len(body) > MANY and body.count(b"{") + body.count(b"[") > MANY)
+
+
+async def _read(hub: Hub, body: bytes, aside: Aside | None) -> Fields:
+    """Raises Malformed or Overloaded."""
+    if aside is None or not is_long(body):
+        return read(hub, body)
+    return await aside(len(body), partial(read_deeply, hub, body))
+
+
+async def call(hub: Hub, method: str, body: bytes, aside: Aside | None = None) -> bytes | None:
     """Answer one API call with the bytes of a JSON object; None: there is no such method.
 
     Raises:
@@ -41,19 +64,18 @@ async def call(hub: Hub, method: str, body: bytes) -> bytes | None:
     if method != "batch" and method not in METHODS:
         return None
     try:
-        said = read(hub, body or b"{}")
-    except Malformed as error:
-        raise BadBody(f"the body is a JSON object: {error}") from None
-    try:
+        said = await _read(hub, body or b"{}", aside)
         if method == "batch":
             # The one answer that is not wrapped: each reply inside says how it went.
             return orjson.dumps(await batch(hub, said))
         return orjson.dumps({"result": await METHODS[method](hub, said)})
+    except Malformed as error:
+        raise BadBody(f"the body is a JSON object: {error}") from None
     except REFUSALS as error:
         return orjson.dumps({"error": error_shape(error)})
 
 
-async def call_lines(hub: Hub, body: bytes) -> bytes:
+async def call_lines(hub: Hub, body: bytes, aside: Aside | None = None) -> bytes:
     """Calls as older clients send them, `{"id", "method", "params"}` on a line each; a line for each answer.
 
     Raises:
@@ -65,12 +87,17 @@ async def call_lines(hub: Hub, body: bytes) -> bytes:
     answers: list[bytes] = []
     for line in lines:
         try:
-            said = read(hub, line)
+            said = await _read(hub, line, aside)
+        except Overloaded as error:
+            answers.append(orjson.dumps({"error": error_shape(error)}))
+            continue
         except Malformed as error:
             raise BadBody(f"a line is a JSON object: {error}") from None
         method: str = field(said, "method", str, "")
         params = said["params"].raw if "params" in said else b"{}"
-        answer = await call(hub, method, params) or orjson.dumps({"error": error_shape(MethodNotFound())})
+        answer = await call(hub, method, params, aside) or orjson.dumps(
+            {"error": error_shape(MethodNotFound())}
+        )
         number: int = field(said, "id", int, 0)
         answers.append(b'{"id":%d,%b' % (number, answer[1:]) if number else answer)
     return b"\n".join(answers) + b"\n"

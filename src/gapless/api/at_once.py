@@ -122,6 +122,7 @@ def _plain(hub: Hub, body: bytes) -> Receipt | None:
             depth=limits.json_depth - 1,
             members=limits.json_members,
             digits=limits.json_digits,
+            containers=limits.body_containers - 1,  # the call itself is one
         )
     except Malformed:
         return None

@@ -37,6 +37,9 @@ class Sink(Protocol):
     def interrupted(self) -> None:
         """Notifications may have been lost: every ring must be compared with its stream."""
 
+    def garbled(self, channel: str) -> None:
+        """A notification of a channel cannot be understood: its ring must be compared with its stream."""
+
 
 class Settle(Protocol):
     """The other end of a receipt. Exactly one of the two is called, once, on the loop's thread."""

@@ -69,6 +69,8 @@ class Counters:
     """Entries left out by `on_gap="latest"`."""
     repairs: int = 0
     """Times a ring was repaired from history."""
+    garbled: int = 0
+    """Notifications of the broker that could not be understood, and were ignored."""
     repair_failed: int = 0
     """Repairs that the broker could not serve; they are tried again."""
     history_reads: int = 0

@@ -26,6 +26,7 @@ from .ingest import Ingest, IngestDoor
 from .loki import LokiDoor
 from .metrics import Metrics
 from .otlp import OtlpDoor
+from .request import Aside
 from .serverflags import ServerFlags
 from .shortcut import Shortcut
 from .sse import SseDoor
@@ -76,7 +77,7 @@ class HubApp:
         }
         page, emulated = Page(guard, board), Emulated()
         sse = SseDoor(guard, channels, emulated)
-        ingest = Ingest(hub)
+        ingest, api = Ingest(hub), ApiDoor(guard, Aside(hub.limits.body_bytes))
         direct = DirectDoors(guard, ingest).admit
         self._shortcut = Shortcut(direct)
         self.direct_requests = DirectRequests(direct)
@@ -87,8 +88,8 @@ class HubApp:
             Route("/connection/init", page.warm_up, methods=["GET"]),
             Route("/sse", HttpEntrance(guard, sse.admit), methods=["GET", "OPTIONS"]),
             Route("/api/session", page.session, methods=["POST"]),
-            Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
-            *([Route("/api", ApiDoor(guard), methods=["POST"])] if access.old_api_clients else []),
+            Route("/api/{method}", api, methods=["POST"]),
+            *([Route("/api", api, methods=["POST"])] if access.old_api_clients else []),
             Route("/ingest/{channel:path}", IngestDoor(guard, ingest), methods=["POST"]),
             Route("/v1/logs", OtlpDoor(guard, ingest), methods=["POST"]),
             Route("/loki/api/v1/push", LokiDoor(guard, ingest), methods=["POST"]),

@@ -7,10 +7,12 @@ files, put together. `/static/DIGEST/…` may be kept for ever, as a changed fil
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import mimetypes
 import re
+import threading
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -113,10 +115,25 @@ class Assets:
         return {name: _made(text.encode(), "text/javascript") for name, text in found.items()}
 
 
+_MAKING = threading.Lock()
+
+
 @cache
+def _made_once() -> Assets:
+    return Assets()
+
+
 def assets() -> Assets:
     """Those of the page, the same for all hubs of this process."""
-    return Assets()
+    with _MAKING:
+        return _made_once()
+
+
+async def ready_assets() -> Assets:
+    """The same. The first time they are made in a thread, for it takes half a second, whoever asks."""
+    if _made_once.cache_info().currsize == 0:
+        return await asyncio.to_thread(assets)
+    return assets()
 
 
 def _read(path: Path) -> Asset:

@@ -14,7 +14,8 @@ from functools import partial
 import orjson
 from starlette.responses import Response
 
-from ..api import at_once
+from ..api import LONG, at_once
+from ..api import is_long as is_long_call
 from ..api.publishing import REFUSALS
 from ..errors import ClientError
 from ..hub import Hub
@@ -72,7 +73,7 @@ class DirectDoors:
         method = at_once.METHODS.get(head.target[len(API) :].decode())
         if method is None or head.length > hub.limits.body_bytes or _kind(head) != JSON_TYPE:
             return None
-        return _ApiCall(hub, method, head.length) if head.length <= BODY_BYTES else None
+        return _ApiCall(hub, method, head.length) if head.length <= LONG else None
 
     def _of_ingest(self, head: UsualHead) -> Answerer | None:
         limits = self._guard.hub.limits
@@ -81,7 +82,7 @@ class DirectDoors:
             return None
         if head.length > min(limits.ingest_bytes, BODY_BYTES):
             return None
-        key = head.headers.get(b"idempotency-key", b"").decode() or None
+        key = head.headers.get(b"idempotency-key", b"").decode("latin-1") or None  # as the door has it
         return _IngestCall(self._guard.hub, self._ingest, channel, kind, key, head.length)
 
 
@@ -108,7 +109,7 @@ class _ApiCall(_Call):
 
     def answer(self, body: bytes) -> Answer | Awaitable[Answer] | None:
         hub = self._hub
-        if hub.lifecycle.unready() is not None:
+        if hub.lifecycle.unready() is not None or is_long_call(body):
             return None
         said = self._method(hub, body)
         if isinstance(said, bytes):

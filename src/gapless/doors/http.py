@@ -17,10 +17,10 @@ from ..brokers.base import MayFail, Searches
 from ..hub import Hub
 from ..protocol.strict import Malformed, parse
 from ..version import __version__
-from .assets import assets
+from .assets import ready_assets
 from .entrance import worded
 from .guard import Guard, is_loopback
-from .request import JSON_TYPE, Refused, Request, read_body
+from .request import JSON_TYPE, Aside, Refused, Request, read_body
 
 PAGE_HEADERS = {
     "content-security-policy": (
@@ -58,8 +58,9 @@ def _text(status: int, reason: str, **headers: str) -> Response:
 class ApiDoor:
     """`POST /api/METHOD`; and, where old clients are served, `POST /api` with a call on each line."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, aside: Aside) -> None:
         self._guard = guard
+        self._aside = aside
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(HttpRequest(scope, receive))
@@ -77,7 +78,8 @@ class ApiDoor:
             old = self._guard.access.old_api_clients
             body = await read_body(request, hub.limits, max_bytes=hub.limits.body_bytes, undeclared=old)
             method = request.path_params.get("method")
-            answer = await (call_lines(hub, body) if method is None else call(hub, method, body))
+            read = self._aside.read
+            answer = await (call_lines(hub, body, read) if method is None else call(hub, method, body, read))
         except Refused as refused:
             return _text(refused.status, refused.reason)
         except BadBody as error:
@@ -133,11 +135,12 @@ class Page:
         except Refused as refused:
             return _text(refused.status, refused.reason)
         name = "index.html" if self._is_inside(request.scope) else "signin.html"
-        return _of_page(assets().page(name, request))
+        return _of_page((await ready_assets()).page(name, request))
 
     async def asset(self, request: HttpRequest) -> Response:
         """`/static/…`"""
-        return _of_page(assets().answer(request.path_params["path"], request) or _text(404, "Not Found"))
+        found = (await ready_assets()).answer(request.path_params["path"], request)
+        return _of_page(found or _text(404, "Not Found"))
 
     async def session(self, request: HttpRequest) -> Response:
         """`/api/session`: what the page may do here, for everybody who may see the page.
@@ -159,7 +162,7 @@ class Page:
             "sign_in": guard.access.credential is not None,
             "name": guard.hub.name,
             "version": __version__,
-            "digest": assets().digest,
+            "digest": (await ready_assets()).digest,
             "time": time.time(),
             "open": self._openness(request.scope),
             "limits": {name: getattr(guard.hub.limits, name) for name in TOLD_LIMITS},
@@ -199,7 +202,7 @@ class Page:
         """`/client.js`, and what it imports from `/client/…` when it is needed."""
         part = request.path_params.get("part")
         path = "client.js" if part is None else f"client/{part}"
-        return _of_page(assets().answer(path, request) or _text(404, "Not Found"))
+        return _of_page((await ready_assets()).answer(path, request) or _text(404, "Not Found"))
 
     async def sign_in(self, request: HttpRequest) -> Response:
         """`{"token": …}` in, the cookie out."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import orjson
 from starlette.requests import Request as HttpRequest
@@ -27,11 +27,8 @@ from ..watch.sources import heard
 from .entrance import worded
 from .guard import Guard
 from .once import Once, Progress
-from .request import JSON_TYPE, Refused, Request, content_type, read_body
+from .request import JSON_TYPE, Aside, Refused, Request, content_type, read_body
 from .rows import KINDS, BadRow, TooLarge, is_long, payloads, unpack
-
-WAITING = 4
-"""Of the longest bodies that may wait to be read; with more the answer is 429."""
 
 SHORT_BYTES = 1024
 """A body of log records that is longer is read beside the loop: each byte may cost microseconds."""
@@ -45,8 +42,6 @@ ROWS_AT_ONCE = 4 * SLICE
 STATUSES = {102: 404, 107: 422}
 """HTTP statuses by error code; a ClientError that is not here is 400."""
 
-T = TypeVar("T")
-
 
 class Ingest:
     """Publishes what came together, in order, and once for each idempotency key.
@@ -58,7 +53,7 @@ class Ingest:
     def __init__(self, hub: Hub) -> None:
         limits = hub.limits
         self._hub = hub
-        self.aside = Aside(WAITING * limits.ingest_bytes)
+        self.aside = Aside(limits.ingest_bytes)
         """Where long bodies are read."""
         self._once = Once(limits.idempotency_seconds, limits.idempotency_keys, time.monotonic)
 
@@ -293,31 +288,3 @@ def failure(error: Exception) -> Response:
     if isinstance(error, Overloaded):
         return answer(429, {"error": error_shape(error)}, **{"retry-after": "1"})
     return answer(503, {"error": error_shape(error)}, **{"retry-after": "1"})
-
-
-class Aside:
-    """Long bodies are read beside the loop: in a thread, one at a time, the others behind it in their order.
-
-    One thread more shares the interpreter with the loop; a dozen would leave it a twelfth. `most` is how
-    many bytes may wait and be read in all.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._held = 0
-        self._reading = asyncio.Lock()
-
-    async def read(self, size: int, work: Callable[[], T]) -> T:
-        """What `work` makes of a body of this size.
-
-        Raises what `work` raises, or Overloaded: too much waits.
-        """
-        held = self._held + size
-        if held > self._most and self._held:
-            raise Overloaded(held, self._most)
-        self._held = held
-        try:
-            async with self._reading:
-                return await asyncio.to_thread(work)
-        finally:
-            self._held -= size

@@ -1,24 +1,32 @@
-"""What a request is: its scope read once, what it presents, its body within bounds; else it is refused."""
+"""What a request is: its scope read once, what it presents, its body within bounds; else it is refused.
+
+A long body is read beside the loop.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http.cookies import CookieError, SimpleCookie
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.types import Scope
 
-from ..errors import GaplessError
+from ..errors import GaplessError, Overloaded
 from ..options import Limits
 
 JSON_TYPE = "application/json"
 
 QUERY_FIELDS = 1000
 """Parameters of one query; more: 400."""
+
+WAITING = 4
+"""Of the longest bodies that may wait to be read; with more the answer is 429, or error 100 of the API."""
+
+T = TypeVar("T")
 
 
 class Refused(GaplessError):
@@ -123,6 +131,34 @@ def content_type(request: HttpRequest) -> str:
 def body_late(seconds: float) -> str:
     """Why a request is answered with 408."""
     return f"the body did not arrive within {seconds} seconds"
+
+
+class Aside:
+    """Long bodies are read beside the loop: in a thread, one at a time, the others behind it in their order.
+
+    One thread more shares the interpreter with the loop; a dozen would leave it a twelfth. `longest` is how
+    many bytes the longest of them may have; `WAITING` times as many may wait and be read in all.
+    """
+
+    def __init__(self, longest: int) -> None:
+        self._most = WAITING * longest
+        self._held = 0
+        self._reading = asyncio.Lock()
+
+    async def read(self, size: int, work: Callable[[], T]) -> T:
+        """What `work` makes of a body of this size.
+
+        Raises what `work` raises, or Overloaded: too much waits.
+        """
+        held = self._held + size
+        if held > self._most and self._held:
+            raise Overloaded(held, self._most)
+        self._held = held
+        try:
+            async with self._reading:
+                return await asyncio.to_thread(work)
+        finally:
+            self._held -= size
 
 
 BEARER_SUBPROTOCOL = "gapless.bearer"

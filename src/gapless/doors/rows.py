@@ -8,7 +8,7 @@ publisher's own. Pure: no clock, no I/O.
 from __future__ import annotations
 
 import zlib
-from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
 
 import orjson
@@ -16,7 +16,7 @@ import orjson
 from ..errors import GaplessError
 from ..feeds.lines import as_json, parse_rows
 from ..options import Limits
-from ..protocol.strict import Malformed, TooMany, elements, is_deeper
+from ..protocol.strict import Malformed, TooMany, elements, holds_more, is_deeper, one_line
 
 JSON = "application/json"
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
@@ -28,15 +28,14 @@ BLANK = b" \t\r\n"
 PARTS = 20
 """Objects, arrays and elements for each row of `Limits.ingest_rows`: a hundred bytes each, once parsed."""
 
-AT_ONCE = 1024
-"""Rows that are parsed without a look whether others want the interpreter."""
-
 LONG = 128 * 1024
 """What a body costs to read that holds the loop for more than a millisecond or two, in bytes of NDJSON."""
 
 _WEIGHTS = {JSON: (4, 64, b","), TEXT: (4, 512, b"\n")}
 """What a byte and what a row count as, and what parts rows."""
 _OF_LINES = (1, 32, b"\n")
+_CONTAINER = 16
+"""What an object or an array counts as."""
 
 MEMBERS = 100
 """Parts of a gzip body that were packed each by itself: for each of them the rest is copied."""
@@ -94,7 +93,12 @@ def _has_zlib_frame(body: bytes) -> bool:
 def is_long(kind: str, body: bytes) -> bool:
     """Is a body of this kind, one of `KINDS`, better read beside the loop?"""
     by_byte, by_row, mark = _WEIGHTS.get(kind, _OF_LINES)
-    return len(body) * by_byte > LONG or len(body) * by_byte + body.count(mark) * by_row > LONG
+    cost = len(body) * by_byte
+    if cost <= LONG:
+        cost += body.count(mark) * by_row
+    if cost <= LONG and kind != TEXT:
+        cost += (body.count(b"{") + body.count(b"[")) * _CONTAINER
+    return cost > LONG
 
 
 def payloads(kind: str, body: bytes, limits: Limits, now: datetime) -> list[bytes]:
@@ -106,9 +110,7 @@ def payloads(kind: str, body: bytes, limits: Limits, now: datetime) -> list[byte
     """
     if kind == TEXT:
         return checked(_of_text(body, limits, now), limits)
-    found = _of_json(body, limits) if kind == JSON else _of_lines(body, limits)
-    _check_sizes(found, limits)
-    return found
+    return _of_json(body, limits) if kind == JSON else _of_lines(body, limits)
 
 
 def checked(rows: list[bytes], limits: Limits) -> list[bytes]:
@@ -134,7 +136,7 @@ def check_parts(body: bytes, limits: Limits) -> None:
         raise TooLarge(f"the body has more than {PARTS * limits.ingest_rows} objects, arrays and elements")
 
 
-def _check_sizes(rows: list[bytes], limits: Limits) -> None:
+def _check_sizes(rows: Sequence[bytes], limits: Limits) -> None:
     most = limits.server_payload_bytes
     if max(map(len, rows), default=0) > most:
         number, size = next((at, len(one)) for at, one in enumerate(rows, 1) if len(one) > most)
@@ -154,32 +156,50 @@ def _check_count(body: bytes, limits: Limits) -> None:
 def _of_lines(body: bytes, limits: Limits) -> list[bytes]:
     """One JSON document a line; blank lines are none."""
     _check_count(body, limits)
-    depth, lines = limits.json_depth, body.split(b"\n")
+    lines = body.split(b"\n")
     found = [document for line in lines if (document := line.strip(BLANK))]
     try:
-        for at in range(0, len(found), AT_ONCE):
-            deque(map(orjson.loads, found[at : at + AT_ONCE]), maxlen=0)  # nothing of it is kept
-        # Nesting needs two brackets for each level: most rows are too short for it.
-        deep = [one for one in found if len(one) > 2 * depth and _may_be_deeper(one, depth)]
-    except orjson.JSONDecodeError:
-        deep = found
-    if deep:
-        _check_lines(lines, depth)
+        _check_documents(found, limits)
+    except BadRow:
+        numbered = [(number, line.strip(BLANK)) for number, line in enumerate(lines, 1)]
+        _blame([(number, document) for number, document in numbered if document], limits)
+        raise
     return [one.replace(b"\r", b"") for one in found] if b"\r" in body else found
 
 
-def _check_lines(lines: list[bytes], depth: int) -> None:
-    """Raises BadRow for the first that is no JSON or nested too deep, by its place in the body."""
-    for number, line in enumerate(lines, 1):
-        document = line.strip(BLANK)
-        if not document:
-            continue
-        try:
-            orjson.loads(document)
-        except orjson.JSONDecodeError as error:
-            raise BadRow(number, f"not valid JSON: {error}") from None
-        if _may_be_deeper(document, depth) and is_deeper(document.decode(), depth):
+def _check_documents(found: Sequence[bytes], limits: Limits) -> None:
+    """Raises BadRow: one of them is no JSON that may be published.
+
+    How long they are comes first: what is too long is not read at all.
+    """
+    _check_sizes(found, limits)
+    most, depth, loads = limits.body_containers, limits.json_depth, orjson.loads
+    if max(map(len, found), default=0) > most:
+        for number, one in enumerate(found, 1):
+            _check_containers(number, one, most)
+    try:
+        for one in found:  # by itself, and not by `map`: between two of them others have their turns
+            loads(one)
+    except orjson.JSONDecodeError as error:
+        raise BadRow(1, f"not valid JSON: {error}") from None
+    for number, one in enumerate(found, 1):
+        # Nesting needs two brackets for each level: most rows are too short for it.
+        if len(one) > 2 * depth and _may_be_deeper(one, depth) and is_deeper(one.decode(), depth):
             raise BadRow(number, f"nested deeper than {depth}")
+
+
+def _check_containers(number: int, document: bytes, most: int) -> None:
+    if holds_more(document, most):
+        raise BadRow(number, f"more than {most} objects and arrays")
+
+
+def _blame(numbered: Sequence[tuple[int, bytes]], limits: Limits) -> None:
+    """Raises BadRow for the first that is at fault, by its number."""
+    for number, document in numbered:
+        try:
+            _check_documents([document], limits)
+        except BadRow as bad:
+            raise BadRow(number, bad.reason) from None
 
 
 def _may_be_deeper(document: bytes, depth: int) -> bool:
@@ -189,24 +209,40 @@ def _may_be_deeper(document: bytes, depth: int) -> bool:
 def _of_json(body: bytes, limits: Limits) -> list[bytes]:
     """One document; of an array each element. Or a document a line, which some shippers call JSON too."""
     check_parts(body, limits)
+    if not body.lstrip(BLANK).startswith(b"["):
+        return _of_lines(body, limits) if _begins_with_a_document(body, limits) else _of_one(body, limits)
     try:
-        return elements(body, depth=limits.json_depth, most=limits.ingest_rows)
+        found = elements(body, most=limits.ingest_rows)
     except TooMany:
         raise _too_many(limits) from None
     except Malformed as error:
-        if _begins_with_a_document(body):
+        if _begins_with_a_document(body, limits):
             return _of_lines(body, limits)
         raise BadRow(1, str(error)) from None
+    try:
+        _check_documents(found, limits)
+    except BadRow:
+        _blame(list(enumerate(found, 1)), limits)
+        raise
+    return found
 
 
-def _begins_with_a_document(body: bytes) -> bool:
+def _of_one(body: bytes, limits: Limits) -> list[bytes]:
+    document = one_line(body).strip()
+    _check_documents([document], limits)
+    return [document]
+
+
+def _begins_with_a_document(body: bytes, limits: Limits) -> bool:
     """Does one end with the first line that is not blank, and not the body with it?"""
     first, _, rest = body.lstrip(BLANK).partition(b"\n")
-    try:
-        orjson.loads(first)
-    except orjson.JSONDecodeError:
+    if not rest:
         return False
-    return bool(rest)
+    try:
+        _check_documents([first.strip(BLANK)], limits)
+    except BadRow:
+        return False
+    return True
 
 
 def _of_text(body: bytes, limits: Limits, now: datetime) -> list[bytes]:

@@ -124,7 +124,7 @@ class SseDoor:
                 event = SubscribeEvent(client, name, since.get(name))
                 decided[name] = await entering.admit(node, grant, admitted.subs, options, event)
             except ClientError as error:
-                decided[name] = error
+                decided[name] = error.with_traceback(None)  # on which this frame would hang
             else:
                 return decided
         raise _refusal({name: error for name, error in decided.items() if isinstance(error, ClientError)})

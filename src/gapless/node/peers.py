@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -107,7 +107,7 @@ class Peers:
     async def _beat(self) -> None:
         if self._nodes is not None:
             said = await self._nodes.meet(self._uid, orjson.dumps(self.describe()), GONE_SECONDS)
-            self._others = {node: orjson.loads(about) for node, about in said.items() if node != self._uid}
+            self._others = dict(_described(said, self._uid))
 
     # -- what others are told
 
@@ -164,7 +164,7 @@ class Peers:
             said = orjson.loads(message)
             if said["from"] != self._uid:
                 self._obey(said)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             log.warning("a message of another node cannot be understood: %r", error)
 
     def _obey(self, said: dict[str, Any]) -> None:
@@ -186,29 +186,39 @@ class Peers:
     def _do(self, verb: str, found: Connections, arguments: dict[str, Any]) -> None:
         match verb:
             case "close":
-                found.close(arguments["code"], arguments["reason"])
+                found.close(_code(arguments), _of(arguments, "reason", str, None))
             case "unsubscribe":
-                found.unsubscribe(arguments["channel"], arguments["code"], arguments["reason"])
+                channel = _of(arguments, "channel", str, None)
+                found.unsubscribe(channel, _code(arguments), _of(arguments, "reason", str, None))
             case "refresh":
-                found.refresh(arguments["expires_at"], _bytes(arguments["info"]))
+                found.refresh(_of(arguments, "expires_at", float, int, None), _bytes(arguments["info"]))
             case "subscribe":
-                self._tasks.spawn(self._subscribe(found, arguments))
+                # All of it is read here, where what cannot be understood is said.
+                channel, server = _of(arguments, "channel", str), _subscription(arguments["server"])
+                since = arguments["since"]
+                position = None if since is None else _position(*since)
+                self._tasks.spawn(self._subscribe(found, channel, server, position))
 
-    async def _subscribe(self, found: Connections, arguments: dict[str, Any]) -> None:
-        server, since = arguments["server"], arguments["since"]
+    async def _subscribe(
+        self, found: Connections, channel: str, server: ServerSubscription, since: Position | None
+    ) -> None:
         try:
-            await found.subscribe(
-                arguments["channel"],
-                ServerSubscription(
-                    info=_bytes(server["info"]),
-                    data=_bytes(server["data"]),
-                    override=Override(**server["override"]),
-                    expires_at=server["expires_at"],
-                ),
-                since=None if since is None else Position(*since),
-            )
+            await found.subscribe(channel, server, since=since)
         except GaplessError as error:
             log.warning("a connection could not be subscribed as another node said: %s", error)
+
+
+def _described(said: dict[str, bytes], besides: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What other nodes say of themselves; what cannot be understood is no node."""
+    for node, about in said.items():
+        if node == besides:
+            continue
+        try:
+            known = orjson.loads(about)
+        except ValueError:
+            continue
+        if isinstance(known, dict):
+            yield node, known
 
 
 def _plain(value: Any) -> Any:
@@ -220,6 +230,36 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(inside) for name, inside in value.items()}
     return value
+
+
+def _of(arguments: dict[str, Any], name: str, *kinds: type | None) -> Any:
+    """An argument of one of these kinds. Raises KeyError or TypeError."""
+    value = arguments[name]
+    if type(value) not in kinds and not (value is None and None in kinds):
+        raise TypeError(f"{name} is of another kind")
+    return value
+
+
+def _code(arguments: dict[str, Any]) -> int:
+    code: int = _of(arguments, "code", int)
+    if not 0 <= code < 5000:  # a frame has two bytes for it
+        raise ValueError("a code that cannot be")
+    return code
+
+
+def _position(offset: object, epoch: object) -> Position:
+    if not (type(offset) is int and 0 <= offset < 2**63 and isinstance(epoch, str)):
+        raise TypeError("a position of another kind")
+    return Position(offset, epoch)
+
+
+def _subscription(server: dict[str, Any]) -> ServerSubscription:
+    return ServerSubscription(
+        info=_bytes(server["info"]),
+        data=_bytes(server["data"]),
+        override=Override(**server["override"]),
+        expires_at=_of(server, "expires_at", float, int, None),
+    )
 
 
 def _bytes(written: str | None) -> bytes | None:

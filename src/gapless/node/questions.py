@@ -87,7 +87,10 @@ class Questions:
             self._answer(number, said, node)
 
     async def _answer_later(self, number: int, said: Awaitable[Any], node: str) -> None:
-        self._answer(number, await said, node)
+        try:
+            self._answer(number, await said, node)
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("a question of another node cannot be understood: %r", error)
 
     def _answer(self, number: int, said: Any, node: str) -> None:
         pieces = list(_pieces(orjson.dumps(said)))

@@ -144,6 +144,13 @@ class Rings:
                 channel.ring.interrupt()
                 self._flush.mark(channel)
 
+    def garbled(self, channel: str) -> None:
+        """What somebody else wrote there, or another version: ignored, and read what there may be."""
+        self._counters.garbled += 1
+        here = self._channels.get(channel)
+        if here is not None and here.options.history:
+            self._repair.begin(here)
+
     def _shrink(self) -> None:
         """The largest rings give up their oldest entries, down to an equal share each."""
         rings = [channel.ring for channel in self._channels.values()]

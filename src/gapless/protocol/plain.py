@@ -255,7 +255,9 @@ class _Unmeant(ValueError):
     """What is wrong with a command."""
 
 
-def decode(text: str, *, depth: int = 64, members: int = 1000, digits: int = 20) -> Command:
+def decode(
+    text: str, *, depth: int = 64, members: int = 1000, digits: int = 20, containers: int = 8192
+) -> Command:
     """Read one text frame of a client.
 
     Raises:
@@ -264,20 +266,20 @@ def decode(text: str, *, depth: int = 64, members: int = 1000, digits: int = 20)
     if text == "ping":
         return Ping()
     try:
-        said = fields(text, depth=depth, members=members, digits=digits)
+        said = fields(text, depth=depth, members=members, digits=digits, containers=containers)
     except Malformed as error:
         fault = f"a command is the word ping or a JSON object: {error}"
-        raise BadCommand(fault, *_addressee(_told_apart(text))) from None
+        raise BadCommand(fault, *_addressee(_told_apart(text, containers))) from None
     try:
         return _command(said)
     except _Unmeant as error:
         raise BadCommand(str(error), *_addressee(said)) from None
 
 
-def _told_apart(text: str) -> Mapping[str, Raw]:
+def _told_apart(text: str, containers: int) -> Mapping[str, Raw]:
     """The members of what is not strict JSON, as far as there are any."""
     try:
-        return loose_fields(text)
+        return loose_fields(text, containers=containers)
     except Malformed:
         return {}
 

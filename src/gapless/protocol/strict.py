@@ -14,18 +14,20 @@ import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from json import decoder as slowly
+from json import scanner
 from typing import Any, Protocol
 
 import orjson
 
 _PLAIN = json.JSONDecoder()
-_UNREAD = json.JSONDecoder(parse_int=str)  # numbers of any length, for whoever only wants their source
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _HALF = "half of a surrogate pair (an emoji cut in two)"
 _TWICE = "a key that stands twice in one object"
 _BRACKETS = bytes.maketrans(b"[{}]", b"(())")
 _DIGITS = 20  # of the largest integers that `orjson` reads as such
+_SHORT = 65_536  # characters; what is longer is not written only to look at it
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[{}]"))
 
 
@@ -44,16 +46,19 @@ class Raw(Protocol):
         ...
 
     def fields(self) -> Mapping[str, Raw]:
-        """The members of this value. Raises Malformed: it is no object, or a key stands twice in it."""
+        """The members of this value. Raises Malformed: it is no object, or a key stands twice in it.
+
+        They are found once: who did that in a thread has them at hand on the loop.
+        """
         ...
 
     def items(self) -> Sequence[Raw]:
-        """The elements of this value. Raises Malformed when it is not an array."""
+        """The elements of this value, found once. Raises Malformed when it is not an array."""
         ...
 
 
 class Compact:
-    """A `Raw` of a text that `orjson` would write the same: its source is written when it is asked for."""
+    """A `Raw` of a short text that `orjson` would write the same; its source is written when asked for."""
 
     __slots__ = ("value",)
 
@@ -78,45 +83,55 @@ class Compact:
 class Slice:
     """A `Raw` of any text, from `start` to `end`."""
 
-    __slots__ = ("_end", "_start", "_text", "value")
+    __slots__ = ("_end", "_fields", "_items", "_start", "_text", "value")
 
     def __init__(self, value: object, text: str, start: int, end: int) -> None:
         self.value = value
         self._text = text
         self._start = start
         self._end = end
+        self._fields: dict[str, Slice] | None = None
+        self._items: list[Slice] | None = None
 
     @property
     def raw(self) -> bytes:
         return one_line(self._text[self._start : self._end].encode())
 
     def fields(self) -> dict[str, Slice]:
-        pairs = _members(self._text, self._start, _PLAIN)
-        if len(dict(pairs)) != len(pairs):
-            raise Malformed(_TWICE)
-        return dict(pairs)
+        if self._fields is None:
+            pairs = _members(self._text, self._start, _PLAIN)
+            found = dict(pairs)
+            if len(found) != len(pairs):
+                raise Malformed(_TWICE)
+            self._fields = found
+        return self._fields
 
     def items(self) -> list[Slice]:
-        return _items(self._text, self._start)
+        if self._items is None:
+            self._items = _items(self._text, self._start)[0]
+        return self._items
 
     def replaced(self, by: str) -> str:
         """The whole text, with `by` in the place of this value."""
         return self._text[: self._start] + by + self._text[self._end :]
 
 
-def parse(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int = 20) -> object:
+def parse(
+    raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int = 20, containers: int = sys.maxsize
+) -> object:
     """The value of one JSON document.
 
     `depth` bounds nesting, `members` the members of one object, `digits` the digits of one
-    whole number. Integers stay exact, whatever their size.
+    whole number, `containers` the objects and arrays in all: what they cost to read is many times
+    their length. Integers stay exact, whatever their size.
 
     Raises:
         Malformed: it is not that, or not strict: see the module.
     """
-    text, value = _checked(raw, depth)
+    text, value = _checked(raw, depth, containers)
     if _is_compact(text, value, members, digits):
         return value
-    return _scan(text, 0, _decoder(members, digits))[0]
+    return _scan(text, 0, _decoder(members, digits, exact=_has_long_numbers(text, digits)))[0]
 
 
 def fields(
@@ -125,39 +140,47 @@ def fields(
     depth: int = 64,
     members: int = 1000,
     digits: int = 20,
+    containers: int = sys.maxsize,
     payloads: Collection[str] = (),
 ) -> Mapping[str, Raw]:
     """The members of one JSON object, each parsed and with its source. Otherwise like `parse`.
 
     Within those that `payloads` names a key may stand twice, as in `payload`.
     """
-    text, value = _checked(raw, depth)
+    text, value = _checked(raw, depth, containers)
     if _is_compact(text, value, members, digits):
         return Compact(value).fields()
-    decoder, loose = _decoder(members, digits), _decoder(members, digits, twice=True)
-    found: dict[str, Slice] = decoder.object_pairs_hook(_members(text, 0, decoder, loose, payloads))
+    exact = _has_long_numbers(text, digits)
+    decoder = _decoder(members, digits, exact=exact)
+    loose = _decoder(members, digits, exact=exact, twice=True)
+    # One more than there may be is enough to know.
+    pairs = _members(text, 0, decoder, loose, payloads, most=members + 1)
+    found: dict[str, Slice] = decoder.object_pairs_hook(pairs)
     return found
 
 
-def loose_fields(text: str) -> dict[str, Slice]:
+def loose_fields(text: str, *, members: int = 1000, containers: int = sys.maxsize) -> dict[str, Slice]:
     """The members of what `fields` refused, if they can be told apart: to find out where the fault lies.
 
-    Good for nothing else. Raises Malformed when they cannot.
+    Of more than `members` the first, and of a text with more than so many `containers` only those before
+    the first of these. Good for nothing else. Raises Malformed when they cannot be told apart.
     """
     try:
-        return dict(_members(text, 0, _PLAIN))
+        return dict(_members(text, 0, _PLAIN, most=members, shallow=holds_more(text, containers)))
     except (ValueError, IndexError, RecursionError):
         raise Malformed("not valid JSON") from None
 
 
-def payload(raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int = 20) -> bytes:
+def payload(
+    raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int = 20, containers: int = sys.maxsize
+) -> bytes:
     """One JSON document as it may be embedded: checked like `parse`, unchanged but for raw newlines.
 
     A key may stand twice in an object: what an application means by that is its own.
     """
-    text, value = _checked(raw, depth)
+    text, value = _checked(raw, depth, containers)
     if not _is_compact(text, value, members, digits):
-        _scan(text, 0, _decoder(members, digits, twice=True))
+        _scan(text, 0, _decoder(members, digits, exact=_has_long_numbers(text, digits), twice=True))
     return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
 
 
@@ -165,19 +188,50 @@ class TooMany(ValueError):
     """More than may be; the rest was not read."""
 
 
-def elements(raw: bytes, *, depth: int = 64, most: int = sys.maxsize) -> list[bytes]:
-    """The elements of a JSON array as they were written, one line each; of anything else itself.
+def elements(raw: bytes, *, most: int = sys.maxsize) -> list[bytes]:
+    """The elements of a JSON array as they were written, one line each; none is checked by itself.
+
+    It may be long: the interpreter is left to other threads now and then.
 
     Raises:
-        Malformed: not JSON, or nested deeper than `depth`, the array not counted.
+        Malformed: not an array, or its elements cannot be told apart.
         TooMany: an array of more than `most` elements.
     """
-    text, _ = _checked(raw, depth + 1)
-    if text[_skip(text, 0)] == "[":
-        return [element.raw for element in _items(text, 0, _UNREAD, most)]
-    if is_deeper(text, depth):
-        raise Malformed(f"nested deeper than {depth}")
-    return [one_line(raw).strip()]
+    text = _decoded(raw)
+    try:
+        at = _skip(text, 0)
+        found, at = _items(text, at, _patient(dense=_is_dense(text), values=False), most)
+        if text[at:].strip(" \t\n\r"):
+            raise Malformed("not valid JSON: something stands behind the array")
+    except TooMany:
+        raise
+    except (ValueError, IndexError, RecursionError) as error:
+        raise error if isinstance(error, Malformed) else Malformed("not valid JSON") from None
+    return [element.raw for element in found]
+
+
+def patiently(raw: bytes) -> object:
+    """The value of a JSON document of any length, as orjson has it but for half surrogate pairs.
+
+    The interpreter is left to other threads now and then, which orjson and the standard library's
+    scanner of arrays do not. Raises Malformed.
+    """
+    text = _decoded(raw)
+    try:
+        at = _skip(text, 0)
+        value, at = _patient(dense=_is_dense(text), values=True).raw_decode(text, at)
+    except (ValueError, IndexError, RecursionError):
+        raise Malformed("not valid JSON") from None
+    if text[at:].strip(" \t\n\r"):
+        raise Malformed("not valid JSON: something stands behind it")
+    return value
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise Malformed("not valid UTF-8") from None
 
 
 def one_line(raw: bytes) -> bytes:
@@ -185,8 +239,10 @@ def one_line(raw: bytes) -> bytes:
     return raw.translate(None, b"\n\r") if b"\n" in raw or b"\r" in raw else raw
 
 
-def _checked(raw: bytes | str, depth: int) -> tuple[str, object]:
+def _checked(raw: bytes | str, depth: int, containers: int = sys.maxsize) -> tuple[str, object]:
     """The text, and what `orjson` reads in it: of keys that stand twice the last, long integers as floats."""
+    if holds_more(raw, containers):
+        raise Malformed(f"more than {containers} objects and arrays")
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -200,12 +256,24 @@ def _checked(raw: bytes | str, depth: int) -> tuple[str, object]:
 
 def _is_compact(text: str, value: object, members: int, digits: int) -> bool:
     """Would `orjson` write this value so? Then reading it lost nothing; and nothing in it is too large."""
-    if digits < _DIGITS or text.count('":') > members:  # each member has one, and some strings
+    if len(text) > _SHORT or digits < _DIGITS or text.count('":') > members:  # one a member, and in strings
         return False
     try:
         return orjson.dumps(value).decode() == text
     except orjson.JSONEncodeError:  # it reads deeper than it writes
         return False
+
+
+def holds_more(raw: bytes | str, containers: int) -> bool:
+    """Does this open more objects and arrays? Brackets within strings do not."""
+    if len(raw) <= containers or _brackets(raw) <= containers:
+        return False
+    text = raw if isinstance(raw, str) else raw.decode(errors="replace")
+    return _brackets(_STRING.sub("", text)) > containers
+
+
+def _brackets(raw: bytes | str) -> int:
+    return raw.count("[") + raw.count("{") if isinstance(raw, str) else raw.count(b"[") + raw.count(b"{")
 
 
 def is_deeper(text: str, depth: int) -> bool:
@@ -223,8 +291,18 @@ def is_deeper(text: str, depth: int) -> bool:
 
 
 @lru_cache(maxsize=16)
-def _decoder(members: int, digits: int, *, twice: bool = False) -> json.JSONDecoder:
-    """`twice` lets a key stand twice in one object."""
+def _long_number(digits: int) -> re.Pattern[str]:
+    return re.compile(f"[0-9]{{{digits + 1}}}")
+
+
+def _has_long_numbers(text: str, digits: int) -> bool:
+    """May a number of more digits be in it? Where none is, nobody has to look at each."""
+    return _long_number(digits).search(text) is not None
+
+
+@lru_cache(maxsize=32)
+def _decoder(members: int, digits: int, *, exact: bool = True, twice: bool = False) -> json.JSONDecoder:
+    """`exact` looks at the digits of each number, `twice` lets a key stand twice in one object."""
 
     def whole_number(text: str) -> int:
         if len(text) > digits and len(text.lstrip("-")) > digits:
@@ -239,7 +317,44 @@ def _decoder(members: int, digits: int, *, twice: bool = False) -> json.JSONDeco
             raise Malformed(_TWICE)
         return found
 
-    return json.JSONDecoder(object_pairs_hook=json_object, parse_int=whole_number)
+    return json.JSONDecoder(object_pairs_hook=json_object, parse_int=whole_number if exact else None)
+
+
+DENSE = 131_072
+"""Arrays, without as many objects among them, that the standard library's scanner may read without a pause:
+at most 30 ms."""
+
+
+def _is_dense(text: str) -> bool:
+    return text.count("[") > DENSE + text.count("{")
+
+
+@lru_cache(maxsize=4)
+def _patient(*, dense: bool, values: bool) -> json.JSONDecoder:
+    """A decoder that calls functions in Python, between which other threads have their turns.
+
+    `dense` is for what would keep them waiting all the same, and takes ten times as long. Without
+    `values` only the structure is read.
+    """
+
+    def number(text: str) -> object:
+        return orjson.loads(text) if values else None
+
+    def json_object(pairs: list[tuple[str, Any]]) -> object:
+        return dict(pairs) if values else None
+
+    def constant(_: str) -> object:
+        raise Malformed("not valid JSON")
+
+    found = json.JSONDecoder(
+        object_pairs_hook=json_object, parse_int=number, parse_float=number, parse_constant=constant
+    )
+    if dense:
+        # The scanner in Python, which the standard library has for where that in C is missing.
+        found.parse_array = slowly.JSONArray  # type: ignore[attr-defined]
+        found.parse_object = slowly.JSONObject  # type: ignore[attr-defined]
+        found.scan_once = scanner.py_make_scanner(found)  # type: ignore[attr-defined]
+    return found
 
 
 def _scan(text: str, at: int, decoder: json.JSONDecoder) -> tuple[object, int]:
@@ -256,21 +371,27 @@ def _members(
     decoder: json.JSONDecoder,
     loose: json.JSONDecoder = _PLAIN,
     payloads: Collection[str] = (),
+    *,
+    most: int = sys.maxsize,
+    shallow: bool = False,
 ) -> list[tuple[str, Slice]]:
-    """The members of the object that begins at or after `at`; those that are payloads are read by `loose`.
+    """The first `most` members of the object that begins at or after `at`; payloads are read by `loose`.
 
-    In a text that is not known to be valid JSON, also ValueError, IndexError or RecursionError.
+    `shallow` ends before the first that holds others. In a text that is not known to be valid JSON, also
+    ValueError, IndexError or RecursionError.
     """
     at = _skip(text, at)
     if text[at] != "{":
         raise Malformed("not an object")
     found: list[tuple[str, Slice]] = []
     at = _skip(text, at + 1)
-    while text[at] != "}":
+    while text[at] != "}" and len(found) < most:
         if text[at] != '"':
             raise Malformed("a key that is no string")
         key, at = _PLAIN.raw_decode(text, at)
         start = _skip(text, _skip(text, at) + 1)  # over the colon
+        if shallow and text[start] in "[{":
+            break
         value, end = _scan(text, start, loose if key in payloads else decoder)
         found.append((key, Slice(value, text, start, end)))
         at = _skip(text, end)
@@ -279,8 +400,13 @@ def _members(
     return found
 
 
-def _items(text: str, at: int, decoder: json.JSONDecoder = _PLAIN, most: int = sys.maxsize) -> list[Slice]:
-    """The elements of the array that begins at or after `at`, in a text that is known to be valid."""
+def _items(
+    text: str, at: int, decoder: json.JSONDecoder = _PLAIN, most: int = sys.maxsize
+) -> tuple[list[Slice], int]:
+    """The elements of the array that begins at or after `at`, and where it ends.
+
+    In a text that is not known to be valid JSON, also ValueError, IndexError or RecursionError.
+    """
     at = _skip(text, at)
     if text[at] != "[":
         raise Malformed("not an array")
@@ -294,7 +420,11 @@ def _items(text: str, at: int, decoder: json.JSONDecoder = _PLAIN, most: int = s
         at = _skip(text, end)
         if text[at] == ",":
             at = _skip(text, at + 1)
-    return found
+            if text[at] == "]":
+                raise Malformed("not valid JSON: a comma before the end of an array")
+        elif text[at] != "]":
+            raise Malformed("not valid JSON: elements without a comma between them")
+    return found, at + 1
 
 
 def _skip(text: str, at: int) -> int:

@@ -77,6 +77,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     _part = Part.NONE
     _head_bytes = 0
+    _fields = 0
     _field_bytes = 0
     idle_since = 0.0
     """When the connection was made, or its last request answered; the loop's time."""
@@ -221,7 +222,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._field_bytes = 0
+        self._fields = self._field_bytes = 0
         self._part = Part.HEAD
         self._expect_head()
 
@@ -231,11 +232,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse(URI_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
+        """A header; or one behind the body, which is nobody's: it may not pass for one that came first.
+
+        Who looked at the headers, a proxy or a middleware, did not see it (RFC 9110, section 6.5.1).
+        """
+        if self._part is not Part.BODY:
+            super().on_header(name, value)
         size = len(name) + len(value)
         # Counted here as well: a whole head may come in one read.
+        self._fields += 1
         self._field_bytes += size + FIELD_BYTES
-        if len(self.headers) > HEADERS or size > HEADER_BYTES or self._field_bytes > HEADERS_BYTES:
+        if self._fields > HEADERS or size > HEADER_BYTES or self._field_bytes > HEADERS_BYTES:
             self._refuse(HEADERS_TOO_LARGE)
 
     def on_headers_complete(self) -> None:

@@ -135,8 +135,7 @@ class Flow:
     async def until_room(self) -> None:
         """Wait until a push can be written. Raises Disconnect when the connection ends meanwhile."""
         while not self.room:
-            if self.closed is not None:
-                raise self.closed
+            self.check_open()
             waiter: asyncio.Future[None] = self._node.tasks.loop.create_future()
             if self._waiters is None:
                 self._waiters = []
@@ -146,8 +145,16 @@ class Flow:
             finally:
                 if self._promised is waiter:
                     self._promised = None
+        self.check_open()
+
+    def check_open(self) -> None:
+        """Raises Disconnect when the connection has ended.
+
+        Each time another one: a traceback hangs on what is raised, and on that all that the frames of
+        who waited hold, a page of history too. `closed` would keep it, and they keep that.
+        """
         if self.closed is not None:
-            raise self.closed
+            raise Disconnect(self.closed.code, self.closed.reason)
 
     def is_stalled(self, now: float) -> bool:
         """Did the client accept nothing for `Limits.stall_timeout`, although something waits for it?
@@ -165,7 +172,7 @@ class Flow:
 
     def end(self, disconnect: Disconnect) -> None:
         """Nothing is pushed after this, and whoever waits for room learns why."""
-        self.closed = disconnect
+        self.closed = Disconnect(disconnect.code, disconnect.reason)  # as in `check_open`
         if self._rest is not None:
             self._rest.cancel()
         for waiter in self._waiters or ():

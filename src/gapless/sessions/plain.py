@@ -190,7 +190,13 @@ class EventSession(PlainSession):
 
 def decode(text: str, limits: Limits) -> plain.Command:
     """One frame as a command. Raises BadCommand."""
-    return plain.decode(text, depth=limits.json_depth, members=limits.json_members, digits=limits.json_digits)
+    return plain.decode(
+        text,
+        depth=limits.json_depth,
+        members=limits.json_members,
+        digits=limits.json_digits,
+        containers=limits.json_containers,
+    )
 
 
 class Replay:

@@ -43,6 +43,22 @@ class TestManyNodes:
             assert [p.offset for p in harness.sink.of("c")] == list(range(1, 101))
         assert one.sink.of("c") == two.sink.of("c") == three.sink.of("c")
 
+    async def test_what_somebody_else_publishes_there_is_ignored_and_the_rest_is_heard(
+        self, server: RedisServer, node: Node
+    ) -> None:
+        one = await node(server.url)
+        await one.broker.subscribe("c")
+        name = own(one).keys.notifications("c")
+        garbage = ["", "p", "pgarbage", "p1 e 1 2 []x", "j", "j[1,2]", "l{}", "zabc"]
+        with Redis(port=server.port) as redis:
+            for message in garbage:
+                redis.publish(name, message)
+            redis.publish(name, b"j\xff")
+        await one.fill("c", 1)
+        await one.sink.until(lambda: len(one.sink.of("c")) == 1)
+        assert one.sink.garbage == ["c"] * (len(garbage) + 1)
+        assert (one.sink.members, one.sink.interruptions) == ([], 0)
+
     async def test_another_prefix_is_another_world(self, server: RedisServer, node: Node) -> None:
         one, two = await node(server.url, prefix="a"), await node(server.url, prefix="b")
         await two.broker.subscribe("c")

@@ -69,6 +69,20 @@ async def test_what_a_server_notifies_is_heard_in_its_order(listening: Callable[
     assert one.ear.subscribed == {"a", "b"}
 
 
+async def test_who_cannot_bear_what_it_hears_is_not_deaf_in_silence(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def heard(name: str, message: bytes) -> None:
+        raise ZeroDivisionError
+
+    wire = Wire()
+    ear = Ear(wire.connection, sharded=False, heard=heard, moved=lambda name: None)
+    wire.say([b"message", b"a", b"1"])
+    assert isinstance(await ear.ended, ZeroDivisionError)
+    assert "could not be handled" in caplog.text
+    await ear.close()
+
+
 async def test_subscribing_returns_when_every_name_is_confirmed(listening: Callable[..., Listening]) -> None:
     one = listening()
     asking = await one.ask("a", "b")

@@ -59,6 +59,18 @@ async def test_a_meeting_gives_who_lives_with_what_each_says(server: RedisServer
     assert await two.meet("two", b"again", 60.0) == {"two": b"again"}
 
 
+@pytest.mark.parametrize("foreign", ["garbage", "", "12x:y", "[]", " 99999999999999 x"])
+async def test_what_no_node_has_written_is_no_node_and_goes(
+    server: RedisServer, node: Node, foreign: str
+) -> None:
+    one, _ = await entered(node, server, "one")
+    await one.meet("one", b"1", 60.0)
+    server.ask("HSET", "test:{0}:nodes", "foreign", foreign)
+    assert await one.count("one", "anna", 1, 1), "nor has it any connections"
+    assert await one.meet("one", b"1", 60.0) == {"one": b"1"}
+    assert server.ask("HKEYS", "test:{0}:nodes") == "one"
+
+
 async def test_who_does_not_come_again_in_time_lives_no_more(server: RedisServer, node: Node) -> None:
     one, _ = await entered(node, server, "one")
     two, _ = await entered(node, server, "two")

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
+from gapless.brokers.redis.keys import EXPIRIES, MEMBERS
 from gapless.model import Member
 
-from ...support.redis_nodes import Node
+from ...support.redis_nodes import Node, own
 from ...support.redis_server import RedisServer, has
 
 pytestmark = [
@@ -45,3 +46,29 @@ class TestPresenceOfManyNodes:
             await asyncio.sleep(0.02)
         assert two.sink.members == [("join", "c", "a"), ("leave", "c", "a")]
         assert await two.presence.counts("c") == (0, 0)
+
+    @pytest.mark.parametrize("foreign", ["garbage", "", "01:", '02:ab["a"]', "15:u[1]"])
+    async def test_what_no_node_has_written_is_no_member_and_holds_nobody_up(
+        self, server: RedisServer, node: Node, foreign: str
+    ) -> None:
+        one = await node(server.url)
+        await one.presence.join("c", Member("a", "1"), announce=False)
+        key = own(one).keys.of(0, MEMBERS, "c")
+        server.ask("HSET", key, "foreign", foreign)
+        assert await one.presence.members("c") == {"a": Member("a", "1")}
+        assert await one.presence.join("c", Member("foreign", "2"), announce=False) is False
+        assert await one.presence.members("c") == {"a": Member("a", "1"), "foreign": Member("foreign", "2")}
+
+    async def test_who_is_late_goes_beside_what_no_node_has_written(
+        self, server: RedisServer, node: Node
+    ) -> None:
+        one = await node(server.url, presence_expiry=0.05)
+        await one.presence.join("c", Member("a", "1"), announce=False)
+        keys = own(one).keys
+        server.ask("HSET", keys.of(0, MEMBERS, "c"), "foreign", "garbage")
+        server.ask("ZADD", keys.of(0, EXPIRIES, "c"), "1", "foreign")
+        now = 2_000_000_000.0
+        while await one.presence.counts("c") != (0, 0):
+            now += 100
+            one.presence.expire(now)
+            await asyncio.sleep(0.02)

@@ -42,7 +42,56 @@ def test_most_publications_have_nothing_beside_their_payload() -> None:
     assert about(Draft(b"1")) == b""
 
 
-@pytest.mark.parametrize("written", [b"", b"{", b"[]", b"[1,2]", b"{}"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"[1,2]",
+        b"{}",
+        b"[1,2,null,null]",
+        b'["c","u",3,null]',
+        b'["c","u","no JSON",null]',
+        b'["c","u",null,"{"]',
+        b'[{"a":1},"u",null,null]',
+        b"[" * 5000,
+    ],
+)
 def test_what_is_no_member_is_an_error_of_the_broker(written: bytes) -> None:
     with pytest.raises(BrokerError):
         read_member(written)
+
+
+GARBAGE = [
+    b"p",
+    b"pgarbage",
+    b"p1 2 3",
+    b"p-1 e 1 0 {}",
+    b"p9223372036854775808 e 1 0 {}",
+    b"p1 \xff 1 0 {}",
+    b"p1 e x 0 {}",
+    b"p1 e 1 -1 {}",
+    b"p1 e 1 99 {}",
+    b"p1 e 1 2 {}1",
+    b"p1 e 1 2 []1",
+    b'p1 e 1 52 {"tags":1,"info":null,"delta":false,"exclude":null}1',
+    b'p1 e 1 58 {"tags":{"a":1},"info":null,"delta":false,"exclude":null}1',
+    b'p1 e 1 52 {"tags":null,"info":[],"delta":false,"exclude":null}1',
+    b'p1 e 1 53 {"tags":null,"info":null,"delta":1,"exclude":null}1',
+    b'p1 e 1 55 {"tags":null,"info":null,"delta":false,"exclude":[]}1',
+]
+
+
+@pytest.mark.parametrize("message", GARBAGE)
+def test_what_is_no_notification_is_an_error_of_the_broker(message: bytes) -> None:
+    with pytest.raises(BrokerError, match="what Redis holds of a publication cannot be read"):
+        notified(message)
+
+
+@pytest.mark.parametrize(
+    "found", [[], [b"1-1", []], [b"x-1", [b"d", b"1", b"t", b"1", b"m", b""]], [b"1-1", [b"foo", b"bar"]]]
+)
+def test_what_is_no_entry_is_an_error_of_the_broker(found: list[object]) -> None:
+    with pytest.raises(BrokerError):
+        entry(found, "e")

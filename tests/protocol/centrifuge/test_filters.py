@@ -112,6 +112,22 @@ def test_values_are_bounded_exactly() -> None:
         filters.validate(Node(op="and", nodes=(half, half, leaf("in", vals=("a",)))))
 
 
+def test_bytes_are_bounded_exactly() -> None:
+    for node in (leaf("ex", key="k" * 65_536), leaf("eq", key="é", val="v" * 65_534)):
+        filters.validate(node)
+    over = Node(
+        op="or", nodes=(leaf("eq", key="ab", val="v" * 40_000), leaf("in", key="c", vals=("é" * 12_767,)))
+    )
+    with pytest.raises(ValueError, match="65537 bytes of keys and values"):
+        filters.validate(over)
+
+
+def test_a_long_number_is_compared_and_not_remembered() -> None:
+    filter_ = leaf("gt", key="n", val="9" * 65)
+    assert filters.matches(filter_, {"n": "1" + "0" * 65})
+    assert not filters.matches(filter_, {"n": "9" * 64})
+
+
 # -- which are the same ----------------------------------------------------------------------------
 
 

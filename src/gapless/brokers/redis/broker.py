@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
+from ...errors import BrokerError
 from ...model import Draft, History, Position, Publication
 from ...options import ChannelOptions, Limits
 from ..base import Settle, Sink
@@ -209,13 +210,18 @@ class RedisBroker:
         if channel is None or sink is None:
             self.nodes.hear(name, message)
             return
-        match message[:1]:
-            case b"p":
-                sink.publication(channel, record.notified(message))
-            case b"j":
-                sink.joined(channel, record.read_member(message[1:]))
-            case b"l":
-                sink.left(channel, record.read_member(message[1:]))
+        try:
+            match message[:1]:
+                case b"p":
+                    sink.publication(channel, record.notified(message))
+                case b"j":
+                    sink.joined(channel, record.read_member(message[1:]))
+                case b"l":
+                    sink.left(channel, record.read_member(message[1:]))
+                case _:
+                    sink.garbled(channel)
+        except BrokerError:  # whoever can write to Redis can write anything
+            sink.garbled(channel)
 
     def interrupted(self) -> None:
         if self._sink is not None:

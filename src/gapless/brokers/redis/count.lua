@@ -13,7 +13,7 @@ if limit then
   local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
   local all, sum = redis.call('HGETALL', KEYS[1]), count
   for at = 1, #all, 2 do
-    if all[at] ~= node and tonumber(string.match(all[at + 1], '^%d+')) > now then
+    if all[at] ~= node and (tonumber(string.match(all[at + 1], '^%d+') or '') or 0) > now then
       sum = sum + (tonumber(redis.call('HGET', ARGV[6] .. all[at], user)) or 0)
     end
   end

@@ -8,6 +8,7 @@ its own limit (`client-output-buffer-limit pubsub`); every ring is then repaired
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ from redis.exceptions import AskError, RedisError, ResponseError
 
 from ...errors import BrokerError
 from .link import DEADLINE_SECONDS, disconnect
+
+log = logging.getLogger("gapless")
 
 SLICE_SECONDS = 0.004
 """How long notifications hold the loop before flushes, handshakes and pings have a turn."""
@@ -123,7 +126,12 @@ class Ear:
                 self.fail(error)
                 return
             if kind in (b"message", b"smessage"):
-                heard(name.decode(), value)
+                try:
+                    heard(name.decode(), value)
+                except Exception as error:  # else nothing would be heard any more, and nobody told
+                    log.exception("a notification of Redis could not be handled")
+                    self.fail(error)
+                    return
             elif kind in (b"subscribe", b"ssubscribe"):
                 self._confirmed(name.decode())
             elif name is not None:

@@ -19,8 +19,8 @@ local mark = announce
 if before then
   if string.sub(before, 1, 1) == '1' then mark = '1' end
   local length, begin = string.match(before, '^.(%d+):()')
-  local was = string.sub(before, begin, begin + length - 1)
-  if redis.call('HINCRBY', users, was, -1) <= 0 then redis.call('HDEL', users, was) end
+  local was = begin and string.sub(before, begin, begin + length - 1)
+  if was and redis.call('HINCRBY', users, was, -1) <= 0 then redis.call('HDEL', users, was) end
 end
 redis.call('HINCRBY', users, user, 1)
 redis.call('HSET', members, client, mark .. #user .. ':' .. user .. member)

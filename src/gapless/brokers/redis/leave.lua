@@ -22,14 +22,16 @@ for _, one in ipairs(clients) do
   redis.call('ZREM', expiries, one)
   if kept then
     local mark, length, begin = string.match(kept, '^(.)(%d+):()')
-    local user = string.sub(kept, begin, begin + length - 1)
-    local member = string.sub(kept, begin + length)
     redis.call('HDEL', members, one)
-    if redis.call('HINCRBY', users, user, -1) <= 0 then redis.call('HDEL', users, user) end
-    if announce == '1' or (announce == '' and mark == '1') then
-      redis.call(ARGV[3], ARGV[4], 'l' .. member)
+    if begin then -- else no node has written it
+      local user = string.sub(kept, begin, begin + length - 1)
+      local member = string.sub(kept, begin + length)
+      if redis.call('HINCRBY', users, user, -1) <= 0 then redis.call('HDEL', users, user) end
+      if announce == '1' or (announce == '' and mark == '1') then
+        redis.call(ARGV[3], ARGV[4], 'l' .. member)
+      end
+      gone[#gone + 1] = member
     end
-    gone[#gone + 1] = member
   end
 end
 

@@ -18,7 +18,7 @@ end
 local all, living = redis.call('HGETALL', KEYS[1]), {}
 for at = 1, #all, 2 do
   local expires, begin = string.match(all[at + 1], '^(%d+) ()')
-  if tonumber(expires) > now then
+  if (tonumber(expires or '') or 0) > now then -- what no node has written lives no more
     living[#living + 1] = all[at]
     living[#living + 1] = string.sub(all[at + 1], begin)
   else

@@ -86,8 +86,14 @@ class RedisPresence:
     async def members(self, channel: str) -> dict[str, Member]:
         group, (members, *_) = self._named(channel)
         kept = await call(self._site, group, b"HVALS", members)
-        found = [record.read_member(_json(value)) for value in kept]
-        return {member.client: member for member in found}
+        found: dict[str, Member] = {}
+        for value in kept:
+            try:
+                member = record.read_member(_json(value))
+            except (BrokerError, ValueError):
+                continue  # no node has written it; it goes when it expires, or with its key
+            found[member.client] = member
+        return found
 
     async def counts(self, channel: str) -> tuple[int, int]:
         group, (members, _, users, _) = self._named(channel)

@@ -29,32 +29,45 @@ def _publication(payload: bytes, offset: int, epoch: str, millis: int, rest: byt
     if not rest:
         return Publication(payload, offset, epoch, time=millis / 1000)
     known = orjson.loads(rest)
-    info = known["info"]
+    info, tags, delta, exclude = known["info"], known["tags"], known["delta"], known["exclude"]
+    if not (tags is None or (isinstance(tags, dict) and all(isinstance(one, str) for one in tags.values()))):
+        raise TypeError("tags that are no texts")
+    if not (isinstance(delta, bool) and (exclude is None or isinstance(exclude, str))):
+        raise TypeError("delta, or exclude, of another kind")
     return Publication(
         payload,
         offset,
         epoch,
-        known["tags"],
+        tags,
         None if info is None else _read_member(info),
         millis / 1000,
-        known["delta"],
-        known["exclude"],
+        delta,
+        exclude,
     )
 
 
 def entry(found: Sequence[Any], epoch: str) -> Publication:
-    """One entry of the stream: [id, [d, payload, t, milliseconds, m, about]]."""
-    identity, (_, payload, _, millis, _, rest) = found
-    return _publication(payload, int(identity.partition(b"-")[0]), epoch, int(millis), rest)
+    """One entry of the stream: [id, [d, payload, t, milliseconds, m, about]]. Raises BrokerError."""
+    try:
+        identity, (_, payload, _, millis, _, rest) = found
+        return _publication(payload, int(identity.partition(b"-")[0]), epoch, int(millis), rest)
+    except _NOT_OURS as error:
+        raise _unreadable("a publication", error) from error
 
 
 def notified(message: bytes) -> Publication:
-    """`pOFFSET EPOCH MILLISECONDS LENGTH ABOUT PAYLOAD`, as `publish.lua` writes it."""
-    offset, epoch, millis, length, rest = message[1:].split(b" ", 4)
-    if length == b"0":
-        return Publication(rest, int(offset), epoch.decode(), time=int(millis) / 1000)
-    size = int(length)
-    return _publication(rest[size:], int(offset), epoch.decode(), int(millis), rest[:size])
+    """`pOFFSET EPOCH MILLISECONDS LENGTH ABOUT PAYLOAD`, as `publish.lua` writes it.
+
+    Raises BrokerError: something else was published there.
+    """
+    try:
+        offset, epoch, millis, length, rest = message[1:].split(b" ", 4)
+        size, number = int(length), int(offset)
+        if not (0 <= size <= len(rest) and 0 <= number < 2**63):
+            raise ValueError("a number that cannot be")
+        return _publication(rest[size:], number, epoch.decode(), int(millis), rest[:size])
+    except _NOT_OURS as error:
+        raise _unreadable("a publication", error) from error
 
 
 def write_member(member: Member) -> bytes:
@@ -66,8 +79,8 @@ def read_member(written: bytes) -> Member:
     """Raises BrokerError: something else is there."""
     try:
         return _read_member(orjson.loads(written))
-    except (ValueError, TypeError) as error:
-        raise BrokerError(f"what Redis holds of a member cannot be read: {error}") from error
+    except _NOT_OURS as error:
+        raise _unreadable("a member", error) from error
 
 
 def _member(member: Member) -> list[str | None]:
@@ -76,6 +89,8 @@ def _member(member: Member) -> list[str | None]:
 
 def _read_member(written: list[Any]) -> Member:
     client, user, conn_info, chan_info = written
+    if not (isinstance(client, str) and isinstance(user, str)):
+        raise TypeError("a client, or a user, that is no text")
     return Member(client, user, _bytes(conn_info), _bytes(chan_info))
 
 
@@ -84,4 +99,15 @@ def _text(info: bytes | None) -> str | None:
 
 
 def _bytes(info: str | None) -> bytes | None:
-    return None if info is None else info.encode()
+    if info is None:
+        return None
+    orjson.loads(info)  # it is passed on as it stands, among JSON
+    return info.encode()
+
+
+_NOT_OURS = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
+"""What comes of reading what no node has written."""
+
+
+def _unreadable(what: str, error: Exception) -> BrokerError:
+    return BrokerError(f"what Redis holds of {what} cannot be read: {error}")

@@ -36,7 +36,7 @@ class Codec(ABC):
         if isinstance(frame, str) is not self.text:
             raise Disconnect(3506, f"inappropriate protocol: the wrong kind of frame for {self.name}")
         try:
-            messages = self._split(frame)
+            messages = self._split(frame, limits)
             if not messages:
                 raise Malformed("a frame without a command")
             if len(messages) > limits.commands_per_frame:
@@ -49,7 +49,7 @@ class Codec(ABC):
             raise bad_request("nested too deep") from None
 
     @abstractmethod
-    def _split(self, frame: Any) -> list[Any]:
+    def _split(self, frame: Any, limits: Limits) -> list[Any]:
         """The messages of a frame. Raises Malformed."""
 
     @abstractmethod

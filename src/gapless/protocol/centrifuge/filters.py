@@ -15,6 +15,12 @@ MAX_NODES = 100
 MAX_VALUES = 1000
 """Values in one filter, over all its `in` and `nin`."""
 
+MAX_BYTES = 64 * 1024
+"""Of the keys and values of one filter, in UTF-8: a subscription keeps it. A thousand UUIDs are 36 KB."""
+
+CACHED = 64
+"""Characters of a number that is read once for all publications; a longer one each time."""
+
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 
 
@@ -24,6 +30,10 @@ def validate(node: FilterNode) -> None:
     values = sum(len(leaf.vals) for leaf in nodes)
     if values > MAX_VALUES:
         raise ValueError(f"{values} values in a filter, above the limit of {MAX_VALUES}")
+    texts = (text for leaf in nodes for text in (leaf.key, leaf.val, *leaf.vals))
+    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    if size > MAX_BYTES:
+        raise ValueError(f"{size} bytes of keys and values in a filter, above the limit of {MAX_BYTES}")
 
 
 def matches(node: FilterNode, tags: Mapping[str, str] | None) -> bool:
@@ -97,9 +107,15 @@ def _order(tag: str | None, node: FilterNode) -> int | None:
     return None if left is None or right is None else (left > right) - (left < right)
 
 
-@lru_cache(maxsize=1024)
 def _decimal(text: str) -> Decimal | None:
+    return _cached_decimal(text) if len(text) <= CACHED else _read_decimal(text)
+
+
+def _read_decimal(text: str) -> Decimal | None:
     return Decimal(text) if _DECIMAL.fullmatch(text) else None
+
+
+_cached_decimal = lru_cache(maxsize=1024)(_read_decimal)
 
 
 _COMPARISONS: dict[str, Callable[[str | None, FilterNode], bool]] = {

@@ -49,7 +49,9 @@ class JsonCodec(Codec):
     text = True
     ping = b"{}"
 
-    def _split(self, frame: str) -> list[str]:
+    def _split(self, frame: str, limits: Limits) -> list[str]:
+        if strict.holds_more(frame, limits.json_containers):
+            raise Malformed(f"more than {limits.json_containers} objects and arrays in a frame")
         lines = frame.split("\n")
         if not lines[-1]:  # one newline may trail
             lines.pop()
@@ -127,6 +129,7 @@ def _fields(text: str, limits: Limits) -> Mapping[str, Raw]:
         depth=limits.json_depth + _ENVELOPE,
         members=limits.json_members,
         digits=limits.json_digits,
+        containers=limits.json_containers,
     )
 
 

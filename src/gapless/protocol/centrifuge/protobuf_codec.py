@@ -26,7 +26,7 @@ class ProtobufCodec(Codec):
     text = False
     ping = b"\x00"
 
-    def _split(self, frame: bytes) -> list[bytes]:
+    def _split(self, frame: bytes, limits: Limits) -> list[bytes]:
         return list(_messages(frame))
 
     def _command(self, message: bytes, allowance: Allowance) -> Command:
@@ -143,7 +143,11 @@ def _payload(raw: bytes, limits: Limits) -> bytes:
         return b""
     try:
         return strict.payload(
-            raw, depth=limits.json_depth, members=limits.json_members, digits=limits.json_digits
+            raw,
+            depth=limits.json_depth,
+            members=limits.json_members,
+            digits=limits.json_digits,
+            containers=limits.json_containers,
         )
     except Malformed:
         return opaque.packed(raw)

@@ -186,7 +186,7 @@ async def subscribe_all(
             try:
                 joined[name] = await _join_by_server(peer, request, server, admitted.by_token)
             except GivenUp:
-                _check_open(peer)
+                peer.flow.check_open()
         for name, request in asked.items() if peer.bare else ():
             if name in joined:
                 continue
@@ -195,17 +195,12 @@ async def subscribe_all(
             except UnknownChannel:
                 raise Disconnect(3501, "bad request: unknown channel") from None
             except ClientError:
-                _check_open(peer)  # what this client may not have is left out silently
+                peer.flow.check_open()  # what this client may not have is left out silently
     except BaseException:
         for subscription, _ in joined.values():
             peer.subscriptions.drop(subscription)
         raise
     return {name: one for name, one in joined.items() if peer.subscriptions.is_current(one[0])}
-
-
-def _check_open(peer: Peer) -> None:
-    if peer.flow.closed is not None:
-        raise peer.flow.closed
 
 
 async def _join_by_wish(peer: Peer, request: m.Subscribe) -> Joined:
