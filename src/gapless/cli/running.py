@@ -114,14 +114,18 @@ class Runner:
                     backoff.reset()
                 delay = backoff.next()
                 say(f"{self._command[0]} ended with {code}; it is started again in {delay:.1f} s")
-                select.select([self._woken], [], [], delay)
-                if self._ended_by:
+                if not self._pause(delay):
                     return 128 + self._ended_by
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
             os.close(self._woken)
             os.close(self._wake)
+
+    def _pause(self, seconds: float) -> bool:
+        """Between two runs. False: a signal asked for the end."""
+        select.select([self._woken], [], [], seconds)
+        return not self._ended_by
 
     def _once(self) -> int:
         """Run it once. Gives its exit code, as shells have it."""
