@@ -17,6 +17,7 @@ from .cluster import Cluster
 from .keys import CLUSTER_GROUPS, RECORD, Keys
 from .nodes import RedisNodes
 from .presence import RedisPresence
+from .sequence import Run, Sequence, overtakes
 from .server import Pace, Server
 from .single import Single
 from .site import Site, call, refused
@@ -71,6 +72,7 @@ class RedisBroker:
         self._notify = b"SPUBLISH" if self.site.sharded else b"PUBLISH"
         self._remember = int(self._limits.idempotency_seconds * 1000)
         self._known: set[str] = set()
+        self._sequence = Sequence()
 
     async def start(self, sink: Sink) -> None:
         self._sink = sink
@@ -93,9 +95,11 @@ class RedisBroker:
         once = draft.idempotency_key
         if once is not None:
             keys = (*keys, self.keys.of(group, RECORD, f"{channel}\n{once}"))  # type: ignore[assignment]
+        ordered = options.history or once is not None
+        run, place = self._sequence.place(channel) if ordered else (None, 0)
         self.site.send(
             group,
-            _Publishing(settle),
+            _Publishing(settle, self._sequence, run),
             b"EVALSHA",
             scripts.PUBLISH.sha,
             len(keys),
@@ -112,6 +116,9 @@ class RedisBroker:
             self._remember,
             draft.version,
             draft.version_epoch,
+            self._sequence.node,
+            0 if run is None else run.number,
+            place,
         )
         if options.history:
             self._note(channel)
@@ -252,12 +259,16 @@ class RedisBroker:
 class _Publishing:
     """A publication whose answer is awaited by its receipt."""
 
-    __slots__ = ("_settle",)
+    __slots__ = ("_run", "_sequence", "_settle")
 
-    def __init__(self, settle: Settle) -> None:
+    def __init__(self, settle: Settle, sequence: Sequence, run: Run | None) -> None:
         self._settle = settle
+        self._sequence = sequence
+        self._run = run
 
     def answer(self, reply: bytes) -> None:
+        if self._run is not None:
+            self._sequence.done(self._run)
         if not reply:
             self._settle.resolve(None)
             return
@@ -265,7 +276,11 @@ class _Publishing:
         self._settle.resolve(Position(int(offset), epoch))
 
     def fail(self, error: Exception) -> None:
-        self._settle.fail(refused(error) if isinstance(error, ResponseError) else error)
+        if self._run is not None:
+            self._sequence.failed(self._run)
+        if isinstance(error, ResponseError):
+            error = overtakes(error) or refused(error)
+        self._settle.fail(error)
 
 
 def _next(publication: Publication) -> Position:

@@ -10,10 +10,37 @@ local notify, target, channel, payload, about = ARGV[1], ARGV[2], ARGV[3], ARGV[
 local history, max_bytes, max_age, idle = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 local fresh, skip, remember = ARGV[10], ARGV[11] == '1', ARGV[12]
 local version, version_epoch = tonumber(ARGV[13]), ARGV[14]
+local by, run, place = 'by ' .. ARGV[15], tonumber(ARGV[16]), tonumber(ARGV[17])
+
+-- What a node published here last: RUN PLACE TIME. See sequence.py.
+local ordered = history > 0 or record
+if ordered then
+  local last = redis.call('HGET', state, by)
+  local last_run, last_place = string.match(last or '0 0', '^(%d+) (%d+)')
+  last_run, last_place = tonumber(last_run), tonumber(last_place)
+  if not ((place == 0 and run > last_run) or (place > 0 and run == last_run and place == last_place + 1)) then
+    return redis.error_reply('OVERTAKES what was published before it')
+  end
+  if not last and redis.call('HLEN', state) > 40 then
+    -- Those of nodes that are gone, or have nothing to say here.
+    local all = redis.call('HGETALL', state)
+    for at = 1, #all, 2 do
+      local time = string.match(all[at], '^by ') and string.match(all[at + 1], '(%d+)$')
+      if time and tonumber(time) < now - 600000 then redis.call('HDEL', state, all[at]) end
+    end
+  end
+end
+
+local function note()
+  if ordered then redis.call('HSET', state, by, string.format('%.0f %.0f %.0f', run, place, now)) end
+end
 
 if record then
   local known = redis.call('GET', record)
-  if known then return known end
+  if known then
+    note()
+    return known
+  end
 end
 
 local function tell(offset, epoch)
@@ -23,7 +50,11 @@ end
 
 if history == 0 then
   tell(0, '')
-  if record then redis.call('SET', record, '', 'PX', remember) end
+  if record then
+    redis.call('SET', record, '', 'PX', remember)
+    note()
+    redis.call('PEXPIRE', state, idle)
+  end
   return ''
 end
 
@@ -34,6 +65,7 @@ if version > 0 then
   if version_epoch ~= '' and version_epoch ~= last_version_epoch then
     redis.call('HSET', state, 'version_epoch', version_epoch)
   elseif version <= last_version then
+    note()
     return string.format('%s:%.0f', epoch, top)
   end
   redis.call('HSET', state, 'version', ARGV[13])
@@ -42,6 +74,7 @@ end
 if skip then
   tell(0, '')
   if record then redis.call('SET', record, '', 'PX', remember) end
+  note()
   return ''
 end
 
@@ -60,7 +93,8 @@ while (max_bytes >= 0 and total - floor > max_bytes) or (max_age >= 0 and since 
 end
 
 redis.call('HSET', state, 'top', string.format('%.0f', top), 'total', string.format('%.0f', total),
-  'floor', string.format('%.0f', floor), 'since', string.format('%.0f', since))
+  'floor', string.format('%.0f', floor), 'since', string.format('%.0f', since),
+  by, string.format('%.0f %.0f %.0f', run, place, now))
 local position = string.format('%s:%.0f', epoch, top)
 if record then redis.call('SET', record, position, 'PX', remember) end
 tell(top, epoch)
