@@ -21,23 +21,27 @@ from ..harness import KEPT, NOT_KEPT, Harness
 
 def test_a_run_goes_on_while_something_of_it_is_under_way_and_ends_with_a_failure() -> None:
     runs = Runs()
-    (first, at), (same, behind) = runs.place("c"), runs.place("c")
-    assert (first is same, at, behind) == (True, 0, 1)
-    assert runs.place("d")[0] is not first
+    first = runs.next("c")
+    number = first.number
+    assert first.place() == ("", f"{number} 0 ")
+    assert runs.next("c") is first
+    assert first.place() == (f"{number} 0 ", f"{number} 1 ")
+    assert runs.next("d") is not first
     runs.done(first)
-    assert runs.place("c") == (first, 2)
+    assert runs.next("c") is first
     runs.failed(first)
-    other, begin = runs.place("c")
-    assert (other.number > first.number, begin) == (True, 0)
+    other = runs.next("c")
+    assert other.number > number
+    assert other.place() == ("", f"{other.number} 0 ")
     runs.done(first)  # what is still under way of the other says nothing of this one
-    assert runs.place("c") == (other, 1)
+    assert runs.next("c") is other
 
 
 def test_what_has_its_answer_is_not_remembered() -> None:
     runs = Runs()
     for number in range(1000):
-        run, place = runs.place(f"c{number}")
-        assert place == 0
+        run = runs.next(f"c{number}")
+        run.place()
         runs.done(run)
     assert len(runs) == 0
 

@@ -96,7 +96,8 @@ class RedisBroker:
         if once is not None:
             keys = (*keys, self.keys.of(group, RECORD, f"{channel}\n{once}"))  # type: ignore[assignment]
         ordered = options.history or once is not None
-        run, place = self._sequence.place(channel) if ordered else (None, 0)
+        run = self._sequence.next(channel) if ordered else None
+        before, here = ("", "") if run is None else run.place()
         self.site.send(
             group,
             _Publishing(settle, self._sequence, run),
@@ -117,8 +118,8 @@ class RedisBroker:
             draft.version,
             draft.version_epoch,
             self._sequence.node,
-            0 if run is None else run.number,
-            place,
+            before,
+            here,
         )
         if options.history:
             self._note(channel)

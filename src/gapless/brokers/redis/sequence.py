@@ -32,24 +32,28 @@ class Run:
         self.placed = 0
         self.under_way = 0
 
+    def place(self) -> tuple[str, str]:
+        """Behind what the next publication has to stand, as the script notes it, and where that is itself."""
+        place = self.placed
+        self.placed += 1
+        self.under_way += 1
+        return f"{self.number} {place - 1} " if place else "", f"{self.number} {place} "
+
 
 class Sequence:
-    """The runs of a node; `node` is its name for the script."""
+    """The runs of a node; `node` is where the script notes how far they are."""
 
     def __init__(self) -> None:
-        self.node = secrets.token_urlsafe(6)
+        self.node = f"by {secrets.token_urlsafe(6)}"
         self._numbers = itertools.count(1)
         self._runs: dict[str, Run] = {}
 
-    def place(self, channel: str) -> tuple[Run, int]:
-        """The run of the next publication, and its place there, from 0."""
+    def next(self, channel: str) -> Run:
+        """The run of the next publication."""
         run = self._runs.get(channel)
         if run is None:
             run = self._runs[channel] = Run(channel, next(self._numbers))
-        place = run.placed
-        run.placed += 1
-        run.under_way += 1
-        return run, place
+        return run
 
     def done(self, run: Run) -> None:
         """One of a run was answered. Once nothing is under way, the next one has nothing to follow."""
