@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback between a client and its server: refuses, cuts, holds, swallows what either says."""
+"""A TCP proxy on loopback between a client and its server that refuses, cuts, holds and swallows."""
 
 from __future__ import annotations
 
