@@ -79,9 +79,7 @@ def main() -> None:
         for _ in range(options.rounds):
             with _hub(hub_cpu) as (url, pid):
                 print(f"| {name} | {feed(url, pid, options.lines, feeder_cpu)} |", flush=True)
-    print(
-        f"\n| one call, at {options.rate:,}/s, µs | p50 | p99 | CPU p50 | CPU p99 | ÷ nothing's | ÷ a queue's |"
-    )
+    print(f"\n| one call, at {options.rate:,}/s, µs | p50 | p99 | CPU p50 | CPU p99 | ÷ nothing | ÷ queue |")
     print("|---|---|---|---|---|---|---|")
     os.sched_setaffinity(0, {feeder_cpu})
     rounds: dict[str, list[Called]] = {}
