@@ -140,7 +140,15 @@ class Following:
         self._saved_at = 0.0
         self._told_unsaved = False
         self._sources: dict[Path, Source] = {}
-        self._watched = Watched(names, from_start=from_start, marks=self._marks, lost=self._say_lost)
+        self._watched = Watched(
+            names,
+            from_start=from_start,
+            marks=self._marks,
+            lost=self._say_lost,
+            came_since=lambda pattern, path: positions is not None and positions.came_since(pattern, path),
+        )
+        if positions is not None:
+            positions.follow(self._watched.patterns)
         self.again: Batch | None = self._unanswered()
         """What an earlier life sent, without having read the answer."""
         for path in self._watched.files:
