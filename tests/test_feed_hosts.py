@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -21,7 +22,8 @@ from .support.until import DEADLINE, until
 
 pytestmark = pytest.mark.anyio
 
-PAGE = (Path(__file__).parent.parent / "docs" / "feeds" / "hosts.md").read_text()
+HOSTS = Path(__file__).parent.parent / "docs" / "feeds" / "hosts.md"
+PAGE = HOSTS.read_text()
 (LOGGING,) = re.findall(r"^LOGGING = .*?^}\n", PAGE, re.MULTILINE | re.DOTALL)
 BIN = str(Path(sys.executable).parent)
 
@@ -205,3 +207,12 @@ def test_a_sidecar_shares_what_it_names() -> None:
             assert mount["mountPath"] in command
     (feed,) = [one for one in pod["containers"] if one["name"] == "feed"]
     assert {one["name"] for one in feed["env"]} == {"GAPLESS_URL", "GAPLESS_TOKEN"}
+
+
+async def test_an_entry_point_runs_the_command_that_stands_behind_it(tmp_path: Path) -> None:
+    (said,) = re.findall(r"`ENTRYPOINT (\[.*?\])`", (HOSTS.parent / "run.md").read_text())
+    async with publications() as api:
+        command = [*json.loads(said), "sh", "-c", "echo hello; exit 7"]
+        async with running(*command, within=tmp_path, api=api) as process:
+            assert await process.wait() == 7
+        assert [row["message"] for row in api.taken if row.get("stream")] == ["hello"]
