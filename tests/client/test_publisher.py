@@ -354,6 +354,42 @@ async def test_after_a_fork_both_publish_and_nothing_is_sent_twice() -> None:
         assert sorted(api.taken) == ["child", "parent", "parent again", "parent still"]
 
 
+FORKS_MEANWHILE = """
+import linecache, os, signal, sys, threading, warnings
+from gapless.client import receipt
+
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+held, go_on = threading.Event(), threading.Event()
+
+def trace(frame, event, argument):
+    if event == "line" and "self.done = True" in linecache.getline(frame.f_code.co_filename, frame.f_lineno):
+        held.set()
+        go_on.wait()
+    return trace
+
+def settle():
+    sys.settrace(trace)
+    receipt.Receipt().settle(None)
+
+thread = threading.Thread(target=settle)
+thread.start()
+held.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(10)
+    receipt.Receipt().settle(None)
+    os._exit(0)
+go_on.set()
+thread.join()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+async def test_a_child_that_is_forked_while_a_receipt_is_settled_settles_its_own() -> None:
+    ended = await _python(FORKS_MEANWHILE, "")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 LEAVES = """
 import sys
 from gapless import Publisher

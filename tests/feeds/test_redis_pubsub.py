@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 from websockets.asyncio.client import connect
 
-from gapless import ChannelOptions, ConfigError, Hub, Limits
+from gapless import BrokerError, ChannelOptions, ConfigError, GaplessError, Hub, Limits, NotRunning
 from gapless.feeds.redis_pubsub import RedisFeed, data_of
 
 from ..support.commands import serving
@@ -236,3 +236,50 @@ class TestServing:
     def test_an_address_that_cannot_be_is_refused(self, url: str, said: str) -> None:
         with pytest.raises(ConfigError, match=said):
             RedisFeed(lambda channel, data: pytest.fail("nothing comes"), url)
+
+
+async def test_what_the_hub_could_not_store_is_announced_when_it_can(
+    server: RedisServer, client: Redis, hub: Hub
+) -> None:
+    problems: list[GaplessError] = [BrokerError("the disk is full"), NotRunning("not yet")]
+
+    def publish(channel: str, data: Any) -> Any:
+        if problems:
+            raise problems.pop()
+        return hub.publish(channel, data)
+
+    async with RedisFeed(publish, server.url, channels=["a"], ping_seconds=0.1) as feed:
+        await live(feed)
+        for number in range(3):
+            client.publish("a", str(number))
+        await until(lambda: len(hub.node.broker.kept("a")) == 2)  # type: ignore[attr-defined]
+    (row, said) = await kept(hub, "a")
+    assert row == 2
+    assert (said["kind"], said["count"], feed.refused) == ("feeder_gap", 2, 2)
+
+
+async def test_a_receipt_that_fails_later_is_announced_too(
+    server: RedisServer, client: Redis, hub: Hub
+) -> None:
+    class Failed:
+        done = True
+
+        def __await__(self) -> Any:
+            return self._fail().__await__()
+
+        async def _fail(self) -> None:
+            raise BrokerError("Redis is away")
+
+        def result(self, timeout: float | None = None) -> None:
+            raise BrokerError("Redis is away")
+
+    receipts = [Failed()]
+
+    def publish(channel: str, data: Any) -> Any:
+        return receipts.pop() if receipts else hub.publish(channel, data)
+
+    async with RedisFeed(publish, server.url, channels=["a"], ping_seconds=0.1) as feed:
+        await live(feed)
+        client.publish("a", "1")
+        await until(lambda: len(hub.node.broker.kept("a")) == 1)  # type: ignore[attr-defined]
+    assert (await kept(hub, "a"))[0]["count"] == 1

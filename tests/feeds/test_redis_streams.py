@@ -6,10 +6,11 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import orjson
 import pytest
 from redis import Redis
 
-from gapless import ChannelOptions, ConfigError, Hub
+from gapless import BrokerError, ChannelOptions, ConfigError, GaplessError, Hub, NotRunning
 from gapless.feeds.redis_streams import StreamFeed, names_streams, payload_of
 
 from ..support.redis_server import RedisServer, has
@@ -139,3 +140,23 @@ def test_an_address_says_which_feed_it_is() -> None:
     assert not names_streams("redis://h?channel=a")
     with pytest.raises(ConfigError, match="stream="):
         StreamFeed(None, "redis://h")  # type: ignore[arg-type]
+
+
+async def test_an_entry_waits_for_a_hub_that_does_not_run_or_cannot_store(
+    server: RedisServer, client: Redis, hub: Hub
+) -> None:
+    problems: list[GaplessError] = [NotRunning("not yet"), BrokerError("the disk is full")]
+
+    def publish(channel: str, data: Any, *, idempotency_key: str | None = None) -> Any:
+        if orjson.loads(orjson.dumps(data)) == {"n": 2} and problems:
+            raise problems.pop()
+        return hub.publish(channel, data, idempotency_key=idempotency_key)
+
+    url = f"redis://127.0.0.1:{server.port}"
+    async with StreamFeed(publish, url, streams=["logs"], from_start=True) as feed:
+        await live(feed)
+        add(client, 1, 2, 3)
+        await until(lambda: len(client.xpending_range("logs", "gapless", "-", "+", 10)) == 0 and not problems)
+        await until(lambda: len(hub.node.broker.kept("logs")) == 3)  # type: ignore[attr-defined]
+        assert feed.refused == 0
+    assert await numbers(hub) == [1, 2, 3]

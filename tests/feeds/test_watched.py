@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import threading
@@ -117,6 +118,30 @@ def test_a_file_that_was_not_there_in_an_earlier_life_is_read_from_its_start(tmp
     watched = Watched([str(log)], marks=lambda path: [])
     assert read(watched, 1.0) == {"a.log": ["one"]}
     watched.close()
+
+
+def test_what_a_pattern_finds_that_came_since_an_earlier_life_is_read_from_its_start(tmp_path: Path) -> None:
+    log, state, pattern = tmp_path / "a.log", tmp_path / "state", str(tmp_path / "*.log*")
+    append(log, "old\n")
+    with contextlib.closing(Watched([pattern])) as watched:
+        assert read(watched, 10.0) == {}
+        before = Positions(state)
+        before.follow(watched.patterns)
+        before.set(log, Reached(watched.files[log].marks(), 0))
+        before.save()
+    shutil.copyfile(log, tmp_path / "a.log.1")  # as a rotation does, of which nothing is new
+    append(tmp_path / "b.log", "first\n")
+    known = Positions(state)
+
+    def marks(path: Path) -> list[Mark] | None:
+        reached = known.of(path)
+        return None if reached is None else list(reached.marks)
+
+    with contextlib.closing(Watched([pattern], marks=marks, came_since=known.came_since)) as watched:
+        assert read(watched, 10.0) == {"b.log": ["first"]}
+    other = str(tmp_path / "*")
+    with contextlib.closing(Watched([other], marks=marks, came_since=known.came_since)) as watched:
+        assert "b.log" not in read(watched, 10.0)  # nobody looked for it before
 
 
 def test_a_file_that_holds_something_else_is_not_overwritten(tmp_path: Path) -> None:

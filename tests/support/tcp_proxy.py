@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback between a client and its server: refuses, cuts, and swallows what either says."""
+"""A TCP proxy on loopback between a client and its server that refuses, cuts, holds and swallows."""
 
 from __future__ import annotations
 
@@ -20,10 +20,31 @@ class Way:
         """What the server says is swallowed."""
         self.dumb = False
         """What the client says is swallowed, too."""
+        self._passing = asyncio.Event()
+        self._passing.set()
 
     def mute(self) -> None:
         """Nothing passes any more, and neither end is told."""
         self.deaf = self.dumb = True
+
+    def hold(self) -> None:
+        """What the client says waits, and is not lost when it goes."""
+        self._passing.clear()
+
+    def release(self) -> None:
+        """It arrives now."""
+        self._passing.set()
+
+    async def say(self, some: bytes) -> None:
+        """Bytes of the client, to the server."""
+        await self._passing.wait()
+        if not self.dumb:
+            self.server.write(some)
+            await self.server.drain()
+
+    @property
+    def held(self) -> bool:
+        return not self._passing.is_set()
 
     def cut(self) -> None:
         for end in (self.client, self.server):
@@ -85,9 +106,10 @@ class Proxy:
     async def _up(self, way: Way, reader: asyncio.StreamReader) -> None:
         while some := await reader.read(65536):
             way.listens = way.listens or any(word in some for word in SUBSCRIBING)
-            if not way.dumb:
-                way.server.write(some)
-                await way.server.drain()
+            late = way.held
+            await way.say(some)
+            if late:
+                return  # its server ends it: cut, it might not read what came late
         way.cut()
 
     async def _down(self, way: Way, reader: asyncio.StreamReader) -> None:

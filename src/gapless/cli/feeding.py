@@ -69,16 +69,16 @@ class Signalled(BaseException):
 
 
 class Signals:
-    """SIGINT and SIGTERM raise Signalled, in whatever the main thread waits for."""
+    """SIGINT and SIGTERM raise Signalled, but only where that costs nothing: see `may_end`."""
 
     def __init__(self) -> None:
-        self._whole = False
+        self._may_end = False
         self._came: int | None = None
 
     @contextmanager
     def heard(self) -> Iterator[None]:
         """Within it."""
-        before = {number: signal.signal(number, self._end) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
@@ -86,20 +86,24 @@ class Signals:
                 signal.signal(number, handler)
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
-        """What is done within it is done to its end first. It must not wait for anybody."""
-        self._whole = True
+    def may_end(self) -> Iterator[None]:
+        """A wait that a signal ends, also one that came before; everything else is done to its end first."""
+        self._may_end = True
         try:
+            self._raise()
             yield
         finally:
-            self._whole = False
-        if self._came is not None:
-            raise Signalled(self._came)
+            self._may_end = False
 
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        if not self._whole:
-            raise Signalled(number)
+    def _hear(self, number: int, frame: FrameType | None) -> None:
         self._came = number
+        if self._may_end:
+            self._raise()
+
+    def _raise(self) -> None:
+        came, self._came = self._came, None
+        if came is not None:
+            raise Signalled(came)
 
 
 def feed(
@@ -118,24 +122,31 @@ def feed(
     What `work` gives, if it does; else 0: everything was taken, 1: something was dropped, refused or not
     delivered, and that was said; 130, 143: a signal.
     """
+    signals = signals or Signals()
     received: int | None = None
     error: OSError | None = None
     code: int | None = None
     publisher = Publisher(HttpWay(remote), overflow=overflow, report=say)
     if journal is not None:
         publisher.keep(journal)
-    try:
-        with (signals or Signals()).heard():
+    with signals.heard():
+        try:
             code = work(publisher)
-    except Signalled as signalled:
-        received = signalled.number
-    except OSError as caught:
-        error = caught
-    left = deliver(publisher, WAIT_SECONDS if received is None else SIGNALLED_SECONDS)
-    finish()
+        except Signalled as signalled:
+            received = signalled.number
+        except OSError as caught:
+            error = caught
+        left = publisher.waiting
+        try:
+            left = _flush(publisher, WAIT_SECONDS if received is None else SIGNALLED_SECONDS, signals)
+        except Signalled as signalled:
+            received, left = signalled.number, publisher.waiting
+        _say_lost(publisher, left)
+        publisher.close(0)
+        finish()
     if error is not None:
         say(str(error))
-    if received is not None:
+    if received is not None and code is None:
         return 128 + received
     lost = left or publisher.refused or publisher.dropped or error is not None
     if code is not None:
@@ -143,12 +154,7 @@ def feed(
     return 1 if lost else 0
 
 
-def deliver(publisher: Publisher, seconds: float) -> int:
-    """What waits, for at most so long; says what was not delivered, and gives how much that is."""
-    try:
-        left = _flush(publisher, seconds)
-    except KeyboardInterrupt:
-        left = publisher.waiting
+def _say_lost(publisher: Publisher, left: int) -> None:
     if publisher.dropped:
         say(f"{publisher.dropped} publications were dropped: the hub was away for too long")
     if left:
@@ -157,17 +163,16 @@ def deliver(publisher: Publisher, seconds: float) -> int:
         )
     if publisher.refused:
         say(f"{publisher.refused} publications were not taken by the hub")
-    publisher.close(0)
-    return left
 
 
-def _flush(publisher: Publisher, seconds: float) -> int:
-    """Goes on while the hub takes what waits, however long; gives up when nothing moves."""
+def _flush(publisher: Publisher, seconds: float, signals: Signals) -> int:
+    """Goes on while the hub takes what waits, however long; gives up when nothing moves. Raises Signalled."""
     deadline = time.monotonic() + seconds
     before = publisher.waiting
     while True:
         try:
-            left = publisher.flush(min(0.5, max(0.0, deadline - time.monotonic())))
+            with signals.may_end():
+                left = publisher.flush(min(0.5, max(0.0, deadline - time.monotonic())))
         except Refused:
             return publisher.waiting  # a wrong address or credential was said already
         if left < before:

@@ -140,7 +140,15 @@ class Following:
         self._saved_at = 0.0
         self._told_unsaved = False
         self._sources: dict[Path, Source] = {}
-        self._watched = Watched(names, from_start=from_start, marks=self._marks, lost=self._say_lost)
+        self._watched = Watched(
+            names,
+            from_start=from_start,
+            marks=self._marks,
+            lost=self._say_lost,
+            came_since=lambda pattern, path: positions is not None and positions.came_since(pattern, path),
+        )
+        if positions is not None:
+            positions.follow(self._watched.patterns)
         self.again: Batch | None = self._unanswered()
         """What an earlier life sent, without having read the answer."""
         for path in self._watched.files:
@@ -154,8 +162,9 @@ class Following:
         try:
             while True:
                 self._changed.clear()
-                if not self._turn(publisher, time.monotonic()):
-                    self._changed.wait(PAUSE_SECONDS)
+                busy = self._turn(publisher, time.monotonic())
+                with self.signals.may_end():
+                    self._changed.wait(0 if busy else PAUSE_SECONDS)
         finally:
             for source in self._sources.values():
                 source.end()
@@ -195,13 +204,12 @@ class Following:
                 source = self._source(path, file)
                 with self._lock:
                     self._sources[path] = source
-            with self.signals.whole():  # what was numbered goes, and goes once
-                if not source.waiting:
-                    source.read(now)
-                self._tell_lost(publisher)  # before what stands behind it
-                if source.waiting and publisher.try_put(source.channel, source.waiting, self._changed.set):
-                    source.waiting = []
-                    busy = True
+            if not source.waiting:
+                source.read(now)
+            self._tell_lost(publisher)  # before what stands behind it
+            if source.waiting and publisher.try_put(source.channel, source.waiting, self._changed.set):
+                source.waiting = []
+                busy = True
         if now - self._saved_at >= SAVE_SECONDS:
             self._saved_at = now
             with self._lock:
@@ -232,7 +240,7 @@ class Following:
 
     def _tell_lost(self, publisher: Publisher) -> None:
         for channel, body in self._notices:
-            publisher.announce(channel, body)
+            publisher.append(channel, [(body, None)])
         self._notices.clear()
 
     def _keep(self) -> None:

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from enum import StrEnum
 from types import FrameType
 from typing import IO, Annotated
@@ -17,15 +17,16 @@ from typing import IO, Annotated
 import typer
 
 from ..client.backoff import Backoff
-from ..client.outgoing import Overflow
+from ..client.outgoing import Entry, Overflow
 from ..client.publisher import Publisher
 from ..logging.record import iso
 from ..protocol.encode import encode_to_keep
-from .feeding import Join, feed
-from .pipe import CHUNK_BYTES, Pipe, pass_on
+from .feeding import Join, Signals, feed
+from .pipe import CHUNK_BYTES, Copy, Pipe
 from .terminal import DEFAULT_URL, Token, Url, hub_at, say
 
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+HANGING_UP = (signal.SIGHUP, signal.SIGQUIT)
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 """Exit codes, as shells have them."""
 LINGER_SECONDS = 0.5
@@ -58,11 +59,13 @@ def run(
     the program, and its exit code is this one's, so that it can be the entry point of a container.
     """
     remote = hub_at(url, token)
+    signals = Signals()
 
     def work(publisher: Publisher) -> int:
-        return Runner(publisher, command, channel, events, quiet=quiet, join=join).run(restart)
+        runner = Runner(publisher, command, channel, events, quiet=quiet, join=join, signals=signals)
+        return runner.run(restart)
 
-    raise typer.Exit(feed(remote, Overflow.BLOCK_WHILE_UP, work))
+    raise typer.Exit(feed(remote, Overflow.BLOCK_WHILE_UP, work, signals=signals))
 
 
 class Runner:
@@ -77,29 +80,52 @@ class Runner:
         *,
         quiet: bool,
         join: bool,
+        signals: Signals,
+        linger_seconds: float = LINGER_SECONDS,
     ) -> None:
+        self._signals = signals
         self._publisher = publisher
         self._command = list(command)
         self._channel = channel
         self._events = events
         self._quiet = quiet
         self._join = join
-        self._asked_to_end = False
+        self._linger_seconds = linger_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._came: deque[int] = deque()
+        """That came, and were not passed on yet."""
+        self._ended_by = 0
+        self._woken, self._wake = os.pipe()
 
     def run(self, restart: Restart) -> int:
         """Run it until it is not to be started again. Gives its exit code."""
         backoff = Backoff(first=0.5, longest=30.0)
-        while True:
-            begun = time.monotonic()
-            code = self._once()
-            again = restart is Restart.ALWAYS or (restart is Restart.ON_FAILURE and code != 0)
-            if not again or self._asked_to_end or code in (NOT_FOUND, NOT_EXECUTABLE):
-                return code
-            if time.monotonic() - begun > 10.0:
-                backoff.reset()
-            delay = backoff.next()
-            say(f"{self._command[0]} ended with {code}; it is started again in {delay:.1f} s")
-            time.sleep(delay)
+        before = {number: signal.signal(number, self._hear) for number in PASSED_ON}
+        try:
+            with self._signals.may_end():
+                pass  # one that came before it was listened to here
+            while True:
+                begun = time.monotonic()
+                code = self._once()
+                again = restart is Restart.ALWAYS or (restart is Restart.ON_FAILURE and code != 0)
+                if not again or self._ended_by or code in (NOT_FOUND, NOT_EXECUTABLE):
+                    return code
+                if time.monotonic() - begun > 10.0:
+                    backoff.reset()
+                delay = backoff.next()
+                say(f"{self._command[0]} ended with {code}; it is started again in {delay:.1f} s")
+                if not self._pause(delay):
+                    return 128 + self._ended_by
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            os.close(self._woken)
+            os.close(self._wake)
+
+    def _pause(self, seconds: float) -> bool:
+        """Between two runs. False: a signal asked for the end."""
+        select.select([self._woken], [], [], seconds)
+        return not self._ended_by
 
     def _once(self) -> int:
         """Run it once. Gives its exit code, as shells have it."""
@@ -115,64 +141,72 @@ class Runner:
         except OSError as error:
             say(f"{self._command[0]}: {error.strerror}")
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
-        with process, self._signals(process):
+        with process:
+            self._process = process
+            self._pass_on()  # what came while it was started
             self._say("process_started", pid=process.pid)
             self._read(process)
             status = process.wait()
+            self._process = None
         code = status if status >= 0 else 128 - status
         seconds = round(time.monotonic() - begun, 3)
         named = {"signal": signal.Signals(-status).name} if status < 0 else {}
         self._say("process_exited", pid=process.pid, code=code, seconds=seconds, **named)
         return code
 
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        """It is the program's, also if it comes while that is started; between two runs it ends us."""
+        if number in (signal.SIGINT, signal.SIGTERM) or (self._process is None and number in HANGING_UP):
+            self._ended_by = number
+            os.write(self._wake, b"!")
+        self._came.append(number)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        process = self._process
+        while process is not None:
+            try:
+                number = self._came.popleft()
+            except IndexError:
+                return
+            # Ctrl-C of a terminal has reached the program already, as all of the same group.
+            if process.poll() is None and not (number == signal.SIGINT and sys.stdin.isatty()):
+                process.send_signal(number)
+
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         open_ = {
-            stream.fileno(): (self._pipe(name), None if self._quiet else to)
+            stream.fileno(): (Pipe(self._join, {"stream": name}), Copy(None if self._quiet else to))
             for stream, name, to in _streams(process)
         }
         ended_at: float | None = None
         while open_:
             if ended_at is None and process.poll() is not None:
                 ended_at = time.monotonic()
-            if ended_at is not None and time.monotonic() - ended_at > LINGER_SECONDS:
-                break
+            last = ended_at is not None and time.monotonic() - ended_at >= self._linger_seconds
             patience = min(one.patience or LINGER_SECONDS for one, _ in open_.values())
-            ready = select.select([*open_], [], [], patience)[0]
+            # The last time, too: what it wrote may be there still, if the hub took its time.
+            ready = select.select([*open_], [], [], 0 if last else patience)[0]
             if not ready:
                 for one, _ in open_.values():
-                    one.quiet()
+                    self._publish(one.quiet())
             for descriptor in ready:
-                one, to = open_[descriptor]
+                one, copy = open_[descriptor]
                 chunk = os.read(descriptor, CHUNK_BYTES)
                 if not chunk:
-                    one.end()
+                    self._publish(one.end())
                     del open_[descriptor]
                     continue
-                if to is not None and not pass_on(to, chunk):
-                    open_[descriptor] = one, None
-                one.feed(chunk)
+                copy.give(chunk)
+                copy.write_all()
+                self._publish(one.feed(chunk))
+            if last:
+                break
         for one, _ in open_.values():
-            one.end()
+            self._publish(one.end())
 
-    def _pipe(self, stream: str) -> Pipe:
-        return Pipe(self._publisher, self._channel, self._join, {"stream": stream})
-
-    @contextmanager
-    def _signals(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
-        """Meanwhile signals are the program's."""
-
-        def pass_it_on(number: int, frame: FrameType | None) -> None:
-            self._asked_to_end |= number in (signal.SIGINT, signal.SIGTERM)
-            # Ctrl-C of a terminal has reached the program already, as all of the same group.
-            if process.poll() is None and not (number == signal.SIGINT and sys.stdin.isatty()):
-                process.send_signal(number)
-
-        before = {number: signal.signal(number, pass_it_on) for number in PASSED_ON}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _publish(self, rows: list[Entry]) -> None:
+        if rows:
+            self._publisher.put(self._channel, rows)
 
     def _say(self, kind: str, **data: object) -> None:
         body = {"type": kind, "time": iso(time.time()), "data": {"command": self._command, **data}}

@@ -207,11 +207,11 @@ class Publisher:
         thread = self._thread
         return thread is not None and thread.ident == threading.get_ident()
 
-    def announce(self, channel: str, body: bytes) -> None:
-        """A row of ours, such as a gap notice: it comes in even where there is no room."""
+    def append(self, channel: str, entries: Sequence[Entry]) -> None:
+        """Of a row of ours, or the last that is in hand: they come in even where there is no room."""
         with self._changed:
             self._check()
-            self._append(channel, [(body, None)])
+            self._append(channel, entries)
 
     def keep(self, journal: Journal) -> None:
         """Show `journal` whatever goes before it goes. What it holds of an earlier life is sent first."""

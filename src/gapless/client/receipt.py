@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Generator
 from typing import Any, Protocol
@@ -12,6 +13,15 @@ from ..model import Position
 
 _WAITERS = threading.Lock()
 """Held while somebody begins to wait for a receipt, and while one is settled that is waited for."""
+
+
+def _after_fork() -> None:
+    """In the child nobody lets go of it who held it in the parent."""
+    global _WAITERS
+    _WAITERS = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class Dropped(GaplessError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import orjson
 
 from ..errors import ConfigError
 from .files import Mark
+from .rotation import may_be_of
 from .sent import Reached
 
 
@@ -36,13 +37,27 @@ class Positions:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._reached, self._sending = _load(path)
+        self._reached, self._sending, self._patterns = _load(path)
+        self._followed = self._patterns
         self._encoded = {name: _encode(name, reached) for name, reached in self._reached.items()}
         self._saved = True
 
     def of(self, path: Path) -> Reached | None:
         """What is known of a path; None of one that is new."""
         return self._reached.get(str(path.absolute()))
+
+    def follow(self, patterns: Iterable[str]) -> None:
+        """These are looked at from now on, and were in this life."""
+        self._followed = frozenset(map(os.path.abspath, patterns))
+        self._saved = self._saved and self._followed == self._patterns
+
+    def came_since(self, pattern: str, path: Path) -> bool:
+        """Was a file made since an earlier life that looked at this pattern, and not by a rotation?"""
+        name = str(path.absolute())
+        if os.path.abspath(pattern) not in self._patterns or name in self._reached:
+            return False
+        beside = [Path(known) for known in self._reached if os.path.dirname(known) == os.path.dirname(name)]
+        return not any(may_be_of(path.name, known) for known in beside)
 
     def set(self, path: Path, reached: Reached) -> None:
         """What lies before this has gone, or is under way."""
@@ -68,8 +83,9 @@ class Positions:
         if self._saved:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        text = b'{"gapless":2,"files":{%b},"sending":%b}' % (
+        text = b'{"gapless":2,"files":{%b},"patterns":%b,"sending":%b}' % (
             b",".join(self._encoded.values()),
+            json.dumps(sorted(self._followed)).encode(),
             _shown(self._sending),
         )
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
@@ -103,16 +119,17 @@ def _shown(sending: Sending | None) -> bytes:
     return orjson.dumps({"channel": sending.channel, "key": sending.key, "rows": rows})
 
 
-def _load(path: Path) -> tuple[dict[str, Reached], Sending | None]:
+def _load(path: Path) -> tuple[dict[str, Reached], Sending | None, frozenset[str]]:
     try:
         text = path.read_text()
     except FileNotFoundError:
-        return {}, None
+        return {}, None, frozenset()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; name another file with --state") from None
     try:
         said = json.loads(text)
-        return {name: _reached(one) for name, one in said["files"].items()}, _sending(said.get("sending"))
+        reached = {name: _reached(one) for name, one in said["files"].items()}
+        return reached, _sending(said.get("sending")), frozenset(map(str, said.get("patterns", ())))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ConfigError(
             f"{path} holds no positions; name another file with --state, or remove it"

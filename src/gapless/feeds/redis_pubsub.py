@@ -11,13 +11,15 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import hiredis
 import orjson
 from redis.asyncio.connection import Connection
 
-from ..errors import ConfigError, GaplessError, Overloaded
+from ..client.outgoing import notice
+from ..errors import BrokerError, ConfigError, GaplessError, NotRunning, Overloaded
 from .redis_standing import Receipt, StandingFeed, split_address
 
 log = logging.getLogger("gapless")
@@ -46,7 +48,8 @@ class RedisFeed(StandingFeed):
 
     A payload that is JSON is published as it is, anything else as `{"raw": "…"}`. The feed connects
     for as long as it lives: `state` says how that goes, `received`, `refused` and `breaks` count.
-    What the hub refuses, for its name or size, is counted and left out. After a break each channel gets
+    What the hub refuses, for its name or size, is counted and left out; what it could not store is counted
+    and announced with that count once it stores again. After a break each channel gets
     `{"kind": "feeder_gap", "count": null, "seconds": …, "level": "warning", "message": "…"}`.
 
     The address may name channels and patterns itself: `redis://host?channel=a&pattern=app:*`.
@@ -73,7 +76,8 @@ class RedisFeed(StandingFeed):
             raise ConfigError("name what to feed from: redis://HOST:6379?channel=app:logs, or pattern=app:*")
         self._ping_seconds = ping_seconds
         self._seen: dict[str, None] = dict.fromkeys(self._channels)
-        self._last: Receipt | None = None
+        self._under_way: list[tuple[str, Receipt]] = []
+        self._missing: dict[str, int] = {}
 
     def __str__(self) -> str:
         return f"feed from Redis at {self._address}"
@@ -96,6 +100,7 @@ class RedisFeed(StandingFeed):
         while True:
             reply = await connection.read_response(timeout=self._ping_seconds, disconnect_on_error=False)
             if reply is None:  # nothing came for a while
+                await self._settle()
                 if unanswered:
                     raise TimeoutError(f"no sign of life for {2 * self._ping_seconds:g} seconds")
                 unanswered += 1
@@ -123,28 +128,47 @@ class RedisFeed(StandingFeed):
     async def _say(self, channel: str, data: Any) -> None:
         while True:
             try:
-                self._last = self._publish(channel, data)
+                self._under_way.append((channel, self._publish(channel, data)))
             except Overloaded:
                 await asyncio.sleep(FULL_SECONDS)
                 continue
+            except (NotRunning, BrokerError) as error:
+                self._miss(channel, error)
             except (GaplessError, TypeError, ValueError) as error:
                 self._refuse(channel, error)
             return
 
     async def _settle(self) -> None:
-        """Wait for the hub: it must not be outrun, and the loop has turns to give."""
-        last, self._last = self._last, None
-        if last is not None:
+        """Wait for the hub: it must not be outrun, and the loop has turns to give. Say what it has not."""
+        under_way, self._under_way = self._under_way, []
+        for at, (channel, receipt) in enumerate(under_way):
             try:
-                await last
+                if receipt.done and at < len(under_way) - 1:
+                    receipt.result(0)
+                else:
+                    await receipt
             except GaplessError as error:
-                self._refuse("", error)
-        else:
+                self._miss(channel, error)
+        if not under_way:
             await asyncio.sleep(0)
+        for channel, count in list(self._missing.items()):
+            stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
+            try:
+                await self._publish(
+                    channel, orjson.Fragment(notice(count, "the hub could not store them", stamp))
+                )
+            except GaplessError:
+                break  # not yet
+            del self._missing[channel]
+
+    def _miss(self, channel: str, error: GaplessError) -> None:
+        """Redis does not keep it, and the hub could not: it is said as soon as that can be stored."""
+        self._refuse(channel, error)
+        self._missing[channel] = self._missing.get(channel, 0) + 1
 
     def _came_back(self, seconds: float) -> None:
         text = f"the feed from Redis was interrupted for {seconds} s: what came meanwhile is missing"
-        notice = {
+        said = {
             "kind": "feeder_gap",
             "count": None,
             "seconds": seconds,
@@ -153,7 +177,7 @@ class RedisFeed(StandingFeed):
         }
         for channel in list(self._seen):
             try:
-                self._last = self._publish(channel, notice)
+                self._under_way.append((channel, self._publish(channel, said)))
             except GaplessError as error:
                 self._refuse(channel, error)
 

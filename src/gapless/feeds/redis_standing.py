@@ -28,7 +28,11 @@ REASONS = 20
 class Receipt(Protocol):
     """What `publish` gives: awaited, it says that the hub has it."""
 
+    done: bool
+
     def __await__(self) -> Any: ...
+
+    def result(self, timeout: float | None = None) -> Any: ...
 
 
 class StandingFeed(ABC):

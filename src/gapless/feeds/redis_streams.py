@@ -19,7 +19,7 @@ from redis.exceptions import ResponseError
 
 from ..brokers.redis.server import ask
 from ..client.outgoing import notice
-from ..errors import ConfigError, GaplessError, Overloaded
+from ..errors import BrokerError, ConfigError, GaplessError, NotRunning, Overloaded
 from .redis_pubsub import FULL_SECONDS, data_of
 from .redis_standing import Receipt, StandingFeed, split_address
 
@@ -145,6 +145,8 @@ class StreamFeed(StandingFeed):
                 return self._publish(channel, data, idempotency_key=key)
             except Overloaded:
                 await asyncio.sleep(FULL_SECONDS)
+            except (NotRunning, BrokerError) as error:
+                raise ConnectionError(f"the hub cannot store it: {error}") from None
             except (GaplessError, TypeError, ValueError) as error:
                 self._refuse(channel, error)
                 return None

@@ -35,13 +35,11 @@ class Sibling(NamedTuple):
 def siblings(path: Path) -> list[Sibling]:
     """Regular files that a rotation of `path` may have made: `app.log.1`, `app.log-20261128`, `app-1.log`."""
     found: list[Sibling] = []
-    stem = path.name.removesuffix(path.suffix)
     try:
         with os.scandir(path.parent) as entries:
             for entry in entries:
                 name = entry.name
-                rotated = name.startswith(path.name) or (name.startswith(stem) and name.endswith(path.suffix))
-                if name == path.name or not rotated or name.endswith(_PACKED):
+                if not may_be_of(name, path) or name.endswith(_PACKED):
                     continue
                 try:
                     there = entry.stat(follow_symlinks=False)
@@ -56,6 +54,13 @@ def siblings(path: Path) -> list[Sibling]:
     except OSError:
         return []  # the directory is gone, or nobody may look
     return found
+
+
+def may_be_of(name: str, path: Path) -> bool:
+    """Could a rotation of `path` have given a file beside it this name?"""
+    stem = path.name.removesuffix(path.suffix)
+    rotated = name.startswith(path.name) or (name.startswith(stem) and name.endswith(path.suffix))
+    return rotated and name != path.name
 
 
 def in_between(candidates: Iterable[Sibling], heads: set[bytes]) -> list[Sibling]:

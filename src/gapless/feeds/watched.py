@@ -25,8 +25,9 @@ class Watched:
     """All that is followed, by path.
 
     A name is followed whether it exists or not. Of a pattern (`/var/log/*.log`) or a directory every
-    regular file is followed, those that come later from their start; what was rotated away or copied
-    from one that is followed is not read a second time.
+    regular file is followed, those that come later from their start, and so those of which `came_since`
+    says that they came while nobody followed; what was rotated away or copied from one that is
+    followed is not read a second time.
 
     Raises:
         ConfigError: a name cannot be followed.
@@ -39,9 +40,11 @@ class Watched:
         from_start: bool = False,
         marks: Callable[[Path], Sequence[Mark] | None] = lambda path: None,
         lost: Lost = lambda path, line: None,
+        came_since: Callable[[str, Path], bool] = lambda pattern, path: False,
     ) -> None:
         self.files: dict[Path, FollowedFile] = {}
-        self._patterns = [_pattern(name) for name in names if is_pattern(name)]
+        self.patterns = [_pattern(name) for name in names if is_pattern(name)]
+        """Those among the names, directories as patterns."""
         self._marks = marks
         self._lost = lost
         self._scanned_at = 0.0
@@ -49,9 +52,9 @@ class Watched:
             for name in names:
                 if not is_pattern(name):
                     self._add(Path(name), from_start=from_start)
-            for path in self._found():
+            for pattern, path in self._found():
                 if not path.is_symlink() or path.exists():
-                    self._add(path, from_start=from_start)
+                    self._add(path, from_start=from_start or came_since(pattern, path))
         except ConfigError:
             self.close()
             raise
@@ -61,18 +64,16 @@ class Watched:
         """Where a change may be of interest."""
         parents = {path.parent.absolute() for path in self.files}
         return {
-            path
-            for path in parents | {Path(one).parent.absolute() for one in self._patterns}
-            if path.is_dir()
+            path for path in parents | {Path(one).parent.absolute() for one in self.patterns} if path.is_dir()
         }
 
     def look(self, now: float) -> None:
         """See what became of each, and what is new; `now` is in seconds of a clock that does not jump."""
         for file in self.files.values():
             file.look()
-        if self._patterns and now - self._scanned_at >= RESCAN_SECONDS:
+        if self.patterns and now - self._scanned_at >= RESCAN_SECONDS:
             self._scanned_at = now
-            for path in self._found():
+            for _, path in self._found():
                 if not self._is_read_already(path):
                     try:
                         self._add(path, from_start=True)
@@ -91,12 +92,12 @@ class Watched:
         if path not in self.files:
             self.files[path] = FollowedFile(path, from_start=from_start, marks=self._marks(path), lost=lost)
 
-    def _found(self) -> Iterable[Path]:
-        for pattern in self._patterns:
+    def _found(self) -> Iterable[tuple[str, Path]]:
+        for pattern in self.patterns:
             for name in sorted(glob.glob(pattern)):
                 path = Path(name)
                 if path.is_file() and not name.endswith(_NOT_LOGS):
-                    yield path
+                    yield pattern, path
 
     def _is_read_already(self, path: Path) -> bool:
         if path in self.files:

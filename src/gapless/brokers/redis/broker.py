@@ -18,6 +18,7 @@ from .cluster import Cluster
 from .keys import CLUSTER_GROUPS, RECORD, Keys
 from .nodes import RedisNodes
 from .presence import RedisPresence
+from .sequence import Run, Sequence, overtakes
 from .server import Pace, Server
 from .single import Single
 from .site import Site, call, refused
@@ -72,6 +73,7 @@ class RedisBroker:
         self._notify = b"SPUBLISH" if self.site.sharded else b"PUBLISH"
         self._remember = int(self._limits.idempotency_seconds * 1000)
         self._known: set[str] = set()
+        self._sequence = Sequence()
 
     async def start(self, sink: Sink) -> None:
         self._sink = sink
@@ -94,9 +96,12 @@ class RedisBroker:
         once = draft.idempotency_key
         if once is not None:
             keys = (*keys, self.keys.of(group, RECORD, f"{channel}\n{once}"))  # type: ignore[assignment]
+        ordered = options.history or once is not None
+        run = self._sequence.next(channel) if ordered else None
+        before, here = ("", "") if run is None else run.place()
         self.site.send(
             group,
-            _Publishing(settle),
+            _Publishing(settle, self._sequence, run),
             b"EVALSHA",
             scripts.PUBLISH.sha,
             len(keys),
@@ -113,6 +118,9 @@ class RedisBroker:
             self._remember,
             draft.version,
             draft.version_epoch,
+            self._sequence.node,
+            before,
+            here,
         )
         if options.history:
             self._note(channel)
@@ -258,12 +266,16 @@ class RedisBroker:
 class _Publishing:
     """A publication whose answer is awaited by its receipt."""
 
-    __slots__ = ("_settle",)
+    __slots__ = ("_run", "_sequence", "_settle")
 
-    def __init__(self, settle: Settle) -> None:
+    def __init__(self, settle: Settle, sequence: Sequence, run: Run | None) -> None:
         self._settle = settle
+        self._sequence = sequence
+        self._run = run
 
     def answer(self, reply: bytes) -> None:
+        if self._run is not None:
+            self._sequence.done(self._run)
         if not reply:
             self._settle.resolve(None)
             return
@@ -271,7 +283,11 @@ class _Publishing:
         self._settle.resolve(Position(int(offset), epoch))
 
     def fail(self, error: Exception) -> None:
-        self._settle.fail(refused(error) if isinstance(error, ResponseError) else error)
+        if self._run is not None:
+            self._sequence.failed(self._run)
+        if isinstance(error, ResponseError):
+            error = overtakes(error) or refused(error)
+        self._settle.fail(error)
 
 
 def _next(publication: Publication) -> Position:

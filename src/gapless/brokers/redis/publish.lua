@@ -10,10 +10,34 @@ local notify, target, channel, payload, about = ARGV[1], ARGV[2], ARGV[3], ARGV[
 local history, max_bytes, max_age, idle = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 local fresh, skip, remember = ARGV[10], ARGV[11] == '1', ARGV[12]
 local version, version_epoch = tonumber(ARGV[13]), ARGV[14]
+local by, before, here = ARGV[15], ARGV[16], ARGV[17]
+
+-- Where this node stands with what it publishes here is RUN PLACE TIME: see sequence.py. Does this follow?
+local function follows(last)
+  if before ~= '' then return last and string.find(last, before, 1, true) == 1 end
+  if last then return tonumber(string.match(last, '^%d+')) < tonumber(string.match(here, '^%d+')) end
+  if redis.call('HLEN', state) > 40 then
+    -- Those of nodes that are gone, or have nothing to say here.
+    local all = redis.call('HGETALL', state)
+    for at = 1, #all, 2 do
+      local time = string.match(all[at], '^by ') and string.match(all[at + 1], '%d+$')
+      if time and tonumber(time) < now - 600000 then redis.call('HDEL', state, all[at]) end
+    end
+  end
+  return true
+end
+
+local function note() redis.call('HSET', state, by, here .. now) end
+
+local overtakes = 'OVERTAKES what was published before it'
 
 if record then
+  if not follows(redis.call('HGET', state, by)) then return redis.error_reply(overtakes) end
   local known = redis.call('GET', record)
-  if known then return known end
+  if known then
+    note()
+    return known
+  end
 end
 
 local function tell(offset, epoch)
@@ -23,17 +47,23 @@ end
 
 if history == 0 then
   tell(0, '')
-  if record then redis.call('SET', record, '', 'PX', remember) end
+  if record then
+    redis.call('SET', record, '', 'PX', remember)
+    note()
+    redis.call('PEXPIRE', state, idle)
+  end
   return ''
 end
 
-local epoch, top, total, floor, since, last_version, last_version_epoch =
-  stand(state, stream, generation, names, channel, fresh, idle)
+local epoch, top, total, floor, since, last_version, last_version_epoch, last =
+  stand(state, stream, generation, names, channel, fresh, idle, by)
+if not record and not follows(last) then return redis.error_reply(overtakes) end
 
 if version > 0 then
   if version_epoch ~= '' and version_epoch ~= last_version_epoch then
     redis.call('HSET', state, 'version_epoch', version_epoch)
   elseif version <= last_version then
+    note()
     return string.format('%s:%.0f', epoch, top)
   end
   redis.call('HSET', state, 'version', ARGV[13])
@@ -42,6 +72,7 @@ end
 if skip then
   tell(0, '')
   if record then redis.call('SET', record, '', 'PX', remember) end
+  note()
   return ''
 end
 
@@ -60,7 +91,8 @@ while (max_bytes >= 0 and total - floor > max_bytes) or (max_age >= 0 and since 
 end
 
 redis.call('HSET', state, 'top', string.format('%.0f', top), 'total', string.format('%.0f', total),
-  'floor', string.format('%.0f', floor), 'since', string.format('%.0f', since))
+  'floor', string.format('%.0f', floor), 'since', string.format('%.0f', since),
+  by, here .. now)
 local position = string.format('%s:%.0f', epoch, top)
 if record then redis.call('SET', record, position, 'PX', remember) end
 tell(top, epoch)

@@ -9,7 +9,7 @@ local state, stream, generation, names = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local channel, after, limit, max_bytes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local reverse, max_age, idle, fresh = ARGV[5] == '1', tonumber(ARGV[6]), ARGV[7], ARGV[8]
 
-local epoch, top, total, floor, since = stand(state, stream, generation, names, channel, fresh, idle)
+local epoch, top, total, floor, since = stand(state, stream, generation, names, channel, fresh, idle, 'by')
 redis.call('PEXPIRE', stream, idle)
 
 if max_age >= 0 and since <= now - max_age then

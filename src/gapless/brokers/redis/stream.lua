@@ -8,16 +8,16 @@
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
--- How a channel stands: epoch, top, total, floor, since, version, version_epoch. It has a new epoch
--- where nothing proves that its numbers go on.
-local function stand(state, stream, generation, names, channel, fresh, idle)
+-- How a channel stands: epoch, top, total, floor, since, version, version_epoch, and where the node `by` does.
+-- It has a new epoch where nothing proves that its numbers go on.
+local function stand(state, stream, generation, names, channel, fresh, idle, by)
   local run = redis.call('GET', generation)
   if not run then
     run = fresh
     redis.call('SET', generation, run)
   end
   local known =
-    redis.call('HMGET', state, 'epoch', 'run', 'top', 'total', 'floor', 'since', 'version', 'version_epoch')
+    redis.call('HMGET', state, 'epoch', 'run', 'top', 'total', 'floor', 'since', 'version', 'version_epoch', by)
   local epoch = known[1]
   if not epoch then
     redis.call('DEL', stream)
@@ -29,7 +29,7 @@ local function stand(state, stream, generation, names, channel, fresh, idle)
   end
   redis.call('PEXPIRE', state, idle)
   return epoch, tonumber(known[3]) or 0, tonumber(known[4]) or 0, tonumber(known[5]) or 0,
-    tonumber(known[6]) or 0, tonumber(known[7]) or 0, known[8]
+    tonumber(known[6]) or 0, tonumber(known[7]) or 0, known[8], known[9]
 end
 
 -- The oldest entry: its offset, the total before it, its time; nil when there is none.
