@@ -1,6 +1,6 @@
 """The page's files as they are served: read once, under addresses that name what is in them, compressed.
 
-Modules and stylesheets go without their comments, and a page has one stylesheet and one script: its
+Modules and stylesheets go without comments and idle spaces, and a page has one stylesheet and one script: its
 files, put together. `/static/DIGEST/…` may be kept for ever, as a changed file is another digest;
 `/static/…` is asked about each time, for what other people's pages import, and has each file by itself.
 """
@@ -19,13 +19,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .joining import join
-from .scripts import without_comments
+from .scripts import as_module, as_stylesheet
 
 STATIC = Path(__file__).parent.parent / "dashboard" / "static"
 
 FOR_EVER = "public, max-age=31536000, immutable"
 
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
+
+SENT_AS = {".js": as_module, ".css": as_stylesheet}
 
 WORTH_COMPRESSING = 512
 """Bytes; of smaller files the saving is within one packet."""
@@ -121,8 +123,8 @@ def assets() -> Assets:
 
 def _read(path: Path) -> Asset:
     body = path.read_bytes()
-    if path.suffix in {".js", ".css"}:
-        body = without_comments(body.decode()).encode()
+    if shorten := SENT_AS.get(path.suffix):
+        body = shorten(body.decode()).encode()
     media_type = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return _made(body, media_type)
 

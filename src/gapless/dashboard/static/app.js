@@ -11,6 +11,7 @@ import { readUrl } from "./core/url.js";
 import { Watching } from "./core/watching.js";
 import { backWords, completeness, gapWords } from "./log/words.js";
 import { Announcer } from "./ui/announce.js";
+import { withStyle } from "./ui/late.js";
 import { Shell } from "./ui/shell.js";
 import { Live } from "./pages/live.js";
 
@@ -108,7 +109,7 @@ export class App {
 
   async #load(name) {
     try {
-      const Page = await PAGES[name]();
+      const Page = await withStyle(PAGES[name]());
       return new Page(this);
     } catch (error) {
       console.warn(error); // most likely the server was replaced by one with other files
