@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,34 @@ async def test_another_file_is_another_digest(tmp_path: Path) -> None:
     assert Assets(tmp_path).digest == before
     (tmp_path / "b.js").write_text("let c")
     assert Assets(tmp_path).digest != before
+
+
+FRESH = """
+import asyncio
+from gapless.doors.assets import assets, assets_soon
+
+async def main():
+    turns = 0
+
+    async def count():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    first, second = await asyncio.gather(assets_soon(), assets_soon())
+    assert first is second is assets() is await assets_soon()
+    print(turns)
+
+asyncio.run(main())
+"""
+
+
+def test_a_loop_goes_on_while_the_files_are_made_once() -> None:
+    done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 10
 
 
 async def test_a_page_has_one_script_and_its_modules_are_there_for_others() -> None:

@@ -80,7 +80,8 @@ def test_spaces_that_part_nothing_are_left_out(text: str, sent: str) -> None:
     ("text", "sent"),
     [
         (".a .b > .c, .d { top: 0; }", ".a .b>.c,.d{top:0;}"),
-        (".a :is(.b) :hover { width: calc(1px + var(--a)); }", ".a :is(.b) :hover{width:calc(1px + var(--a));}"),
+        (".a :is(.b) :hover { top: 0; }", ".a :is(.b) :hover{top:0;}"),
+        ("p { width: calc(1px + var(--a)); }", "p{width:calc(1px + var(--a));}"),
         ('.a::before { content: " { ; "; } /* b */', '.a::before{content:" { ; ";} '),
     ],
 )

@@ -75,6 +75,7 @@ class HubApp:
             "/connection/uni_websocket": WebSocketEntrance(guard, UniDoor(guard).admit),
         }
         page, emulated = Page(guard, board), Emulated()
+        self._page = page
         sse = SseDoor(guard, channels, emulated)
         ingest = Ingest(hub)
         direct = DirectDoors(guard, ingest).admit
@@ -114,6 +115,7 @@ class HubApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._flags.looked:
             self._flags.look(send)
+            self._page.prepare()
         if scope["type"] != "lifespan":
             if not self.hub.running:
                 await self._wake()

@@ -7,10 +7,12 @@ files, put together. `/static/DIGEST/…` may be kept for ever, as a changed fil
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import mimetypes
 import re
+import threading
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -115,9 +117,22 @@ class Assets:
         return {name: _made(text.encode(), "text/javascript") for name, text in found.items()}
 
 
-@cache
 def assets() -> Assets:
-    """Those of the page, the same for all hubs of this process."""
+    """Those of the page, the same for all hubs of this process. The first call takes a tenth of a second."""
+    with _making:
+        return _assets()
+
+
+async def assets_soon() -> Assets:
+    """The same, made in a thread if they have yet to be: no connection of this loop waits for that."""
+    return _assets() if _assets.cache_info().currsize else await asyncio.to_thread(assets)
+
+
+_making = threading.Lock()
+
+
+@cache
+def _assets() -> Assets:
     return Assets()
 
 

@@ -1,6 +1,6 @@
 /** The application: one connection, the pages, and what stands around them. */
+import { api, base, session } from "./core/session.js";
 import { connect } from "./client.js";
-import { Api } from "./core/api.js";
 import { Channels } from "./core/channels.js";
 import { find, make, meta } from "./core/dom.js";
 import { parse } from "./core/json.js";
@@ -24,7 +24,8 @@ const PAGES = {
 };
 
 export class App {
-  base = new URL(meta("gapless-base") || "..", import.meta.url);
+  base = base;
+  api = api;
   connection = { wasUp: false, lostAt: 0, retryAt: 0, cause: "" }; // milliseconds since 1970
   page = null;
   /** What the server says about itself and us, null when it says nothing. */
@@ -39,7 +40,6 @@ export class App {
     settings.onChange((name, value) => name === "zone" && useZone(value));
     const saving = /** @type {any} */ (navigator).connection?.saveData === true;
     this.hub = connect(this.base, { pace: saving ? 250 : 50, parse, pingEvery: 5_000, pongWithin: 3_000 });
-    this.api = new Api(this.base);
     this.positions = storedPositions();
     this.announcer = new Announcer(find("announcements"), find("alerts"));
     this.channels = new Channels(this);
@@ -65,14 +65,11 @@ export class App {
 
   /** Ask who we are here, and begin with the channels that we may see. */
   async start() {
-    try {
-      this.session = await this.api.session();
-      this.#version = this.session?.version ?? "";
-    } catch {
-      this.session = null; // an older server: the first call tells
-    }
+    this.channels.begin();
+    this.session = await session;
+    this.#version = this.session?.version ?? "";
     if (this.session?.role === "viewer") this.api.refuse();
-    this.channels.start();
+    this.channels.start(this.session?.channels);
     this.watching.start();
     await this.open();
   }
