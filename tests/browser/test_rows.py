@@ -264,3 +264,29 @@ def test_a_button_in_a_row_is_the_same_while_the_row_is_filled_again(page: Page,
     page.mouse.up()
     assert page.evaluate("document.querySelector('.live .row .exception').held")
     expect(page.locator(".detail .block")).to_have_text("Traceback")
+
+
+COUNTED = """async () => {
+  const { app } = await import("/live/static/app.js");
+  const { list, store } = app.live.panel;
+  const before = list.onPaint;
+  window.paints = 0;
+  list.onPaint = () => (before(), (window.paints += 1));
+  const shape = (await import("/live/static/log/shape.js")).toShape;
+  window.add = (number) => store.append({ channel: "logs", epoch: "first", offset: null, time: 0, shape: shape({ message: `row ${number}` }) });
+}"""
+
+
+def test_rows_that_come_in_every_frame_are_painted_25_times_a_second(page: Page, hub: FakeHub) -> None:
+    page.clock.install(time="2026-05-14T12:00:00Z")
+    hub.publish("logs", log("first"))
+    visit(page, hub)
+    expect(messages(page)).to_have_text(["first"])
+    page.clock.pause_at("2026-05-14T13:00:00Z")
+    page.evaluate(COUNTED)
+    for number in range(50):
+        page.evaluate("add", number)
+        page.clock.run_for(10)
+    page.clock.run_for(50)
+    assert 10 <= page.evaluate("paints") <= 15, "in half a second, which has 30 frames"
+    expect(messages(page).last).to_have_text("row 49")
