@@ -273,7 +273,8 @@ COUNTED = """async () => {
   window.paints = 0;
   list.onPaint = () => (before(), (window.paints += 1));
   const shape = (await import("/live/static/log/shape.js")).toShape;
-  window.add = (number) => store.append({ channel: "logs", epoch: "first", offset: null, time: 0, shape: shape({ message: `row ${number}` }) });
+  const row = { channel: "logs", epoch: "first", offset: null, time: 0 };
+  window.add = (number) => store.append({ ...row, shape: shape({ message: `row ${number}` }) });
 }"""
 
 

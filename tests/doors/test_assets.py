@@ -133,8 +133,7 @@ async def test_a_page_has_one_stylesheet_and_its_files_are_there_for_others() ->
         [address] = re.findall(r'rel="stylesheet" href="(static/[^"]+)"', page)
         joined = (await opened.http.get(f"/{address}")).text
         files = [
-            (await opened.http.get(f"/static/css/{name}.css")).text
-            for name in ("tokens", "base", "log")
+            (await opened.http.get(f"/static/css/{name}.css")).text for name in ("tokens", "base", "log")
         ]
         assert joined == "".join(files)
 

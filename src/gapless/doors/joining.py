@@ -115,7 +115,7 @@ def _imported(name: str, text: str, source: Callable[[str], str | None]) -> str:
 def _later(
     entry: str, members: frozenset[str], modules: Mapping[str, str]
 ) -> tuple[dict[str, str], set[str]]:
-    """What is reached by `import(…)` alone, as it is asked for then; the modules that it takes from the script."""
+    """What is reached by `import(…)` alone, as it is asked for then; what that takes from the script."""
     found: dict[str, str] = {}
     taken: set[str] = set()
     waiting = [
