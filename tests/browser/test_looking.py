@@ -283,3 +283,18 @@ def test_a_feeder_that_dropped_lines_says_so_in_its_place(page: Page, hub: FakeH
     visit(page, hub)
     expect(marks(page, ".feeder")).to_contain_text("87 lines dropped before they reached the hub (debug 87)")
     expect(page.locator("#completeness")).to_contain_text("87 lost")
+
+
+def test_a_key_waits_for_what_it_does(page: Page, hub: FakeHub) -> None:
+    held: list[Route] = []
+    page.route("**/live-rest.js", lambda route: held.append(route))
+    hub.publish("logs", *(log(f"job {number} done") for number in range(9)), log("something else"))
+    with page.expect_request("**/live-rest.js"):
+        visit(page, hub)
+    expect(messages(page)).to_have_count(10)
+    page.locator("body").press("o")
+    page.locator("body").press("q")
+    expect(messages(page)).to_have_count(10)
+    for route in held:
+        route.continue_()
+    expect(messages(page)).to_have_text(["job 0 done", "something else"])

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import FloatRect, Page, expect
 
 from .fake_hub import FakeHub
-from .seeing import facet, log, messages, rows, scroll, visit
+from .seeing import facet, log, marks, messages, rows, scroll, visit
 
 pytestmark = pytest.mark.browser
 
@@ -264,3 +264,72 @@ def test_a_button_in_a_row_is_the_same_while_the_row_is_filled_again(page: Page,
     page.mouse.up()
     assert page.evaluate("document.querySelector('.live .row .exception').held")
     expect(page.locator(".detail .block")).to_have_text("Traceback")
+
+
+COUNTED = """async () => {
+  const { app } = await import("/live/static/app.js");
+  const { list, store } = app.live.panel;
+  const before = list.onPaint;
+  window.paints = 0;
+  list.onPaint = () => (before(), (window.paints += 1));
+  const shape = (await import("/live/static/log/shape.js")).toShape;
+  const row = { channel: "logs", epoch: "first", offset: null, time: 0 };
+  window.add = (number) => store.append({ ...row, shape: shape({ message: `row ${number}` }) });
+}"""
+
+
+def test_rows_that_come_in_every_frame_are_painted_25_times_a_second(page: Page, hub: FakeHub) -> None:
+    page.clock.install(time="2026-05-14T12:00:00Z")
+    hub.publish("logs", log("first"))
+    visit(page, hub)
+    expect(messages(page)).to_have_text(["first"])
+    page.clock.pause_at("2026-05-14T13:00:00Z")
+    page.evaluate(COUNTED)
+    for number in range(50):
+        page.evaluate("add", number)
+        page.clock.run_for(10)
+    page.clock.run_for(50)
+    assert 10 <= page.evaluate("paints") <= 15, "in half a second, which has 30 frames"
+    expect(messages(page).last).to_have_text("row 49")
+
+
+def test_names_and_values_of_fields_are_told_apart(page: Page, hub: FakeHub) -> None:
+    rows = log("one", fields={"ms": 5, "region": "eu"}), log("two", fields={"ok": None}), log("three")
+    hub.publish("logs", *rows)
+    visit(page, hub)
+    expect(messages(page)).to_have_count(3)
+    fields = rows(page).locator(".fields")
+    expect(fields).to_have_text(["ms=5 region=eu", "ok=null", ""])
+    expect(rows(page).first.locator(".key")).to_have_text(["ms=", "region="])
+    key, value = fields.first.evaluate(
+        "(fields) => [fields.querySelector('.key'), fields].map((each) => getComputedStyle(each).color)"
+    )
+    assert key != value
+    hub.publish("logs", *(log("more", fields={"n": number}) for number in range(200)))
+    expect(fields.last).to_have_text("n=199")
+    expect(rows(page).last.locator(".key")).to_have_text(["n="])
+
+
+def test_what_is_found_across_a_name_and_its_value_is_marked_as_one(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", log("one", fields={"ms": 51, "region": "eu"}))
+    visit(page, hub, '#/live?q="ms=5"')
+    expect(page.locator(".live .row .fields .hit")).to_have_text(["ms=5"])
+    page.locator("#query").fill("region")
+    expect(page.locator(".live .row .key .hit")).to_have_text(["region"])
+
+
+def test_an_exception_is_in_sight_on_a_small_screen(page: Page, hub: FakeHub) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    failure = {"type": "TimeoutError", "message": "no connection within 5 s", "text": "…"}
+    hub.publish("logs", log("failed", "error", exception=failure))
+    visit(page, hub)
+    expect(marks(page, ".top")).to_be_visible()
+    top = marks(page, ".top").bounding_box()
+    chip, row = rows(page).locator(".exception").bounding_box(), rows(page).bounding_box()
+    assert top is not None
+    assert chip is not None
+    assert row is not None
+    assert top["y"] + top["height"] <= row["y"] <= chip["y"]
+    assert chip["y"] + chip["height"] <= row["y"] + row["height"]
+    rows(page).locator(".exception").click()
+    expect(page.locator(".exception-head")).to_contain_text("TimeoutError")

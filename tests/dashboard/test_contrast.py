@@ -10,7 +10,7 @@ import pytest
 
 STATIC = Path(__file__).parents[2] / "src" / "gapless" / "dashboard" / "static"
 TEXTS = [
-    *("text", "muted", "accent", "trace", "debug", "info", "success", "warning", "error", "gap"),
+    *("text", "muted", "value", "accent", "trace", "debug", "info", "success", "warning", "error", "gap"),
     *(f"ansi-{number}" for number in range(16)),
     *(f"hue-{number}" for number in range(12)),
 ]

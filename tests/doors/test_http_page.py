@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from httpx import AsyncClient
 
 from gapless import Board, ChannelOptions, Hub, HubApp
+from gapless.api.watching import MAX_ROWS
 from gapless.board import Log, Number
 from gapless.doors.assets import assets
 
@@ -33,6 +34,25 @@ async def test_who_asks_is_told_what_may_be_done_here() -> None:
     async with doors(CHANNELS, open_api=True) as opened:
         result = (await opened.http.post("/api/session")).json()["result"]
         assert (result["role"], result["sign_in"]) == ("operator", False)
+
+
+async def test_who_may_call_the_api_is_told_the_channels_with_it() -> None:
+    async with doors(CHANNELS, token=TOKEN) as opened:
+        opened.hub.publish("logs", 1)
+        assert "channels" not in (await opened.http.post("/api/session")).json()["result"]
+        key = {"X-API-Key": TOKEN}
+        told = (await opened.http.post("/api/session", headers=key)).json()["result"]["channels"]
+        asked = await opened.http.post("/api/channels", json={"all": True}, headers=key)
+        assert told == asked.json()["result"]["channels"] == {"logs": {"num_clients": 0}}
+
+
+async def test_too_many_channels_are_asked_for_apart() -> None:
+    async with doors({"logs:*": ChannelOptions(history=1)}, open_api=True) as opened:
+        for number in range(MAX_ROWS):
+            opened.hub.publish(f"logs:{number}", 1)
+        assert len((await opened.http.post("/api/session")).json()["result"]["channels"]) == MAX_ROWS
+        opened.hub.publish("logs:more", 1)
+        assert "channels" not in (await opened.http.post("/api/session")).json()["result"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from gapless.doors.assets import STATIC
 from gapless.doors.joining import join
-from gapless.doors.scripts import without_comments
+from gapless.doors.scripts import as_module
 
 ENTRY = "app.js"
 
@@ -79,7 +79,7 @@ def test_what_comes_later_keeps_its_lines() -> None:
 
 def test_the_page_itself_is_put_together(tmp_path: Path) -> None:
     modules = {
-        path.relative_to(STATIC).as_posix(): without_comments(path.read_text("utf-8"))
+        path.relative_to(STATIC).as_posix(): as_module(path.read_text("utf-8"))
         for path in STATIC.rglob("*.js")
     }
     joined = join(ENTRY, modules)

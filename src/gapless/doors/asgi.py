@@ -76,6 +76,7 @@ class HubApp:
             "/connection/uni_websocket": WebSocketEntrance(guard, UniDoor(guard).admit),
         }
         page, emulated = Page(guard, board), Emulated()
+        self._page = page
         sse = SseDoor(guard, channels, emulated)
         ingest, api = Ingest(hub), ApiDoor(guard, Aside(hub.limits.body_bytes))
         direct = DirectDoors(guard, ingest).admit
@@ -115,6 +116,7 @@ class HubApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._flags.looked:
             self._flags.look(send)
+            self._page.prepare()
         if scope["type"] != "lifespan":
             if not self.hub.running:
                 await self._wake()

@@ -1,6 +1,6 @@
 """The page's files as they are served: read once, under addresses that name what is in them, compressed.
 
-Modules and stylesheets go without their comments, and a page has one stylesheet and one script: its
+Modules and stylesheets go without comments and idle spaces, and a page has one stylesheet and one script: its
 files, put together. `/static/DIGEST/…` may be kept for ever, as a changed file is another digest;
 `/static/…` is asked about each time, for what other people's pages import, and has each file by itself.
 """
@@ -21,13 +21,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .joining import join
-from .scripts import without_comments
+from .scripts import as_module, as_stylesheet
 
 STATIC = Path(__file__).parent.parent / "dashboard" / "static"
 
 FOR_EVER = "public, max-age=31536000, immutable"
 
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
+
+SENT_AS = {".js": as_module, ".css": as_stylesheet}
 
 WORTH_COMPRESSING = 512
 """Bytes; of smaller files the saving is within one packet."""
@@ -115,31 +117,29 @@ class Assets:
         return {name: _made(text.encode(), "text/javascript") for name, text in found.items()}
 
 
-_MAKING = threading.Lock()
+def assets() -> Assets:
+    """Those of the page, the same for all hubs of this process. The first call takes a tenth of a second."""
+    with _making:
+        return _assets()
+
+
+async def assets_soon() -> Assets:
+    """The same, made in a thread if they have yet to be: no connection of this loop waits for that."""
+    return _assets() if _assets.cache_info().currsize else await asyncio.to_thread(assets)
+
+
+_making = threading.Lock()
 
 
 @cache
-def _made_once() -> Assets:
+def _assets() -> Assets:
     return Assets()
-
-
-def assets() -> Assets:
-    """Those of the page, the same for all hubs of this process."""
-    with _MAKING:
-        return _made_once()
-
-
-async def ready_assets() -> Assets:
-    """The same. The first time they are made in a thread, for it takes half a second, whoever asks."""
-    if _made_once.cache_info().currsize == 0:
-        return await asyncio.to_thread(assets)
-    return assets()
 
 
 def _read(path: Path) -> Asset:
     body = path.read_bytes()
-    if path.suffix in {".js", ".css"}:
-        body = without_comments(body.decode()).encode()
+    if shorten := SENT_AS.get(path.suffix):
+        body = shorten(body.decode()).encode()
     media_type = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return _made(body, media_type)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -11,13 +12,15 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..api import BadBody, call, call_lines
+from ..api.watching import MAX_ROWS
 from ..auth.attempts import Attempts
 from ..board import Board
 from ..brokers.base import MayFail, Searches
+from ..errors import BrokerError
 from ..hub import Hub
 from ..protocol.strict import Malformed, parse
 from ..version import __version__
-from .assets import ready_assets
+from .assets import assets, assets_soon
 from .entrance import worded
 from .guard import Guard, is_loopback
 from .request import JSON_TYPE, Aside, Refused, Request, read_body
@@ -127,6 +130,10 @@ class Page:
         self._board = board
         self._attempts = Attempts()
 
+    def prepare(self) -> None:
+        """Begin to read and compress the files, beside the loop, so that nobody who comes waits for it."""
+        asyncio.get_running_loop().run_in_executor(None, assets)
+
     async def index(self, request: HttpRequest) -> Response:
         """The page at `/`, or the form to sign in."""
         try:
@@ -135,12 +142,11 @@ class Page:
         except Refused as refused:
             return _text(refused.status, refused.reason)
         name = "index.html" if self._is_inside(request.scope) else "signin.html"
-        return _of_page((await ready_assets()).page(name, request))
+        return _of_page((await assets_soon()).page(name, request))
 
     async def asset(self, request: HttpRequest) -> Response:
         """`/static/…`"""
-        found = (await ready_assets()).answer(request.path_params["path"], request)
-        return _of_page(found or _text(404, "Not Found"))
+        return await _file(request.path_params["path"], request)
 
     async def session(self, request: HttpRequest) -> Response:
         """`/api/session`: what the page may do here, for everybody who may see the page.
@@ -148,7 +154,9 @@ class Page:
         `role` is `operator` for who may call the API, else `viewer`; `sign_in` says whether there is
         a credential to sign in with, `digest` which files the page should be made of. `open` says that the
         API asks nobody for a credential: `local` where only this machine can call it, else `insecure`.
-        `board` is the configured one, for whoever sees the page and not only the form to sign in.
+        `board` is the configured one, for whoever sees the page and not only the form to sign in; `channels`
+        is what the method of that name says, for an operator and where there are not too many: without it
+        the page would have to ask before it can subscribe.
         """
         try:
             seen = Request.of(request.scope)
@@ -162,7 +170,7 @@ class Page:
             "sign_in": guard.access.credential is not None,
             "name": guard.hub.name,
             "version": __version__,
-            "digest": (await ready_assets()).digest,
+            "digest": (await assets_soon()).digest,
             "time": time.time(),
             "open": self._openness(request.scope),
             "limits": {name: getattr(guard.hub.limits, name) for name in TOLD_LIMITS},
@@ -170,8 +178,20 @@ class Page:
         }
         if self._board is not None and self._is_inside(request.scope):
             result |= {"board": self._board.as_json(), "title": self._board.title}
+        if operator and (channels := await self._channels()) is not None:
+            result["channels"] = channels
         headers = {"cache-control": "no-store"}
         return Response(orjson.dumps({"result": result}), media_type=JSON_TYPE, headers=headers)
+
+    async def _channels(self) -> dict[str, dict[str, int]] | None:
+        """All of them with how many read each; None when they are too many, or are not known just now."""
+        if self._guard.hub.lifecycle.unready() is not None:
+            return None
+        try:
+            found = await self._guard.hub.occupancy(all=True)
+        except BrokerError:
+            return None
+        return {name: {"num_clients": n} for name, n in found.items()} if len(found) <= MAX_ROWS else None
 
     def _openness(self, scope: Scope) -> str | None:
         if not self._guard.access.open_api:
@@ -202,7 +222,7 @@ class Page:
         """`/client.js`, and what it imports from `/client/…` when it is needed."""
         part = request.path_params.get("part")
         path = "client.js" if part is None else f"client/{part}"
-        return _of_page((await ready_assets()).answer(path, request) or _text(404, "Not Found"))
+        return await _file(path, request)
 
     async def sign_in(self, request: HttpRequest) -> Response:
         """`{"token": …}` in, the cookie out."""
@@ -248,6 +268,10 @@ class Page:
 def _cookie_path(request: HttpRequest) -> str:
     """Where the hub is mounted: nothing else gets the cookie."""
     return (request.scope.get("root_path") or "") + "/"
+
+
+async def _file(path: str, request: HttpRequest) -> Response:
+    return _of_page((await assets_soon()).answer(path, request) or _text(404, "Not Found"))
 
 
 def _of_page(response: Response) -> Response:

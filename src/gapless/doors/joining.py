@@ -12,14 +12,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-IMPORT = re.compile(r'^import (?:\{([^}]*)\} |\* as (\w+) )from "(\.[^"]+)";$', re.MULTILINE)
+IMPORT = re.compile(r'^import ?(?:\{([^}]*)\} ?|\* ?as (\w+) )from ?"(\.[^"]+)";$', re.MULTILINE)
 """Names, or all of a module under one name. Packages and default exports there are none."""
 
 LATER = re.compile(r'\bimport\("(\.[^"]+)"\)')
 
 EXPORTED = re.compile(r"^export (?=(?:async )?(?:function\*?|class|const) (\w+))", re.MULTILINE)
 
-LISTED = re.compile(r"^export \{([^}]*)\};$", re.MULTILINE)
+LISTED = re.compile(r"^export ?\{([^}]*)\};$", re.MULTILINE)
 
 UNKNOWN = re.compile(r"^(?:import|export)\b(?!\().*", re.MULTILINE)
 """What is left of them when all forms that are known are taken away."""
@@ -46,9 +46,10 @@ def join(entry: str, modules: Mapping[str, str]) -> Joined:
     members = frozenset(order)
     parts = [_scope(name, modules[name], entry) for name in order if name != entry]
     own = _imported(entry, modules[entry], _variable)
-    names = ", ".join(f'{_variable(name)} as "{name}"' for name in order if name != entry)
-    script = "".join([*parts, own, f"export {{ {names} }};\n" if names else ""])
-    return Joined(script, members, _later(entry, members, modules))
+    later, taken = _later(entry, members, modules)
+    names = ",".join(f'{_variable(name)} as "{name}"' for name in order if name in taken)
+    script = "".join([*parts, own, f"export{{{names}}};\n" if names else ""])
+    return Joined(script, members, later)
 
 
 def imports_of(name: str, text: str) -> list[str]:
@@ -95,7 +96,7 @@ def _scope(name: str, text: str, entry: str) -> str:
         body = body.replace(
             "import.meta.url", f'new URL("{posixpath.relpath(name, home or ".")}", import.meta.url).href'
         )
-    return f"const {_variable(name)} = (() => {{\n{body}\nreturn {{ {', '.join(exported)} }};\n}})();\n"
+    return f"const {_variable(name)}=(()=>{{\n{body}\nreturn{{{','.join(exported)}}};\n}})();\n"
 
 
 def _imported(name: str, text: str, source: Callable[[str], str | None]) -> str:
@@ -106,14 +107,17 @@ def _imported(name: str, text: str, source: Callable[[str], str | None]) -> str:
         variable = source(_resolved(name, address))
         if variable is None:
             return found[0]
-        return f"const {everything or '{' + names.replace(' as ', ': ') + '}'} = {variable};"
+        return f"const {everything or '{' + names.replace(' as ', ':') + '}'}={variable};"
 
     return IMPORT.sub(taken, text)
 
 
-def _later(entry: str, members: frozenset[str], modules: Mapping[str, str]) -> dict[str, str]:
-    """What is reached by `import(…)` alone, as it is asked for then."""
+def _later(
+    entry: str, members: frozenset[str], modules: Mapping[str, str]
+) -> tuple[dict[str, str], set[str]]:
+    """What is reached by `import(…)` alone, as it is asked for then; what that takes from the script."""
     found: dict[str, str] = {}
+    taken: set[str] = set()
     waiting = [
         _resolved(name, address) for name in sorted(members) for address in LATER.findall(modules[name])
     ]
@@ -123,8 +127,10 @@ def _later(entry: str, members: frozenset[str], modules: Mapping[str, str]) -> d
             continue
         text = modules[name]
         found[name] = _beside(name, text, entry, members)
-        waiting += imports_of(name, text) + [_resolved(name, address) for address in LATER.findall(text)]
-    return found
+        imported = imports_of(name, text)
+        taken |= members.intersection(imported) - {entry}
+        waiting += imported + [_resolved(name, address) for address in LATER.findall(text)]
+    return found, taken
 
 
 def _beside(name: str, text: str, entry: str, members: frozenset[str]) -> str:

@@ -1,4 +1,4 @@
-"""A module or stylesheet as it is sent: without the comments and indentation, which only its readers need.
+"""A module or stylesheet as it is sent: without the comments and spaces that only its readers need.
 
 Nothing is renamed and no line moves: what a browser says about line 12 is about line 12 of the file.
 """
@@ -34,12 +34,35 @@ BEGINS_AN_EXPRESSION = re.compile(
 )
 """After such code a slash begins a regular expression; after any other it divides."""
 
+SPACES = re.compile(
+    r"""
+      [ ]+(?=[=(){}\[\],;:?!<>&|*%"'`])  # in front of a sign that nothing can be taken together with
+    | (?<=[=(){}\[\],;:?!<>&|*%"'`])[ ]+  # behind one
+    | (?<=[\w)\]])[ ](?=[+-][ ][\w(\["'`])  # around a plus or minus between two values
+    | (?<=[\w)\]"'`][ ][+-])[ ](?=[\w(\["'`])
+    """,
+    re.VERBOSE,
+)
+"""Spaces of a module that part nothing."""
 
-def without_comments(text: str) -> str:
-    """A module, or a stylesheet, without the comments that have lines of their own and without indentation.
+SPACES_OF_STYLE = re.compile(r"[ ]+(?=[{},;>])|(?<=[{},;>:])[ ]+")
+"""Those of a stylesheet: a space in front of a colon is a descendant, one around a plus belongs to `calc`."""
 
-    Text and regular expressions stay as they are, byte for byte; so do comments beside code.
+
+def as_module(text: str) -> str:
+    """A module without comments, indentation, and the spaces that part nothing.
+
+    Text and regular expressions stay as they are, byte for byte.
     """
+    return _shortened(text, SPACES)
+
+
+def as_stylesheet(text: str) -> str:
+    """The same of a stylesheet."""
+    return _shortened(text, SPACES_OF_STYLE)
+
+
+def _shortened(text: str, spaces: re.Pattern[str]) -> str:
     sent: list[str] = []
     braces: list[str] = []  # the open ones: "{" in code, "${" in a template literal
     before = ""  # the last that is neither space nor comment
@@ -53,8 +76,18 @@ def without_comments(text: str) -> str:
             is_line_begin = False
             continue
         piece = _piece(text, at, before, braces)
-        at += len(piece)
-        sent.append(piece)
+        end = at + len(piece)
+        if piece.startswith("//"):
+            pass
+        elif piece.startswith("/*"):
+            sent.append(" " + "\n" * piece.count("\n"))
+        elif piece[0] in "\"'`/{}\n":
+            sent.append(piece)
+        else:
+            # What stands on either side decides about the spaces at its ends.
+            left, right = text[at - 1 : at].strip() or "\n", text[end : end + 1] or "\n"
+            sent.append(spaces.sub("", left + piece + right)[1:-1])
+        at = end
         is_line_begin = piece == "\n"
         if not piece.isspace() and not piece.startswith(("//", "/*")):
             before = piece.rstrip()

@@ -1,6 +1,6 @@
 /** The application: one connection, the pages, and what stands around them. */
+import { api, base, session } from "./core/session.js";
 import { connect } from "./client.js";
-import { Api } from "./core/api.js";
 import { Channels } from "./core/channels.js";
 import { find, make, meta } from "./core/dom.js";
 import { parse } from "./core/json.js";
@@ -11,6 +11,7 @@ import { readUrl } from "./core/url.js";
 import { Watching } from "./core/watching.js";
 import { backWords, completeness, gapWords } from "./log/words.js";
 import { Announcer } from "./ui/announce.js";
+import { withStyle } from "./ui/late.js";
 import { Shell } from "./ui/shell.js";
 import { Live } from "./pages/live.js";
 
@@ -23,7 +24,8 @@ const PAGES = {
 };
 
 export class App {
-  base = new URL(meta("gapless-base") || "..", import.meta.url);
+  base = base;
+  api = api;
   connection = { wasUp: false, lostAt: 0, retryAt: 0, cause: "" }; // milliseconds since 1970
   page = null;
   /** What the server says about itself and us, null when it says nothing. */
@@ -38,7 +40,6 @@ export class App {
     settings.onChange((name, value) => name === "zone" && useZone(value));
     const saving = /** @type {any} */ (navigator).connection?.saveData === true;
     this.hub = connect(this.base, { pace: saving ? 250 : 50, parse, pingEvery: 5_000, pongWithin: 3_000 });
-    this.api = new Api(this.base);
     this.positions = storedPositions();
     this.announcer = new Announcer(find("announcements"), find("alerts"));
     this.channels = new Channels(this);
@@ -64,14 +65,11 @@ export class App {
 
   /** Ask who we are here, and begin with the channels that we may see. */
   async start() {
-    try {
-      this.session = await this.api.session();
-      this.#version = this.session?.version ?? "";
-    } catch {
-      this.session = null; // an older server: the first call tells
-    }
+    this.channels.begin();
+    this.session = await session;
+    this.#version = this.session?.version ?? "";
     if (this.session?.role === "viewer") this.api.refuse();
-    this.channels.start();
+    this.channels.start(this.session?.channels);
     this.watching.start();
     await this.open();
   }
@@ -108,7 +106,7 @@ export class App {
 
   async #load(name) {
     try {
-      const Page = await PAGES[name]();
+      const Page = await withStyle(PAGES[name]());
       return new Page(this);
     } catch (error) {
       console.warn(error); // most likely the server was replaced by one with other files

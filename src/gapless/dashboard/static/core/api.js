@@ -38,7 +38,9 @@ export class Api {
   async session() {
     const response = await this.#send("session", {});
     if (!response.ok) throw new ApiError(response.status, "not told");
-    return (await this.#read(response)).result;
+    const { result } = await this.#read(response);
+    if (result.channels) this.#become("open"); // it is told to who may call it
+    return result;
   }
 
   /** It is known that we may not call it. */

@@ -11,6 +11,8 @@ export function isStats(name) {
   return name.split(":").pop() === "stats";
 }
 
+/** @typedef {Record<string, {num_clients?: number}>} Listing as the method `channels` answers */
+
 export class Channels {
   /** Names and how many read each, as the server lists them. @type {Map<string, number>} */
   known = new Map();
@@ -21,11 +23,16 @@ export class Channels {
     this.#app = app;
   }
 
-  start() {
-    // Channels that the page's address names are on; then the others wait for their switch.
+  /** Channels that the page's address names are on; then the others wait for their switch. */
+  begin() {
     this.#chosen = readUrl().params.getAll("ch");
     for (const name of this.#chosen) this.#turnOn(name);
-    if (this.#app.api.state !== "refused") this.refresh();
+  }
+
+  /** @param {Listing} [listed] what the server listed already */
+  start(listed) {
+    if (listed) this.#take(listed);
+    else if (this.#app.api.state !== "refused") this.refresh();
     this.#keepFresh();
   }
 
@@ -33,10 +40,15 @@ export class Channels {
     const { api } = this.#app;
     try {
       const { channels } = await api.call("channels", { all: true });
-      this.known = new Map(Object.entries(channels).map(([name, { num_clients: clients = 0 }]) => [name, clients]));
+      this.#take(channels);
     } catch {
-      return this.#app.live.paintSoon(); // what became of it stands in `api.state`
+      this.#app.live.paintSoon(); // what became of it stands in `api.state`
     }
+  }
+
+  /** @param {Listing} listed */
+  #take(listed) {
+    this.known = new Map(Object.entries(listed).map(([name, { num_clients: clients = 0 }]) => [name, clients]));
     if (this.#chosen.length === 0) {
       const fresh = [...this.known.keys()].filter((name) => !this.#feed.channels.has(name) && !isStats(name) && !name.startsWith("$")).sort();
       for (const name of fresh.slice(0, Math.max(0, MAX_ON - this.#feed.channels.size))) this.#turnOn(name);

@@ -6,11 +6,19 @@ import * as settings from "./settings.js";
  *   `keys`: as `nameOf` names them; `always`: also from within a field, and when single keys are switched off
  */
 
+/** Owner → bindings, or a promise of them. */
 const layers = new Map();
 
-/** @param {string} owner @param {Binding[]} bindings those of the page, or of the shell */
+// What a page may do with a key instead of the browser. Others are not held for a table that has yet to come.
+const HELD = /^(?:.|Space|Enter|Home|End|(?:Shift\+)?Arrow(?:Up|Down)|Page(?:Up|Down)|Ctrl\+[adfu])$/;
+
+/**
+ * @param {string} owner
+ * @param {Binding[]|Promise<Binding[]>} bindings those of the page, or of the shell; while they have yet to come, keys wait for them
+ */
 export function bind(owner, bindings) {
   layers.set(owner, bindings);
+  if (bindings instanceof Promise) bindings.then((list) => layers.get(owner) === bindings && layers.set(owner, list));
 }
 
 export function unbind(owner) {
@@ -18,7 +26,7 @@ export function unbind(owner) {
 }
 
 export function bindings() {
-  return [...layers.values()].flat();
+  return [...layers.values()].filter(Array.isArray).flat();
 }
 
 /** "Ctrl+k", "Shift+Enter", "G", "?" */
@@ -39,9 +47,16 @@ export function listen() {
     const isTyping = target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
     // Space and Enter press what has the focus.
     if (target.closest("button, a, summary, input[type=checkbox]") && (name === "Space" || name === "Enter")) return;
-    const found = bindings().find(({ keys, always }) => keys.includes(name) && (always || (!isTyping && settings.get("singleKeys"))));
-    if (!found) return;
+    const act = () => {
+      const found = bindings().find(({ keys, always }) => keys.includes(name) && (always || (!isTyping && settings.get("singleKeys"))));
+      if (found) event.preventDefault();
+      found?.act(event);
+      return found;
+    };
+    if (act() || isTyping || !HELD.test(name)) return;
+    const coming = [...layers].find(([, layer]) => !Array.isArray(layer));
+    if (!coming) return;
     event.preventDefault();
-    found.act(event);
+    coming[1].then(act);
   });
 }

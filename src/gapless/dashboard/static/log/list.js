@@ -10,6 +10,7 @@ import { FLAG } from "./segment.js";
 
 const OVERSCAN = 4; // rows above and below what is in sight
 const WRAPPED_LINES = 12;
+const PAUSE_MS = 40; // between two paints of what comes by itself
 
 export class List {
   /** Key of the current row, or null. */
@@ -25,6 +26,8 @@ export class List {
   #follow;
   #toMark;
   #frame = 0;
+  #pause = 0;
+  #paintedAt = 0;
   #free = [];
   #shown = new Map(); // key or mark → {row, element}
   #made = 0;
@@ -53,7 +56,7 @@ export class List {
     this.#store = store;
     this.#follow = follow;
     this.#toMark = toMark;
-    view.onChange = () => this.paintSoon();
+    view.onChange = () => this.#paintInTime();
     parts.scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     parts.scroller.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
     new ResizeObserver(() => this.#onResize()).observe(parts.scroller);
@@ -87,6 +90,17 @@ export class List {
       this.#frame = 0;
       this.paint();
     });
+  }
+
+  /**
+   * Rows came. Nobody reads them when they are others in each frame, and painting takes the time that reading the
+   * next ones needs: under load the page would fall behind.
+   */
+  #paintInTime() {
+    if (this.#frame || this.#pause) return;
+    const left = this.#paintedAt + PAUSE_MS - performance.now();
+    if (left <= 0) this.paintSoon();
+    else this.#pause = setTimeout(() => this.paintSoon(), left);
   }
 
   /** Put a row in sight, in the middle if it was not. */
@@ -131,7 +145,9 @@ export class List {
 
   paint() {
     cancelAnimationFrame(this.#frame);
-    this.#frame = 0;
+    clearTimeout(this.#pause);
+    this.#frame = this.#pause = 0;
+    this.#paintedAt = performance.now();
     const { scroller, spacer } = this.#parts;
     this.#prepare();
     const length = this.#view.length;

@@ -117,11 +117,26 @@ export class Row {
     columns.forEach((path, at) => fillCell(this.cells.children[at], valueAt(data, path), look));
     const isElsewhere = (name) => columns.some((path) => path === name || path.endsWith(`.${name}`));
     const entries = ordered(fieldsOf(data, row.message).filter(([name]) => !isElsewhere(name)), look);
-    const texts = entries.slice(0, FIELDS).filter(([, value]) => value !== undefined).map(field);
-    if (entries.length > FIELDS) texts.push(`  +${entries.length - FIELDS}`);
-    const all = texts.join("");
-    // What turns a colour on in one field does not go on into the next.
-    return say(this.fields, isPlainText(all) ? nodesOf(all, look) : texts.flatMap((text) => nodesOf(text, look)));
+    const pairs = entries.slice(0, FIELDS).filter(([, value]) => value !== undefined).map(pair);
+    const rest = entries.length > FIELDS ? `  +${entries.length - FIELDS}` : "";
+    const marked = [...look.pins, ...look.highlights];
+    if (marked.length === 0 && isPlainText(pairs.flat().join(""))) this.#sayPairs(pairs, rest);
+    else say(this.fields, [...pairs.flatMap((each) => pairNodes(each, marked, look)), rest]);
+  }
+
+  /** As most rows are, filled many times a second: the nodes stay, their texts change. */
+  #sayPairs(pairs, rest) {
+    const { childNodes } = this.fields;
+    const isFit = childNodes.length === 2 * pairs.length + 1 && childNodes[2 * pairs.length].nodeType === Node.TEXT_NODE;
+    if (!isFit || !pairs.every((_, at) => childNodes[2 * at].firstChild?.nodeType === Node.TEXT_NODE && childNodes[2 * at + 1].nodeType === Node.TEXT_NODE)) {
+      // An empty text is a node, too, when it is made as one.
+      return this.fields.replaceChildren(...pairs.flatMap(([key, value]) => [keyOf(key), document.createTextNode(value)]), document.createTextNode(rest));
+    }
+    pairs.forEach(([key, value], at) => {
+      write(childNodes[2 * at].firstChild, key);
+      write(childNodes[2 * at + 1], value);
+    });
+    write(childNodes[2 * pairs.length], rest);
   }
 
   /** What can be opened. A button that stays is the same one: who presses it while the row is filled again has pressed it. */
@@ -157,10 +172,25 @@ function fillCell(cell, value, look) {
   cell.title = plain(cut(text, FIELD_CHARACTERS));
 }
 
-function field([name, value]) {
+/** A field as it is written: its name and the sign behind it, its value. */
+function pair([name, value]) {
   const text = inline(value) ?? "null";
   const start = cut(firstLine(text), FIELD_CHARACTERS);
-  return `  ${cut(name, FIELD_CHARACTERS)}=${start}${start.length < text.length ? "…" : ""}`;
+  return [`  ${cut(name, FIELD_CHARACTERS)}=`, `${start}${start.length < text.length ? "…" : ""}`];
+}
+
+/** What turns a colour on in one field does not go on into the next; what is found across name and value is marked as one. */
+function pairNodes([key, value], marked, look) {
+  const isAcross = hitsIn(key + value, marked).some(([from, to]) => from < key.length && to > key.length);
+  return isAcross ? nodesOf(key + value, look) : [keyOf(...nodesOf(key, look)), ...nodesOf(value, look)];
+}
+
+function keyOf(...nodes) {
+  return make("span", { className: "key" }, ...nodes);
+}
+
+function write(text, words) {
+  if (text.data !== words) text.data = words;
 }
 
 /** Let an element say this, and leave what says it already in its place: most rows are filled many times a second. */

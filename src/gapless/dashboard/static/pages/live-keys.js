@@ -2,18 +2,26 @@
 import { copyText } from "../core/clipboard.js";
 import * as settings from "../core/settings.js";
 import { linkTo } from "../core/url.js";
-import { LEVELS } from "../log/levels.js";
+import { ERROR, LEVELS, WARNING } from "../log/levels.js";
+import { isGap } from "../log/marks.js";
 import { textOf } from "../log/row.js";
 import { quote } from "../log/query.js";
 import { clock, day, MODES } from "../core/time.js";
 import { note } from "../ui/layers.js";
 
-/** @param {import("./live.js").Live} live @returns {import("../core/keys.js").Binding[]} */
-export function liveKeys(live) {
+/**
+ * @param {import("./live.js").Live} live
+ * @param {import("./live-filters.js").Filters} filters
+ * @returns {import("../core/keys.js").Binding[]}
+ */
+export function liveKeys(live, filters) {
   const { panel, box } = live;
   const { list, follow } = panel;
   const { bookmarks } = panel;
   const isRow = (item) => "key" in item;
+  const isOf = (least, most) => (item) => isRow(item) && item.segment.level[item.index] >= least && item.segment.level[item.index] < most;
+  const [isError, isWarning] = [isOf(ERROR, Infinity), isOf(WARNING, ERROR)];
+  const isGapMark = (item) => "mark" in item && isGap(item.mark);
   const go = (step, isWanted, words) => {
     if (panel.goToNext(step, isWanted)) return live.detail.isOpen && list.current !== null && live.openDetail(list.current);
     return words && note(`No ${step > 0 ? "next" : "previous"} ${words} among the lines of this page.`);
@@ -28,7 +36,7 @@ export function liveKeys(live) {
     if (place) act(panel.store.row(place.segment, place.index), place);
     else note("Choose a line first: j, k or a click.");
   };
-  const filterFor = (sign) => onCurrent((row) => live.addTerm(`${sign}logger:${quote(row.logger)}`));
+  const filterFor = (sign) => onCurrent((row) => filters.add(`${sign}logger:${quote(row.logger)}`));
   const minimum = LEVELS.slice(1).filter(({ name }) => name !== "success");
   const key = (group, keys, words, act, always = false) => ({ group, keys, words, act, always });
   return [
@@ -38,9 +46,9 @@ export function liveKeys(live) {
     key("Find", ["N"], "Previous hit", () => panel.goToHit(-1)),
     key("Find", ["h"], "Keep what is looked for marked", () => pinned(panel.togglePin())),
     key("Find", ["s"], "Search all that the server keeps", () => live.searchOlder()),
-    key("Find", ["."], "Filter off, and on again", () => live.toggleFilter()),
-    ...minimum.map(({ name }, at) => key("Find", [String(at + 1)], `${name} and above`, () => live.setMinimumLevel(name))),
-    key("Find", ["0"], "All levels", () => live.setMinimumLevel("")),
+    key("Find", ["."], "Filter off, and on again", () => filters.toggle()),
+    ...minimum.map(({ name }, at) => key("Find", [String(at + 1)], `${name} and above`, () => filters.setMinimumLevel(name))),
+    key("Find", ["0"], "All levels", () => filters.setMinimumLevel("")),
     key("Find", ["f"], "Only this line's logger", filterFor("")),
     key("Find", ["F"], "Not this line's logger", filterFor("-")),
     key("Move", ["Space"], "Pause, follow", () => live.togglePause()),
@@ -54,12 +62,12 @@ export function liveKeys(live) {
     key("Move", ["PageUp"], "Page up", () => scroll(-1)),
     key("Move", ["Ctrl+d"], "Half a page down", () => scroll(0.5)),
     key("Move", ["Ctrl+u"], "Half a page up", () => scroll(-0.5)),
-    key("Move", ["e"], "Next error", () => go(1, live.isError, "error")),
-    key("Move", ["E"], "Previous error", () => go(-1, live.isError, "error")),
-    key("Move", ["w"], "Next warning", () => go(1, live.isWarning, "warning")),
-    key("Move", ["W"], "Previous warning", () => go(-1, live.isWarning, "warning")),
-    key("Move", ["x"], "Next gap", () => go(1, live.isGap, "gap")),
-    key("Move", ["X"], "Previous gap", () => go(-1, live.isGap, "gap")),
+    key("Move", ["e"], "Next error", () => go(1, isError, "error")),
+    key("Move", ["E"], "Previous error", () => go(-1, isError, "error")),
+    key("Move", ["w"], "Next warning", () => go(1, isWarning, "warning")),
+    key("Move", ["W"], "Previous warning", () => go(-1, isWarning, "warning")),
+    key("Move", ["x"], "Next gap", () => go(1, isGapMark, "gap")),
+    key("Move", ["X"], "Previous gap", () => go(-1, isGapMark, "gap")),
     key("Line", ["Enter"], "Details", () => (live.detail.isOpen ? live.detail.close() : list.current !== null && live.openDetail(list.current))),
     key("Line", ["c"], "What stands around it", () => list.current !== null && live.openDetail(list.current, "context")),
     key("Line", ["y"], "Copy it", onCurrent(async (row, { segment, index }) => said(await copyText(textOf(row, panel.store.data(segment, index), row.time === null ? "" : `${day(row.time)} ${clock(row.time)}`)), "Line copied"))),
@@ -107,18 +115,6 @@ function onFind(event, box) {
   if (document.activeElement === box.field && box.mode === "find") return;
   event.preventDefault();
   box.focus("find");
-}
-
-/** Close what is open, clear what is searched, let go what is chosen: one of them. */
-export function escape({ box, detail, found, panel }) {
-  if (detail.isOpen) return detail.close();
-  if (found.isOpen) return found.close();
-  if (panel.isFinding) return box.setMode("find"), (box.field.value = ""), box.apply(), box.setMode("filter");
-  if (panel.list.range) return panel.chooseNone();
-  if (panel.list.current !== null) {
-    panel.list.current = null;
-    panel.list.redraw();
-  }
 }
 
 function said(worked, words) {

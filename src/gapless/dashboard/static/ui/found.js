@@ -57,6 +57,11 @@ export class Found {
     this.onClose();
   }
 
+  /** Something else stands in its place for a while, or not any more. */
+  cover(isCovered) {
+    if (this.#search) this.element.hidden = isCovered;
+  }
+
   #paint() {
     clearTimeout(this.#painting);
     this.#painting = 0;

@@ -1,5 +1,9 @@
-/** Modules that come when something needs them, and not with the page. */
+/** Modules that come when something needs them, and not with the page; so does the style of what they show. */
+import { make } from "../core/dom.js";
 import { note } from "./layers.js";
+
+const STYLE = new URL("../css/pages.css", import.meta.url).href;
+let style = null; // once it is asked for
 
 /**
  * @template T
@@ -8,10 +12,28 @@ import { note } from "./layers.js";
  */
 export async function late(load) {
   try {
-    return await load();
+    return await withStyle(load());
   } catch (error) {
     console.warn(error); // most likely the server was replaced by one with other files, or is away
     note("This part of the page could not be loaded: the server may be away, or of another version.", "warning", ["Reload", () => location.reload()]);
     return null;
   }
+}
+
+/** The module, once there is the style of what it shows, too. @template T @param {Promise<T>} loading @returns {Promise<T>} */
+export async function withStyle(loading) {
+  const [module] = await Promise.all([loading, (style ??= styled())]);
+  return module;
+}
+
+function styled() {
+  return new Promise((resolve, reject) => {
+    const link = make("link", { rel: "stylesheet", href: STYLE, onload: resolve });
+    link.onerror = () => {
+      link.remove();
+      style = null; // the next use asks for it again
+      reject(new Error(`${STYLE} did not come`));
+    };
+    document.head.append(link);
+  });
 }

@@ -56,7 +56,7 @@ function entries(app) {
     ["do", "Settings", () => openSettings()],
     ["do", "Keys and queries", () => openHelp(), "?"],
     ["do", "Theme", () => settings.cycle("theme", ["system", "dark", "light"])],
-    ["do", "Clear filter", () => live.clearFilter()],
+    ["do", "Clear filter", () => live.box.setFilter("")],
   ];
   const views = savedViews().map(({ name, hash }) => ["view", name, () => (location.hash = hash)]);
   return [...pages, ...views, ...others, ...actions, ...names];

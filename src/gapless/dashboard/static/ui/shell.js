@@ -119,7 +119,9 @@ export class Shell {
     const unseen = this.#unseen > 0 ? `(${this.#unseen}) ` : "";
     const title = `${away}${unseen}${this.#app.page?.title ?? "Live"} · Gapless`;
     if (document.title !== title) document.title = title;
-    const icon = state.kind === "live" ? (this.#unseen > 0 ? "favicon-errors.svg" : "favicon.svg") : "favicon-away.svg";
+    // While it connects for the first time it is not away.
+    const isAway = state.kind !== "live" && (this.#app.connection.wasUp || state.kind === "down");
+    const icon = !isAway ? (this.#unseen > 0 ? "favicon-errors.svg" : "favicon.svg") : "favicon-away.svg";
     const link = /** @type {HTMLLinkElement} */ (document.querySelector('link[rel="icon"]'));
     if (!link.href.endsWith(`/${icon}`)) link.href = link.href.replace(/[^/]*$/, icon);
   }
