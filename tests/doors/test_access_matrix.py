@@ -54,6 +54,7 @@ NO_CLIENTS = {
     "/emulation": "commands of a connection that came in by a stream door",
     "/connection/init": "answers {} to everybody",
     "/api/{method}": "of operators: tests/api, tests/doors/test_http_api.py",
+    "/api/export": "of operators: tests/doors/test_export.py",
     "/api/session": "tells the page what it may do",
     "/ingest/{channel:path}": "of publishers: tests/doors/test_ingest.py",
     "/v1/logs": "of publishers: tests/doors/test_otlp.py",

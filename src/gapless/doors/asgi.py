@@ -20,6 +20,7 @@ from .centrifuge import CentrifugeDoor, UniDoor
 from .direct import DirectDoors
 from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
 from .entrance import HttpEntrance, WebSocketEntrance
+from .export import ExportDoor
 from .guard import Guard
 from .http import ApiDoor, Health, Page
 from .ingest import Ingest, IngestDoor
@@ -87,6 +88,7 @@ class HubApp:
             Route("/connection/init", page.warm_up, methods=["GET"]),
             Route("/sse", HttpEntrance(guard, sse.admit), methods=["GET", "OPTIONS"]),
             Route("/api/session", page.session, methods=["POST"]),
+            Route("/api/export", ExportDoor(guard), methods=["GET", "POST"]),
             Route("/api/{method}", ApiDoor(guard), methods=["POST"]),
             *([Route("/api", ApiDoor(guard), methods=["POST"])] if access.old_api_clients else []),
             Route("/ingest/{channel:path}", IngestDoor(guard, ingest), methods=["POST"]),

@@ -49,7 +49,8 @@ TOLD_LIMITS = (
 STATUSES = {100: 500, 102: 404, 104: 404, 107: 400, 108: 400, 112: 416, 113: 409}
 
 
-def _text(status: int, reason: str, **headers: str) -> Response:
+def answered(status: int, reason: str, **headers: str) -> Response:
+    """What is refused, as a response."""
     said, head = worded(status, reason)
     found = {name.decode(): value.decode() for name, value in head} | headers
     return Response(said, status, headers=found)
@@ -73,17 +74,17 @@ class ApiDoor:
             self._guard.admit_operator(request.scope, Request.of(request.scope))
             unready = hub.lifecycle.unready()
             if unready is not None:
-                return _text(503, unready)
+                return answered(503, unready)
             old = self._guard.access.old_api_clients
             body = await read_body(request, hub.limits, max_bytes=hub.limits.body_bytes, undeclared=old)
             method = request.path_params.get("method")
             answer = await (call_lines(hub, body) if method is None else call(hub, method, body))
         except Refused as refused:
-            return _text(refused.status, refused.reason)
+            return answered(refused.status, refused.reason)
         except BadBody as error:
-            return _text(400, str(error))
+            return answered(400, str(error))
         if answer is None:
-            return _text(404, "there is no such method")
+            return answered(404, "there is no such method")
         if request.headers.get("x-centrifugo-error-mode") == "transport":
             said = orjson.loads(answer)
             if "error" in said:
@@ -131,13 +132,13 @@ class Page:
             seen = Request.of(request.scope)
             self._guard.check_place(request.scope, seen)
         except Refused as refused:
-            return _text(refused.status, refused.reason)
+            return answered(refused.status, refused.reason)
         name = "index.html" if self._is_inside(request.scope) else "signin.html"
         return _of_page(assets().page(name, request))
 
     async def asset(self, request: HttpRequest) -> Response:
         """`/static/…`"""
-        return _of_page(assets().answer(request.path_params["path"], request) or _text(404, "Not Found"))
+        return _of_page(assets().answer(request.path_params["path"], request) or answered(404, "Not Found"))
 
     async def session(self, request: HttpRequest) -> Response:
         """`/api/session`: what the page may do here, for everybody who may see the page.
@@ -151,7 +152,7 @@ class Page:
             seen = Request.of(request.scope)
             self._guard.check_place(request.scope, seen)
         except Refused as refused:
-            return _text(refused.status, refused.reason)
+            return answered(refused.status, refused.reason)
         guard = self._guard
         operator = guard.access.open_api or guard.is_operator(request.scope, seen)
         result: dict[str, Any] = {
@@ -199,30 +200,30 @@ class Page:
         """`/client.js`, and what it imports from `/client/…` when it is needed."""
         part = request.path_params.get("part")
         path = "client.js" if part is None else f"client/{part}"
-        return _of_page(assets().answer(path, request) or _text(404, "Not Found"))
+        return _of_page(assets().answer(path, request) or answered(404, "Not Found"))
 
     async def sign_in(self, request: HttpRequest) -> Response:
         """`{"token": …}` in, the cookie out."""
         credential = self._guard.access.credential
         if credential is None:
-            return _text(404, "this hub has no sign-in")
+            return answered(404, "this hub has no sign-in")
         try:
             seen = Request.of(request.scope)
             self._guard.check_place(request.scope, seen)
             said = parse(await read_body(request, self._guard.hub.limits, max_bytes=4096))
         except Refused as refused:
-            return _text(refused.status, refused.reason)
+            return answered(refused.status, refused.reason)
         except Malformed:
-            return _text(400, 'the body is {"token": "…"}')
+            return answered(400, 'the body is {"token": "…"}')
         token = said.get("token") if isinstance(said, dict) else None
         if not isinstance(token, str):
-            return _text(400, 'the body is {"token": "…"}')
+            return answered(400, 'the body is {"token": "…"}')
         now = time.monotonic()
         wait = self._attempts.take(seen.address, now)
         if wait:
-            return _text(429, "too many tries", **{"retry-after": str(int(wait) + 1)})
+            return answered(429, "too many tries", **{"retry-after": str(int(wait) + 1)})
         if not credential.matches(token):
-            return _text(401, "that is not the token")
+            return answered(401, "that is not the token")
         self._attempts.succeeded(seen.address)
         cookie = credential.cookie(
             time.time(), secure=request.url.scheme == "https", path=_cookie_path(request)
@@ -233,11 +234,11 @@ class Page:
         """The cookie is forgotten. A page of another origin can sign nobody out."""
         credential = self._guard.access.credential
         if credential is None:
-            return _text(404, "this hub has no sign-in")
+            return answered(404, "this hub has no sign-in")
         try:
             self._guard.check_place(request.scope, Request.of(request.scope))
         except Refused as refused:
-            return _text(refused.status, refused.reason)
+            return answered(refused.status, refused.reason)
         cookie = credential.sign_out_cookie(secure=request.url.scheme == "https", path=_cookie_path(request))
         return Response(status_code=204, headers={"set-cookie": cookie, "cache-control": "no-store"})
 
