@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,7 @@ from gapless import BrokerError, ChannelOptions, Hub
 from gapless.watch import stats
 
 from ..support.broker import FakeBroker
+from ..support.until import until
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +59,22 @@ async def test_a_reading_of_long_ago_tells_no_rate(hub: Hub) -> None:
     readings = stats.Readings(hub, 1.0, lambda: next(times))
     said = [(await readings.next())["rates"] for _ in range(3)]
     assert [rates is None for rates in said] == [True, False, True]
+
+
+async def test_each_node_says_how_late_its_loop_is_and_what_it_used(hub: Hub) -> None:
+    readings = stats.Readings(hub, 1.0)
+    assert (await readings.next())["nodes"][0]["loop_lag"] is None, "it is measured from now on"
+
+    async def is_told() -> bool:
+        return (await readings.next())["nodes"][0]["loop_lag"] is not None
+
+    await until(is_told)
+    time.sleep(0.2)  # noqa: ASYNC251 - the loop is held, which is what is measured
+    await until(lambda: (hub.node.lag.reading() or [0])[0] > 0.1)
+    (node,) = (await readings.next())["nodes"]
+    assert node["loop_lag"]["longest"] >= node["loop_lag"]["p99"] >= node["loop_lag"]["p50"] >= 0
+    assert node["loop_lag"]["longest"] > 0.1
+    assert node["cpu_seconds"] > 0
 
 
 async def test_a_channel_that_lost_its_reader_is_found_where_it_stands(hub: Hub) -> None:

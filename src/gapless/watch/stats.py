@@ -57,6 +57,7 @@ def here(hub: Hub) -> dict[str, Any]:
     """What this node says of itself: how it stands, its counters, and the tops of its rings."""
     stats = hub.stats()
     about = hub.node.peers.describe()
+    lag = hub.node.lag.reading()
     rings = heapq.nlargest(CHANNELS, hub.node.rings.all(), key=lambda channel: len(channel.subscribers))
     return {
         "node": {
@@ -69,6 +70,10 @@ def here(hub: Hub) -> dict[str, Any]:
             "in_flight_bytes": stats.in_flight_bytes,
             "inbound_bytes": hub.node.inbound.used,
             "rss": about["process"]["rss"],
+            "cpu_seconds": round(time.process_time(), 3),
+            "loop_lag": None
+            if lag is None
+            else {name: round(each, 6) for name, each in lag._asdict().items()},
         },
         "counters": dict(stats.counters),
         "rings": {
