@@ -504,7 +504,7 @@ async def test_a_private_channel_needs_a_token_for_it(come: Come) -> None:
             assert not here.hub.channels().get("$news")
 
 
-@pytest.mark.parametrize("own", ["$stats", "$clients", "$sources"])
+@pytest.mark.parametrize("own", ["$stats", "$clients", "$sources", "$notices"])
 async def test_what_the_hub_says_of_itself_is_for_who_may_call_the_api(come: Come, own: str) -> None:
     async with hubbed(token=KEY) as here:
         async with come(here, Wish(channel=own)):

@@ -99,8 +99,8 @@ async def test_of_many_channels_those_with_readers_are_told_and_the_others_count
 
 
 async def test_what_the_hub_says_of_itself_is_no_channel_of_its_own(hub: Hub) -> None:
-    async def say(anew: bool) -> bytes:
-        return b"1"
+    async def say(anew: bool) -> list[bytes]:
+        return [b"1"]
 
     hub.node.own.add("$stats", say, every=1.0)
     async with hub.subscribe("$stats"):

@@ -13,10 +13,11 @@ from starlette.types import Receive, Scope, Send
 from ..api import BadBody, call, call_lines
 from ..auth.attempts import Attempts
 from ..board import Board
-from ..brokers.base import MayFail, Searches
+from ..brokers.base import Searches
 from ..hub import Hub
 from ..protocol.strict import Malformed, parse
 from ..version import __version__
+from ..watch.stats import unstorable
 from .assets import assets
 from .entrance import worded
 from .guard import Guard, is_loopback
@@ -105,17 +106,11 @@ class Health:
 
     async def ready(self, request: HttpRequest) -> Response:
         """`/ready`: 200, or 503 with the reason why nothing is taken just now."""
-        reason = self._hub.lifecycle.unready() or self._broker_trouble()
+        reason = self._hub.lifecycle.unready() or unstorable(self._hub)
         if reason is None:
             return Response(b'{"status":"ready"}', media_type=JSON_TYPE)
         body = orjson.dumps({"status": "not ready", "reason": reason})
         return Response(body, 503, media_type=JSON_TYPE, headers={"retry-after": "5"})
-
-    def _broker_trouble(self) -> str | None:
-        broker = self._hub.node.broker
-        if not isinstance(broker, MayFail) or broker.unready() is None:
-            return None
-        return "nothing can be stored just now; the log says why"  # it holds paths, which are nobody's here
 
 
 class Page:

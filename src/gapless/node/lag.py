@@ -13,6 +13,9 @@ from typing import NamedTuple
 EVERY_SECONDS = 0.05
 """Between two looks. No longer turn is missed, and it was at most so much longer than is told."""
 
+STALL_SECONDS = 0.5
+"""Who waits for longer notices it: a loop that is this late stood still."""
+
 KEPT_SECONDS = 60.0
 """So far back a reading reaches: as long as most scrapers wait."""
 
@@ -21,11 +24,15 @@ ASKED_SECONDS = 150.0
 
 
 class Lateness(NamedTuple):
-    """Seconds that timers waited in the last minute: at most, 99 of 100 of them, and half of them."""
+    """Seconds that timers waited in the last minute: at most, 99 of 100 of them, and half of them.
+
+    `stalls` counts those longer than `STALL_SECONDS` since they are measured.
+    """
 
     longest: float
     p99: float
     p50: float
+    stalls: int
 
 
 class Lag:
@@ -34,6 +41,7 @@ class Lag:
     def __init__(self) -> None:
         self._late: deque[float] = deque(maxlen=round(KEPT_SECONDS / EVERY_SECONDS))
         self._timer: asyncio.TimerHandle | None = None
+        self._stalls = 0
 
     def begin(self) -> None:
         """Start afresh on this loop."""
@@ -59,7 +67,7 @@ class Lag:
         if not self._late:
             return None
         late = sorted(self._late)
-        return Lateness(late[-1], late[len(late) * 99 // 100], late[len(late) // 2])
+        return Lateness(late[-1], late[len(late) * 99 // 100], late[len(late) // 2], self._stalls)
 
     def _wait(self) -> None:
         self._due = self._loop.time() + EVERY_SECONDS
@@ -67,7 +75,9 @@ class Lag:
 
     def _look(self) -> None:
         now = self._loop.time()
-        self._late.append(round(max(0.0, now - self._due), 6))
+        late = round(max(0.0, now - self._due), 6)
+        self._late.append(late)
+        self._stalls += late > STALL_SECONDS
         if now - self._asked > ASKED_SECONDS:
             self.end()
         else:

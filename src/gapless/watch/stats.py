@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..brokers.base import JoinsNodes
+from ..brokers.base import JoinsNodes, MayFail
 from ..core.channel import Channel
 from ..errors import BrokerError
 from ..hub import Hub
@@ -71,15 +71,22 @@ def here(hub: Hub) -> dict[str, Any]:
             "inbound_bytes": hub.node.inbound.used,
             "rss": about["process"]["rss"],
             "cpu_seconds": round(time.process_time(), 3),
-            "loop_lag": None
-            if lag is None
-            else {name: round(each, 6) for name, each in lag._asdict().items()},
+            "loop_lag": None if lag is None else lag._asdict(),
+            "unready": unstorable(hub),
         },
         "counters": dict(stats.counters),
         "rings": {
             channel.name: _ring(channel) for channel in rings if channel.name not in hub.node.registry.own
         },
     }
+
+
+def unstorable(hub: Hub) -> str | None:
+    """Why nothing can be stored just now, without the paths that are nobody's here; None when it can."""
+    broker = hub.node.broker
+    if not isinstance(broker, MayFail) or broker.unready() is None:
+        return None
+    return "nothing can be stored just now; the log says why"
 
 
 def answer(hub: Hub) -> None:
