@@ -37,7 +37,8 @@ async def test_a_reading_has_totals_counters_and_where_each_channel_stands(hub: 
     assert said["totals"]["num_clients"] == 0
     assert list(said["channels"]) == ["busy", "now", "quiet"], "those with the most readers first"
     assert said["channels"]["busy"]["offset"] == 1
-    assert said["channels"]["now"] == {"num_clients": 1}
+    assert said["channels"]["now"] == {"num_clients": 1, "gaps": 0}
+    assert said["channels"]["busy"]["last"] == pytest.approx(time.time(), abs=60)
     assert (said["channels"]["quiet"]["offset"], said["num_channels"]) == (1, 3)
 
 
@@ -52,6 +53,34 @@ async def test_the_next_one_has_rates(hub: Hub) -> None:
         said = await readings.next()
     assert (said["rates"]["published"], said["rates"]["gaps"]) == (5.25, 0)
     assert (said["channels"]["busy"]["rate"], said["channels"]["now"]["rate"]) == (5.0, 0.25)
+
+
+async def test_bytes_and_gaps_are_told_of_channels_that_somebody_reads(hub: Hub) -> None:
+    times = iter((1000.0, 1004.0, 1008.0))
+    readings = stats.Readings(hub, 1.0, lambda: next(times))
+    lost: list[object] = []
+    await hub.publish("quiet", 1)
+    async with hub.subscribe("busy", on_gap=lost.append) as feed, hub.subscribe("now"):
+        await readings.next()
+        for _ in range(20):  # twice what is kept
+            await hub.publish("busy", "x" * 98)
+        said = (await readings.next())["channels"]
+        assert (said["busy"]["bytes_rate"], said["now"]["bytes_rate"]) == (500.0, 0.0)
+        assert said["busy"]["gaps"] == 0
+        assert not {"bytes_rate", "gaps"} & said["quiet"].keys()
+        for _ in range(2_000):
+            await hub.publish("busy", 1)
+        assert (await anext(feed)).offset > 1_000
+        said = (await readings.next())["channels"]
+    assert len(lost) == said["busy"]["gaps"] == 1
+
+
+def test_a_node_of_an_older_version_says_less() -> None:
+    place = stats.Place()
+    place.merge(1, "e", 7, 9)
+    assert (place.payload_bytes, place.gaps, place.last) == (None, 0, 0.0)
+    place.merge(1, "e", 7, 9, 100, 2, 5.0)
+    assert (place.clients, place.payload_bytes, place.gaps, place.last) == (2, 100, 2, 5.0)
 
 
 async def test_a_reading_of_long_ago_tells_no_rate(hub: Hub) -> None:
