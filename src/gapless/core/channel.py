@@ -29,8 +29,8 @@ class Channel:
     the fan-out has come. `stale` says that the ring was found to be behind its stream, and that
     no history was read since. `looked_at` is the head when a publisher last looked for laggards.
     `announced` is what its joins and leaves have used of their rate (see `core.rate.spend`).
-    `payload_bytes` came in publications, and `gaps` times a reader was told that some are gone, since somebody
-    here reads it.
+    `payload_bytes` came in publications, and `gaps` times a reader was told that some are gone, since
+    somebody here reads it.
     """
 
     __slots__ = (
