@@ -111,7 +111,7 @@ async def test_notices_are_records_each_by_itself(here: Doors) -> None:
             )
         said = await first(feed, lambda said: said["logger"] == "gapless.api_refused")
         assert (said["level"], said["source"]) == ("warning", here.hub.name)
-        assert said["message"].endswith(" calls of the HTTP API refused")
+        assert said["message"].startswith("calls of the HTTP API refused: ")
 
 
 async def test_what_is_sent_again_is_counted_once(here: Doors) -> None:

@@ -87,7 +87,7 @@ async def test_what_was_counted_before_somebody_came_is_no_news(hub: Hub, said: 
         "time": 1002.0,
         "level": "warning",
         "logger": "gapless.gaps",
-        "message": "2 times a subscriber was told that publications are gone",
+        "message": "subscribers told that publications are gone: 2",
         "source": hub.name,
         "fields": {"counter": "gaps", "count": 2, "total": 9},
     }

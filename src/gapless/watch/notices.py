@@ -22,8 +22,8 @@ COUNTED: Mapping[str, tuple[str, str]] = {
     "session_errors": ("error", "connections ended by an error of the server; the log has it"),
     "hook_errors": ("error", "errors in hooks of the application; the log has them"),
     "stuck": ("error", "sockets that the server could not abort"),
-    "repair_failed": ("error", "times the store did not say what a channel had missed"),
-    "gaps": ("warning", "times a subscriber was told that publications are gone"),
+    "repair_failed": ("error", "repairs of what a channel had missed that the store did not serve"),
+    "gaps": ("warning", "subscribers told that publications are gone"),
     "unnumbered_lost": ("warning", "publications without history that slow subscribers missed"),
     "refused_connections": ("warning", "connections refused: origin, credential, hook, or the hub was full"),
     "crowded_addresses": ("warning", "connections or subscriptions refused: their address had too many"),
@@ -130,7 +130,7 @@ def _moved(at: float, earlier: Mapping[str, Any], one: Mapping[str, Any]) -> Ite
         count = one["counters"].get(name, 0) - earlier["counters"].get(name, 0)
         if count > 0:
             more = {"counter": name, "count": count, "total": one["counters"][name]}
-            yield _of_node(at, one, level, name, f"{count} {words}", more)
+            yield _of_node(at, one, level, name, f"{words}: {count}", more)
 
 
 def _stood(at: float, earlier: Mapping[str, Any], one: Mapping[str, Any]) -> Iterator[Notice]:
