@@ -47,6 +47,19 @@ class TestChannels:
         found = ask(world, "channels", counters=True, limit=2)
         assert (list(found["channels"]), found["total"]) == (["c", "a"], 3)
 
+    def test_a_limit_alone_bounds_the_answer_and_counts_the_others(self, world: World) -> None:
+        connect(world, "1", "z")
+        for name in ("kept:b", "kept:a", "kept:c"):
+            world.publish(name)
+        found = ask(world, "channels", all=True, limit=3)
+        assert {name: row["num_clients"] for name, row in found["channels"].items()} == {
+            "z": 1,
+            "kept:a": 0,
+            "kept:b": 0,
+        }
+        assert found["total"] == 4
+        assert "total" not in ask(world, "channels", all=True)
+
     def test_one_that_keeps_history_tells_where_it_stands(self, world: World) -> None:
         connect(world, "1", "kept:a", "b")
         for _ in range(5):

@@ -108,7 +108,7 @@ class FakeHub:
         self.about: dict[str, Any] = {}
         """What `/api/session` says beside the role."""
         self.answers_api: dict[str, dict[str, Any]] = {}
-        """What other methods of the API are answered with."""
+        """What methods of the API are answered with, instead of what this hub would say."""
         self.calls: list[str] = []
         """Methods of the API that were called, in order."""
 
@@ -241,14 +241,14 @@ class FakeHub:
         if self.api_status != 200:
             return Response(status_code=self.api_status)
         said = await request.json()
+        if method in self.answers_api:
+            return JSONResponse({"result": self.answers_api[method]})
         if method == "channels":
             return JSONResponse({"result": {"channels": {name: {"num_clients": 0} for name in self.streams}}})
         if method == "history":
             return JSONResponse({"result": self._history(said)})
         if method == "search" and self.searches:
             return JSONResponse({"result": self._search(said)})
-        if method in self.answers_api:
-            return JSONResponse({"result": self.answers_api[method]})
         return Response(status_code=404)
 
     def _history(self, said: dict[str, Any]) -> dict[str, Any]:

@@ -59,6 +59,11 @@ class RealHub:
         for receipt in [self.hub.publish(channel, each) for each in data]:
             receipt.result(DEADLINE)
 
+    def clear(self, channel: str) -> None:
+        """Have what the channel keeps expire."""
+        loop = self.hub.node.tasks.loop
+        asyncio.run_coroutine_threadsafe(self.hub.remove_history(channel), loop).result(DEADLINE)
+
     def _serve(self) -> None:
         asyncio.run(self._run())
 

@@ -14,7 +14,7 @@ from .seeing import back, lines, log, marks, messages, visit
 
 pytestmark = pytest.mark.browser
 
-OWN = {"$stats", "$sources", "$clients"}
+OWN = {"$stats", "$sources", "$clients", "$notices"}
 
 
 @pytest.fixture
@@ -55,6 +55,8 @@ def test_who_feeds_the_hub_is_in_the_bar_of_every_page(page: Page, watched: Fake
     watched.publish("$sources", {"sources": [source("web-1"), down], "total": 2})
     expect(bar).to_have_text(re.compile(r"^redis:main down 1\d s$"))
     expect(bar).to_have_class(re.compile("trouble"))
+    watched.publish("$sources", {"sources": [down | {"since": None}], "total": 1})
+    expect(bar).to_have_text("redis:main down")
     assert "$sources" not in page.locator(".facets").inner_text()
 
 

@@ -54,6 +54,7 @@ NO_CLIENTS = {
     "/emulation": "commands of a connection that came in by a stream door",
     "/connection/init": "answers {} to everybody",
     "/api/{method}": "of operators: tests/api, tests/doors/test_http_api.py",
+    "/api/export": "of operators: tests/doors/test_export.py",
     "/api/session": "tells the page what it may do",
     "/ingest/{channel:path}": "of publishers: tests/doors/test_ingest.py",
     "/v1/logs": "of publishers: tests/doors/test_otlp.py",
@@ -503,7 +504,7 @@ async def test_a_private_channel_needs_a_token_for_it(come: Come) -> None:
             assert not here.hub.channels().get("$news")
 
 
-@pytest.mark.parametrize("own", ["$stats", "$clients", "$sources"])
+@pytest.mark.parametrize("own", ["$stats", "$clients", "$sources", "$notices"])
 async def test_what_the_hub_says_of_itself_is_for_who_may_call_the_api(come: Come, own: str) -> None:
     async with hubbed(token=KEY) as here:
         async with come(here, Wish(channel=own)):

@@ -55,6 +55,13 @@ async def test_without_a_hook_everybody_is_anonymous_and_who_has_the_token_is_an
     assert grant.operator
 
 
+async def test_what_a_client_calls_itself_is_kept_up_to_a_bound(hub: Hub) -> None:
+    guard = Guard(hub, Access())
+    for query, name in ((b"", ""), (b"channel=a&name=page%201", "page 1"), (b"name=" + b"x" * 99, "x" * 64)):
+        client, _ = await admitted(guard, {**scope(), "query_string": query})
+        assert client.name == name
+
+
 async def test_where_a_credential_is_required_nobody_comes_without(hub: Hub) -> None:
     guard = Guard(hub, Access(token=TOKEN, require_credential=True))
     with pytest.raises(Refused) as refused:

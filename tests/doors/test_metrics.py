@@ -53,6 +53,15 @@ async def test_every_counter_is_there_and_no_channel() -> None:
         assert "secret" not in (await opened.http.get("/metrics", headers=KEY)).text
 
 
+async def test_how_late_the_loop_is_stands_there_from_the_second_scrape_on() -> None:
+    async with doors(CHANNELS, token=TOKEN) as opened:
+        assert not opened.hub.node.lag.is_measured
+        assert (await read(opened))["gapless_loop_lag_longest_seconds"] == 0
+        await until(lambda: opened.hub.node.lag.reading() is not None)
+        found = await read(opened)
+        assert found["gapless_loop_lag_longest_seconds"] >= found["gapless_loop_lag_p99_seconds"] > 0
+
+
 async def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     async with doors(CHANNELS, token=TOKEN) as opened:

@@ -1,4 +1,4 @@
-"""`$stats`, `$clients` and `$sources` as whoever may watch reads them."""
+"""`$stats`, `$clients`, `$sources` and `$notices` as whoever may watch reads them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..support.until import until
 pytestmark = pytest.mark.anyio
 
 CHANNELS = {"*": ChannelOptions(history=100)}
+OWN = {"$stats", "$clients", "$sources", "$notices"}
 
 
 @pytest.fixture
@@ -45,9 +46,9 @@ async def test_nothing_is_computed_while_nobody_watches(here: Doors) -> None:
     async with here.client("?channel=logs"):
         await here.hub.publish("logs", 1)
         assert not here.hub.node.own.at_work
-        async with here.client("?channel=$stats&channel=$clients&channel=$sources") as page:
+        async with here.client("?channel=$stats&channel=$clients&channel=$sources&channel=$notices") as page:
             await page.next()
-            await until(lambda: here.hub.node.own.at_work == {"$stats", "$clients", "$sources"})
+            await until(lambda: here.hub.node.own.at_work == OWN)
         await until(lambda: not here.hub.node.own.at_work, "the end of it")
 
 
@@ -99,6 +100,18 @@ async def test_sources_are_told_when_something_came(here: Doors) -> None:
         (row,) = (await anext(feed)).data["sources"]
         assert (row["source"], row["channel"], row["state"]) == ("web-1", "logs", "up")
         assert (row["rows"], row["dropped"]) == (2, 3)
+
+
+async def test_notices_are_records_each_by_itself(here: Doors) -> None:
+    async with here.hub.subscribe("$notices") as feed:
+        await until(lambda: "$notices" in here.hub.node.own.at_work)
+        for _ in range(3):
+            await here.http.post(
+                "/api/publish", json={"channel": ""}, headers={"X-Centrifugo-Error-Mode": "x"}
+            )
+        said = await first(feed, lambda said: said["logger"] == "gapless.api_refused")
+        assert (said["level"], said["source"]) == ("warning", here.hub.name)
+        assert said["message"].startswith("calls of the HTTP API refused: ")
 
 
 async def test_what_is_sent_again_is_counted_once(here: Doors) -> None:

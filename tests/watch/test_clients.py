@@ -33,7 +33,7 @@ async def come(hub: Hub, name: str, *channels: str) -> FakeOutlet:
     """A client of these channels, and what reads for it."""
     outlet = FakeOutlet(asyncio.get_running_loop())
     query = [plain.Subscribe(channel, history=0) for channel in channels]
-    about = Client(name, address="10.0.0.1")
+    about = Client(name, address="10.0.0.1", name=f"page of {name}")
     session = PlainSession(hub.node, outlet, LINES, client=name, grant=ANONYMOUS, about=about, query=query)
     outlet.on_room = session.flow.on_room
     session.open()
@@ -101,5 +101,7 @@ async def test_only_those_that_are_asked_for_and_all_are_counted(hub: Hub) -> No
         await come(hub, name)
     found = await clients.here(hub, 10, "BER")
     assert ([row["client"] for row in found.rows], found.total) == (["bert"], 3)
+    assert found.rows[0]["name"] == "page of bert"
+    assert len((await clients.here(hub, 10, "Page of")).rows) == 3
     assert len((await clients.here(hub, 2)).rows) == 2
     assert len((await clients.here(hub, 10, "10.0.0")).rows) == 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import heapq
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import BadRequest, BrokerError
@@ -34,20 +34,31 @@ def limit_of(said: Fields, default: int) -> int:
 async def channels(hub: Hub, said: Fields) -> dict[str, Any]:
     """Channels with subscribers, by wish those that match a pattern, and what they keep.
 
-    With `counters`, those with the most subscribers come first, `limit` of them (default 100), and
-    each has its position and how many publications are kept. Raises BadRequest, BadBody or BrokerError.
+    With `limit`, those with the most subscribers come first, so many of them; so do they with `counters`
+    (default 100), and each then has its position and how many publications are kept. Raises BadRequest,
+    BadBody or BrokerError.
     """
-    matches = glob(field(said, "pattern", str, ""))
-    found = {
-        name: clients
-        for name, clients in (await hub.occupancy(all=field(said, "all", bool, False))).items()
-        if matches(name)
-    }
-    if not field(said, "counters", bool, False):
+    found = await hub.occupancy(all=field(said, "all", bool, False))
+    pattern: str = field(said, "pattern", str, "")
+    if pattern:
+        matches = glob(pattern)
+        found = {name: clients for name, clients in found.items() if matches(name)}
+    has_counters: bool = field(said, "counters", bool, False)
+    if not (has_counters or "limit" in said):
         return {"channels": {name: {"num_clients": clients} for name, clients in found.items()}}
-    busiest = heapq.nsmallest(limit_of(said, 100), found, key=lambda name: (-found[name], name))
-    rows = {name: {"num_clients": found[name], **await _kept(hub, name)} for name in busiest}
+    busiest = _busiest(found, limit_of(said, 100))
+    more = {name: await _kept(hub, name) for name in busiest} if has_counters else {}
+    rows = {name: {"num_clients": found[name], **more.get(name, {})} for name in busiest}
     return {"channels": rows, "total": len(found)}
+
+
+def _busiest(found: Mapping[str, int], limit: int) -> list[str]:
+    """Those with the most subscribers, and those alike by name."""
+    # Apart: there may be a hundred thousand that nobody reads, and a key for each is most of the work.
+    busy = heapq.nsmallest(
+        limit, (name for name in found if found[name]), key=lambda name: (-found[name], name)
+    )
+    return busy + heapq.nsmallest(limit - len(busy), (name for name in found if not found[name]))
 
 
 async def _kept(hub: Hub, channel: str) -> dict[str, Any]:

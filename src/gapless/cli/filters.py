@@ -11,7 +11,7 @@ from typing import Any
 
 from ..client.reader import Arrived
 from ..core.levels import LEVELS
-from .pretty import LEVEL_NAMES, TIME_NAMES, first_of
+from ..core.records import LEVEL_NAMES, TIME_NAMES, first_of
 from .terminal import WrongUsage, safe
 
 ORDER = ("trace", "debug", "info", "notice", "success", "warning", "error", "critical")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
@@ -10,15 +9,21 @@ from typing import Any
 
 from ..client.reader import Arrived
 from ..core.levels import LEVELS
+from ..core.records import (
+    LEVEL_NAMES,
+    LEVELS_BY_TEN,
+    LOGGER_NAMES,
+    MESSAGE_NAMES,
+    MILLISECONDS_FROM,
+    TIME_NAMES,
+    compact,
+    first_of,
+    key_of,
+)
 from .terminal import Paint, safe
 
 MESSAGE_CHARACTERS = 10_000
 """A longer message is cut, and says how much is missing."""
-
-_MESSAGE = ("message", "msg", "event", "text")
-TIME_NAMES = ("time", "timestamp", "ts", "@timestamp", "asctime")
-LEVEL_NAMES = ("level", "levelname", "severity", "log_level", "lvl")
-_LOGGER = ("logger", "logger_name", "name", "type", "event_type")
 
 _STYLES = {
     "trace": ("TRACE", "dim"),
@@ -73,9 +78,10 @@ def _message(
     data: object, fields: Mapping[str, Any], paint: Paint, cut: int, shown: Callable[[str], str]
 ) -> str:
     if not fields:
-        return _cut(safe(data if isinstance(data, str) else _compact(data)), cut)
-    used = {_key(fields, names) for names in (_MESSAGE, TIME_NAMES, LEVEL_NAMES, _LOGGER)} | {"exception"}
-    message, logger = first_of(fields, _MESSAGE), first_of(fields, _LOGGER)
+        return _cut(safe(data if isinstance(data, str) else compact(data)), cut)
+    used = {key_of(fields, names) for names in (MESSAGE_NAMES, TIME_NAMES, LEVEL_NAMES, LOGGER_NAMES)}
+    used.add("exception")
+    message, logger = first_of(fields, MESSAGE_NAMES), first_of(fields, LOGGER_NAMES)
     rest = {name: value for name, value in fields.items() if name not in used}
     parts = [paint(safe(_text(logger)), "cyan")] if logger is not None else []
     if message is not None:
@@ -92,20 +98,10 @@ def _exception(fields: Mapping[str, Any]) -> list[str]:
     return [safe(line) for line in text.split("\n")] if isinstance(text, str) and text else []
 
 
-def _key(fields: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
-    return next((name for name in names if fields.get(name) is not None), None)
-
-
-def first_of(fields: Mapping[str, Any], names: tuple[str, ...]) -> Any:
-    """The first of these fields that says something; None."""
-    key = _key(fields, names)
-    return None if key is None else fields[key]
-
-
 def _level(value: object) -> tuple[str, str]:
     """Its label and style. Numbers are those of Python's logging."""
     if isinstance(value, int) and not isinstance(value, bool):
-        value = ("trace", "debug", "info", "warning", "error", "critical")[max(0, min(value // 10, 5))]
+        value = LEVELS_BY_TEN[max(0, min(value // 10, 5))]
     if not isinstance(value, str):
         return "", ""
     known = LEVELS.get(value.lower())
@@ -119,7 +115,7 @@ def _time(value: object, now: datetime) -> str:
             time = datetime.fromisoformat(value)
             return _clock(time if time.tzinfo is not None else time.replace(tzinfo=now.tzinfo), now)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            seconds = value / 1000 if abs(value) > 1e11 else value  # milliseconds, as JavaScript has them
+            seconds = value / 1000 if abs(value) > MILLISECONDS_FROM else value
             return _clock(datetime.fromtimestamp(seconds, UTC), now)
     except (ValueError, OverflowError, OSError):
         pass
@@ -134,11 +130,7 @@ def _clock(time: datetime, now: datetime) -> str:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else _compact(value)
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return value if isinstance(value, str) else compact(value)
 
 
 def _cut(text: str, most: int) -> str:

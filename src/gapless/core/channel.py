@@ -29,16 +29,20 @@ class Channel:
     the fan-out has come. `stale` says that the ring was found to be behind its stream, and that
     no history was read since. `looked_at` is the head when a publisher last looked for laggards.
     `announced` is what its joins and leaves have used of their rate (see `core.rate.spend`).
+    `payload_bytes` came in publications, and `gaps` times a reader was told that some are gone, since
+    somebody here reads it.
     """
 
     __slots__ = (
         "_order",
         "announced",
         "dirty",
+        "gaps",
         "lagging",
         "looked_at",
         "name",
         "options",
+        "payload_bytes",
         "ring",
         "stale",
         "subscribers",
@@ -56,6 +60,8 @@ class Channel:
         self.swept = ring.head
         self.looked_at = 0
         self.announced = 0.0
+        self.payload_bytes = 0
+        self.gaps = 0
         self._order: tuple[Subscriber, ...] | None = ()
 
     def add(self, subscriber: Subscriber) -> None:

@@ -20,6 +20,7 @@ from .centrifuge import CentrifugeDoor, UniDoor
 from .direct import DirectDoors
 from .emulation import KINDS, Emulated, EmulationDoor, StreamDoor
 from .entrance import HttpEntrance, WebSocketEntrance
+from .export import ExportDoor
 from .guard import Guard
 from .http import ApiDoor, Health, Page
 from .ingest import Ingest, IngestDoor
@@ -89,6 +90,7 @@ class HubApp:
             Route("/connection/init", page.warm_up, methods=["GET"]),
             Route("/sse", HttpEntrance(guard, sse.admit), methods=["GET", "OPTIONS"]),
             Route("/api/session", page.session, methods=["POST"]),
+            Route("/api/export", ExportDoor(guard), methods=["GET", "POST"]),
             Route("/api/{method}", api, methods=["POST"]),
             *([Route("/api", api, methods=["POST"])] if access.old_api_clients else []),
             Route("/ingest/{channel:path}", IngestDoor(guard, ingest), methods=["POST"]),

@@ -23,6 +23,9 @@ from .request import Refused, Request, bearer_offered, by_header, presented_key,
 
 log = logging.getLogger("gapless")
 
+NAME_CHARACTERS = 64
+"""Of what a client calls itself; the rest is cut off."""
+
 RESERVED_DESCRIPTORS = 200
 """Open files that connections leave to the broker, the database and /health."""
 
@@ -156,10 +159,12 @@ class Guard:
         """
         operator = self.enter(scope, request)
         is_asked = "connect" in self.hub.hooks.events
+        query = dict(request.query)
+        name = query.get("name", "")[:NAME_CHARACTERS]
         return Handshake(
-            Client(new_client_id(), "", transport, request.address),
+            Client(new_client_id(), "", transport, request.address, name=name),
             headers=request.headers,
-            query=dict(request.query),
+            query=query,
             cookies=request.cookies if is_asked else NOTHING,
             operator=operator,
             calls_api=operator or self.access.open_api,

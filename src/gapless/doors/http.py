@@ -15,11 +15,12 @@ from ..api import BadBody, call, call_lines
 from ..api.watching import MAX_ROWS
 from ..auth.attempts import Attempts
 from ..board import Board
-from ..brokers.base import MayFail, Searches
+from ..brokers.base import Searches
 from ..errors import BrokerError
 from ..hub import Hub
 from ..protocol.strict import Malformed, parse
 from ..version import __version__
+from ..watch.stats import unstorable
 from .assets import assets, assets_soon
 from .entrance import worded
 from .guard import Guard, is_loopback
@@ -52,7 +53,8 @@ TOLD_LIMITS = (
 STATUSES = {100: 500, 102: 404, 104: 404, 107: 400, 108: 400, 112: 416, 113: 409}
 
 
-def _text(status: int, reason: str, **headers: str) -> Response:
+def answered(status: int, reason: str, **headers: str) -> Response:
+    """What is refused, as a response."""
     said, head = worded(status, reason)
     found = {name.decode(): value.decode() for name, value in head} | headers
     return Response(said, status, headers=found)
@@ -77,18 +79,18 @@ class ApiDoor:
             self._guard.admit_operator(request.scope, Request.of(request.scope))
             unready = hub.lifecycle.unready()
             if unready is not None:
-                return _text(503, unready)
+                return answered(503, unready)
             old = self._guard.access.old_api_clients
             body = await read_body(request, hub.limits, max_bytes=hub.limits.body_bytes, undeclared=old)
             method = request.path_params.get("method")
             read = self._aside.read
             answer = await (call_lines(hub, body, read) if method is None else call(hub, method, body, read))
         except Refused as refused:
-            return _text(refused.status, refused.reason)
+            return answered(refused.status, refused.reason)
         except BadBody as error:
-            return _text(400, str(error))
+            return answered(400, str(error))
         if answer is None:
-            return _text(404, "there is no such method")
+            return answered(404, "there is no such method")
         if request.headers.get("x-centrifugo-error-mode") == "transport":
             said = orjson.loads(answer)
             if "error" in said:
@@ -109,17 +111,11 @@ class Health:
 
     async def ready(self, request: HttpRequest) -> Response:
         """`/ready`: 200, or 503 with the reason why nothing is taken just now."""
-        reason = self._hub.lifecycle.unready() or self._broker_trouble()
+        reason = self._hub.lifecycle.unready() or unstorable(self._hub)
         if reason is None:
             return Response(b'{"status":"ready"}', media_type=JSON_TYPE)
         body = orjson.dumps({"status": "not ready", "reason": reason})
         return Response(body, 503, media_type=JSON_TYPE, headers={"retry-after": "5"})
-
-    def _broker_trouble(self) -> str | None:
-        broker = self._hub.node.broker
-        if not isinstance(broker, MayFail) or broker.unready() is None:
-            return None
-        return "nothing can be stored just now; the log says why"  # it holds paths, which are nobody's here
 
 
 class Page:
@@ -140,7 +136,7 @@ class Page:
             seen = Request.of(request.scope)
             self._guard.check_place(request.scope, seen)
         except Refused as refused:
-            return _text(refused.status, refused.reason)
+            return answered(refused.status, refused.reason)
         name = "index.html" if self._is_inside(request.scope) else "signin.html"
         return _of_page((await assets_soon()).page(name, request))
 
@@ -162,7 +158,7 @@ class Page:
             seen = Request.of(request.scope)
             self._guard.check_place(request.scope, seen)
         except Refused as refused:
-            return _text(refused.status, refused.reason)
+            return answered(refused.status, refused.reason)
         guard = self._guard
         operator = guard.access.open_api or guard.is_operator(request.scope, seen)
         result: dict[str, Any] = {
@@ -228,24 +224,24 @@ class Page:
         """`{"token": …}` in, the cookie out."""
         credential = self._guard.access.credential
         if credential is None:
-            return _text(404, "this hub has no sign-in")
+            return answered(404, "this hub has no sign-in")
         try:
             seen = Request.of(request.scope)
             self._guard.check_place(request.scope, seen)
             said = parse(await read_body(request, self._guard.hub.limits, max_bytes=4096))
         except Refused as refused:
-            return _text(refused.status, refused.reason)
+            return answered(refused.status, refused.reason)
         except Malformed:
-            return _text(400, 'the body is {"token": "…"}')
+            return answered(400, 'the body is {"token": "…"}')
         token = said.get("token") if isinstance(said, dict) else None
         if not isinstance(token, str):
-            return _text(400, 'the body is {"token": "…"}')
+            return answered(400, 'the body is {"token": "…"}')
         now = time.monotonic()
         wait = self._attempts.take(seen.address, now)
         if wait:
-            return _text(429, "too many tries", **{"retry-after": str(int(wait) + 1)})
+            return answered(429, "too many tries", **{"retry-after": str(int(wait) + 1)})
         if not credential.matches(token):
-            return _text(401, "that is not the token")
+            return answered(401, "that is not the token")
         self._attempts.succeeded(seen.address)
         cookie = credential.cookie(
             time.time(), secure=request.url.scheme == "https", path=_cookie_path(request)
@@ -256,11 +252,11 @@ class Page:
         """The cookie is forgotten. A page of another origin can sign nobody out."""
         credential = self._guard.access.credential
         if credential is None:
-            return _text(404, "this hub has no sign-in")
+            return answered(404, "this hub has no sign-in")
         try:
             self._guard.check_place(request.scope, Request.of(request.scope))
         except Refused as refused:
-            return _text(refused.status, refused.reason)
+            return answered(refused.status, refused.reason)
         cookie = credential.sign_out_cookie(secure=request.url.scheme == "https", path=_cookie_path(request))
         return Response(status_code=204, headers={"set-cookie": cookie, "cache-control": "no-store"})
 
@@ -271,7 +267,7 @@ def _cookie_path(request: HttpRequest) -> str:
 
 
 async def _file(path: str, request: HttpRequest) -> Response:
-    return _of_page((await assets_soon()).answer(path, request) or _text(404, "Not Found"))
+    return _of_page((await assets_soon()).answer(path, request) or answered(404, "Not Found"))
 
 
 def _of_page(response: Response) -> Response:

@@ -124,6 +124,7 @@ def counts(hub: Hub) -> dict[str, float]:
 def states(hub: Hub) -> dict[str, float]:
     """How it stands, by name."""
     stats = hub.stats()
+    lag = hub.node.lag.reading()
     return {
         "clients": stats.clients,
         "users": stats.users,
@@ -133,4 +134,6 @@ def states(hub: Hub) -> dict[str, float]:
         "ring_bytes": stats.ring_bytes,
         "in_flight_bytes": stats.in_flight_bytes,
         "inbound_bytes": hub.node.inbound.used,
+        "loop_lag_longest_seconds": 0.0 if lag is None else lag.longest,
+        "loop_lag_p99_seconds": 0.0 if lag is None else lag.p99,
     }

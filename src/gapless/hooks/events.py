@@ -15,8 +15,9 @@ from ..options import ChannelOptions
 class Client:
     """A connection, as hooks see it. `meta` is what the token or the on_connect hook kept for it.
 
-    `protocol` is `json` or `protobuf`. `headers` and `emulated_headers` are those that
-    `Hooks.keep_headers` named; the latter came with the connect command and prove nothing.
+    `protocol` is `json` or `protobuf`. `name` is what it calls itself in the query (`name=`), for those who
+    look at clients; it proves nothing. `headers` and `emulated_headers` are those that `Hooks.keep_headers`
+    named; the latter came with the connect command and prove nothing.
     """
 
     id: str
@@ -25,6 +26,7 @@ class Client:
     address: str = ""
     meta: Mapping[str, Any] = field(default_factory=nothing)
     protocol: str = "json"
+    name: str = ""
     headers: Mapping[str, str] = field(default_factory=nothing)
     emulated_headers: Mapping[str, str] = field(default_factory=nothing)
 

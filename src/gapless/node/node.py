@@ -22,6 +22,7 @@ from .flush import Flush
 from .history import POSITION, Pages
 from .inbound import Inbound
 from .intake import Intake
+from .lag import Lag
 from .members import Members
 from .own import Own
 from .peers import Peers
@@ -54,8 +55,8 @@ class Node:
     delivers them; `roster` has the sessions, `users` limits those of one user, `members` knows who is
     present, `peers` the other nodes, `own` the channels that the hub publishes to itself, `sources` what was
     heard of those who feed it, `tasks` what runs beside, `inbound` what peers have sent and is not handled
-    yet. `addresses` and `subscribed` count connections and subscriptions by address, where these have a
-    bound.
+    yet, `lag` how late its loop is. `addresses` and `subscribed` count connections and subscriptions by
+    address, where these have a bound.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Node:
         self.tasks = Tasks(counters)
         self.flush = Flush(limits)
         self.inbound = Inbound(limits, counters)
+        self.lag = Lag()
         self.pages = Pages(broker, registry, self.tasks, limits, counters)
         self.repair = Repair(self.pages, self.tasks, self.flush, limits, counters)
         self.rings = Rings(broker, registry, self.tasks, self.flush, self.repair, limits, counters)
@@ -108,6 +110,7 @@ class Node:
         self.tasks.begin()
         self.flush.begin()
         self.inbound.turns.begin()
+        self.lag.begin()
         self.pages.begin()
         self.rings.begin()
         await self.presence.start(self.rings)
@@ -136,6 +139,7 @@ class Node:
         self.rings.end()
         self.pages.end()
         self.flush.end()
+        self.lag.end()
 
     async def remove_history(self, channel: str) -> None:
         """Have the broker forget what it keeps; nobody finds it in a ring either, who comes after.

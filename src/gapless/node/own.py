@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from ..core.channel import Channel, Subscriber
 from ..core.log import Ring
@@ -18,8 +18,8 @@ from .registry import Registry
 from .rings import Rings
 from .tasks import Tasks
 
-Say = Callable[[bool], Awaitable[bytes | None]]
-"""What there is to say now, as JSON; None: nothing. True: somebody came who knows nothing yet."""
+Say = Callable[[bool], Awaitable[Sequence[bytes]]]
+"""What there is to say now, each a JSON document. True: somebody came who knows nothing yet."""
 
 SOONEST_SECONDS = 0.1
 """Between two computations, however many come and go."""
@@ -102,8 +102,8 @@ class _Voice:
             readers = frozenset(channel.subscribers)
             said = await self._say(not readers <= known)
             known = readers
-            if said is not None:
-                self._rings.publication(channel.name, Publication(said, time=time.time()))
+            for each in said:
+                self._rings.publication(channel.name, Publication(each, time=time.time()))
             await self._rest()
 
     async def _rest(self) -> None:

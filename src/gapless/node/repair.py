@@ -113,6 +113,7 @@ def _mend(channel: Channel, page: History) -> bool:
         for publication in page.publications:
             if publication.offset > ring.top:
                 ring.append(publication)
+                channel.payload_bytes += len(publication.payload)
     ring.learn(page)
     if ring.top < top and (ring.epoch, ring.top) != was:
         channel.stale = True

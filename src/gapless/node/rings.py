@@ -116,6 +116,7 @@ class Rings:
             self._repair.begin(here)
             return
         if grown:
+            here.payload_bytes += len(publication.payload)
             self._flush.mark(here)
             if self.budget.used > self.budget.max_bytes:
                 self._shrink()

@@ -191,6 +191,8 @@ class LocalListener(Listener):
     def _lose(self, lost: Lost) -> None:
         self._node.counters.gaps += 1
         self._node.counters.unnumbered_lost += lost.missed
+        if self._channel is not None:
+            self._channel.gaps += 1
         if self._on_gap is None:
             raise Missed(self._name, lost.first, lost.last, lost.reason.value, lost.missed)
         self._on_gap(lost)

@@ -251,8 +251,9 @@ class Replay:
         )
         if lost is not None and recovered is False:
             session.node.counters.gaps += 1
+            channel.gaps += 1
         if more:
-            session.node.tasks.spawn(self._go_on(catchup))
+            session.node.tasks.spawn(self._go_on(channel, catchup))
         else:
             self._subscription.go_live()
 
@@ -263,6 +264,7 @@ class Replay:
         top, lost = await Catchup(session.node, channel, self._cursor).withhold(since)
         if lost is not None:
             session.node.counters.gaps += 1
+            channel.gaps += 1
         self._write(
             History([], top, top.offset + 1),
             b"",
@@ -279,12 +281,13 @@ class Replay:
         if self._subscription.channel is None:
             raise UnknownChannel("the subscription was given up meanwhile", code=103)
 
-    async def _go_on(self, catchup: Catchup) -> None:
+    async def _go_on(self, channel: Channel, catchup: Catchup) -> None:
         session, cursor = self._session, self._cursor
         try:
             async for page, fresh, lost in catchup:
                 if lost is not None:
                     session.node.counters.gaps += 1
+                    channel.gaps += 1
                     if not session.tell_lost(self._subscription, lost):
                         return
                 if fresh or cursor.offset >= catchup.goal:

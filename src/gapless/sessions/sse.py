@@ -119,6 +119,7 @@ class SseSession(Session):
             _, lost = await catchup.withhold(since)
         if lost is not None:
             self.node.counters.gaps += 1
+            channel.gaps += 1
             self._announce(name, lost)
         if name in self._places:
             self._places[name] = cursor

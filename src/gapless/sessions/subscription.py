@@ -192,6 +192,8 @@ class Subscription:
         counters = self.session.node.counters
         counters.gaps += 1
         counters.unnumbered_lost += lost.missed
+        if self.channel is not None:
+            self.channel.gaps += 1
         return self.session.tell_lost(self, lost)
 
     def go_live(self) -> None:

@@ -1,4 +1,4 @@
-"""The hub's own channels: `$stats`, `$clients` and `$sources`, for whoever may call the API."""
+"""The hub's own channels: `$stats`, `$clients`, `$sources` and `$notices`, for whoever may call the API."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import orjson
 
 from ..hub import Hub
 from . import clients, sources, stats
+from .notices import Notices
 
 STATS_SECONDS = 1.0
 """Between two readings: a number that moves once a second can be read."""
@@ -17,6 +18,9 @@ CLIENTS_SECONDS = 1.0
 
 SOURCES_SECONDS = 0.5
 """A source that goes down should be seen at once; between two looks nothing is said unless it changed."""
+
+NOTICES_SECONDS = 1.0
+"""As `STATS_SECONDS`."""
 
 CLIENTS = 200
 """Clients that are told of: as many as a page shows, those furthest behind."""
@@ -32,6 +36,7 @@ def watch(hub: Hub) -> None:
     hub.node.own.add("$stats", _Stats(hub).say, every=STATS_SECONDS)
     hub.node.own.add("$clients", _Clients(hub).say, every=CLIENTS_SECONDS)
     hub.node.own.add("$sources", _Sources(hub).say, every=SOURCES_SECONDS)
+    hub.node.own.add("$notices", _Notices(hub).say, every=NOTICES_SECONDS)
 
 
 class _Stats:
@@ -40,8 +45,8 @@ class _Stats:
     def __init__(self, hub: Hub) -> None:
         self._readings = stats.Readings(hub, STATS_SECONDS)
 
-    async def say(self, anew: bool) -> bytes:
-        return orjson.dumps(await self._readings.next())
+    async def say(self, anew: bool) -> list[bytes]:
+        return [orjson.dumps(await self._readings.next())]
 
 
 class _Clients:
@@ -52,18 +57,18 @@ class _Clients:
         self._known: dict[str, dict[str, Any]] = {}
         self._total = 0
 
-    async def say(self, anew: bool) -> bytes | None:
+    async def say(self, anew: bool) -> list[bytes]:
         found = await clients.again(self._hub, CLIENTS, CLIENTS_SECONDS / 2)
         rows = {row["client"]: row for row in found.rows}
         known, self._known = self._known, rows
         total, self._total = self._total, found.total
         if anew:
-            return orjson.dumps({"all": True, "clients": found.rows, "total": found.total})
+            return [orjson.dumps({"all": True, "clients": found.rows, "total": found.total})]
         changed = [row for client, row in rows.items() if known.get(client) != row]
         gone = [client for client in known if client not in rows]
         if not changed and not gone and total == found.total:
-            return None
-        return orjson.dumps({"clients": changed, "gone": gone, "total": found.total})
+            return []
+        return [orjson.dumps({"clients": changed, "gone": gone, "total": found.total})]
 
 
 class _Sources:
@@ -73,9 +78,19 @@ class _Sources:
         self._hub = hub
         self._known: list[dict[str, Any]] | None = None
 
-    async def say(self, anew: bool) -> bytes | None:
+    async def say(self, anew: bool) -> list[bytes]:
         rows = await sources.again(self._hub, SOURCES_SECONDS / 2)
         if rows == self._known and not anew:
-            return None
+            return []
         self._known = rows
-        return orjson.dumps({"sources": rows[:SOURCES], "total": len(rows)})
+        return [orjson.dumps({"sources": rows[:SOURCES], "total": len(rows)})]
+
+
+class _Notices:
+    """Each by itself: a log record like those of anybody else."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._notices = Notices(hub, NOTICES_SECONDS / 2)
+
+    async def say(self, anew: bool) -> list[bytes]:
+        return [orjson.dumps(notice) for notice in await self._notices.next(anew)]

@@ -62,7 +62,7 @@ def _together(found: Clients, answers: Iterable[dict[str, Any]], limit: int) -> 
 
 
 async def here(hub: Hub, limit: int, query: str = "") -> Clients:
-    """Those of this node whose id, user or address holds the query."""
+    """Those of this node whose id, user, name or address holds the query."""
     query = query.lower()
     # Two looks: a row costs several times what it takes to see whether it is wanted.
     first: list[tuple[int, bool, str, Session]] = []
@@ -88,7 +88,8 @@ def _furthest(rows: list[Row], limit: int) -> list[Row]:
 
 def _fits(session: Session, query: str) -> bool:
     return not query or any(
-        query in text.lower() for text in (session.client, session.grant.user, session.about.address)
+        query in text.lower()
+        for text in (session.client, session.grant.user, session.about.name, session.about.address)
     )
 
 
@@ -102,6 +103,7 @@ def _row(session: Session, node: str, now: float) -> Row:
     return {
         "client": session.client,
         "user": session.grant.user,
+        "name": session.about.name,
         "transport": session.about.transport,
         "protocol": session.about.protocol,
         "address": session.about.address,

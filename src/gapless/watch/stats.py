@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..brokers.base import JoinsNodes
+from ..brokers.base import JoinsNodes, MayFail
 from ..core.channel import Channel
 from ..errors import BrokerError
 from ..hub import Hub
@@ -57,6 +57,7 @@ def here(hub: Hub) -> dict[str, Any]:
     """What this node says of itself: how it stands, its counters, and the tops of its rings."""
     stats = hub.stats()
     about = hub.node.peers.describe()
+    lag = hub.node.lag.reading()
     rings = heapq.nlargest(CHANNELS, hub.node.rings.all(), key=lambda channel: len(channel.subscribers))
     return {
         "node": {
@@ -69,12 +70,23 @@ def here(hub: Hub) -> dict[str, Any]:
             "in_flight_bytes": stats.in_flight_bytes,
             "inbound_bytes": hub.node.inbound.used,
             "rss": about["process"]["rss"],
+            "cpu_seconds": round(time.process_time(), 3),
+            "loop_lag": None if lag is None else lag._asdict(),
+            "unready": unstorable(hub),
         },
         "counters": dict(stats.counters),
         "rings": {
             channel.name: _ring(channel) for channel in rings if channel.name not in hub.node.registry.own
         },
     }
+
+
+def unstorable(hub: Hub) -> str | None:
+    """Why nothing can be stored just now, without the paths that are nobody's here; None when it can."""
+    broker = hub.node.broker
+    if not isinstance(broker, MayFail) or broker.unready() is None:
+        return None
+    return "nothing can be stored just now; the log says why"
 
 
 def answer(hub: Hub) -> None:
@@ -85,25 +97,44 @@ def answer(hub: Hub) -> None:
 def _ring(channel: Channel) -> list[Any]:
     ring = channel.ring
     epoch, top = (ring.epoch, ring.top) if channel.options.history else ("", 0)
-    return [len(channel.subscribers), epoch, top, ring.head]
+    newest = next(iter(ring.entries(ring.newest(), ring.newest() + 1)), None)
+    came = 0.0 if newest is None or newest.publication is None else newest.publication.time
+    return [len(channel.subscribers), epoch, top, ring.head, channel.payload_bytes, channel.gaps, came]
 
 
 @dataclass(slots=True)
 class Place:
     """Where a channel stands, and how many read it.
 
-    Without an epoch it keeps nothing. `head` counts what one of the nodes has heard, where it listens.
+    Without an epoch it keeps nothing. `head` counts what one of the nodes has heard, where it listens, and
+    `payload_bytes` the bytes of that. `gaps` are those of its readers on all nodes, `last` is when the newest
+    publication came, 0 where none is at hand.
     """
 
     clients: int = 0
     epoch: str = ""
     offset: int = 0
     head: int | None = None
+    payload_bytes: int | None = None
+    gaps: int = 0
+    last: float = 0.0
 
-    def merge(self, clients: int, epoch: str, offset: int, head: int) -> None:
+    def merge(
+        self,
+        clients: int,
+        epoch: str,
+        offset: int,
+        head: int,
+        payload_bytes: int | None = None,  # what follows nodes of older versions do not say
+        gaps: int = 0,
+        last: float = 0.0,
+    ) -> None:
         """What another node says of it. The one that is further on has heard more."""
         self.clients += clients
         self.head = head if self.head is None else self.head
+        self.payload_bytes = payload_bytes if self.payload_bytes is None else self.payload_bytes
+        self.gaps += gaps
+        self.last = max(self.last, last)
         if offset >= self.offset:
             self.epoch, self.offset = epoch, offset
 
@@ -211,6 +242,13 @@ def _row(name: str, before: Reading | None, now: Reading) -> dict[str, Any]:
     came = place.since(earlier) if earlier is not None else None
     if before is not None and came is not None:
         row["rate"] = round(max(0, came) / _seconds(before, now), 3)
+    if place.payload_bytes is not None:
+        row["gaps"] = place.gaps
+        if before is not None and earlier is not None and earlier.payload_bytes is not None:
+            heard = max(0, place.payload_bytes - earlier.payload_bytes)
+            row["bytes_rate"] = round(heard / _seconds(before, now), 3)
+    if place.last:
+        row["last"] = round(place.last, 3)
     return row
 
 

@@ -28,6 +28,8 @@ export class App {
   api = api;
   connection = { wasUp: false, lostAt: 0, retryAt: 0, cause: "" }; // milliseconds since 1970
   page = null;
+  /** What this page calls itself, so that it finds itself among the clients. */
+  name = `dashboard ${Math.random().toString(36).slice(2, 8)}`;
   /** What the server says about itself and us, null when it says nothing. */
   session = null;
   #version = ""; // of the server that this page came from
@@ -39,7 +41,7 @@ export class App {
     useZone(settings.get("zone"));
     settings.onChange((name, value) => name === "zone" && useZone(value));
     const saving = /** @type {any} */ (navigator).connection?.saveData === true;
-    this.hub = connect(this.base, { pace: saving ? 250 : 50, parse, pingEvery: 5_000, pongWithin: 3_000 });
+    this.hub = connect(this.base, { pace: saving ? 250 : 50, parse, pingEvery: 5_000, pongWithin: 3_000, query: { name: this.name } });
     this.positions = storedPositions();
     this.announcer = new Announcer(find("announcements"), find("alerts"));
     this.channels = new Channels(this);

@@ -34,6 +34,19 @@ export class Api {
     return answer.result;
   }
 
+  /**
+   * What is answered with a file. The browser holds it, on its disk where it is large.
+   * @returns {Promise<{blob: Blob, name: string}>} `name`: what the server calls it, "" when it does not say
+   * @throws {ApiError}
+   */
+  async file(method, body, { signal = undefined } = {}) {
+    const response = await this.#send(method, body, signal);
+    if (response.status === 401 || response.status === 403) this.#become("signed-out");
+    if (!response.ok) throw new ApiError(response.status, await response.text());
+    const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "";
+    return { blob: await response.blob(), name };
+  }
+
   /** What the server tells everybody about itself and about us. @returns {Promise<any>} */
   async session() {
     const response = await this.#send("session", {});

@@ -3,6 +3,7 @@ import { readUrl, writeUrl } from "./url.js";
 
 const REFRESH_MS = 10_000;
 const REFRESH_NONE_MS = 2_000; // while there is none yet
+const MAX_KNOWN = 1_000; // the others are found on Channels, by their names
 const MAX_ON = 30; // switched on without being asked to
 const PATIENCE_MS = 5_000;
 
@@ -39,7 +40,7 @@ export class Channels {
   async refresh() {
     const { api } = this.#app;
     try {
-      const { channels } = await api.call("channels", { all: true });
+      const { channels } = await api.call("channels", { all: true, limit: MAX_KNOWN });
       this.#take(channels);
     } catch {
       this.#app.live.paintSoon(); // what became of it stands in `api.state`

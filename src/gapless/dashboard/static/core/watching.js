@@ -1,8 +1,10 @@
 /**
- * What the hub says of itself: from its own channels (`$stats`, `$clients`, `$sources`) where the server has them and
+ * What the hub says of itself: from its own channels (`$stats`, `$clients`, `$sources`, `$notices`) where the server has them and
  * we may read them, else by asking its API again and again. Nothing is asked that nobody looks at.
  */
 const OWN = { history: 0, onGap: () => {}, onError: () => {} }; // they keep nothing: what comes next says it all
+/** Names of these channels: they are there because somebody looks. */
+export const OWN_CHANNELS = new Set(["$stats", "$clients", "$sources", "$notices"]);
 const BEHIND_SECONDS = 1.5; // of lines that were published and have not come
 
 export class Watching {
@@ -47,6 +49,20 @@ export class Watching {
       for (const gone of data.gone ?? []) known.delete(gone);
       onClients([...known.values()], data.total);
     }, OWN);
+  }
+
+  /**
+   * Be told what happens, each by itself, until the subscription is ended.
+   * @param {(notice: any) => void} onNotice
+   */
+  notices(onNotice) {
+    const onError = () => {}; // a server that has no notices
+    return this.#app.hub.subscribe("$notices", ({ data }) => onNotice(data), { ...OWN, onError });
+  }
+
+  /** What `$stats` says of a channel just now, nothing where it does not. @returns {any} */
+  ofChannel(name) {
+    return this.stats?.channels?.[name] ?? {};
   }
 
   /** Who feeds the hub, where the server does not say it by itself. */

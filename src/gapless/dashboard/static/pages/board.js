@@ -35,8 +35,9 @@ export class Board {
 
   async mount(parent) {
     parent.append(this.element);
-    this.#hub = connect(this.#app.base, { pace: 100, parse, pingEvery: 10_000 });
-    this.#panelHub = connect(this.#app.base, { pace: 100, parse, pingEvery: 10_000 });
+    const options = { pace: 100, parse, pingEvery: 10_000, query: { name: this.#app.name } };
+    this.#hub = connect(this.#app.base, options);
+    this.#panelHub = connect(this.#app.base, options);
     this.#config = this.#app.session?.board ?? null;
     this.#title.textContent = plain(this.#app.session?.title ?? "");
     this.#title.hidden = this.#title.textContent === "";

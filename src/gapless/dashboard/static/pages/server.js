@@ -1,19 +1,38 @@
-/** Server: its nodes, their numbers, and whether any of them is a reason to worry. */
+/** Server: who feeds it, what happens to it, its nodes and their numbers, and whether any is a reason to worry. */
 import { make } from "../core/dom.js";
 import { ago, bytes, count, duration, short } from "../core/format.js";
 import { plain } from "../log/ansi.js";
 import { Pane } from "../ui/pane.js";
 import { spark } from "../ui/table.js";
+import { Notices } from "./server-notices.js";
 
 const EVERY_MS = 2_000;
 const SPARK = 60;
+const SLOW_SECONDS = 0.1; // a loop that is so late is felt
 const WORRYING = /(^|_)(dropped|lost|refused|stalled|stuck|errors|gaps|overload|bad|failed)/;
 
 export class Server extends Pane {
   #before = new Map(); // node → {at, items, rates}
+  #spent = new Map(); // node → {at, seconds, share}: processor time
+  #notices = new Notices();
+  #watch = null;
+  #parts = make("div", { className: "server-parts" });
 
   constructor(app) {
     super(app, { title: "Server", every: EVERY_MS });
+    this.body.append(this.#parts);
+  }
+
+  mount(parent) {
+    const { watching } = this.app;
+    if (watching.isLive) this.#watch = watching.notices((notice) => this.#notices.take(notice));
+    super.mount(parent);
+  }
+
+  unmount() {
+    this.#watch?.unsubscribe();
+    this.#watch = null;
+    super.unmount();
   }
 
   async refresh() {
@@ -23,11 +42,22 @@ export class Server extends Pane {
     const open = new Set([...this.body.querySelectorAll("details")].filter((details) => details.open).map((details) => details.dataset.key));
     const focused = document.activeElement?.closest?.("summary")?.parentElement.dataset.key;
     const { watching, session } = this.app;
-    this.body.replaceChildren(sourcesTable(watching.sources), ...nodes.map((node) => this.#node(node, open)), limits(session?.limits, open));
+    const notices = this.#watch ? [this.#notices.element] : [];
+    this.#parts.replaceChildren(sourcesTable(watching.sources), ...notices, ...nodes.map((node) => this.#node(node, open)), limits(session?.limits, open));
     if (focused !== undefined) [...this.body.querySelectorAll("summary")].find((summary) => summary.parentElement.dataset.key === focused)?.focus();
   }
 
   #node(node, open) {
+    const rows = this.#countersOf(node);
+    const worrying = rows.filter(({ name, value }) => WORRYING.test(name) && value > 0);
+    const worries = worrying.length ? counters(worrying, "Refused, dropped, lost") : make("p", { className: "fine" }, "✔ Nothing was refused, dropped or lost.");
+    const rest = rows.filter((row) => !worrying.includes(row) && row.value > 0);
+    const all = make("details", { open: open.has(node.uid) }, make("summary", {}, `All counters that are not zero (${rest.length})`), counters(rest, "All counters that are not zero"));
+    all.dataset.key = node.uid;
+    return make("article", { className: "node" }, make("h3", {}, plain(node.name), make("span", { className: "muted" }, ` version ${plain(node.version)}`)), this.#tiles(node), make("h4", {}, "Refused, dropped, lost"), worries, all);
+  }
+
+  #countersOf(node) {
     const now = Date.now();
     const items = node.metrics?.items ?? {};
     const known = this.#before.get(node.uid) ?? { at: now, items, rates: new Map() };
@@ -41,6 +71,14 @@ export class Server extends Pane {
     };
     const rows = Object.entries(items).map(([name, value]) => ({ name, value: Number(value), rates: rateOf(name) }));
     this.#before.set(node.uid, { at: now, items, rates: known.rates });
+    return rows;
+  }
+
+  #tiles(node) {
+    const { time, nodes = [] } = this.app.watching.stats ?? {};
+    const said = nodes.find(({ uid }) => uid === node.uid);
+    const share = this.#shareOf(said, time);
+    const lag = said?.loop_lag;
     const numbers = [
       ["Uptime", duration(node.uptime * 1_000)],
       ["Connections", count(node.num_clients)],
@@ -48,14 +86,20 @@ export class Server extends Pane {
       ["Channels", count(node.num_channels)],
       ["Subscriptions", count(node.num_subs)],
       ["Memory", node.process?.rss ? bytes(node.process.rss) : "–"],
+      ["Processor", share === null ? "–" : `${Math.round(share * 100)} %`, share === null ? "" : "of one core"],
+      ["Loop lag", lag ? milliseconds(lag.p99) : "–", lag ? `99 of 100; longest ${milliseconds(lag.longest)}` : "measured from now on", lag && lag.longest > SLOW_SECONDS ? "warn" : "", "For how long timers had to wait in the last minute, because others had their turn"],
     ];
-    const tiles = make("dl", { className: "numbers" }, ...numbers.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
-    const worrying = rows.filter(({ name, value }) => WORRYING.test(name) && value > 0);
-    const worries = worrying.length ? counters(worrying) : make("p", { className: "fine" }, "✔ Nothing was refused, dropped or lost.");
-    const rest = rows.filter((row) => !worrying.includes(row) && row.value > 0);
-    const all = make("details", { open: open.has(node.uid) }, make("summary", {}, `All counters that are not zero (${rest.length})`), counters(rest));
-    all.dataset.key = node.uid;
-    return make("article", { className: "node" }, make("h3", {}, plain(node.name), make("span", { className: "muted" }, ` version ${plain(node.version)}`)), tiles, make("h4", {}, "Refused, dropped, lost"), worries, all);
+    return make("dl", { className: "numbers" }, ...numbers.map(([name, value, more = "", kind = "", hint = ""]) => make("div", { title: hint }, make("dt", {}, name), make("dd", { className: kind }, value), more ? make("dd", { className: "more muted" }, more) : null)));
+  }
+
+  /** Of one core, between the two newest readings; null: nobody says. */
+  #shareOf(said, time) {
+    if (typeof said?.cpu_seconds !== "number") return null;
+    const known = this.#spent.get(said.uid) ?? { at: time, seconds: said.cpu_seconds, share: null };
+    if (time > known.at) known.share = Math.max(0, (said.cpu_seconds - known.seconds) / (time - known.at));
+    Object.assign(known, { at: time, seconds: said.cpu_seconds });
+    this.#spent.set(said.uid, known);
+    return known.share;
   }
 }
 
@@ -64,21 +108,31 @@ function sourcesTable(sources) {
   const now = Date.now() / 1_000;
   const rank = ({ state }) => ["down", "retrying", "idle", "up"].indexOf(state);
   const rows = sources.toSorted((one, other) => rank(one) - rank(other) || (one.source < other.source ? -1 : 1)).slice(0, 200);
+  const cell = (title, content, className = "") => {
+    const made = make("td", { className }, content);
+    if (content !== "") made.dataset.title = title;
+    return made;
+  };
   const line = ({ source, channel, via, state, last_seen: seen, rows: number, dropped, error }) =>
-    make("tr", {}, make("th", { scope: "row" }, plain(source || "no name")), make("td", {}, make("span", { className: `state state-${state}` }, state)), make("td", {}, plain(channel)), make("td", {}, plain(via)), make("td", { className: "number" }, count(number)), make("td", {}, seen ? ago((now - seen) * 1_000) : ""), make("td", { className: "number" }, dropped ? `${count(dropped)} dropped` : ""), make("td", {}, plain(error ?? "")));
-  const head = ["Source", "State", "Channel", "By", "Lines", "Last", "Dropped", "Error"].map((words) => make("th", { scope: "col" }, words));
-  const table = rows.length ? make("table", { className: "plain" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows.map(line))) : make("p", { className: "muted" }, "Nothing feeds this hub from outside its processes, or it does not say.");
-  return make("section", { className: "node" }, make("h3", {}, "Sources"), table);
+    make("tr", {}, make("th", { scope: "row" }, plain(source || "no name")), cell("", make("span", { className: `state state-${state}` }, state)), cell("Channel", plain(channel)), cell("By", plain(via)), cell("Lines", count(number), "number"), cell("Last", seen ? ago((now - seen) * 1_000) : "", "number"), cell("Dropped", dropped ? count(dropped) : "", "number"), cell("Error", plain(error ?? ""), "error"));
+  const head = [["Source"], ["State"], ["Channel"], ["By"], ["Lines", "number"], ["Last", "number"], ["Dropped", "number"], ["Error"]].map(([words, className = ""]) => make("th", { scope: "col", className }, words));
+  const table = rows.length ? make("table", { className: "plain stacks" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows.map(line))) : make("p", { className: "muted" }, "Nothing feeds this hub from outside its processes, or it does not say.");
+  const more = sources.length > rows.length ? make("p", { className: "muted" }, `and ${count(sources.length - rows.length)} more`) : "";
+  return make("section", { className: "node sources-part" }, make("h3", {}, "Sources"), table, more);
 }
 
 function limits(values, open) {
   const rows = Object.entries(values ?? {}).map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name.replaceAll("_", " ")), make("td", { className: "number" }, value === null ? "none" : typeof value === "number" ? count(value) : String(value))));
-  const details = make("details", { open: open.has("limits"), hidden: rows.length === 0 }, make("summary", {}, "Limits in effect"), make("table", { className: "plain" }, make("tbody", {}, ...rows)));
+  const details = make("details", { open: open.has("limits"), hidden: rows.length === 0 }, make("summary", {}, "Limits in effect"), make("table", { className: "plain", "aria-label": "Limits in effect" }, make("tbody", {}, ...rows)));
   details.dataset.key = "limits";
   return make("article", { className: "node" }, details);
 }
 
-function counters(rows) {
+function counters(rows, label) {
   const lines = rows.map(({ name, value, rates }) => make("tr", {}, make("th", { scope: "row" }, name.replaceAll("_", " ")), make("td", { className: "number" }, count(value)), make("td", { className: "number" }, rates.at(-1) ? `${short(rates.at(-1))}/s` : ""), make("td", {}, rates.some((rate) => rate > 0) ? spark(rates) : "")));
-  return make("table", { className: "plain" }, make("tbody", {}, ...lines));
+  return make("table", { className: "plain", "aria-label": label }, make("tbody", {}, ...lines));
+}
+
+function milliseconds(seconds) {
+  return seconds < 0.0095 ? `${(seconds * 1_000).toFixed(1)} ms` : seconds < 1 ? `${Math.round(seconds * 1_000)} ms` : `${seconds.toFixed(1)} s`;
 }

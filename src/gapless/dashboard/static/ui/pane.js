@@ -19,7 +19,7 @@ export class Pane {
     this.title = title;
     this.#every = every;
     this.tools = make("div", { className: "pane-tools" });
-    this.body = make("div", { className: "pane-body" });
+    this.body = make("div", { className: "pane-body", tabIndex: 0, role: "group", "aria-label": `${title}, the page` });
     this.notice = make("div", { className: "pane-notice", hidden: true });
     this.element = make("section", { className: `page pane ${title.toLowerCase()}`, "aria-label": title }, make("header", { className: "pane-head" }, make("h2", {}, title), this.tools), this.notice, this.body);
   }
@@ -49,6 +49,7 @@ export class Pane {
     const close = make("button", { type: "button", className: "icon", "aria-label": "Close", onclick: () => this.closeDrawer() }, "✕");
     this.#drawer = { focused: document.activeElement, element: make("aside", { className: "detail drawer", "aria-label": title }, make("header", {}, make("h2", {}, title), close), make("div", { className: "detail-body", tabIndex: 0 }, ...content)) };
     this.element.append(this.#drawer.element);
+    close.focus({ preventScroll: true });
   }
 
   closeDrawer() {

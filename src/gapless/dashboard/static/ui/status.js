@@ -32,7 +32,7 @@ export function describe(state, { retryAt, wasUp, api, channels, online, lines, 
 
 /**
  * Who feeds the hub, in a few words: "3 up", "redis:main down 12 s"; "" when nobody does.
- * @param {{source: string, state: string, since: number}[]} sources @param {number} now milliseconds since 1970
+ * @param {{source: string, state: string, since: number|null}[]} sources @param {number} now milliseconds since 1970
  * @returns {{words: string, isTrouble: boolean}}
  */
 export function describeSources(sources, now) {
@@ -40,7 +40,8 @@ export function describeSources(sources, now) {
   if (trouble.length > 0) {
     const [{ source, state, since }] = trouble;
     const more = trouble.length > 1 ? `, ${trouble.length - 1} more` : "";
-    return { words: `${plain(source)} ${state} ${duration(now - since * 1_000)}${more}`, isTrouble: true };
+    const long = since ? ` ${duration(now - since * 1_000)}` : ""; // a feed of the server does not say since when
+    return { words: `${plain(source)} ${state}${long}${more}`, isTrouble: true };
   }
   const up = sources.filter(({ state }) => state === "up").length;
   return { words: sources.length === 0 ? "" : up > 0 ? `${counted(up, "source")} up` : `${counted(sources.length, "source")} idle`, isTrouble: false };

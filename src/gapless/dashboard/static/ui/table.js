@@ -7,6 +7,8 @@ import { count } from "../core/format.js";
  *   hint?: string, small?: boolean}} Column `small`: also where there is little room
  */
 
+const STEPS = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
+
 export class Table {
   /** @type {(row: any) => void} */
   onOpen = () => {};
@@ -18,9 +20,11 @@ export class Table {
   #body = make("tbody", {});
   #rest = make("p", { className: "rest muted" });
   #limit;
+  #headings;
+  #order = new Map(); // key → its place at the last look
 
   /**
-   * @param {Column[]} columns
+   * @param {Column[]} columns the first one names the row, and opens it
    * @param {(row: any) => string} keyOf
    * @param {{label: string, sort: string, limit?: number}} options `sort`: key of a column; `limit`: rows shown at once
    */
@@ -31,35 +35,72 @@ export class Table {
     this.#limit = limit;
     const head = columns.map((column) => this.#heading(column));
     const table = make("table", { "aria-label": label }, make("thead", {}, make("tr", {}, ...head)), this.#body);
-    this.element = make("div", { className: "table", tabIndex: 0 }, table, this.#rest);
+    this.element = make("div", { className: "table" }, table, this.#rest);
     this.#headings = new Map(columns.map(({ key }, at) => [key, head[at]]));
+    this.#body.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
-  #headings;
-
   paint(rows) {
+    const focused = this.#body.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
+    const shown = this.#sorted(rows, focused !== null || this.#body.matches(":hover")).slice(0, this.#limit);
     const { key, down } = this.#sort;
-    const column = this.#columns.find((each) => each.key === key);
-    const value = column.sort ?? column.show;
-    const sorted = rows.toSorted((one, other) => compare(value(one), value(other)) * (down ? -1 : 1) || compare(this.#keyOf(one), this.#keyOf(other)));
-    const shown = sorted.slice(0, this.#limit);
     for (const [name, heading] of this.#headings) heading.setAttribute("aria-sort", name === key ? (down ? "descending" : "ascending") : "none");
     const elements = shown.map((row) => this.#row(row));
     elements.forEach((element, at) => this.#body.children[at] !== element && this.#body.insertBefore(element, this.#body.children[at] ?? null));
     while (this.#body.children.length > elements.length) this.#body.lastChild.remove();
     for (const [name, { element }] of this.#rows) if (!element.isConnected && this.#rows.size > 2 * this.#limit) this.#rows.delete(name);
+    this.#order = new Map(shown.map((row, at) => [this.#keyOf(row), at]));
     this.#rest.textContent = rows.length > shown.length ? `and ${count(rows.length - shown.length)} more` : "";
+    if (focused?.isConnected && document.activeElement !== focused) focused.focus({ preventScroll: true });
+    this.#rove(focused?.isConnected ? focused : null);
+  }
+
+  /** In the order that was asked for. What somebody points at stays where it is, and new rows come behind. */
+  #sorted(rows, isHeld) {
+    const { key, down } = this.#sort;
+    const column = this.#columns.find((each) => each.key === key);
+    const value = column.sort ?? column.show;
+    const place = (row) => (isHeld ? (this.#order.get(this.#keyOf(row)) ?? Infinity) : 0);
+    return rows.toSorted((one, other) => compare(place(one), place(other)) || compare(value(one), value(other)) * (down ? -1 : 1) || compare(this.#keyOf(one), this.#keyOf(other)));
+  }
+
+  /** One stop for the Tab key; within, the arrows go from row to row. */
+  #rove(current) {
+    const openers = this.#openers;
+    const stop = openers.includes(current) ? current : (openers.find((opener) => opener.tabIndex === 0) ?? openers[0]);
+    for (const opener of openers) opener.tabIndex = opener === stop ? 0 : -1;
+  }
+
+  get #openers() {
+    return [...this.#body.querySelectorAll(".row-open")].map((each) => /** @type {HTMLElement} */ (each));
+  }
+
+  #onKey(event) {
+    const step = STEPS[event.key];
+    if (step === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    const openers = this.#openers;
+    const at = openers.indexOf(event.target);
+    if (at < 0) return;
+    event.preventDefault();
+    const next = openers[Math.max(0, Math.min(openers.length - 1, at + step))];
+    next.focus();
+    this.#rove(next);
   }
 
   #row(row) {
     const key = this.#keyOf(row);
     let known = this.#rows.get(key);
     if (!known) {
+      const opener = make("button", { type: "button", className: "row-open", tabIndex: -1, "aria-haspopup": "dialog" });
       const cells = this.#columns.map((column, at) => make(at === 0 ? "th" : "td", { className: classOf(column), ...(at === 0 ? { scope: "row" } : {}) }));
-      const element = make("tr", { tabIndex: 0 }, ...cells);
-      known = { element, cells, row };
-      element.onclick = () => this.onOpen(known.row);
-      element.addEventListener("keydown", (event) => event.key === "Enter" && event.target === element && this.onOpen(known.row));
+      cells[0].append(opener);
+      const element = make("tr", {}, ...cells);
+      known = { element, cells: [opener, ...cells.slice(1)], row };
+      element.onclick = () => {
+        if (document.getSelection()?.isCollapsed === false) return; // of a text in it, to be copied
+        opener.focus({ preventScroll: true });
+        this.onOpen(known.row);
+      };
       this.#rows.set(key, known);
     }
     known.row = row;
@@ -71,6 +112,7 @@ export class Table {
     const button = make("button", { type: "button", title: column.hint ?? "" }, column.title);
     button.onclick = () => {
       this.#sort = { key: column.key, down: this.#sort.key === column.key ? !this.#sort.down : Boolean(column.number) };
+      this.#order.clear();
       this.onSort();
     };
     return make("th", { scope: "col", className: classOf(column) }, button);
@@ -105,6 +147,6 @@ function put(cell, content) {
 }
 
 function compare(one, other) {
-  if (typeof one === "number" && typeof other === "number") return one - other;
+  if (typeof one === "number" && typeof other === "number") return one === other ? 0 : one - other;
   return String(one) < String(other) ? -1 : String(one) > String(other) ? 1 : 0;
 }
