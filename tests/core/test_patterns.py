@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gapless import ConfigError
 from gapless.core.patterns import Pattern, PatternMap
@@ -55,18 +51,7 @@ class TestMatching:
         assert pattern.match("orders:7:eu:x") == {"kind": "orders", "id": "7"}
 
 
-WILDCARDS = {"*": ".*", "a": "a", "b": "b", ":": ":"}
-
-
 class TestManyWildcards:
-    @given(st.lists(st.sampled_from(["*", "a", "b", ":", "{}"]), max_size=9), st.text("ab:", max_size=9))
-    @settings(max_examples=400)
-    def test_they_match_as_a_regular_expression_does(self, pieces: list[str], channel: str) -> None:
-        parts = [piece if piece != "{}" else f"{{p{at}}}" for at, piece in enumerate(pieces)]
-        expression = "".join(WILDCARDS.get(piece, f"(?P<p{at}>[^:]+)") for at, piece in enumerate(pieces))
-        found = re.fullmatch(expression, channel)
-        assert Pattern("".join(parts)).match(channel) == (None if found is None else found.groupdict())
-
     @pytest.mark.parametrize(
         ("pattern", "character"),
         [("{a}.{b}.{c}.{d}.{e}.{f}:x", "."), ("*:*:*:*:*:*:x", ":"), ("{a}{b}{c}{d}{e}{f}:x", "y")],
