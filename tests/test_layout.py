@@ -19,14 +19,6 @@ ELSEWHERE: dict[str, str] = {
     "brokers/base.py": "brokers/test_contract.py",
     "brokers/redis/scripts.py": "brokers/redis/test_broker.py",
     "protocol/centrifuge/messages.py": "protocol/centrifuge/test_schema.py",
-    # To be written.
-    "client/asynchronous.py": "client/test_publisher.py",
-    "client/outgoing.py": "client/test_publisher.py",
-    "client/receipt.py": "client/test_publisher.py",
-    "config/centrifugo/options.py": "config/centrifugo/test_translation.py",
-    "feeds/positions.py": "feeds/test_watched.py",
-    "feeds/prefixes.py": "feeds/test_lines.py",
-    "logging/*": "logging/test_handler.py",
 }
 """Modules without a test file beside them, by name or pattern, and what tests them. It may only shrink."""
 
