@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gapless.core.levels import LEVELS
-from gapless.feeds.prefixes import GUESS_CHARACTERS, guess_level, recognise
+from gapless.feeds.prefixes import guess_level, recognise
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=timezone(timedelta(hours=1)))
 
@@ -66,7 +66,7 @@ def test_what_is_no_time_stays_in_the_message(line: str) -> None:
         ("the error: none", "error"),
         ("an error in prose", None),
         ("/var/log/ERROR.log", None),
-        (" " * GUESS_CHARACTERS + "ERROR", None),
+        (" " * 64 + "ERROR", None),
     ],
 )
 def test_further_right_a_level_is_only_noted_and_only_where_it_looks_like_one(
