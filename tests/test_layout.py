@@ -81,7 +81,7 @@ HELD = {
     "starts": [1],
     "loops": [1],
     "methods": [17, 20, 12],
-    "small": [15],
+    "small": [14],
     "publish": [38, 26, 3],
     "reconnect": [145, 60, 3],
 }
