@@ -75,6 +75,18 @@ def test_every_room_of_the_tests_is_one_of_the_source_or_stands_for_all_of_it() 
     assert found <= rooms
 
 
+def test_the_map_of_the_house_names_modules_that_exist_and_what_is_in_them() -> None:
+    text = (HERE.parent / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"`((?!tests/)[a-z_]+/[a-z_]+)(?:\.(?!py)([a-z_]+))?`(?: \(`([a-z_]+)`\))?", text)
+    assert len(named) > 15
+    wrong = []
+    for place, inside, beside in named:
+        path = PACKAGE / f"{place}.py"
+        if not path.exists() or f"def {inside or beside}" not in path.read_text():
+            wrong.append(place)
+    assert wrong == []
+
+
 HELD = {
     "circles": [0],
     "upward": [0],
