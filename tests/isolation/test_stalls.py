@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -30,7 +32,7 @@ class Watched:
         self.taken = 0
         self.under_way: int | None = 1
         self.stalls = 0
-        self.watch = StallWatch(TIMEOUT, wire, self._progress, self._stalled)
+        self.watch = StallWatch(TIMEOUT, wire)
 
     def _progress(self) -> tuple[int, int] | None:
         return None if self.under_way is None else (self.taken, self.under_way)
@@ -39,7 +41,7 @@ class Watched:
         self.stalls += 1
 
     def begin(self) -> None:
-        self.loop.call(lambda: self.watch.begin(self.taken))
+        self.loop.call(self.watch.begin, self.taken, self._progress, self._stalled)
 
     def wait(self, looks: float) -> None:
         self.loop.advance(looks * LOOK)
@@ -111,3 +113,17 @@ def test_where_nothing_waits_any_more_nothing_is_looked_at(loop: VirtualLoop) ->
     watched.watch.end()
     watched.wait(2 * LOOKS)
     assert watched.stalls == 0
+
+
+def test_who_is_watched_no_more_is_not_held(loop: VirtualLoop) -> None:
+    """Without the garbage collector: connections come and go."""
+    gc.disable()
+    try:
+        watched = Watched(loop)
+        watched.begin()
+        watched.watch.end()
+        known = weakref.ref(watched)
+        del watched
+        assert known() is None
+    finally:
+        gc.enable()

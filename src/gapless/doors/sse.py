@@ -14,7 +14,7 @@ from ..errors import BadRequest, BrokerError, ClientError, UnknownChannel
 from ..hooks.events import Client, SubscribeEvent
 from ..model import Position
 from ..protocol import sse
-from ..sessions import entering
+from ..sessions import subscriptions
 from ..sessions.plain import EventSession
 from ..sessions.sse import SseSession
 from ..transports.inbox import Inbox
@@ -120,9 +120,9 @@ class SseDoor:
         for name in channels:
             try:
                 node.registry.check(name)
-                options = entering.known(node, grant, name)
+                options = subscriptions.known(node, grant, name)
                 event = SubscribeEvent(client, name, since.get(name))
-                decided[name] = await entering.admit(node, grant, admitted.subs, options, event)
+                decided[name] = await subscriptions.admit(node, grant, admitted.subs, options, event)
             except ClientError as error:
                 decided[name] = error.with_traceback(None)  # on which this frame would hang
             else:

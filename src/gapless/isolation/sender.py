@@ -128,7 +128,7 @@ class Sender:
         self._room: asyncio.Event | None = None
         self._unheard = 0
         self._taken = 0
-        self._watch = StallWatch(bounds.stall_timeout, server.transport, self._progress, self._stall)
+        self._watch = StallWatch(bounds.stall_timeout, server.transport)
         self._cut: asyncio.TimerHandle | None = None
 
     # -- the application's side
@@ -347,7 +347,7 @@ class Sender:
             return
         self._task = asyncio.get_running_loop().create_task(self._run())
         self._task.add_done_callback(self._ran)
-        self._watch.begin(self._taken)
+        self._watch.begin(self._taken, self._progress, self._stall)
 
     async def _run(self) -> None:
         while (sending := self._next()) is not None:

@@ -14,36 +14,35 @@ SLOWEST_BYTES = 32 * 1024
 """A second. Where only a completed `send` is seen, a client that takes so many is slow and does not stall."""
 
 
-class StallWatch:
-    """Calls `on_stall`, once, when a client took no byte for `stall_timeout` seconds.
+Progress = Callable[[], tuple[int, int] | None]
+"""How many messages a client has taken so far, and how large the one under way is; None when nothing
+waits for it any more, or it was given up, and there is no more to watch."""
 
-    `progress` says how many messages it has taken so far and how large the one under way is; None
-    when nothing waits for it any more, or it was given up, and there is no more to watch.
+
+class StallWatch:
+    """Looks whether a client takes anything within `stall_timeout` seconds.
+
+    It knows nobody but while it looks: a circle would leave every connection to the garbage collector.
     """
 
-    __slots__ = ("_on_stall", "_pause", "_progress", "_seen", "_still", "_timer", "_transport")
+    __slots__ = ("_pause", "_seen", "_still", "_timer", "_transport")
 
-    def __init__(
-        self,
-        stall_timeout: float,
-        transport: Transport | None,
-        progress: Callable[[], tuple[int, int] | None],
-        on_stall: Callable[[], None],
-    ) -> None:
+    def __init__(self, stall_timeout: float, transport: Transport | None) -> None:
         self._pause = stall_timeout / LOOKS
         self._transport = transport
-        self._progress = progress
-        self._on_stall = on_stall
         self._seen = (0, 0)
         self._still = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, taken: int) -> None:
-        """Something waits now, and it has taken so many messages. It may be watched already."""
+    def begin(self, taken: int, progress: Progress, on_stall: Callable[[], None]) -> None:
+        """Something waits, and it has taken so many messages; `on_stall` is called once if it stalls.
+
+        It may be watched already: that goes on.
+        """
         if self._timer is None:
             self._still = 0
             self._seen = taken, self._buffered()
-            self._look_again()
+            self._look_again(progress, on_stall)
 
     def end(self) -> None:
         """Look no more."""
@@ -51,12 +50,12 @@ class StallWatch:
             self._timer.cancel()
             self._timer = None
 
-    def _look(self) -> None:
+    def _look(self, progress: Progress, on_stall: Callable[[], None]) -> None:
         self._timer = None
-        progress = self._progress()
-        if progress is None:
+        now = progress()
+        if now is None:
             return
-        taken, under_way = progress
+        taken, under_way = now
         buffered = self._buffered()
         # Looks are counted, not seconds: while the process itself stood still nobody could move.
         moves = taken != self._seen[0] or buffered < self._seen[1]
@@ -66,12 +65,12 @@ class StallWatch:
         if self._transport is None:
             allowed += int(under_way / SLOWEST_BYTES / self._pause)
         if self._still >= allowed:
-            self._on_stall()
+            on_stall()
         else:
-            self._look_again()
+            self._look_again(progress, on_stall)
 
-    def _look_again(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._pause, self._look)
+    def _look_again(self, progress: Progress, on_stall: Callable[[], None]) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._pause, self._look, progress, on_stall)
 
     def _buffered(self) -> int:
         return 0 if self._transport is None else self._transport.buffered()

@@ -2,7 +2,8 @@
 
 `reserve` takes the name, `join` brings it into the channel, `drop` gives it up; between the first two a
 door asks who may. Each is looked at again after every await: the client, the server or the end of the
-connection may have dropped it meanwhile.
+connection may have dropped it meanwhile. `known` and `admit` are what is asked on every way in, also
+by a door that asks before it has a connection.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
+from ..auth import permission
 from ..auth.permission import Admission
 from ..core.log import View
-from ..errors import AlreadySubscribed, LimitExceeded
+from ..errors import AlreadySubscribed, LimitExceeded, PermissionDenied, UnknownChannel
 from ..hooks.events import ChannelEvent, Client, SubscribeEvent, UnsubscribeEvent
 from ..model import NOTHING, Grant, Member, Position, ServerSubscription
+from ..node.node import Node
 from ..options import ChannelOptions
-from . import entering
 from .rates import Rates
 from .subscription import GivenUp, Owner, Subscription
 
@@ -102,7 +104,7 @@ class Subscriptions(Mapping[str, Subscription]):
         if counted:
             self._owner.rates.spend("subscribe")
         self.check_free(name)
-        options = entering.known(self._node, self._owner.grant, name)
+        options = known(self._node, self._owner.grant, name)
         subscription = self.by_name[name] = Subscription(self._owner, name, view)
         if self._node.subscribed is not None:
             self._node.subscribed.add(self._owner.about.address)
@@ -137,7 +139,7 @@ class Subscriptions(Mapping[str, Subscription]):
     ) -> Admission:
         """May this client subscribe? Raises ClientError or Disconnect."""
         event = SubscribeEvent(self._owner.about, name, since, data, token)
-        return await entering.admit(self._node, self._owner.grant, self._granted, options, event)
+        return await admit(self._node, self._owner.grant, self._granted, options, event)
 
     async def join(self, subscription: Subscription, admission: Admission) -> None:
         """Be in the channel, admitted so: joined and present, the cursor not placed yet.
@@ -150,8 +152,7 @@ class Subscriptions(Mapping[str, Subscription]):
         """
         name, node = subscription.name, self._node
         subscription.admission = admission
-        if admission.expires_at is not None:
-            self._owner.hold(admission.expires_at)
+        self._owner.hold(admission.expires_at)
         channel = await node.rings.join(name)
         if not self.is_current(subscription):
             node.rings.leave(channel, None)
@@ -201,3 +202,38 @@ class Subscriptions(Mapping[str, Subscription]):
         """The connection is over."""
         for subscription in list(self.by_name.values()):
             self.drop(subscription)
+
+
+def known(node: Node, grant: Grant, name: str) -> ChannelOptions:
+    """The options of a channel that this client may know of; `Registry.check` has let its name pass.
+
+    Raises:
+        UnknownChannel: no pattern declares it.
+        PermissionDenied: the hub speaks of itself there, and not to this client. No token, hook or option
+            gives that right: whoever may call the API has it.
+    """
+    options = node.registry.declared(name)
+    if options is None:
+        raise UnknownChannel("unknown channel: no pattern of this hub matches it")
+    if name in node.registry.own and not (grant.operator or grant.watches):
+        raise PermissionDenied(f"{name} is for those who may call the API of this hub")
+    return options
+
+
+async def admit(
+    node: Node,
+    grant: Grant,
+    granted: Mapping[str, ServerSubscription],
+    options: ChannelOptions,
+    event: SubscribeEvent,
+) -> Admission:
+    """May it be in a channel that it may know of, and how? `granted` are those that its grant names.
+
+    Raises ClientError or Disconnect.
+    """
+    if event.channel in node.registry.own:
+        return Admission(options)  # `known` has said so
+    server = granted.get(event.channel)
+    if server is not None:
+        return permission.by_server(options, server)
+    return await permission.admit(node.hooks, grant, options, event)

@@ -21,7 +21,9 @@ import pytest
 
 from gapless import BrokerError, Limits
 from gapless.brokers.sqlite import schema, trouble
+from gapless.brokers.sqlite.address import Address
 from gapless.brokers.sqlite.broker import SqliteBroker
+from gapless.brokers.sqlite.journal import Journal
 
 from ...support.commands import gapless, serving
 from ...support.until import DEADLINE, until
@@ -84,6 +86,16 @@ class TestOpening:
         connection.commit()
         connection.close()
         assert "is a database of another program" in await refusal(path)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+    async def test_what_cannot_be_opened_is_not_kept_open(self, path: Path) -> None:
+        """Whoever closes it later gives up the locks that another hub of this process has on it."""
+        path.write_bytes(b"no database " * 1000)
+        journal = Journal(Address(path), IMPATIENT, time.time)
+        with pytest.raises(sqlite3.DatabaseError) as caught:
+            journal.open()
+        held = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+        assert [name for name in held if name.startswith(str(path))] == [], caught
 
     async def test_tables_of_a_newer_version(self, path: Path) -> None:
         await self.made(path)

@@ -73,14 +73,13 @@ class Journal:
             self._turnstile.open()
             with self._turnstile.passed():
                 self._alone = self._life.open()
-                self.connection = self._connect()
-                schema.prepare(self.connection, path)
+                schema.prepare(self._connect(), path)
                 self._begin_life()
                 self._life.share()
         except BaseException:
             self._abandon()
             raise
-        return [channel for (channel,) in self.connection.execute("SELECT channel FROM streams")]
+        return [channel for (channel,) in self._database().execute("SELECT channel FROM streams")]
 
     def _connect(self) -> sqlite3.Connection:
         path = self.address.path
@@ -92,6 +91,7 @@ class Journal:
         except FileExistsError:
             pass
         connection = sqlite3.connect(path, timeout=self._limits.broker_seconds, isolation_level=None)
+        self.connection = connection  # before anything can fail, so that it is closed then
         connection.execute("PRAGMA mmap_size = 0")
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":

@@ -178,8 +178,7 @@ class CentrifugeSession(Peer):
         await self.node.users.admit(grant.user)
         self.node.roster.identify(self, grant.user)
         self.grant = grant
-        if grant.expires_at is not None:
-            self.hold(grant.expires_at)
+        self.hold(grant.expires_at)
         self.about = self.node.hooks.introduce(
             self.about, grant, headers=self._handshake.headers, emulated=request.headers
         )

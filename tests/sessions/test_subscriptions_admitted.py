@@ -10,7 +10,7 @@ from gapless import ChannelOptions, Client, Grant, Hub, PermissionDenied
 from gapless.errors import UnknownChannel
 from gapless.hooks.events import SubscribeEvent
 from gapless.model import ANONYMOUS, ServerSubscription
-from gapless.sessions import entering
+from gapless.sessions import subscriptions
 from gapless.watch.channels import watch
 
 pytestmark = pytest.mark.anyio
@@ -26,10 +26,10 @@ async def hub(anyio_backend: str) -> AsyncIterator[Hub]:
 
 async def enter(hub: Hub, grant: Grant, name: str, *granted: str) -> ChannelOptions:
     """The options with which it is let in."""
-    options = entering.known(hub.node, grant, name)
+    options = subscriptions.known(hub.node, grant, name)
     event = SubscribeEvent(Client("me"), name)
     named = {each: ServerSubscription() for each in granted}
-    return (await entering.admit(hub.node, grant, named, options, event)).options
+    return (await subscriptions.admit(hub.node, grant, named, options, event)).options
 
 
 async def test_what_is_declared_may_be_entered(hub: Hub) -> None:
