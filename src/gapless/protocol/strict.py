@@ -34,15 +34,15 @@ class Malformed(ValueError):
 class Raw:
     """One value inside a checked text: parsed, and as the bytes it was written in."""
 
-    __slots__ = ("_end", "_fields", "_items", "_start", "_text", "value")
+    __slots__ = ("_end", "_inside", "_start", "_text", "value")
 
     def __init__(self, value: object, text: str, start: int, end: int) -> None:
         self.value = value
         self._text = text
         self._start = start
         self._end = end
-        self._fields: dict[str, Raw] | None = None
-        self._items: list[Raw] | None = None
+        self._inside: Any = None
+        """Its members or elements, once they were told apart: who did that in a thread has them at hand."""
 
     @property
     def raw(self) -> bytes:
@@ -50,23 +50,22 @@ class Raw:
         return one_line(self._text[self._start : self._end].encode())
 
     def fields(self) -> dict[str, Raw]:
-        """The members of this value. Raises Malformed: it is no object, or a key stands twice in it.
-
-        They are found once: who did that in a thread has them at hand on the loop.
-        """
-        if self._fields is None:
+        """The members of this value. Raises Malformed: it is no object, or a key stands twice in it."""
+        if self._inside is None:
             pairs = _members(self._text, self._start, _PLAIN)
             found = dict(pairs)
             if len(found) != len(pairs):
                 raise Malformed(_TWICE)
-            self._fields = found
-        return self._fields
+            self._inside = found
+        members: dict[str, Raw] = self._inside
+        return members
 
     def items(self) -> list[Raw]:
-        """The elements of this value, found once. Raises Malformed when it is not an array."""
-        if self._items is None:
-            self._items = _items(self._text, self._start)[0]
-        return self._items
+        """The elements of this value. Raises Malformed when it is not an array."""
+        if self._inside is None:
+            self._inside = _items(self._text, self._start)[0]
+        elements: list[Raw] = self._inside
+        return elements
 
     def replaced(self, by: str) -> str:
         """The whole text, with `by` in the place of this value."""
@@ -86,7 +85,7 @@ def parse(
         Malformed: it is not that, or not strict: see the module.
     """
     text = _checked(raw, depth, containers)
-    return _scan(text, 0, _decoder(members, digits, exact=_has_long_numbers(text, digits)))[0]
+    return _scan(text, 0, _decoder(members, digits, _has_long_numbers(text, digits), False))[0]
 
 
 def fields(
@@ -104,8 +103,8 @@ def fields(
     """
     text = _checked(raw, depth, containers)
     exact = _has_long_numbers(text, digits)
-    decoder = _decoder(members, digits, exact=exact)
-    loose = _decoder(members, digits, exact=exact, twice=True)
+    decoder = _decoder(members, digits, exact, False)
+    loose = _decoder(members, digits, exact, True)
     # One more than there may be is enough to know.
     pairs = _members(text, 0, decoder, loose, payloads, most=members + 1)
     found: dict[str, Raw] = decoder.object_pairs_hook(pairs)
@@ -132,7 +131,7 @@ def payload(
     A key may stand twice in an object: what an application means by that is its own.
     """
     text = _checked(raw, depth, containers)
-    _scan(text, 0, _decoder(members, digits, exact=_has_long_numbers(text, digits), twice=True))
+    _scan(text, 0, _decoder(members, digits, _has_long_numbers(text, digits), True))
     return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
 
 
@@ -231,18 +230,22 @@ def is_deeper(text: str, depth: int) -> bool:
     return True
 
 
+SHORT = 1024
+"""Characters that are read number by number, whatever is in them."""
+
+
 @lru_cache(maxsize=16)
 def _long_number(digits: int) -> re.Pattern[str]:
     return re.compile(f"[0-9]{{{digits + 1}}}")
 
 
 def _has_long_numbers(text: str, digits: int) -> bool:
-    """May a number of more digits be in it? Where none is, nobody has to look at each."""
-    return _long_number(digits).search(text) is not None
+    """May a number of more digits be in it? Where none is, nobody has to look at each of many."""
+    return len(text) <= SHORT or _long_number(digits).search(text) is not None
 
 
 @lru_cache(maxsize=32)
-def _decoder(members: int, digits: int, *, exact: bool = True, twice: bool = False) -> json.JSONDecoder:
+def _decoder(members: int, digits: int, exact: bool, twice: bool) -> json.JSONDecoder:
     """`exact` looks at the digits of each number, `twice` lets a key stand twice in one object."""
 
     def whole_number(text: str) -> int:
