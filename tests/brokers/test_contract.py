@@ -169,8 +169,19 @@ class TestNotifying:
         assert known >= set(range(1, 61))
 
 
+LARGEST = 2**63 - 1
+
+
 class TestHistory:
     """Pages: in order, without holes, with the position they were read at."""
+
+    @pytest.mark.parametrize("reverse", [False, True])
+    async def test_the_largest_numbers_are_numbers_like_others(self, broker: Harness, reverse: bool) -> None:
+        await broker.fill("c", 3)
+        for after in (LARGEST, LARGEST - 1):
+            page = await broker.history("c", after=after, reverse=reverse, limit=LARGEST, max_bytes=1000)
+            assert sorted(offsets(page)) == ([1, 2, 3] if reverse else [])
+        assert len((await broker.history("c", limit=2**64, reverse=reverse)).publications) == 3
 
     async def test_holds_everything_oldest_first(self, broker: Harness) -> None:
         positions = await broker.fill("c", 4)
@@ -335,6 +346,12 @@ class TestVersions:
         for version in (2, 1, 2, 3):
             await broker.publish("c", b"%d" % version, version=version)
         assert [p.payload for p in (await broker.history("c")).publications] == [b"2", b"3"]
+
+    async def test_versions_have_64_bits_and_each_counts(self, broker: Harness) -> None:
+        for version in (2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 2, 2**64 - 1, 2**64 - 1, 2**63 + 1, 9):
+            await broker.publish("c", b"%d" % version, version=version)
+        stored = [2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 2, 2**64 - 1]
+        assert [int(p.payload) for p in (await broker.history("c")).publications] == stored
 
     async def test_the_publisher_of_a_suppressed_one_gets_the_top(self, broker: Harness) -> None:
         first = await broker.publish("c", version=2)

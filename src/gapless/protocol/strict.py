@@ -131,7 +131,7 @@ def parse(
     text, value = _checked(raw, depth, containers)
     if _is_compact(text, value, members, digits):
         return value
-    return _scan(text, 0, _decoder(members, digits, exact=_has_long_numbers(text, digits)))[0]
+    return _scan(text, 0, _decoder(members, digits, _has_long_numbers(text, digits), False))[0]
 
 
 def fields(
@@ -151,8 +151,8 @@ def fields(
     if _is_compact(text, value, members, digits):
         return Compact(value).fields()
     exact = _has_long_numbers(text, digits)
-    decoder = _decoder(members, digits, exact=exact)
-    loose = _decoder(members, digits, exact=exact, twice=True)
+    decoder = _decoder(members, digits, exact, False)
+    loose = _decoder(members, digits, exact, True)
     # One more than there may be is enough to know.
     pairs = _members(text, 0, decoder, loose, payloads, most=members + 1)
     found: dict[str, Slice] = decoder.object_pairs_hook(pairs)
@@ -180,7 +180,7 @@ def payload(
     """
     text, value = _checked(raw, depth, containers)
     if not _is_compact(text, value, members, digits):
-        _scan(text, 0, _decoder(members, digits, exact=_has_long_numbers(text, digits), twice=True))
+        _scan(text, 0, _decoder(members, digits, _has_long_numbers(text, digits), True))
     return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
 
 
@@ -290,18 +290,22 @@ def is_deeper(text: str, depth: int) -> bool:
     return True
 
 
+SHORT = 1024
+"""Characters that are read number by number, whatever is in them."""
+
+
 @lru_cache(maxsize=16)
 def _long_number(digits: int) -> re.Pattern[str]:
     return re.compile(f"[0-9]{{{digits + 1}}}")
 
 
 def _has_long_numbers(text: str, digits: int) -> bool:
-    """May a number of more digits be in it? Where none is, nobody has to look at each."""
-    return _long_number(digits).search(text) is not None
+    """May a number of more digits be in it? Where none is, nobody has to look at each of many."""
+    return len(text) <= SHORT or _long_number(digits).search(text) is not None
 
 
 @lru_cache(maxsize=32)
-def _decoder(members: int, digits: int, *, exact: bool = True, twice: bool = False) -> json.JSONDecoder:
+def _decoder(members: int, digits: int, exact: bool, twice: bool) -> json.JSONDecoder:
     """`exact` looks at the digits of each number, `twice` lets a key stand twice in one object."""
 
     def whole_number(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from redis import Redis
 
 from gapless.brokers.redis.keys import EXPIRIES, MEMBERS
 from gapless.model import Member
@@ -67,6 +68,8 @@ class TestPresenceOfManyNodes:
         keys = own(one).keys
         server.ask("HSET", keys.of(0, MEMBERS, "c"), "foreign", "garbage")
         server.ask("ZADD", keys.of(0, EXPIRIES, "c"), "1", "foreign")
+        with Redis(port=server.port) as redis:
+            redis.zadd(keys.due(0), {b"\xff": 1})
         now = 2_000_000_000.0
         while await one.presence.counts("c") != (0, 0):
             now += 100

@@ -120,6 +120,9 @@ class TestPaging:
         await publish(harness, "a", "b")
         assert await found(harness, " ") == [2, 1]
         assert await found(harness, "", before=2) == [1]
+        assert await found(harness, "", before=2**63) == await found(harness, ""), (
+            "there is nothing behind it"
+        )
 
     async def test_by_time(self, harness: Harness, clock: Clock) -> None:
         begin = clock.now

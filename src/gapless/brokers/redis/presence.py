@@ -134,7 +134,9 @@ class RedisPresence:
                     for group in range(keys.groups)
                 )
             )
-            await asyncio.gather(*(self._leave(name.decode(), "", "") for names in due for name in names))
+            # Of names that no node has written, what can be read of them: that channel has no members.
+            names = [name.decode(errors="replace") for found in due for name in found]
+            await asyncio.gather(*(self._leave(name, "", "") for name in names))
         except BrokerError as error:
             log.warning("members that are gone cannot be removed yet: %s", error)
 

@@ -9,7 +9,7 @@ local state, stream, generation, names, record = KEYS[1], KEYS[2], KEYS[3], KEYS
 local notify, target, channel, payload, about = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local history, max_bytes, max_age, idle = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 local fresh, skip, remember = ARGV[10], ARGV[11] == '1', ARGV[12]
-local version, version_epoch = tonumber(ARGV[13]), ARGV[14]
+local version, version_epoch = ARGV[13], ARGV[14]
 local by, before, here = ARGV[15], ARGV[16], ARGV[17]
 
 -- Where this node stands with what it publishes here is RUN PLACE TIME: see sequence.py. Does this follow?
@@ -40,6 +40,11 @@ if record then
   end
 end
 
+-- Versions have 64 bits, and a number here 53: they are compared as they are written.
+local function is_newer(than)
+  return #version > #than or (#version == #than and version > than)
+end
+
 local function tell(offset, epoch)
   local head = string.format('p%.0f %s %.0f %d ', offset, epoch, now, #about)
   redis.call(notify, target, head .. about .. payload)
@@ -59,10 +64,10 @@ local epoch, top, total, floor, since, last_version, last_version_epoch, last =
   stand(state, stream, generation, names, channel, fresh, idle, by)
 if not record and not follows(last) then return redis.error_reply(overtakes) end
 
-if version > 0 then
+if version ~= '0' then
   if version_epoch ~= '' and version_epoch ~= last_version_epoch then
     redis.call('HSET', state, 'version_epoch', version_epoch)
-  elseif version <= last_version then
+  elseif not is_newer(last_version) then
     note()
     return string.format('%s:%.0f', epoch, top)
   end

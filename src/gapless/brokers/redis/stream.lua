@@ -29,7 +29,7 @@ local function stand(state, stream, generation, names, channel, fresh, idle, by)
   end
   redis.call('PEXPIRE', state, idle)
   return epoch, tonumber(known[3]) or 0, tonumber(known[4]) or 0, tonumber(known[5]) or 0,
-    tonumber(known[6]) or 0, tonumber(known[7]) or 0, known[8], known[9]
+    tonumber(known[6]) or 0, known[7] or '0', known[8], known[9]
 end
 
 -- The oldest entry: its offset, the total before it, its time; nil when there is none.

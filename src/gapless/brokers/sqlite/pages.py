@@ -18,6 +18,9 @@ READERS = 2
 ROWS_AT_ONCE = 4_096
 """Publications in one page that is bounded by bytes."""
 
+LARGEST = 2**63 - 1
+"""What SQLite has room for; with a larger number no statement can be asked at all."""
+
 T = TypeVar("T")
 
 
@@ -125,7 +128,7 @@ def _oldest_of_age(connection: sqlite3.Connection, stream: int, top: int, oldest
 def _rows(
     connection: sqlite3.Connection, request: Request, stream: int, oldest: int
 ) -> list[tuple[int, float, str | None, bytes]]:
-    limit = -1 if request.limit is None else request.limit
+    limit = -1 if request.limit is None else min(request.limit, _BEYOND)
     if request.max_bytes is not None:
         limit = ROWS_AT_ONCE if limit < 0 else min(limit, ROWS_AT_ONCE)
     if request.reverse:
@@ -133,7 +136,7 @@ def _rows(
     else:
         query, bounds = (
             _FORWARDS,
-            (stream, max(oldest, 0 if request.after is None else request.after + 1), _BEYOND),
+            (stream, max(oldest, 0 if request.after is None else min(request.after + 1, _BEYOND)), _BEYOND),
         )
     cursor = connection.execute(query, (*bounds, limit))
     if request.max_bytes is None:
@@ -149,7 +152,7 @@ def _rows(
     return rows
 
 
-_BEYOND = 2**63 - 1
+_BEYOND = LARGEST
 _SELECT = (
     "SELECT offset, time, labels, payload FROM publications "
     "WHERE stream = ? AND offset >= ? AND offset < ? ORDER BY offset"

@@ -19,6 +19,7 @@ from . import words
 from .address import Tuning
 from .entries import Entry, publication
 from .journal import Journal
+from .pages import LARGEST
 from .store import Store
 from .transaction import Transaction
 
@@ -140,7 +141,7 @@ class Search(NamedTuple):
     def _statement(
         self, connection: sqlite3.Connection, stream: int, top: int, oldest: int
     ) -> tuple[str, list[object]]:
-        before = top + 1 if self.before is None else self.before
+        before = top + 1 if self.before is None else min(self.before, LARGEST)
         conditions = ["p.stream = ?", "p.offset >= ?", "p.offset < ?"]
         values: list[object] = [stream, oldest, before]
         if self.since is not None:

@@ -119,7 +119,8 @@ class Stream:
             return False
         if draft.version_epoch and draft.version_epoch != self.version_epoch:
             self.version_epoch = draft.version_epoch
-        elif draft.version <= self.version:
+        elif draft.version <= self.version % 2**64:
             return True
-        self.version = draft.version
+        # Of 64 bits, as it may be; SQLite has them with a sign.
+        self.version = draft.version - (2**64 if draft.version >= 2**63 else 0)
         return False
