@@ -1,4 +1,4 @@
-"""What the pages say to tell the hosts of programs and shippers: each told as it is written, and it arrives."""
+"""What the pages say to tell hosts of programs, and shippers: each is told so, and its lines arrive."""
 
 from __future__ import annotations
 
