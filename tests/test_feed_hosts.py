@@ -1,23 +1,27 @@
-"""What the page on hosts of programs says: each is told as it is written there, and its lines arrive."""
+"""What the pages say to tell hosts of programs, and shippers: each is told so, and its lines arrive."""
 
 from __future__ import annotations
 
 import asyncio
+import configparser
+import gzip
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+import tomllib
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from .client.scripted import Publications, publications
-from .support.commands import environment
+from .support.commands import environment, serving
 from .support.until import DEADLINE, until
 
 pytestmark = pytest.mark.anyio
@@ -216,3 +220,59 @@ async def test_an_entry_point_runs_the_command_that_stands_behind_it(tmp_path: P
         async with running(*command, within=tmp_path, api=api) as process:
             assert await process.wait() == 7
         assert [row["message"] for row in api.taken if row.get("stream")] == ["hello"]
+
+
+SHIPPERS = dict(
+    re.findall(
+        r"^```(toml|ini|yaml)\n(.*?)^```", (HOSTS.parent / "http.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+)
+TOKEN = "f3b1c7d95e8a46021c0d"
+
+
+def vector() -> tuple[str, dict[str, str]]:
+    """The address and the headers that the page has it use."""
+    sink = tomllib.loads(SHIPPERS["toml"])["sinks"]["gapless"]
+    assert (sink["encoding"]["codec"], sink["framing"]["method"]) == ("json", "newline_delimited")
+    return sink["uri"], {
+        "Authorization": f"Bearer {sink['auth']['token']}",
+        "Content-Encoding": sink["compression"],
+    }
+
+
+def fluent_bit() -> tuple[str, dict[str, str]]:
+    """As above."""
+    said = configparser.ConfigParser(delimiters=" ", strict=False)
+    said.read_string(re.sub(r"^ +", "", SHIPPERS["ini"], flags=re.MULTILINE))
+    output = {name: value.strip() for name, value in said["OUTPUT"].items()}
+    assert (output["name"], output["format"]) == ("http", "json_lines")
+    name, value = output["header"].split()
+    at = f"http://{output['host']}:{output['port']}{output['uri']}"
+    return at, {name: value, "Content-Encoding": output["compress"]}
+
+
+def promtail() -> tuple[str, dict[str, str]]:
+    """As above."""
+    (client,) = pytest.importorskip("yaml").safe_load(SHIPPERS["yaml"])["clients"]
+    return client["url"], {"Authorization": f"Bearer {client['bearer_token']}"}
+
+
+@pytest.mark.parametrize("told", [vector, fluent_bit, promtail])
+async def test_what_a_shipper_is_told_is_where_a_hub_takes_it(
+    told: Callable[[], tuple[str, dict[str, str]]],
+) -> None:
+    at, headers = told()
+    line, kind = b'{"message":"one"}\n', "application/x-ndjson"
+    if told is promtail:
+        pushed = {"streams": [{"stream": {"job": "x"}, "values": [["1700000000000000000", "one"]]}]}
+        line, kind = json.dumps(pushed).encode(), "application/json"
+    body = gzip.compress(line) if headers.get("Content-Encoding") == "gzip" else line
+    headers = {name: value.replace("${GAPLESS_TOKEN}", TOKEN) for name, value in headers.items()}
+    with serving("--token", TOKEN) as (url, _):
+        async with httpx.AsyncClient(trust_env=False) as http:
+            there = at.replace("http://127.0.0.1:8765", url)
+            answer = await http.post(there, content=body, headers={"Content-Type": kind, **headers})
+            assert answer.is_success, answer.text
+            ask = {"channel": "app:logs", "limit": 1}
+            kept = await http.post(f"{url}/api/history", json=ask, headers={"X-API-Key": TOKEN})
+    assert kept.json()["result"]["publications"][0]["data"]["message"] == "one"

@@ -21,7 +21,7 @@ from ..client.outgoing import Overflow
 from ..client.publisher import Publisher
 from ..client.remote import Remote
 from ..errors import ConfigError
-from .feeding import feed
+from .feeding import Signals, feed
 from .terminal import Paint, write
 
 PORT = 8765
@@ -93,7 +93,9 @@ def _check_installed() -> None:
         raise ConfigError(f'{error.name} is not installed; pip install "gapless[demo]"') from None
 
 
-def _work(publisher: Publisher, checkout: Path, interval: float, cycles: int | None) -> None:
+def _work(
+    publisher: Publisher, signals: Signals, checkout: Path, interval: float, cycles: int | None
+) -> None:
     """Run the worker in a thread of its own until it is done, or a signal ends the wait."""
     from ..demo.worker import Worker
 
@@ -113,7 +115,8 @@ def _work(publisher: Publisher, checkout: Path, interval: float, cycles: int | N
     # A daemon, because what it reads just now must not delay the end.
     threading.Thread(target=run, name="worker", daemon=True).start()
     try:
-        done.wait()
+        with signals.may_end():
+            done.wait()
     finally:
         stop.set()
         done.wait(1.0)

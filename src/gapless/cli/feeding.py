@@ -109,20 +109,21 @@ class Signals:
 def feed(
     remote: Remote,
     overflow: Overflow,
-    work: Callable[[Publisher], int | None],
+    work: Callable[[Publisher, Signals], int | None],
     *,
     journal: Journal | None = None,
     finish: Callable[[], object] = lambda: None,
-    signals: Signals | None = None,
 ) -> int:
-    """Run `work` until it ends or a signal asks for the end, then deliver what waits. Gives the exit code.
+    """Run `work` until it ends or a signal ends a wait of it (`may_end`), then deliver what waits.
+
+    Gives the exit code.
 
     `journal` is that of `Publisher.keep`; `finish` is called when nothing is sent any more.
 
     What `work` gives, if it does; else 0: everything was taken, 1: something was dropped, refused or not
     delivered, and that was said; 130, 143: a signal.
     """
-    signals = signals or Signals()
+    signals = Signals()
     received: int | None = None
     error: OSError | None = None
     code: int | None = None
@@ -131,7 +132,7 @@ def feed(
         publisher.keep(journal)
     with signals.heard():
         try:
-            code = work(publisher)
+            code = work(publisher, signals)
         except Signalled as signalled:
             received = signalled.number
         except OSError as caught:

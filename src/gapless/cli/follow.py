@@ -70,7 +70,6 @@ def follow(
             following.run,
             journal=None if positions is None else following,
             finish=following.finish,
-            signals=following.signals,
         )
     finally:
         following.close()
@@ -134,7 +133,6 @@ class Following:
         self._positions = positions
         self._lock = threading.Lock()
         """Of what was sent and of the positions, which both threads write."""
-        self.signals = Signals()
         self._under_way: Batch | None = None
         self._notices: list[tuple[str, bytes]] = []
         self._saved_at = 0.0
@@ -157,13 +155,13 @@ class Following:
         self._changed = threading.Event()
         self._changes = Changes(self._watched.directories, self._changed.set)
 
-    def run(self, publisher: Publisher) -> None:
+    def run(self, publisher: Publisher, signals: Signals) -> None:
         """Read and publish until a signal asks for the end."""
         try:
             while True:
                 self._changed.clear()
                 busy = self._turn(publisher, time.monotonic())
-                with self.signals.may_end():
+                with signals.may_end():
                     self._changed.wait(0 if busy else PAUSE_SECONDS)
         finally:
             for source in self._sources.values():

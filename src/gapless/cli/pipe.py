@@ -40,13 +40,12 @@ def pipe(
     away, 16 MiB are kept.
     """
     remote = hub_at(url, token)
-    signals = Signals()
     stdout = None if quiet else sys.stdout.fileno()
 
-    def work(publisher: Publisher) -> None:
+    def work(publisher: Publisher, signals: Signals) -> None:
         Piping(publisher, channel, Pipe(join), signals).run(sys.stdin.fileno(), stdout)
 
-    raise typer.Exit(feed(remote, Overflow.BLOCK_WHILE_UP, work, signals=signals))
+    raise typer.Exit(feed(remote, Overflow.BLOCK_WHILE_UP, work))
 
 
 class Pipe:

@@ -59,13 +59,12 @@ def run(
     the program, and its exit code is this one's, so that it can be the entry point of a container.
     """
     remote = hub_at(url, token)
-    signals = Signals()
 
-    def work(publisher: Publisher) -> int:
+    def work(publisher: Publisher, signals: Signals) -> int:
         runner = Runner(publisher, command, channel, events, quiet=quiet, join=join, signals=signals)
         return runner.run(restart)
 
-    raise typer.Exit(feed(remote, Overflow.BLOCK_WHILE_UP, work, signals=signals))
+    raise typer.Exit(feed(remote, Overflow.BLOCK_WHILE_UP, work))
 
 
 class Runner:

@@ -128,3 +128,12 @@ class TestWithRedis:
         assert names.count("by ") == 2
         assert "gone" not in names
         assert await one.publish("c") is not None
+
+    async def test_what_is_noted_of_a_channel_without_history_goes_with_time(
+        self, server: RedisServer, node: Node
+    ) -> None:
+        one = await node(server.url, prefix="p")
+        for _ in range(2):  # the second is known already
+            await one.publish("c", options=NOT_KEPT, idempotency_key="k")
+            assert int(server.ask("PTTL", "p:{0}:c:c")) > 0
+            server.ask("DEL", "p:{0}:c:c")

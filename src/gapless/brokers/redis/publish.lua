@@ -27,7 +27,10 @@ local function follows(last)
   return true
 end
 
-local function note() redis.call('HSET', state, by, here .. now) end
+local function note()
+  redis.call('HSET', state, by, here .. now)
+  redis.call('PEXPIRE', state, idle)
+end
 
 local overtakes = 'OVERTAKES what was published before it'
 
@@ -55,7 +58,6 @@ if history == 0 then
   if record then
     redis.call('SET', record, '', 'PX', remember)
     note()
-    redis.call('PEXPIRE', state, idle)
   end
   return ''
 end
