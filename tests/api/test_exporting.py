@@ -132,6 +132,18 @@ async def test_what_is_no_json_is_base64_or_said_to_be_binary(hub: Hub) -> None:
     assert await rows(hub, query="x") == []
 
 
+@pytest.mark.parametrize("form", ["ndjson", "text", "csv"])
+async def test_half_of_an_emoji_is_no_end_of_the_file(form: str) -> None:
+    broker = FakeBroker()
+    async with Hub(broker, channels=CHANNELS) as hub:
+        await fill(hub, "one", "two")
+        kept = broker.streams["logs"].kept
+        kept[0] = kept[0]._replace(payload=b'{"message":"Hi \\ud83d","level":1e5}')
+        said = await text(hub, format=form)
+        assert "Hi " in said
+        assert "two" in said
+
+
 @pytest.mark.parametrize(
     ("form", "said"),
     [

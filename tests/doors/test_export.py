@@ -133,6 +133,17 @@ async def test_who_reads_nothing_is_cut_off_and_holds_little_meanwhile(open_http
             await until(lambda: not here.address.server.busy)
 
 
+async def test_a_hub_that_closes_waits_for_nobody_who_takes_nothing(open_http: OpenDoors) -> None:
+    async with open_http(CHANNELS, limits=Limits(stall_timeout=600.0), open_api=True) as here:
+        await fill(here.hub)
+        before = here.hub.counters.history_reads
+        with ask(here):
+            await until(lambda: here.hub.counters.history_reads > before + 1)
+            here.hub.drain()
+            await until(lambda: not here.address.server.busy, "the end of it")
+        assert here.hub.counters.api_refused == 1, "broken off, and not ended"
+
+
 async def test_who_leaves_ends_it(open_http: OpenDoors) -> None:
     async with open_http(CHANNELS, open_api=True) as here:
         await fill(here.hub)

@@ -65,6 +65,26 @@ async def test_stats_say_how_the_hub_stands(here: Doors) -> None:
     assert not [name for name in first["channels"] if name.startswith("$")]
 
 
+async def test_gaps_are_of_their_channel_whatever_door_they_were_told_at() -> None:
+    async with doors({"*": ChannelOptions(history=3)}, open_api=True) as here:
+        for channel in ("logs", "others"):
+            for number in range(10):
+                await here.hub.publish(channel, number)
+        epoch = (await here.hub.history("logs")).top.epoch
+        since = f"logs@{epoch}:1"
+        async with here.client("?channel=others"), here.client(f"?channel=logs&since={since}") as plain:
+            assert (await plain.next())["recovered"] is False
+            said = (await read(here.hub, "$stats"))[0]["channels"]
+            assert (said["logs"]["gaps"], said["others"]["gaps"]) == (1, 0)
+            async with here.http.stream("GET", f"/sse?channel=logs&since={since}") as events:
+                async for line in events.aiter_lines():
+                    if line.startswith("event: gap"):
+                        break
+                said = (await read(here.hub, "$stats"))[0]["channels"]
+            assert (said["logs"]["gaps"], said["others"]["gaps"]) == (2, 0)
+            assert here.hub.counters.gaps == 2
+
+
 async def first(feed: Listener, wanted: Callable[[Any], object]) -> Any:
     """The first that is said and wanted; what a moment in between looked like is let go."""
     while not wanted(said := (await anext(feed)).data):

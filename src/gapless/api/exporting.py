@@ -99,7 +99,7 @@ def _ndjson_gap(missing: Missing) -> bytes:
 def _text_row(publication: Publication) -> bytes:
     said = record(_data(publication))
     parts = (said.time or _taken(publication), said.level.upper(), said.logger, said.message)
-    return harmless(" ".join(part for part in parts if part)).encode() + b"\n"
+    return harmless(" ".join(part for part in parts if part)).encode("utf-8", "replace") + b"\n"
 
 
 def _text_gap(missing: Missing) -> bytes:

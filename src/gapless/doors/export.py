@@ -33,6 +33,9 @@ AT_ONCE = 4
 SEND_BYTES = 64 * 1024
 """Handed to the server in one go; within `Limits.stall_timeout` it has to be on its way."""
 
+LOOK_SECONDS = 0.5
+"""Between two looks whether the hub closes."""
+
 NUMBERS = frozenset(("from", "to", "since", "until"))
 """Parameters of a query that are no texts."""
 
@@ -46,7 +49,7 @@ class ExportDoor:
 
     For operators, as `history` is. What is refused has its status; after that the file is written as the
     client takes it. Who takes nothing for `Limits.stall_timeout` is cut off, and so is a file that cannot be
-    read to its end: a download that ended would look like a whole one.
+    read to its end, or whose hub closes: a download that ended would look like a whole one.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -114,13 +117,31 @@ class ExportDoor:
             left.cancel()
 
     async def _write(self, first: bytes, parts: Parts, left: asyncio.Future[None], server: Server) -> None:
-        """Raises BrokerError, or TimeoutError: the client takes nothing."""
+        """Raises BrokerError, or TimeoutError: the client takes nothing, or the hub closes."""
         async for piece in _pieces(first, parts):
-            if left.done():
+            if not await self._sent(piece, left, server):
                 return
-            async with asyncio.timeout(self._hub.limits.stall_timeout):
-                await server.send({"type": "http.response.body", "body": piece, "more_body": True})
         await server.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _sent(self, piece: bytes, left: asyncio.Future[None], server: Server) -> bool:
+        """Is it on its way? False: the client has left. Raises TimeoutError."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._hub.limits.stall_timeout
+        message = {"type": "http.response.body", "body": piece, "more_body": True}
+        sending = asyncio.ensure_future(server.send(message))
+        try:
+            while True:
+                # Not for all of the time at once: a hub that closes waits for nobody who takes nothing.
+                await asyncio.wait([sending, left], timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                if left.done():
+                    return False
+                if self._hub.lifecycle.unready() is not None or (not sending.done() and clock() >= until):
+                    raise TimeoutError
+                if sending.done():
+                    sending.result()
+                    return True
+        finally:
+            sending.cancel()
 
 
 def _refused(error: Exception) -> Response:

@@ -1,4 +1,5 @@
 /** Clients: who is connected, and who is behind by how much. */
+import { copyText } from "../core/clipboard.js";
 import { make } from "../core/dom.js";
 import { bytes, count, counted } from "../core/format.js";
 import { plain } from "../log/ansi.js";
@@ -77,11 +78,12 @@ export class Clients extends Pane {
     const facts = [["Client", row.client], ["User", row.user], ["Name", row.name === this.app.name ? `${row.name}: this page` : row.name], ["Address", row.address], ["Transport", `${row.transport}, ${row.protocol}`], ["Node", row.node], ["Socket", row.waiting ? "full: it takes nothing more just now" : "free"]].filter(([, value]) => value);
     const rows = row.subscriptions.slice(0, 200).map(({ channel, state: where, behind }) => make("tr", {}, make("th", { scope: "row" }, plain(channel)), make("td", {}, where), make("td", { className: "number" }, behind ? `${count(behind)} behind` : "at the head")));
     const end = make("button", { type: "button", className: "danger", onclick: () => this.#disconnect(row) }, "Disconnect");
+    const copy = make("button", { type: "button", onclick: async () => note((await copyText(row.client)) ? "Copied" : "The browser does not let this page copy.") }, "Copy id");
     this.#opened = { client: row.client, element: make("div", {}, ...this.#lines.nodes(row.client).filter(Boolean)) };
     this.openDrawer(plain(row.user || row.name || row.client),
       make("dl", { className: "facts" }, ...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, plain(String(value)))])),
       make("h3", {}, "While this page looked"), this.#opened.element,
-      make("h3", {}, "Subscriptions"), rows.length ? make("table", { className: "plain", "aria-label": "Subscriptions" }, make("tbody", {}, ...rows)) : make("p", { className: "muted" }, "None."), row.num_subs > row.subscriptions.length ? make("p", { className: "muted" }, `and ${count(row.num_subs - row.subscriptions.length)} more`) : "", make("div", { className: "actions" }, end));
+      make("h3", {}, "Subscriptions"), rows.length ? make("table", { className: "plain", "aria-label": "Subscriptions" }, make("tbody", {}, ...rows)) : make("p", { className: "muted" }, "None."), row.num_subs > row.subscriptions.length ? make("p", { className: "muted" }, `and ${count(row.num_subs - row.subscriptions.length)} more`) : "", make("div", { className: "actions" }, copy, end));
   }
 
   async #disconnect({ client, user }) {
