@@ -76,10 +76,10 @@ FILTER = """async (query) => {
 FIND = """async (text) => {
   const { hits } = bench.live.panel;
   const began = performance.now();
-  bench.live.panel.setFind(text);
+  bench.live.panel.asking.setFind(text);
   while (hits.progress < 1) await new Promise((resolve) => setTimeout(resolve));
   const took = performance.now() - began;
-  bench.live.panel.setFind("");
+  bench.live.panel.asking.setFind("");
   return took;
 }"""
 

@@ -216,7 +216,7 @@ def test_rows_beyond_what_an_element_can_be_high_are_reached(tab: Tab, hub: Fake
     tab.expect(LAST_IS_WHOLE)
     tab.press("g")
     tab.expect(f"{MESSAGES}[0]", "one")
-    tab.evaluate(f"{APP}.then(({{ live }}) => live.panel.goTo(500_000))")
+    tab.evaluate(f"{APP}.then(({{ live }}) => live.panel.reader.goTo(500_000))")
     tab.expect(text_of(".live .row.current .message"), "number 500000")
     before = tab.evaluate(f"{MESSAGES}[0]")
     tab.wheel(200)

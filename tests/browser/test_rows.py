@@ -294,8 +294,8 @@ def test_rows_that_come_in_every_frame_are_painted_25_times_a_second(page: Page,
 
 
 def test_names_and_values_of_fields_are_told_apart(page: Page, hub: FakeHub) -> None:
-    rows = log("one", fields={"ms": 5, "region": "eu"}), log("two", fields={"ok": None}), log("three")
-    hub.publish("logs", *rows)
+    two = {"ms": 5, "region": "eu"}
+    hub.publish("logs", log("one", fields=two), log("two", fields={"ok": None}), log("three"))
     visit(page, hub)
     expect(messages(page)).to_have_count(3)
     fields = rows(page).locator(".fields")

@@ -52,12 +52,12 @@ export class GaplessLog extends HTMLElement {
   }
 
   get query() {
-    return this.#panel?.query.text ?? "";
+    return this.#panel?.asking.query.text ?? "";
   }
 
   /** @throws {import("./log/query.js").QueryError} it cannot be read; what was shown stays */
   set query(text) {
-    const error = this.#panel?.setQuery(text);
+    const error = this.#panel?.asking.setQuery(text);
     if (error) throw error;
   }
 
@@ -79,7 +79,7 @@ export class GaplessLog extends HTMLElement {
     const { store } = this.#panel;
     const place = store.find(key);
     if (!place) return;
-    this.#panel.goTo(key, { centre: false });
+    this.#panel.reader.goTo(key, { centre: false });
     this.#tell("select", { ...store.row(place.segment, place.index), data: store.data(place.segment, place.index) });
   }
 

@@ -72,20 +72,20 @@ export class Channels {
     const channel = this.#feed.channels.get(name);
     if (channel?.subscription) this.#feed.turnOff(name);
     else this.#turnOn(name);
-    this.#app.live.panel.refilter();
+    this.#app.live.panel.asking.refilter();
     this.#remember();
   }
 
   turnAllOn() {
     for (const { name, off } of this.#feed.channels.values()) if (off) this.#turnOn(name);
-    this.#app.live.panel.refilter();
+    this.#app.live.panel.asking.refilter();
     this.#remember();
   }
 
   only(name) {
     for (const channel of this.#feed.channels.values()) if (channel.subscription && channel.name !== name) this.#feed.turnOff(channel.name);
     if (!this.#feed.isOn(name)) this.#turnOn(name);
-    this.#app.live.panel.refilter();
+    this.#app.live.panel.asking.refilter();
     this.#remember();
   }
 

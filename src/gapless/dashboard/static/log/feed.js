@@ -4,6 +4,7 @@
  */
 import { ERROR } from "./levels.js";
 import { toShape } from "./shape.js";
+import { LastVisit } from "./visit.js";
 
 const HISTORY = 1_000; // publications of each channel
 const MISSED = { missed: 20_000, newest: 5_000 }; // beyond that many, the newest come and the rest can be loaded
@@ -47,7 +48,7 @@ export class Feed {
   #weaving = false; // is a first history among what is held?
   #absence = null;
   #timer = 0; // runs while something is joining
-  #lastLeft; // positions at the end of the visit before this one
+  #lastVisit;
   #progress = new Map(); // channel, source and key of what goes on → key of the row that says how far it is
 
   /**
@@ -63,7 +64,7 @@ export class Feed {
     this.#view = view;
     this.#ledger = ledger;
     this.history = history;
-    this.#lastLeft = positions;
+    this.#lastVisit = new LastVisit(positions);
   }
 
   isOn(name) {
@@ -159,7 +160,7 @@ export class Feed {
     this.#ledger.received(channel.name, epoch, offset);
     if (shape.feederGap) this.#onFeederGap(channel, shape.feederGap);
     if (this.#absence && history) this.#absence[channel.renewed ? "fresh" : "recovered"] += 1;
-    const row = { channel: channel.name, epoch, offset, time, shape, leftAt: this.#isFresh(channel, epoch, offset) };
+    const row = { channel: channel.name, epoch, offset, time, shape, leftAt: this.#lastVisit.endsBefore(channel.name, epoch, offset) };
     this.#put({ at: channel.at, row });
   }
 
@@ -173,16 +174,6 @@ export class Feed {
   #onFeederGap(channel, { count = null, by_level: levels = {} }) {
     const words = Object.entries(levels).map(([level, number]) => `${level} ${number}`).join(", ");
     this.#note(channel, { kind: "feeder", from: null, to: null, count, epoch: "", reason: words });
-  }
-
-  /** The first publication after those that the visit before this one had seen. */
-  #isFresh(channel, epoch, offset) {
-    const left = this.#lastLeft[channel.name];
-    if (!left || offset === null) return false;
-    const [, leftEpoch, leftOffset] = /^(.*):(\d+)$/.exec(left) ?? [];
-    if (leftEpoch === epoch && offset <= Number(leftOffset)) return false;
-    delete this.#lastLeft[channel.name];
-    return leftEpoch === epoch && offset === Number(leftOffset) + 1;
   }
 
   #onGap(channel, gap) {

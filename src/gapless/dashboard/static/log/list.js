@@ -3,14 +3,11 @@
  * filled again as it scrolls. While it follows, the last row is whole in sight after each paint; while it does not, the row
  * at the top stays where it is, whatever comes, goes or is loaded around it.
  */
-import { make } from "../core/dom.js";
-import { Heights, linesOf, Scale } from "./geometry.js";
+import { Pace } from "./pace.js";
+import { Places } from "./places.js";
 import { Row } from "./row.js";
-import { FLAG } from "./segment.js";
 
 const OVERSCAN = 4; // rows above and below what is in sight
-const WRAPPED_LINES = 12;
-const PAUSE_MS = 40; // between two paints of what comes by itself
 
 export class List {
   /** Key of the current row, or null. */
@@ -25,20 +22,14 @@ export class List {
   #view;
   #follow;
   #toMark;
-  #frame = 0;
-  #pause = 0;
-  #paintedAt = 0;
+  #pace = new Pace(() => this.paint());
   #free = [];
   #shown = new Map(); // key or mark → {row, element}
   #made = 0;
   #lookState = 0;
   #anchor = null; // {key, px}: the first row in sight, and how much of it is above
   #scrollTop = 0; // as it was set last
-  #scale = new Scale(0, 0);
-  #heights = null;
-  #heightsOf = -1; // the view's shape that they belong to
-  #layout = { row: 20, line: 18, wrap: false, columns: 80, meta: 0, most: WRAPPED_LINES, channel: 16 };
-  #viewport = 0;
+  #places;
   #spacerHeight = -1;
   #padding = -1; // above the first row
   #seen = null;
@@ -53,29 +44,29 @@ export class List {
   constructor(parts, view, store, follow, toMark) {
     this.#parts = parts;
     this.#view = view;
+    this.#places = new Places(view);
     this.#store = store;
     this.#follow = follow;
     this.#toMark = toMark;
-    view.onChange = () => this.#paintInTime();
+    view.onChange = () => this.#pace.inTime();
     parts.scroller.addEventListener("scroll", () => this.#onScroll(), { passive: true });
     parts.scroller.addEventListener("wheel", (event) => this.#onWheel(event), { passive: false });
     new ResizeObserver(() => this.#onResize()).observe(parts.scroller);
-    this.#viewport = parts.scroller.clientHeight;
+    this.#places.viewport = parts.scroller.clientHeight;
   }
 
   /** The number of rows that fit. */
   get page() {
-    return Math.max(1, Math.floor(this.#viewport / this.#layout.row) - 1);
+    return this.#places.page;
   }
 
   get layout() {
-    return this.#layout;
+    return this.#places.layout;
   }
 
-  /** Heights in pixels: `row`, `line` of a wrapped one, `meta` above the message; `columns` of the message. */
+  /** @param {import("./places.js").Layout} layout */
   setLayout(layout) {
-    this.#layout = layout;
-    this.#heightsOf = -1;
+    this.#places.setLayout(layout);
     this.redraw();
   }
 
@@ -86,42 +77,28 @@ export class List {
   }
 
   paintSoon() {
-    this.#frame ||= requestAnimationFrame(() => {
-      this.#frame = 0;
-      this.paint();
-    });
-  }
-
-  /**
-   * Rows came. Nobody reads them when they are others in each frame, and painting takes the time that reading the
-   * next ones needs: under load the page would fall behind.
-   */
-  #paintInTime() {
-    if (this.#frame || this.#pause) return;
-    const left = this.#paintedAt + PAUSE_MS - performance.now();
-    if (left <= 0) this.paintSoon();
-    else this.#pause = setTimeout(() => this.paintSoon(), left);
+    this.#pace.soon();
   }
 
   /** Put a row in sight, in the middle if it was not. */
   reveal(ordinal, { centre = true } = {}) {
-    this.#prepare();
-    const top = this.#top(ordinal);
-    const height = this.#top(ordinal + 1) - top;
+    this.#places.measure();
+    const top = this.#places.top(ordinal);
+    const height = this.#places.height(ordinal);
     const offset = this.#offset();
-    if (top >= offset && top + height <= offset + this.#viewport) return this.paintSoon();
-    const wanted = centre ? top - (this.#viewport - height) / 2 : top < offset ? top : top + height - this.#viewport;
-    this.#anchorAt(Math.max(0, Math.min(wanted, this.#scale.last)));
+    if (top >= offset && top + height <= offset + this.#places.viewport) return this.paintSoon();
+    const wanted = centre ? top - (this.#places.viewport - height) / 2 : top < offset ? top : top + height - this.#places.viewport;
+    this.#anchorAt(Math.max(0, Math.min(wanted, this.#places.scale.last)));
     this.paintSoon();
   }
 
   /** Scroll by pixels of the content, by the reader. */
   scrollBy(pixels) {
-    this.#prepare();
-    const offset = Math.max(0, Math.min(this.#offset() + pixels, this.#scale.last));
+    this.#places.measure();
+    const offset = Math.max(0, Math.min(this.#offset() + pixels, this.#places.scale.last));
     this.#follow.intend();
     this.#anchorAt(offset);
-    this.#follow.onScroll(this.#scale.last - offset);
+    this.#follow.onScroll(this.#places.scale.last - offset);
     this.paintSoon();
   }
 
@@ -130,7 +107,7 @@ export class List {
     if (this.#anchor) this.#anchor.key = toKey(this.#anchor.key);
     if (this.current !== null) this.current = toKey(this.current);
     this.range &&= this.range.map(toKey);
-    this.#heightsOf = -1;
+    this.#places.forget();
     this.redraw();
   }
 
@@ -144,21 +121,18 @@ export class List {
   }
 
   paint() {
-    cancelAnimationFrame(this.#frame);
-    clearTimeout(this.#pause);
-    this.#frame = this.#pause = 0;
-    this.#paintedAt = performance.now();
+    this.#pace.begin();
     const { scroller, spacer } = this.#parts;
-    this.#prepare();
+    this.#places.measure();
     const length = this.#view.length;
-    const offset = this.#follow.following ? this.#scale.last : Math.min(this.#offset(), this.#scale.last);
+    const offset = this.#follow.following ? this.#places.scale.last : Math.min(this.#offset(), this.#places.scale.last);
     if (this.#follow.following) this.#anchorAt(offset);
-    if (this.#spacerHeight !== this.#scale.spacer) spacer.style.height = `${(this.#spacerHeight = this.#scale.spacer)}px`;
-    const scrollTop = this.#scale.toScroll(offset);
+    if (this.#spacerHeight !== this.#places.scale.spacer) spacer.style.height = `${(this.#spacerHeight = this.#places.scale.spacer)}px`;
+    const scrollTop = this.#places.scale.toScroll(offset);
     if (Math.abs(scrollTop - scroller.scrollTop) > 0.5) scroller.scrollTop = scrollTop;
     this.#scrollTop = scroller.scrollTop;
-    const first = Math.max(0, this.#ordinalAt(offset) - OVERSCAN);
-    const last = Math.min(length - 1, this.#ordinalAt(offset + this.#viewport) + OVERSCAN);
+    const first = Math.max(0, this.#places.at(offset) - OVERSCAN);
+    const last = Math.min(length - 1, this.#places.at(offset + this.#places.viewport) + OVERSCAN);
     this.#fill(first, last, this.#scrollTop - offset, this.#follow.following ? offset : -1);
     this.onPaint();
   }
@@ -175,7 +149,7 @@ export class List {
     }
     const ids = new Set(wanted.map(({ id }) => id));
     for (const [id, entry] of this.#shown) if (!ids.has(id)) this.#release(id, entry);
-    this.#placeAt(this.#top(first) + shift);
+    this.#placeAt(this.#places.top(first) + shift);
     const free = new Map(this.#free.map((entry) => [entry.element, entry]));
     const place = this.#placer(free);
     let before = this.#timeBefore(first);
@@ -193,9 +167,9 @@ export class List {
         this.#describe(entry.element, key, ordinal);
       }
       const { style } = entry.element;
-      const top = this.#top(ordinal);
-      style.visibility = this.#layout.wrap && top < whole - 1 && this.#top(ordinal + 1) > whole + 1 ? "hidden" : "";
-      style.height = this.#layout.wrap ? `${this.#top(ordinal + 1) - top}px` : "";
+      const top = this.#places.top(ordinal);
+      style.visibility = this.#places.layout.wrap && top < whole - 1 && this.#places.top(ordinal + 1) > whole + 1 ? "hidden" : "";
+      style.height = this.#places.layout.wrap ? `${this.#places.height(ordinal)}px` : "";
     }
     this.#free = [...free.values()];
     for (const { element } of this.#free) element.hidden = true;
@@ -266,82 +240,46 @@ export class List {
 
   // -- where things are
 
-  #prepare() {
-    if (this.#layout.wrap) this.#measure();
-    const content = this.#layout.wrap ? this.#heights.total : this.#view.length * this.#layout.row;
-    this.#scale = new Scale(content, this.#viewport);
-  }
-
-  #measure() {
-    if (this.#heightsOf !== this.#view.shape) {
-      this.#heights = new Heights();
-      this.#heightsOf = this.#view.shape;
-    }
-    for (let ordinal = this.#heights.length; ordinal < this.#view.length; ordinal += 1) this.#heights.push(this.#heightOf(this.#view.at(ordinal)));
-  }
-
-  #heightOf(item) {
-    const { row, line, columns, meta, most } = this.#layout;
-    if ("mark" in item) return Math.max(row, 28);
-    const { segment, index } = item;
-    const fields = meta === 0 && segment.flags[index] & (FLAG.FIELDS | FLAG.EXCEPTION) ? 1 : 0;
-    const lines = linesOf(segment.message[index], columns, most);
-    return meta + row - line + (lines + (lines > 1 ? fields : 0)) * line;
-  }
-
-  #top(ordinal) {
-    return this.#layout.wrap ? this.#heights.top(ordinal) : ordinal * this.#layout.row;
-  }
-
-  #ordinalAt(offset) {
-    return this.#layout.wrap ? this.#heights.at(offset) : Math.floor(offset / this.#layout.row);
-  }
-
   #offset() {
     if (!this.#anchor) return 0;
     const { key, mark, px } = this.#anchor;
     const ordinal = (mark && this.#view.ordinalOfMark(mark)) ?? this.#view.ordinalOf(key);
-    return Math.max(0, this.#top(ordinal) + px);
+    return Math.max(0, this.#places.top(ordinal) + px);
   }
 
   /** Remember what is at this offset of the content: that is what stays in its place. */
   #anchorAt(offset) {
-    const ordinal = Math.min(this.#ordinalAt(offset), Math.max(0, this.#view.length - 1));
+    const ordinal = Math.min(this.#places.at(offset), Math.max(0, this.#view.length - 1));
     const item = this.#view.at(ordinal);
     if (!item) return void (this.#anchor = null);
-    const px = offset - this.#top(ordinal);
+    const px = offset - this.#places.top(ordinal);
     const next = this.#view.at(ordinal + 1);
     // Older rows are put below the mark at the very top: it is the row under it that stays in its place.
     if ("mark" in item && item.mark.before === -Infinity && next && "key" in next)
-      this.#anchor = { key: next.key, px: offset - this.#top(ordinal + 1) };
+      this.#anchor = { key: next.key, px: offset - this.#places.top(ordinal + 1) };
     else this.#anchor = "mark" in item ? { key: item.mark.before, mark: item.mark, px } : { key: item.key, px };
   }
 
   #onScroll() {
     const { scrollTop } = this.#parts.scroller;
     if (Math.abs(scrollTop - this.#scrollTop) < 1) return;
-    this.#prepare();
-    const offset = this.#scale.toContent(scrollTop);
-    if (!this.#follow.onScroll(this.#scale.last - offset) && this.#follow.following) return this.paintSoon();
+    this.#places.measure();
+    const offset = this.#places.scale.toContent(scrollTop);
+    if (!this.#follow.onScroll(this.#places.scale.last - offset) && this.#follow.following) return this.paintSoon();
     this.#anchorAt(offset);
     this.paint();
   }
 
   /** Where the scrollbar stands for more than it is long, a notch still moves as many lines. */
   #onWheel(event) {
-    if (this.#scale.factor === 1 || event.ctrlKey) return;
+    if (this.#places.scale.factor === 1 || event.ctrlKey) return;
     event.preventDefault();
-    const unit = event.deltaMode === 1 ? this.#layout.row : event.deltaMode === 2 ? this.#viewport : 1;
+    const unit = event.deltaMode === 1 ? this.#places.layout.row : event.deltaMode === 2 ? this.#places.viewport : 1;
     this.scrollBy(event.deltaY * unit);
   }
 
   #onResize() {
-    this.#viewport = this.#parts.scroller.clientHeight;
+    this.#places.viewport = this.#parts.scroller.clientHeight;
     this.paintSoon();
   }
-}
-
-/** A line between the rows. */
-export function markElement(kind, ...children) {
-  return make("div", { className: `mark-row ${kind}`, role: "row" }, make("span", { role: "gridcell" }, ...children));
 }

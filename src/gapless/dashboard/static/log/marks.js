@@ -3,7 +3,6 @@ import { make } from "../core/dom.js";
 import { count, counted } from "../core/format.js";
 import { moment } from "../core/time.js";
 import { backWords, gapWords } from "./words.js";
-import { markElement } from "./list.js";
 import { shown } from "./text.js";
 
 const GAPS = new Set(["lost", "unloaded", "restart", "feeder"]);
@@ -53,4 +52,9 @@ function placeOf({ channel, epoch, from, to }) {
 
 function action(label, onclick) {
   return make("button", { type: "button", className: "inline", onclick }, label);
+}
+
+/** A line between the rows. */
+function markElement(kind, ...children) {
+  return make("div", { className: `mark-row ${kind}`, role: "row" }, make("span", { role: "gridcell" }, ...children));
 }

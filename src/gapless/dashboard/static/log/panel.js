@@ -1,25 +1,23 @@
-/** A live list of channels in some element: its store, view, feed and list, and what a query does to them. */
+/** A live list of channels in some element: its store, view, feed and list, what it is asked and where its reader is. */
 import { isDark, make } from "../core/dom.js";
 import { count, counted } from "../core/format.js";
 import * as settings from "../core/settings.js";
+import { Asking } from "./asking.js";
 import { Columns } from "./columns.js";
 import { Feed } from "./feed.js";
 import { template } from "./folding.js";
-import { Follow, selectionIn } from "./follow.js";
+import { Follow } from "./follow.js";
 import { Ledger } from "./ledger.js";
 import { levelOf, ERROR } from "./levels.js";
 import { List } from "./list.js";
 import { toMark } from "./marks.js";
-import { pathsIn, toHighlights, toMatcher } from "./match.js";
 import { measured } from "./measure.js";
 import { Past } from "./past.js";
-import { hasPattern, patient } from "./patience.js";
-import { parseQuery, QueryError } from "./query.js";
+import { Reader } from "./reader.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
 
 const NEAR_TOP = 30; // rows from the top: older ones are loaded
-const MAX_PINS = 8; // as there are colours
 const TIMES = 8; // characters in front of a folded row
 
 export class Panel {
@@ -30,25 +28,11 @@ export class Panel {
   onGap = () => {};
   /** Columns changed. @type {(texts: string[]) => void} */
   onColumns = () => {};
-  /** @type {{text: string, caseSensitive: boolean, regex: boolean, node: any}} */
-  query = { text: "", caseSensitive: false, regex: false, node: { kind: "all" } };
-  /** The end of a range that stays while the other moves. */
-  anchor = null;
-  /** Key of the first row since the view was cleared, or null. */
-  cleared = null;
-  /** The query takes too long, and is not applied any more. @type {(error: QueryError) => void} */
-  onSlow = () => {};
-  /** @type {QueryError|null} */
-  #slow = null;
-  #find = null; // {node, caseSensitive}
-  #findText = "";
   #topMark = { before: -Infinity, kind: "top", start: null };
   #pausedAt = 0; // key of the first row that came while the list stood still
   #measuredFor = "";
   /** Keys of rows that the reader marked. */
   bookmarks = new Set();
-  /** Expressions that stay marked, whatever is looked for. @type {RegExp[]} */
-  pins = [];
 
   /**
    * @param {HTMLElement} parent
@@ -73,12 +57,16 @@ export class Panel {
     this.past = new Past({ base, api, store: this.store, view: this.view, feed: this.feed, ledger: this.ledger });
     this.follow = new Follow(this.scroller);
     this.list = new List({ scroller: this.scroller, spacer: this.spacer }, this.view, this.store, this.follow, (mark) => this.#toMark(mark));
+    this.asking = new Asking(this.store, this.view, this.hits, this.feed.channels);
+    this.reader = new Reader(this.list, this.view, this.hits, this.follow);
     this.store.listen({ rewoven: (toKey) => this.#remap(toKey), replaced: () => this.list.redraw() });
     this.store.isHeld = (segment) => this.#isHeld(segment);
     this.feed.onChange = () => this.#onFeed();
     this.feed.onReturn = (entry) => this.onReturn(entry);
     this.feed.onGap = (gap) => this.onGap(gap);
     this.past.onChange = () => this.#onPast();
+    this.asking.onChange = () => (this.relook(), this.onChange());
+    this.reader.onChange = () => this.#onReader();
     this.columns.onChange = () => this.#onColumns();
     this.follow.onChange = (following) => this.#onFollow(following);
     this.list.onPaint = () => this.#onPaint();
@@ -108,148 +96,25 @@ export class Panel {
     return { lines, errors, worst };
   }
 
-  /**
-   * Show what a query finds.
-   * @returns {QueryError|null} what is wrong with it; the last one that could be read stays
-   */
-  setQuery(text, { caseSensitive = false, regex = false } = {}) {
-    const node = this.#parse(text, regex);
-    if (node instanceof QueryError) return node;
-    const { query } = this;
-    this.query = { text, caseSensitive, regex, node };
-    this.#slow = null;
-    this.refilter();
-    if (!this.#slow) return null;
-    this.query = query;
-    this.refilter();
-    return this.#slow;
-  }
-
-  /** Mark what is found, and hide nothing. */
-  setFind(text, { caseSensitive = false, regex = false } = {}) {
-    const node = text.trim() ? this.#parse(text, regex) : null;
-    if (node instanceof QueryError) return node;
-    this.#find = node ? { node, caseSensitive } : null;
-    this.#findText = node ? text.trim() : "";
-    this.refilter({ findOnly: true });
-    return null;
-  }
-
-  get isFinding() {
-    return this.#find !== null;
-  }
-
-  refilter({ findOnly = false } = {}) {
-    const off = new Set([...this.feed.channels.values()].filter((channel) => channel.off).map(({ name }) => name));
-    const query = this.#patient(this.query.node, toMatcher(this.query.node, this.store, this.query));
-    const isOn = off.size > 0 ? (segment, index) => !off.has(this.store.streamOf(segment, index).channel) : null;
-    const { cleared } = this;
-    const parts = [isOn, query, cleared === null ? null : (segment, index) => segment.start + index >= cleared].filter(Boolean);
-    const matcher = parts.length < 2 ? (parts[0] ?? null) : (segment, index) => parts.every((part) => part(segment, index));
-    if (!findOnly) this.view.set(matcher);
-    const found = this.#find && toMatcher(this.#find.node, this.store, this.#find);
-    this.hits.set(found ? (segment, index) => (!matcher || matcher(segment, index)) && found(segment, index) : () => false);
-    this.relook();
-    this.onChange();
-  }
-
-  /** A test that may be slow, watched: rows that come later may be the first on which it is. */
-  #patient(node, test) {
-    if (!test || !hasPattern(node)) return test;
-    return patient(test, (took) => {
-      this.#slow = new QueryError(`this expression takes too long, ${Math.round(took)} ms for one line: it is not applied`, 0);
-      queueMicrotask(() => {
-        if (this.query.node !== node) return; // it was given up at once
-        this.query = { ...this.query, text: "", node: { kind: "all" } };
-        this.refilter();
-        this.onSlow(this.#slow);
-      });
-    });
-  }
-
-  /** To the next hit, or the one before. */
-  goToHit(step) {
-    const from = this.list.current ?? this.list.inSight?.[step > 0 ? 0 : 1] ?? 0;
-    const { rows } = this.hits;
-    if (rows === 0) return;
-    let ordinal = this.hits.ordinalOf(from);
-    if (step > 0 && this.list.current !== null && this.hits.keyAt(ordinal) === this.list.current) ordinal += 1;
-    if (step < 0) ordinal -= 1;
-    this.goTo(this.hits.keyAt((ordinal + rows) % rows));
-  }
-
-  /** Which hit the current row is, from 1. */
-  get hitNumber() {
-    return this.list.current !== null && this.hits.has(this.list.current) ? this.hits.ordinalOf(this.list.current) + 1 : 0;
-  }
-
-  /** Make a row the current one, in sight; the list stands still. */
-  goTo(row, { reason = "reading", centre = true } = {}) {
-    const key = this.view.shownFor(row);
-    this.follow.pause(reason);
-    this.list.current = key;
-    this.list.range = null;
-    this.list.reveal(this.view.ordinalOf(key), { centre });
-    this.scroller.setAttribute("aria-activedescendant", this.list.elementOf(key)?.id ?? "");
-    this.onChange();
-  }
-
-  /** To the next row or mark that is wanted, from the current row on. @returns {boolean} */
-  goToNext(step, isWanted) {
-    const start = this.list.current === null ? this.view.ordinalOf(this.list.inSight?.[step > 0 ? 0 : 1] ?? 0) - step : this.view.ordinalOf(this.list.current);
-    for (let ordinal = start + step; ordinal >= 0 && ordinal < this.view.length; ordinal += step) {
-      const item = this.view.at(ordinal);
-      if (!isWanted(item)) continue;
-      if ("key" in item) this.goTo(item.key, { centre: false });
-      else {
-        this.follow.pause("reading");
-        this.list.current = item.mark.before;
-        this.list.reveal(ordinal);
-      }
-      return true;
-    }
-    return false;
-  }
-
   /** The look of rows may have changed. */
   relook() {
-    const { node, caseSensitive } = this.query;
-    const found = this.#find ? toHighlights(this.#find.node, this.#find) : [];
-    const highlights = [...toHighlights(node, { caseSensitive }), ...found];
-    const dark = isDark();
+    const { highlights, pins, paths } = this.asking;
     this.list.look = {
       time: settings.get("time"),
       now: Date.now(),
       highlights,
-      pins: this.pins,
+      pins,
       bookmarks: this.bookmarks,
-      paths: pathsIn(node),
+      paths,
       columns: this.columns.list,
       colours: settings.get("colours"),
-      dark,
+      dark: isDark(),
       wrap: this.list.layout.wrap,
       channelWidth: this.list.layout.channel,
       manyChannels: this.store.channels.isMany,
     };
     this.element.classList.toggle("many-channels", this.list.look.manyChannels);
     this.list.redraw();
-  }
-
-  /**
-   * Mark what is looked for, or selected, in a colour of its own, also when something else is looked for; once more:
-   * not any more.
-   * @returns {{text: string, isOn: boolean}|null} null: there is nothing to mark
-   */
-  togglePin() {
-    const text = selectionIn(this.scroller).toString().trim() || this.#findText || this.query.text;
-    const node = text ? this.#parse(text, false) : null;
-    const [pattern] = node && !(node instanceof QueryError) ? toHighlights(node) : [];
-    if (!pattern) return null;
-    const known = this.pins.findIndex(({ source }) => source === pattern.source);
-    if (known >= 0) this.pins.splice(known, 1);
-    else if (this.pins.push(pattern) > MAX_PINS) this.pins.shift();
-    this.relook();
-    return { text, isOn: known < 0 };
   }
 
   relayout() {
@@ -270,53 +135,10 @@ export class Panel {
     this.view.unfold(key);
   }
 
-  /** Choose all rows between two, which stand still from now on. */
-  chooseTo(one, other) {
-    this.follow.pause("selecting");
-    this.anchor = one;
-    this.list.range = one <= other ? [one, other] : [other, one];
-    this.list.redraw();
-  }
-
-  chooseAll() {
-    const [first, last] = [this.view.walk(0, 1).next().value, this.view.walk(this.view.length - 1, -1).next().value];
-    if (first) this.chooseTo(first.key, last.key);
-  }
-
-  chooseNone() {
-    this.anchor = null;
-    if (!this.list.range) return;
-    this.list.range = null;
-    this.list.redraw();
-  }
-
-  /** Let the rows go that are here; a mark says so, and undoes it while they are on the server. */
-  clear() {
-    const count = this.store.size;
-    this.cleared = this.store.nextKey;
-    this.view.addMark({ before: this.store.nextKey, kind: "cleared", count });
-    this.refilter();
-  }
-
-  #undoClear(mark) {
-    this.view.removeMark(mark);
-    this.cleared = Math.max(0, ...this.view.marks.filter(({ kind }) => kind === "cleared").map(({ before }) => before)) || null;
-    this.refilter();
-  }
-
   /** Load older rows now; what is in sight stays. */
   async loadOlder() {
     this.follow.pause("scrolled");
     await this.past.loadOlder();
-  }
-
-  #parse(text, regex) {
-    try {
-      return parseQuery(regex && text.trim() ? `/${text.trim().replaceAll("/", "\\/")}/` : text);
-    } catch (error) {
-      if (error instanceof QueryError) return error;
-      throw error;
-    }
   }
 
   /** What the widths of the columns depend on. They only grow, so that nothing jumps back and forth. */
@@ -342,6 +164,11 @@ export class Panel {
   #onFeed() {
     this.store.trim(this.follow.following ? 1 : 1.5);
     if (this.#widths() !== this.#measuredFor) this.relayout();
+    this.onChange();
+  }
+
+  #onReader() {
+    this.scroller.setAttribute("aria-activedescendant", this.list.elementOf(this.list.current)?.id ?? "");
     this.onChange();
   }
 
@@ -388,7 +215,7 @@ export class Panel {
       past: this.past,
       onOlder: () => this.loadOlder(),
       onStop: () => this.past.stop(),
-      onUndo: (cleared) => this.#undoClear(cleared),
+      onUndo: (cleared) => this.asking.undoClear(cleared),
       onLoad: (unloaded) => this.#load(unloaded),
     });
   }

@@ -22,10 +22,10 @@ export function listenToSelection(panel, { onOpen }) {
     if (opener) return onOpen(key, opener.dataset.open);
     if (event.shiftKey && list.current !== null) {
       selectionIn(scroller).empty();
-      return panel.chooseTo(panel.anchor ?? list.current, key);
+      return panel.reader.chooseTo(panel.reader.anchor ?? list.current, key);
     }
     if (!selectionIn(scroller).isCollapsed) return;
-    panel.chooseNone();
+    panel.reader.chooseNone();
     onOpen(key);
   });
   scroller.addEventListener("pointerdown", (event) => {
@@ -41,7 +41,7 @@ export function listenToSelection(panel, { onOpen }) {
     list.scrollBy(beyond);
     list.paint();
     const seen = list.inSight;
-    if (seen) panel.chooseTo(pressed, beyond < 0 ? seen[0] : seen[1]);
+    if (seen) panel.reader.chooseTo(pressed, beyond < 0 ? seen[0] : seen[1]);
   });
   addEventListener("pointerup", () => {
     if (pressed !== null && list.range) selectionIn(scroller).empty();

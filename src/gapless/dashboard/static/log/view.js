@@ -3,6 +3,7 @@
  * matcher is applied from the newest segment on, in slices, so that what is looked at settles first.
  */
 
+import { firstAtLeast, lastAtMost } from "./bisect.js";
 import { Folding } from "./folding.js";
 
 const SLICE_MS = 6;
@@ -288,27 +289,3 @@ export class View {
     return { segment, index, key: segment.start + index };
   }
 }
-
-/** The last place whose number is at most this, -1 when there is none; of equal ones the last. */
-function lastAtMost(numbers, most) {
-  let low = 0;
-  let high = numbers.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (numbers[middle] <= most) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
-}
-
-function firstAtLeast(numbers, least) {
-  let low = 0;
-  let high = numbers.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (numbers[middle] < least) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-

@@ -2,6 +2,7 @@
  * Rows put among others by their times: the history of a channel that is looked at later than the rest. Rows that were
  * there keep their order, and so do those that come; all after the first of them get new keys.
  */
+import { lastAtMost } from "./bisect.js";
 import { SEGMENT, Segment } from "./segment.js";
 
 const COLUMNS = ["message", "rest", "time", "offset", "level", "stream", "logger", "source", "messageKey", "flags"];
@@ -27,7 +28,7 @@ export function woven(segments, others) {
       result.write(segment, index);
     }
   while (next < rows.length) result.write(...rows[next++]);
-  return { segments: [...kept, ...result.segments], toKey: (key) => key + atMost(placed, key) };
+  return { segments: [...kept, ...result.segments], toKey: (key) => key + lastAtMost(placed, key) + 1 };
 }
 
 /** For each row the key that it goes in front of: the first whose time, or one before it, is later. */
@@ -82,16 +83,4 @@ class Writer {
 
 function* flat(segments) {
   for (const segment of segments) for (let index = 0; index < segment.count; index += 1) yield [segment, index];
-}
-
-/** How many of these, ascending, are at most this. */
-function atMost(numbers, most) {
-  let low = 0;
-  let high = numbers.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (numbers[middle] <= most) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

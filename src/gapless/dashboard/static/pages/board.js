@@ -128,7 +128,7 @@ export class Board {
     const element = make("article", { className: "tile tile-log" }, make("header", {}, make("h3", {}, shown(config.label ?? config.channel)), make("a", { href: `#/live?ch=${encodeURIComponent(config.channel)}` }, "Open in Live")));
     element.style.setProperty("--wide", config.wide ?? 12);
     const panel = new Panel(element, { hub: this.#panelHub, base: this.#app.base, api: this.#app.api, history: 200, small: true, maxRows: 5_000, label: `Log lines of ${config.channel}` });
-    if (config.query) panel.setQuery(config.query);
+    if (config.query) panel.asking.setQuery(config.query);
     panel.onChange = () => panel.paintNewer();
     panel.feed.turnOn(config.channel);
     return { config, tile: null, element, panel };

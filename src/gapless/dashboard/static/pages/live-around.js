@@ -37,11 +37,11 @@ export class Around {
 
   /** @param {{channels: Parameters<Facets["paint"]>[0], page: Parameters<typeof paintEmpty>[1]}} now `page`: what `paintEmpty` asks for */
   paint({ channels, page }) {
-    const { view, hits, isFinding, empty } = this.#panel;
+    const { view, hits, asking, empty } = this.#panel;
     const { element } = this.facets;
     if (!element.hidden) guarded(element, () => this.facets.paint(channels, this.#isChosen));
     guarded(this.#chart.element, () => this.#chart.refresh());
-    this.#minimap.refresh(view, hits, isFinding);
+    this.#minimap.refresh(view, hits, asking.isFinding);
     paintEmpty(empty, page);
   }
 }

@@ -21,7 +21,7 @@ function detailIn(live, parent, onField) {
   const { panel } = live;
   const detail = new Detail(parent, panel.store);
   detail.onField = onField;
-  detail.onGoTo = (key) => (panel.goTo(key), live.openDetail(key));
+  detail.onGoTo = (key) => (panel.reader.goTo(key), live.openDetail(key));
   detail.onClose = () => {
     live.found.cover(false);
     panel.scroller.focus({ preventScroll: true });

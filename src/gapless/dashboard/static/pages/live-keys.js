@@ -2,6 +2,7 @@
 import { copyText } from "../core/clipboard.js";
 import * as settings from "../core/settings.js";
 import { linkTo } from "../core/url.js";
+import { selectionIn } from "../log/follow.js";
 import { ERROR, LEVELS, WARNING } from "../log/levels.js";
 import { isGap } from "../log/marks.js";
 import { textOf } from "../log/row.js";
@@ -23,7 +24,7 @@ export function liveKeys(live, filters) {
   const [isError, isWarning] = [isOf(ERROR, Infinity), isOf(WARNING, ERROR)];
   const isGapMark = (item) => "mark" in item && isGap(item.mark);
   const go = (step, isWanted, words) => {
-    if (panel.goToNext(step, isWanted)) return live.detail.isOpen && list.current !== null && live.openDetail(list.current);
+    if (panel.reader.goToNext(step, isWanted)) return live.detail.isOpen && list.current !== null && live.openDetail(list.current);
     return words && note(`No ${step > 0 ? "next" : "previous"} ${words} among the lines of this page.`);
   };
   const scroll = (pages) => {
@@ -42,9 +43,9 @@ export function liveKeys(live, filters) {
   return [
     key("Find", ["/"], "Filter or find", () => box.focus()),
     key("Find", ["Ctrl+f"], "Find in all lines", (event) => onFind(event, box), true),
-    key("Find", ["n"], "Next hit", () => panel.goToHit(1)),
-    key("Find", ["N"], "Previous hit", () => panel.goToHit(-1)),
-    key("Find", ["h"], "Keep what is looked for marked", () => pinned(panel.togglePin())),
+    key("Find", ["n"], "Next hit", () => panel.reader.goToHit(1)),
+    key("Find", ["N"], "Previous hit", () => panel.reader.goToHit(-1)),
+    key("Find", ["h"], "Keep what is looked for marked", () => pinned(panel.asking.togglePin(selectionIn(panel.scroller).toString()))),
     key("Find", ["s"], "Search all that the server keeps", () => live.searchOlder()),
     key("Find", ["."], "Filter off, and on again", () => filters.toggle()),
     ...minimum.map(({ name }, at) => key("Find", [String(at + 1)], `${name} and above`, () => filters.setMinimumLevel(name))),
@@ -81,7 +82,7 @@ export function liveKeys(live, filters) {
     key("Look", ["d"], "Density", () => note(`Density: ${settings.cycle("density", ["normal", "compact", "roomy"])}`)),
     key("Look", ["["], "Facets", () => live.toggleFacets()),
     key("Look", ["]"], "Details", () => (live.detail.isOpen ? live.detail.close() : list.current !== null && live.openDetail(list.current))),
-    key("Look", ["Ctrl+a"], "Choose all lines of the view", () => panel.chooseAll()),
+    key("Look", ["Ctrl+a"], "Choose all lines of the view", () => panel.reader.chooseAll()),
   ];
 
   async function copyLink(row) {
@@ -94,9 +95,9 @@ export function liveKeys(live, filters) {
   function extend(step) {
     const from = list.range ?? (list.current === null ? null : [list.current, list.current]);
     if (!from) return go(step, isRow);
-    const anchor = panel.anchor ?? list.current;
-    panel.anchor = anchor;
-    if (panel.goToNext(step, isRow)) panel.chooseTo(anchor, list.current);
+    const anchor = panel.reader.anchor ?? list.current;
+    panel.reader.anchor = anchor;
+    if (panel.reader.goToNext(step, isRow)) panel.reader.chooseTo(anchor, list.current);
   }
 
   function toggleBookmark(rowKey) {

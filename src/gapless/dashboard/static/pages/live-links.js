@@ -11,14 +11,14 @@ import { note } from "../ui/layers.js";
 export async function goToLink(panel, { channel, epoch, from, to }) {
   if ((await goToPosition(panel, channel, epoch, from)) === null || to === from) return;
   const [first, last] = [from, to].map((offset) => panel.store.keyOf(channel, epoch, offset));
-  if (first !== null && last !== null) panel.chooseTo(first, last);
+  if (first !== null && last !== null) panel.reader.chooseTo(first, last);
 }
 
 /** @returns {Promise<number|null>} the key of the line, null when it is no longer kept: then a note says so */
 export async function goToPosition(panel, channel, epoch, offset) {
   const key = await panel.past.around(channel, epoch, offset);
   if (key !== null) {
-    panel.goTo(key);
+    panel.reader.goTo(key);
     return key;
   }
   const known = panel.feed.channels.get(channel);

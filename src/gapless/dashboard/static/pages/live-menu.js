@@ -30,7 +30,7 @@ export function openMenu(live, anchor) {
     ["Go to a time…", () => goToTime(live)],
     ["Go to the oldest line", () => (panel.follow.pause("scrolled"), panel.list.reveal(0)), "g"],
     ["Search all that the server keeps", () => live.searchOlder(), "s"],
-    ["Clear the view", () => panel.clear()],
+    ["Clear the view", () => panel.asking.clear()],
     ["Save this view…", async () => (await late(VIEWS))?.openSaveView()],
     ["Saved views…", async () => (await late(VIEWS))?.openViews()],
     null,
@@ -64,10 +64,10 @@ function goToTime(live) {
     const { panel } = live;
     const isThere = () => (panel.store.segments[0]?.firstTime ?? Infinity) <= time;
     const found = isThere() ? null : await panel.past.aroundTime(time);
-    if (found !== null) return panel.goTo(found);
+    if (found !== null) return panel.reader.goTo(found);
     if (!isThere()) await panel.past.search(isThere);
     if (!isThere()) note("The server keeps nothing that old: this is the oldest line.");
-    for (const { segment, index, key } of panel.view.walk(0, 1)) if (segment.time[index] >= time) return panel.goTo(key);
+    for (const { segment, index, key } of panel.view.walk(0, 1)) if (segment.time[index] >= time) return panel.reader.goTo(key);
     return panel.follow.resume();
   };
 }

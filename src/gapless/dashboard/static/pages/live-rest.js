@@ -63,6 +63,6 @@ export class Rest {
 
   #goToTime(time) {
     const { panel } = this.#live;
-    for (const { segment, index, key } of panel.view.walk(0, 1)) if (segment.time[index] >= time) return panel.goTo(key);
+    for (const { segment, index, key } of panel.view.walk(0, 1)) if (segment.time[index] >= time) return panel.reader.goTo(key);
   }
 }

@@ -12,7 +12,7 @@ export function searchOlder(live, { api, parent, byIndex }) {
   const open = [...panel.feed.channels.values()].filter(({ subscription }) => subscription?.position);
   const channels = open.map(({ name, epoch, oldest, subscription }) => ({ name, epoch, oldest, head: subscription.position.offset }));
   live.detail.close();
-  live.found.open(new Search({ api, past: panel.past, channels, query: panel.query, now: Date.now(), byIndex }), panel.query);
+  live.found.open(new Search({ api, past: panel.past, channels, query: panel.asking.query, now: Date.now(), byIndex }), panel.asking.query);
 }
 
 function foundIn(live, parent) {

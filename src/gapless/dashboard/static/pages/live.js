@@ -72,8 +72,8 @@ export class Live {
     const { box, detail, found, panel } = this;
     if (detail.isOpen) return detail.close();
     if (found.isOpen) return found.close();
-    if (panel.isFinding) return box.setMode("find"), (box.field.value = ""), box.apply(), box.setMode("filter");
-    if (panel.list.range) return panel.chooseNone();
+    if (panel.asking.isFinding) return box.setMode("find"), (box.field.value = ""), box.apply(), box.setMode("filter");
+    if (panel.list.range) return panel.reader.chooseNone();
     if (panel.list.current !== null) {
       panel.list.current = null;
       panel.list.redraw();
@@ -84,7 +84,7 @@ export class Live {
   onUrl() {
     const { params } = readUrl();
     this.box.how = { caseSensitive: params.has("aa"), regex: params.has("re") };
-    if (params.get("q") !== null || this.panel.query.text) this.box.setFilter(params.get("q") ?? "");
+    if (params.get("q") !== null || this.panel.asking.query.text) this.box.setFilter(params.get("q") ?? "");
     this.panel.columns.texts = params.getAll("col");
     if (this.#rest) this.#rest.facets.fields = params.getAll("facet");
     this.#applyLook(params);
@@ -121,14 +121,14 @@ export class Live {
   #connect() {
     const { box, panel } = this;
     box.onFilter = (text, how) => {
-      const error = panel.setQuery(text, how);
+      const error = panel.asking.setQuery(text, how);
       if (!error) writeUrl({ q: text, aa: how.caseSensitive ? "1" : "", re: how.regex ? "1" : "" });
       return error;
     };
-    box.onFind = (text, how) => panel.setFind(text, how);
-    box.onStep = (step) => panel.goToHit(step);
+    box.onFind = (text, how) => panel.asking.setFind(text, how);
+    box.onStep = (step) => panel.reader.goToHit(step);
     panel.onChange = () => this.paintSoon();
-    panel.onSlow = (error) => box.say(error);
+    panel.asking.onSlow = (error) => box.say(error);
     panel.onColumns = (texts) => writeUrl({ col: texts });
     panel.onReturn = (entry) => this.#app.onReturn(entry);
     panel.onGap = (gap) => this.#app.onGap(gap);
@@ -142,7 +142,8 @@ export class Live {
   /** @returns {Promise<import("./live-rest.js").Rest|null>} what comes after the first lines; null: it did not come */
   async rest() {
     if (this.#rest) return this.#rest;
-    const loaded = await late(() => import("./live-rest.js"));
+    // Asked for once by all who need it; after it did not come by the next who does.
+    const loaded = await (this.#loading ??= late(() => import("./live-rest.js")).finally(() => (this.#loading = null)));
     if (!loaded || this.#rest) return this.#rest;
     this.#rest = new loaded.Rest(this, this.#app, this.#places);
     this.#rest.facets.fields = readUrl().params.getAll("facet");
@@ -150,6 +151,8 @@ export class Live {
     this.paint();
     return this.#rest;
   }
+
+  #loading = null;
 
   get showsFacets() {
     return !this.#places.facets.hidden;
@@ -169,7 +172,7 @@ export class Live {
   }
 
   async openDetail(key, tab) {
-    this.panel.goTo(key, { centre: false });
+    this.panel.reader.goTo(key, { centre: false });
     const onField = async (how, path, value) => (await this.rest())?.choose(how, path, value);
     (await late(() => import("./live-detail.js")))?.openDetail(this, key, tab, { parent: this.#middle, onField });
   }
@@ -207,7 +210,7 @@ export class Live {
     this.pause.classList.toggle("paused", !following);
     this.pause.title = following ? "Stand still (Space)" : `${{ scrolled: "Paused: scrolled", selecting: "Paused: text selected", reading: "Paused: reading", you: "Paused" }[reason]}. Follow the newest (Space)`;
     panel.paintNewer();
-    box.showHits(panel.hitNumber, panel.hits.rows);
+    box.showHits(panel.reader.hitNumber, panel.hits.rows);
     this.#sayFull();
     this.#rest?.paint(this.#app);
   }

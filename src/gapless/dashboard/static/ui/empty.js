@@ -28,7 +28,7 @@ function choose({ panel, api, hub }) {
   const channels = [...panel.feed.channels.values()];
   if (panel.view.rows > 0 || panel.view.progress < 1) return "";
   if (channels.length > 0 && channels.every((channel) => channel.off)) return "off";
-  if (panel.store.size > 0) return levelsIn(panel.query.node, levelsOf(panel.store)).length > 0 ? "filtered" : "levels";
+  if (panel.store.size > 0) return levelsIn(panel.asking.query.node, levelsOf(panel.store)).length > 0 ? "filtered" : "levels";
   const refused = channels.find((channel) => channel.error);
   if (refused && channels.every((channel) => channel.error || channel.off)) return "refused";
   if (channels.some((channel) => channel.joining) || hub.state.name === "connecting") return "connecting";
@@ -83,9 +83,9 @@ function filteredWords({ panel }) {
 const COLUMNS = new Set(["level", "time", "after", "before", "logger", "type", "ch", "channel", "src", "source", "message", "msg", "exc", "exception"]);
 
 /** Fields that a query asks for and no line of the page has. */
-function absentIn({ query, store }) {
+function absentIn({ asking, store }) {
   const isIn = (name) => store.segments.some(({ rest, count: rows }) => rest.slice(0, rows).some((text) => text.includes(name)));
-  return [...new Set(pathsIn(query.node))].filter((path) => !COLUMNS.has(path) && !isIn(path.split(".").pop())).slice(0, 5);
+  return [...new Set(pathsIn(asking.query.node))].filter((path) => !COLUMNS.has(path) && !isIn(path.split(".").pop())).slice(0, 5);
 }
 
 /** Three ways to feed this very server. */
