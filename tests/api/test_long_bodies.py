@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ import pytest
 
 from gapless import Access, ChannelOptions, Hub, Limits
 from gapless.api import LONG, MANY, BadBody, call, call_lines, is_long
-from gapless.api.arguments import Fields
+from gapless.api.arguments import CONTAINERS, Fields
 from gapless.doors.guard import Guard
 from gapless.doors.http import ApiDoor
 from gapless.doors.request import Aside
@@ -100,6 +101,21 @@ async def test_where_too_much_waits_the_answer_says_so() -> None:
     assert answer is not None
     assert json.loads(answer)["error"]["code"] == 100
     assert json.loads(lines)["error"]["code"] == 100
+
+
+async def test_what_is_in_base64_is_read_on_the_loop_and_holds_less() -> None:
+    def encoded(raw: bytes) -> bytes:
+        return json.dumps({"channel": "logs", "b64data": base64.b64encode(raw).decode()}).encode()
+
+    async with Hub(channels=CHANNELS) as hub:
+        for raw, code in (
+            (b"[" + b"[]," * (CONTAINERS - 1) + b"1]", 0),
+            (b" [" + b"[]," * CONTAINERS + b"1]", 107),
+            (b"\0" + b"[{" * CONTAINERS, 0),
+        ):
+            answer = await call(hub, "publish", encoded(raw), Noted().read)
+            assert answer is not None
+            assert json.loads(answer).get("error", {}).get("code", 0) == code
 
 
 async def test_the_door_has_a_thread_for_them() -> None:

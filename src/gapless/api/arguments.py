@@ -120,7 +120,7 @@ def data_of(said: Fields, name: str, base64_name: str, *, any_bytes: bool = Fals
         raw = base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise BadRequest(f"{base64_name} is not base64") from None
-    if holds_more(raw, CONTAINERS):
+    if raw.lstrip()[:1] in (b"[", b"{") and holds_more(raw, CONTAINERS):  # else it is no JSON, and soon seen
         raise BadRequest(f"{base64_name} holds more than {CONTAINERS} objects and arrays")
     try:
         return payload(raw)
