@@ -39,8 +39,10 @@ audit:  ## do the pins, or the oldest versions that may be, have known holes? sa
 
 pins:  ## the hashes of every file of what requirements/ pins, after a version there was changed
 	test -x .audit/bin/uv || { $(PYTHON) -m venv .audit && .audit/bin/pip install --quiet --require-hashes -r requirements/audit.txt; }
-	for name in dev audit; do .audit/bin/uv pip compile --quiet --no-deps --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --output-file requirements/$$name.txt requirements/$$name.txt || exit 1; done
+	for name in dev audit; do \
+		sed '/--hash=/d; s/ \\$$//' requirements/$$name.txt \
+		| .audit/bin/uv pip compile --quiet --no-deps --generate-hashes --no-annotate --no-header \
+			--no-emit-index-url - > .audit/$$name.txt && mv .audit/$$name.txt requirements/$$name.txt || exit 1; done
 
 lint: setup  ## format, lint and strict types over source, tests and benchmarks
 	$(BIN)/ruff format --check src tests bench

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from ..feeds.lines import as_json, parse_rows, with_fields
 from ..options import Limits
-from ..protocol.strict import patiently
+from ..protocol import patient
 from .ingest import PublishersDoor
 from .once import Progress
 from .otlp import CHANNEL, PROTOBUF_TYPE
@@ -68,7 +68,7 @@ def _read(kind: str, body: bytes, limits: Limits) -> object:
     try:
         if kind != PROTOBUF_TYPE:
             check_parts(body, limits)
-            return patiently(body)
+            return patient.parse(body)
         if len(body) > SNAPPY_BYTES:
             raise TooLarge(f"the body is larger than {SNAPPY_BYTES} bytes")
         return request_from(unsnap(body, limits.ingest_bytes), PARTS * limits.ingest_rows)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from ..logging.opentelemetry import exception_fields
 from ..logging.record import iso, level_of_severity, record
 from ..options import Limits
-from ..protocol.strict import patiently
+from ..protocol import patient
 from .ingest import PublishersDoor, answer
 from .once import Progress
 from .request import JSON_TYPE, Refused, content_type
@@ -87,7 +87,7 @@ def _read(kind: str, body: bytes, limits: Limits) -> object:
         if kind == PROTOBUF_TYPE:
             return request_from(body, PARTS * limits.ingest_rows)
         check_parts(body, limits)
-        return patiently(body)
+        return patient.parse(body)
     except ModuleNotFoundError:
         raise Refused(415, 'send JSON, or install protobuf: pip install "gapless[protobuf]"') from None
     except ValueError as error:

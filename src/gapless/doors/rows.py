@@ -16,7 +16,8 @@ import orjson
 from ..errors import GaplessError
 from ..feeds.lines import as_json, parse_rows
 from ..options import Limits
-from ..protocol.strict import Malformed, TooMany, elements, holds_more, is_deeper, one_line
+from ..protocol.patient import elements
+from ..protocol.strict import Malformed, TooMany, holds_more, is_deeper, one_line
 
 JSON = "application/json"
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")

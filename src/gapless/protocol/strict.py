@@ -14,8 +14,6 @@ import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from json import decoder as slowly
-from json import scanner
 from typing import Any, Protocol
 
 import orjson
@@ -27,12 +25,16 @@ _HALF = "half of a surrogate pair (an emoji cut in two)"
 _TWICE = "a key that stands twice in one object"
 _BRACKETS = bytes.maketrans(b"[{}]", b"(())")
 _DIGITS = 20  # of the largest integers that `orjson` reads as such
-_SHORT = 65_536  # characters; what is longer is not written only to look at it
+_REWRITTEN = 65_536  # characters; what is longer is not written only to look at it
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[{}]"))
 
 
 class Malformed(ValueError):
     """Not strict JSON, or beyond a bound. The text is a short reason that repeats nothing of the input."""
+
+
+class TooMany(ValueError):
+    """More than may be; the rest was not read."""
 
 
 class Raw(Protocol):
@@ -108,7 +110,7 @@ class Slice:
 
     def items(self) -> list[Slice]:
         if self._items is None:
-            self._items = _items(self._text, self._start)[0]
+            self._items = items_at(self._text, self._start)[0]
         return self._items
 
     def replaced(self, by: str) -> str:
@@ -184,56 +186,6 @@ def payload(
     return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
 
 
-class TooMany(ValueError):
-    """More than may be; the rest was not read."""
-
-
-def elements(raw: bytes, *, most: int = sys.maxsize) -> list[bytes]:
-    """The elements of a JSON array as they were written, one line each; none is checked by itself.
-
-    It may be long: the interpreter is left to other threads now and then.
-
-    Raises:
-        Malformed: not an array, or its elements cannot be told apart.
-        TooMany: an array of more than `most` elements.
-    """
-    text = _decoded(raw)
-    try:
-        at = _skip(text, 0)
-        found, at = _items(text, at, _patient(dense=_is_dense(text), values=False), most)
-        if text[at:].strip(" \t\n\r"):
-            raise Malformed("not valid JSON: something stands behind the array")
-    except TooMany:
-        raise
-    except (ValueError, IndexError, RecursionError) as error:
-        raise error if isinstance(error, Malformed) else Malformed("not valid JSON") from None
-    return [element.raw for element in found]
-
-
-def patiently(raw: bytes) -> object:
-    """The value of a JSON document of any length, as orjson has it but for half surrogate pairs.
-
-    The interpreter is left to other threads now and then, which orjson and the standard library's
-    scanner of arrays do not. Raises Malformed.
-    """
-    text = _decoded(raw)
-    try:
-        at = _skip(text, 0)
-        value, at = _patient(dense=_is_dense(text), values=True).raw_decode(text, at)
-    except (ValueError, IndexError, RecursionError):
-        raise Malformed("not valid JSON") from None
-    if text[at:].strip(" \t\n\r"):
-        raise Malformed("not valid JSON: something stands behind it")
-    return value
-
-
-def _decoded(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        raise Malformed("not valid UTF-8") from None
-
-
 def one_line(raw: bytes) -> bytes:
     """A JSON document without its raw newlines, which can only be whitespace."""
     return raw.translate(None, b"\n\r") if b"\n" in raw or b"\r" in raw else raw
@@ -256,7 +208,9 @@ def _checked(raw: bytes | str, depth: int, containers: int = sys.maxsize) -> tup
 
 def _is_compact(text: str, value: object, members: int, digits: int) -> bool:
     """Would `orjson` write this value so? Then reading it lost nothing; and nothing in it is too large."""
-    if len(text) > _SHORT or digits < _DIGITS or text.count('":') > members:  # one a member, and in strings
+    if (
+        len(text) > _REWRITTEN or digits < _DIGITS or text.count('":') > members
+    ):  # one a member, and in strings
         return False
     try:
         return orjson.dumps(value).decode() == text
@@ -324,47 +278,10 @@ def _decoder(members: int, digits: int, exact: bool, twice: bool) -> json.JSONDe
     return json.JSONDecoder(object_pairs_hook=json_object, parse_int=whole_number if exact else None)
 
 
-DENSE = 131_072
-"""Arrays, without as many objects among them, that the standard library's scanner may read without a pause:
-at most 30 ms."""
-
-
-def _is_dense(text: str) -> bool:
-    return text.count("[") > DENSE + text.count("{")
-
-
-@lru_cache(maxsize=4)
-def _patient(*, dense: bool, values: bool) -> json.JSONDecoder:
-    """A decoder that calls functions in Python, between which other threads have their turns.
-
-    `dense` is for what would keep them waiting all the same, and takes ten times as long. Without
-    `values` only the structure is read.
-    """
-
-    def number(text: str) -> object:
-        return orjson.loads(text) if values else None
-
-    def json_object(pairs: list[tuple[str, Any]]) -> object:
-        return dict(pairs) if values else None
-
-    def constant(_: str) -> object:
-        raise Malformed("not valid JSON")
-
-    found = json.JSONDecoder(
-        object_pairs_hook=json_object, parse_int=number, parse_float=number, parse_constant=constant
-    )
-    if dense:
-        # The scanner in Python, which the standard library has for where that in C is missing.
-        found.parse_array = slowly.JSONArray  # type: ignore[attr-defined]
-        found.parse_object = slowly.JSONObject  # type: ignore[attr-defined]
-        found.scan_once = scanner.py_make_scanner(found)  # type: ignore[attr-defined]
-    return found
-
-
 def _scan(text: str, at: int, decoder: json.JSONDecoder) -> tuple[object, int]:
     """The value that begins at or after `at`, and where it ends."""
     try:
-        return decoder.raw_decode(text, _skip(text, at))
+        return decoder.raw_decode(text, skip(text, at))
     except RecursionError:  # a `depth` beyond what the interpreter allows
         raise Malformed("nested too deep") from None
 
@@ -384,46 +301,46 @@ def _members(
     `shallow` ends before the first that holds others. In a text that is not known to be valid JSON, also
     ValueError, IndexError or RecursionError.
     """
-    at = _skip(text, at)
+    at = skip(text, at)
     if text[at] != "{":
         raise Malformed("not an object")
     found: list[tuple[str, Slice]] = []
-    at = _skip(text, at + 1)
+    at = skip(text, at + 1)
     while text[at] != "}" and len(found) < most:
         if text[at] != '"':
             raise Malformed("a key that is no string")
         key, at = _PLAIN.raw_decode(text, at)
-        start = _skip(text, _skip(text, at) + 1)  # over the colon
+        start = skip(text, skip(text, at) + 1)  # over the colon
         if shallow and text[start] in "[{":
             break
         value, end = _scan(text, start, loose if key in payloads else decoder)
         found.append((key, Slice(value, text, start, end)))
-        at = _skip(text, end)
+        at = skip(text, end)
         if text[at] == ",":
-            at = _skip(text, at + 1)
+            at = skip(text, at + 1)
     return found
 
 
-def _items(
+def items_at(
     text: str, at: int, decoder: json.JSONDecoder = _PLAIN, most: int = sys.maxsize
 ) -> tuple[list[Slice], int]:
     """The elements of the array that begins at or after `at`, and where it ends.
 
     In a text that is not known to be valid JSON, also ValueError, IndexError or RecursionError.
     """
-    at = _skip(text, at)
+    at = skip(text, at)
     if text[at] != "[":
         raise Malformed("not an array")
     found: list[Slice] = []
-    at = _skip(text, at + 1)
+    at = skip(text, at + 1)
     while text[at] != "]":
         if len(found) >= most:
             raise TooMany(f"an array of more than {most} elements")
         value, end = _scan(text, at, decoder)
         found.append(Slice(value, text, at, end))
-        at = _skip(text, end)
+        at = skip(text, end)
         if text[at] == ",":
-            at = _skip(text, at + 1)
+            at = skip(text, at + 1)
             if text[at] == "]":
                 raise Malformed("not valid JSON: a comma before the end of an array")
         elif text[at] != "]":
@@ -431,7 +348,7 @@ def _items(
     return found, at + 1
 
 
-def _skip(text: str, at: int) -> int:
+def skip(text: str, at: int) -> int:
     """The place of the next character that is not whitespace."""
     if text[at] > " ":
         return at
