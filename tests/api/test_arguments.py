@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -17,7 +18,7 @@ from gapless.protocol.strict import Raw, fields
 HUB = Hub(channels={"known": ChannelOptions()})
 
 
-def said(**values: Any) -> dict[str, Raw]:
+def said(**values: Any) -> Mapping[str, Raw]:
     return fields(orjson.dumps(values))
 
 
