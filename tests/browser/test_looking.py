@@ -298,3 +298,16 @@ def test_a_key_waits_for_what_it_does(page: Page, hub: FakeHub) -> None:
     for route in held:
         route.continue_()
     expect(messages(page)).to_have_text(["job 0 done", "something else"])
+
+
+def test_a_second_find_within_the_field_is_the_browsers(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", log("one"))
+    visit(page, hub)
+    page.evaluate("""() => {
+      window.taken = [];
+      addEventListener("keydown", (event) => event.key === "f" && taken.push(event.defaultPrevented));
+    }""")
+    page.locator("body").press("Control+f")
+    expect(field(page)).to_be_focused()
+    page.keyboard.press("Control+f")
+    assert page.evaluate("taken") == [True, False]

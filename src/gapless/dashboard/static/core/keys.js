@@ -2,8 +2,10 @@
 import * as settings from "./settings.js";
 
 /**
- * @typedef {{keys: string[], words: string, group: string, act: (event: KeyboardEvent) => void, always?: boolean}} Binding
- *   `keys`: as `nameOf` names them; `always`: also from within a field, and when single keys are switched off
+ * @typedef {{keys: string[], words: string, group: string, act: (event: KeyboardEvent) => void, always?: boolean,
+ *   yields?: () => boolean}} Binding
+ *   `keys`: as `nameOf` names them; `always`: also from within a field, and when single keys are switched off; `yields`: the
+ *   browser may have it now
  */
 
 /** Owner → bindings, or a promise of them. */
@@ -49,8 +51,9 @@ export function listen() {
     if (target.closest("button, a, summary, input[type=checkbox]") && (name === "Space" || name === "Enter")) return;
     const act = () => {
       const found = bindings().find(({ keys, always }) => keys.includes(name) && (always || (!isTyping && settings.get("singleKeys"))));
-      if (found) event.preventDefault();
-      found?.act(event);
+      if (!found || found.yields?.()) return found;
+      event.preventDefault();
+      found.act(event);
       return found;
     };
     if (act() || isTyping || !HELD.test(name)) return;

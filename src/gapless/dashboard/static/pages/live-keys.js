@@ -16,7 +16,7 @@ import { note } from "../ui/layers.js";
  * @returns {import("../core/keys.js").Binding[]}
  */
 export function liveKeys(live, filters) {
-  const { panel, box } = live;
+  const { panel } = live;
   const { list, follow } = panel;
   const { bookmarks } = panel;
   const isRow = (item) => "key" in item;
@@ -39,10 +39,8 @@ export function liveKeys(live, filters) {
   };
   const filterFor = (sign) => onCurrent((row) => filters.add(`${sign}logger:${quote(row.logger)}`));
   const minimum = LEVELS.slice(1).filter(({ name }) => name !== "success");
-  const key = (group, keys, words, act, always = false) => ({ group, keys, words, act, always });
+  const key = (group, keys, words, act) => ({ group, keys, words, act });
   return [
-    key("Find", ["/"], "Filter or find", () => box.focus()),
-    key("Find", ["Ctrl+f"], "Find in all lines", (event) => onFind(event, box), true),
     key("Find", ["n"], "Next hit", () => panel.reader.goToHit(1)),
     key("Find", ["N"], "Previous hit", () => panel.reader.goToHit(-1)),
     key("Find", ["h"], "Keep what is looked for marked", () => pinned(panel.asking.togglePin(selectionIn(panel.scroller).toString()))),
@@ -109,13 +107,6 @@ export function liveKeys(live, filters) {
   function pinned(pin) {
     note(pin ? `${pin.isOn ? "Stays marked" : "Not marked any more"}: ${pin.text}` : "Look for something first, or select it.");
   }
-}
-
-function onFind(event, box) {
-  // A second time within the field, the browser's own find may have it.
-  if (document.activeElement === box.field && box.mode === "find") return;
-  event.preventDefault();
-  box.focus("find");
 }
 
 function said(worked, words) {

@@ -55,6 +55,7 @@ export class Live {
 
   mount(parent) {
     parent.append(this.element);
+    bind("query", this.box.keys); // from the first moment: what is typed behind them belongs into the field
     bind("page", this.#rest?.keys ?? this.#keys);
     this.onUrl();
     this.panel.relayout();
@@ -63,6 +64,7 @@ export class Live {
   }
 
   unmount() {
+    unbind("query");
     unbind("page");
     this.element.remove();
   }
@@ -174,8 +176,13 @@ export class Live {
   async openDetail(key, tab) {
     this.panel.reader.goTo(key, { centre: false });
     const onField = async (how, path, value) => (await this.rest())?.choose(how, path, value);
-    (await late(() => import("./live-detail.js")))?.openDetail(this, key, tab, { parent: this.#middle, onField });
+    // Once it is there it opens at once: the next click finds the tabs of this line.
+    this.#detailOpener ??= (await late(() => import("./live-detail.js")))?.openDetail ?? null;
+    this.#detailOpener?.(this, key, tab, { parent: this.#middle, onField });
   }
+
+  /** @type {typeof import("./live-detail.js").openDetail|null} */
+  #detailOpener = null;
 
   /** @returns {Promise<number|null>} the key of the line, null when it is no longer kept */
   async goToPosition(channel, epoch, offset) {

@@ -28,6 +28,14 @@ export class QueryBox {
     this.setMode("filter");
   }
 
+  /** The keys that lead here. @returns {import("../core/keys.js").Binding[]} */
+  get keys() {
+    return [
+      { group: "Find", keys: ["/"], words: "Filter or find", act: () => this.focus() },
+      { group: "Find", keys: ["Ctrl+f"], words: "Find in all lines", act: () => this.focus("find"), always: true, yields: () => this.mode === "find" && document.activeElement === this.field },
+    ];
+  }
+
   get how() {
     return { caseSensitive: this.case.getAttribute("aria-pressed") === "true", regex: this.regex.getAttribute("aria-pressed") === "true" };
   }
