@@ -98,6 +98,8 @@ class FakeHub:
         self.answers = True
         """Without, commands are only noted: the test answers them itself."""
         self.answers_pings = True
+        self.holds_session = False
+        """Without an answer to who the page is."""
         self.refuses = False
         self.token: str | None = None
         self.sign_in_status = 0
@@ -232,6 +234,8 @@ class FakeHub:
     async def _call(self, request: Request) -> Response:
         method = request.path_params["method"]
         if method == "session":
+            while self.holds_session:
+                await asyncio.sleep(0.05)
             role = "operator" if self._signed_in(request) and self.api_status == 200 else "viewer"
             about = {"role": role, "sign_in": self.token is not None, "digest": ""}
             return JSONResponse({"result": about | self.about})

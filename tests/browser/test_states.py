@@ -77,6 +77,13 @@ def test_a_server_that_says_stay_away_is_left_alone_until_a_click(page: Page, hu
     expect(page).to_have_title("Live · Gapless")
 
 
+def test_a_server_that_does_not_say_who_we_are_keeps_nobody_waiting(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", log("one"))
+    hub.holds_session = True
+    visit(page, hub)
+    expect(messages(page)).to_have_text(["one"])
+
+
 def test_waiting_for_the_server_counts_down_and_can_be_cut_short(page: Page, hub: FakeHub) -> None:
     hub.publish("logs", log("one"))
     visit(page, hub)
