@@ -15,14 +15,13 @@ from starlette.responses import Response
 
 from ..feeds.lines import as_json, parse_rows, with_fields
 from ..options import Limits
-from ..protocol import patient
 from .ingest import PublishersDoor
 from .once import Progress
-from .otlp import CHANNEL, PROTOBUF_TYPE
-from .request import JSON_TYPE, Refused
-from .rows import PARTS, BadRow, TooLarge, check_parts, checked
+from .otlp import CHANNEL
+from .request import JSON_TYPE
+from .rows import PARTS, BadRow, TooLarge, checked
 from .snappy import unsnap
-from .wire_schema import Table, check_fields, message_class, parsed
+from .wire_schema import PROTOBUF_TYPE, Table, check_fields, message_class, parsed, read_either
 
 SNAPPY_BYTES = 4 * 1024 * 1024
 """Of a body in Protobuf, packed; promtail sends a quarter of it."""
@@ -51,7 +50,8 @@ class LokiDoor(PublishersDoor):
 
     def _rows(self, kind: str, body: bytes) -> list[bytes]:
         limits = self._guard.hub.limits
-        return checked(rows(_read(kind, body, limits), limits.ingest_rows), limits)
+        said = read_either(kind, body, limits, lambda body: _unpacked(body, limits))
+        return checked(rows(said, limits.ingest_rows), limits)
 
     def _channel(self, request: HttpRequest) -> str:
         return request.query_params.get("channel") or CHANNEL
@@ -63,19 +63,11 @@ class LokiDoor(PublishersDoor):
         return Response(str(bad), 400, media_type="text/plain")
 
 
-def _read(kind: str, body: bytes, limits: Limits) -> object:
-    """Raises BadRow, TooLarge, Refused."""
-    try:
-        if kind != PROTOBUF_TYPE:
-            check_parts(body, limits)
-            return patient.parse(body)
-        if len(body) > SNAPPY_BYTES:
-            raise TooLarge(f"the body is larger than {SNAPPY_BYTES} bytes")
-        return request_from(unsnap(body, limits.ingest_bytes), PARTS * limits.ingest_rows)
-    except ModuleNotFoundError:
-        raise Refused(415, 'send JSON, or install protobuf: pip install "gapless[protobuf]"') from None
-    except ValueError as error:
-        raise BadRow(1, str(error)) from None
+def _unpacked(body: bytes, limits: Limits) -> dict[str, Any]:
+    """A request in Protobuf, which comes packed. Raises as `request_from`."""
+    if len(body) > SNAPPY_BYTES:
+        raise TooLarge(f"the body is larger than {SNAPPY_BYTES} bytes")
+    return request_from(unsnap(body, limits.ingest_bytes), PARTS * limits.ingest_rows)
 
 
 def rows(said: object, most: int = sys.maxsize) -> list[bytes]:

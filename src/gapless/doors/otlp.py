@@ -14,15 +14,12 @@ from starlette.responses import Response
 
 from ..logging.opentelemetry import exception_fields
 from ..logging.record import iso, level_of_severity, record
-from ..options import Limits
-from ..protocol import patient
 from .ingest import PublishersDoor, answer
 from .once import Progress
-from .request import JSON_TYPE, Refused, content_type
-from .rows import PARTS, BadRow, TooLarge, check_parts, checked
-from .wire_schema import Table, check_fields, message_class, parsed
+from .request import JSON_TYPE, content_type
+from .rows import PARTS, BadRow, TooLarge, checked
+from .wire_schema import PROTOBUF_TYPE, Table, check_fields, message_class, parsed, read_either
 
-PROTOBUF_TYPE = "application/x-protobuf"
 CHANNEL = "logs"
 """The channel of a request that names none."""
 
@@ -68,7 +65,9 @@ class OtlpDoor(PublishersDoor):
 
     def _rows(self, kind: str, body: bytes) -> list[bytes]:
         limits = self._guard.hub.limits
-        return checked(records(_read(kind, body, limits), time.time(), limits.ingest_rows), limits)
+        most = PARTS * limits.ingest_rows
+        said = read_either(kind, body, limits, lambda body: request_from(body, most))
+        return checked(records(said, time.time(), limits.ingest_rows), limits)
 
     def _channel(self, request: HttpRequest) -> str:
         return request.query_params.get("channel") or CHANNEL
@@ -79,19 +78,6 @@ class OtlpDoor(PublishersDoor):
 
     def _refuse_row(self, bad: BadRow) -> Response:
         return answer(400, {"code": 3, "message": str(bad)})  # google.rpc.Status, INVALID_ARGUMENT
-
-
-def _read(kind: str, body: bytes, limits: Limits) -> object:
-    """Raises BadRow, TooLarge, Refused."""
-    try:
-        if kind == PROTOBUF_TYPE:
-            return request_from(body, PARTS * limits.ingest_rows)
-        check_parts(body, limits)
-        return patient.parse(body)
-    except ModuleNotFoundError:
-        raise Refused(415, 'send JSON, or install protobuf: pip install "gapless[protobuf]"') from None
-    except ValueError as error:
-        raise BadRow(1, str(error)) from None
 
 
 def request_from(body: bytes, most: int = sys.maxsize) -> dict[str, Any]:

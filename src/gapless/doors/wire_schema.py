@@ -6,13 +6,37 @@ It needs the `protobuf` extra.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from .rows import TooLarge
+from ..options import Limits
+from ..protocol import patient
+from .request import Refused
+from .rows import BadRow, TooLarge, check_parts
+
+PROTOBUF_TYPE = "application/x-protobuf"
 
 Table = Mapping[str, Sequence[tuple[str, int, str, bool]]]
 """By message: its fields by name, number, type or message, and whether they are repeated."""
+
+
+def read_either(kind: str, body: bytes, limits: Limits, of_protobuf: Callable[[bytes], object]) -> object:
+    """What a body says in JSON, or in Protobuf as `of_protobuf` reads it.
+
+    Raises:
+        BadRow: it is neither.
+        TooLarge: it has more parts than there may be.
+        Refused: Protobuf, without the `protobuf` extra (415).
+    """
+    try:
+        if kind == PROTOBUF_TYPE:
+            return of_protobuf(body)
+        check_parts(body, limits)
+        return patient.parse(body)
+    except ModuleNotFoundError:
+        raise Refused(415, 'send JSON, or install protobuf: pip install "gapless[protobuf]"') from None
+    except ValueError as error:
+        raise BadRow(1, str(error)) from None
 
 
 def message_class(package: str, table: Table, name: str, unions: Collection[str] = ()) -> Any:

@@ -208,9 +208,8 @@ def _checked(raw: bytes | str, depth: int, containers: int = sys.maxsize) -> tup
 
 def _is_compact(text: str, value: object, members: int, digits: int) -> bool:
     """Would `orjson` write this value so? Then reading it lost nothing; and nothing in it is too large."""
-    if (
-        len(text) > _REWRITTEN or digits < _DIGITS or text.count('":') > members
-    ):  # one a member, and in strings
+    # Each member has a colon behind a quotation mark, and so have some strings.
+    if len(text) > _REWRITTEN or digits < _DIGITS or text.count('":') > members:
         return False
     try:
         return orjson.dumps(value).decode() == text
