@@ -6,7 +6,6 @@ import asyncio
 import bisect
 import contextlib
 import json
-import mimetypes
 import socket
 import threading
 from collections.abc import Callable
@@ -21,6 +20,8 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from gapless.doors.assets import assets
 
 from ..support.until import DEADLINE
 
@@ -66,13 +67,7 @@ class FakeHub:
         self.forget()
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
-        self._files = {
-            path.relative_to(STATIC).as_posix(): path.read_bytes()
-            for path in STATIC.rglob("*")
-            if path.is_file()
-        }
-        # A page asks for fifty modules, one import after the other: none of them waits for a thread or a
-        # new connection, on a machine that is busy with other tests.
+        self._assets = assets()
         how: dict[str, Any] = {"ws": "websockets-sansio", "lifespan": "off", "timeout_keep_alive": 120}
         config = uvicorn.Config(self._app(), log_config=None, **how)
         self._server = uvicorn.Server(config)
@@ -117,6 +112,11 @@ class FakeHub:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}/live/"
+
+    @property
+    def digest(self) -> str:
+        """Of the files of the page, as it knows it."""
+        return self._assets.digest
 
     def _serve(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -207,15 +207,12 @@ class FakeHub:
 
     async def _index(self, request: Request) -> Response:
         name = "index.html" if self._signed_in(request) else "signin.html"
-        return FileResponse(
-            STATIC / name, headers={"content-security-policy": POLICY, "cache-control": "no-cache"}
-        )
+        page = self._assets.page(name, request)
+        page.headers["content-security-policy"] = POLICY
+        return page
 
     async def _static(self, request: Request) -> Response:
-        path = request.path_params["path"]
-        if path not in self._files:
-            return Response(status_code=404)
-        return Response(self._files[path], media_type=mimetypes.guess_type(path)[0])
+        return self._assets.answer(request.path_params["path"], request) or Response(status_code=404)
 
     async def _sign_in(self, request: Request) -> Response:
         if self.sign_in_status:

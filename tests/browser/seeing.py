@@ -24,16 +24,8 @@ def at(second: int, message: str) -> dict[str, Any]:
 
 
 def visit(page: Page, hub: FakeHub, address: str = "") -> None:
-    """Open the page and wait until it is live.
-
-    Where its modules are served one by one, one of fifty may not come on a machine that is busy with
-    other tests. The page asks its reader to load it again then, and so does this, once.
-    """
+    """Open the page and wait until it is live."""
     page.goto(hub.url + address)
-    try:
-        expect(page.locator("#unloaded")).to_have_count(0, timeout=10_000)
-    except AssertionError:
-        page.reload()
     expect(page.locator("#connection-words")).to_have_text("Live")
 
 

@@ -17,7 +17,7 @@ from .test_hostile import ATTACKS, WATCH
 
 pytestmark = pytest.mark.browser
 
-APP = "import('/live/static/app.js').then(({ app }) => app)"
+APP = "import(document.querySelector('script[src]').src).then(({ app }) => app)"
 ROWS = "[...document.querySelectorAll('.live .row')].filter((row) => row.offsetParent)"
 MESSAGES = f"{ROWS}.map((row) => row.querySelector('.message').textContent)"
 LAST_IS_WHOLE = f"""(() => {{
@@ -26,7 +26,7 @@ LAST_IS_WHOLE = f"""(() => {{
   return last.height > 0 && last.bottom <= scroller.bottom + 0.5 && last.top >= scroller.top;
 }})()"""
 FILL = """(async () => {
-  const { app } = await import("/live/static/app.js");
+  const { app } = await import(document.querySelector("script[src]").src);
   const { toShape } = await import("/live/static/log/shape.js");
   const { store } = app.live.panel;
   Object.assign(store, { maxRows: 1_000_000, maxBytes: 1024 ** 3 });

@@ -267,7 +267,7 @@ def test_a_button_in_a_row_is_the_same_while_the_row_is_filled_again(page: Page,
 
 
 COUNTED = """async () => {
-  const { app } = await import("/live/static/app.js");
+  const { app } = await import(document.querySelector("script[src]").src);
   const { list, store } = app.live.panel;
   const before = list.onPaint;
   window.paints = 0;

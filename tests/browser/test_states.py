@@ -191,15 +191,15 @@ def test_every_level_off_is_said_and_undone(page: Page, hub: FakeHub) -> None:
 
 
 def test_a_page_whose_script_does_not_come_says_so(page: Page, hub: FakeHub) -> None:
-    """One module of many is enough: then none of them runs, and nothing but the style can say it."""
-    page.route("**/log/store.js", lambda route: route.abort())
+    """Then nothing but the style can say it."""
+    page.route("**/app.js", lambda route: route.abort())
     page.goto(hub.url)
     words = page.get_by_text("The script of this page has not come")
     expect(words).to_be_hidden()
     page.evaluate("document.getAnimations().forEach((animation) => animation.finish())")
     expect(words).to_be_visible()
     expect(page.locator("#connection-words")).to_have_text("Loading…")
-    page.unroute("**/log/store.js")
+    page.unroute("**/app.js")
     page.get_by_role("link", name="Load it again").click()
     expect(page.locator("#connection-words")).to_have_text("Ready")
     expect(words).to_have_count(0)

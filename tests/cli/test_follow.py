@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
 import os
 import random
@@ -116,6 +118,15 @@ def test_what_could_not_be_read_is_told_in_the_channel(url: str, channel: str, t
         assert follow.end(signal.SIGINT) == 130
 
 
+def put_a_file_in_place_of(folder: Path) -> None:
+    """Nobody, root neither, can write below it then. Whoever writes there meanwhile makes it anew: again."""
+    for at in itertools.count():
+        folder.rename(folder.with_name(f"aside {at}"))
+        with contextlib.suppress(FileExistsError):
+            folder.touch(exist_ok=False)
+            return
+
+
 def test_positions_that_cannot_be_written_are_said_once_and_tried_again(
     verb: Verb, url: str, channel: str, tmp_path: Path
 ) -> None:
@@ -125,9 +136,7 @@ def test_positions_that_cannot_be_written_are_said_once_and_tried_again(
     arguments = ("follow", str(log), "-c", channel, "--url", url, "--from-start", "--state", str(state))
     with started(*arguments) as follow:
         _wait_for(state.exists)
-        state.unlink()
-        folder.rmdir()
-        folder.touch()  # a file where a directory should be: nobody, root neither, can write below it
+        put_a_file_in_place_of(folder)
         append(log, "two")
         assert "positions cannot be kept" in follow.until("positions", "err")
         append(log, "three")
