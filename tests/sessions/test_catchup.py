@@ -15,13 +15,14 @@ from gapless.core.cursor import Cursor, Lost, Reason, State
 from gapless.core.log import Entry
 from gapless.model import Member, Publication
 from gapless.node.history import POSITION
-from gapless.sessions.catchup import Catchup, Step
+from gapless.sessions.catchup import PAGE_PUBLICATIONS, Catchup, Step
 
 from ..support.world import World, joined
 
 OPTIONS = {
     "c": ChannelOptions(history=20, ring=8),
     "short": ChannelOptions(history=3, ring=8),
+    "long": ChannelOptions(history=2_000, ring=1_500),
 }
 
 
@@ -103,6 +104,15 @@ class TestTheRingFirst:
         assert offsets(Beginner(world, channel).begin().fresh) == [1, 2, 3]
         assert offsets(Beginner(world, channel).begin(Position(0, "")).fresh) == [1, 2, 3]
         assert world.broker.reads == reads
+
+    @pytest.mark.parametrize("older", [0, 100])
+    def test_in_pages_that_others_can_wait_for(self, world: World, older: int) -> None:
+        reader = Beginner(world, fed(world, 1_500, "long", before=older))
+        page, fresh, _ = reader.begin()
+        reader.catchup.goal = page.top.offset
+        steps = [fresh, *(step.fresh for step in reader.rest())]
+        assert max(map(len, steps)) == PAGE_PUBLICATIONS
+        assert [offset for step in steps for offset in offsets(step)] == list(range(1, 1_501 + older))
 
     def test_where_to_begin_without_a_page(self, world: World) -> None:
         channel = fed(world, 5, before=4)

@@ -9,6 +9,8 @@ from ..model import Position
 COMMENT = b":\n\n"
 """A comment line: keeps proxies and dead connections honest, and no client sees it."""
 
+LF, CR = b"\n\r"
+
 _LINES = re.compile(rb"\r\n|\r|\n")
 
 
@@ -21,7 +23,8 @@ def event(data: bytes, *, id: str | None = None, name: str | None = None) -> byt
 
     `id` and `name` are the hub's own words, never a peer's: they hold no line ends and no NUL.
     """
-    if b"\xe2\x80" in data or b"\xc2\x85" in data:
+    # A byte is found ten times as fast as a piece of text.
+    if not data.isascii() and (b"\xe2\x80" in data or b"\xc2\x85" in data):
         for end, escape in _ESCAPES.items():
             data = data.replace(end, escape)
     head = b""
@@ -29,7 +32,7 @@ def event(data: bytes, *, id: str | None = None, name: str | None = None) -> byt
         head += b"event: " + name.encode() + b"\n"
     if id is not None:
         head += b"id: " + id.encode() + b"\n"
-    if b"\n" not in data and b"\r" not in data:
+    if LF not in data and CR not in data:
         return b"%bdata: %b\n\n" % (head, data)
     return head + b"".join(b"data: " + line + b"\n" for line in _LINES.split(data)) + b"\n"
 

@@ -23,6 +23,10 @@ from ..model import BEFORE_EVERYTHING, History, Position, Publication, Run
 from ..node.history import POSITION, Range
 from ..node.node import Node
 
+PAGE_PUBLICATIONS = 1024
+"""In one page. Small ones cost by their number: to encode so many takes a millisecond or two, and others have
+their turn before the next."""
+
 
 class Step(NamedTuple):
     """A page, what is new in it to the cursor, and what is lost before that."""
@@ -57,7 +61,7 @@ class Catchup:
         cursor: Cursor,
         *,
         max_bytes: int | None = None,
-        limit: int | None = None,
+        limit: int = PAGE_PUBLICATIONS,
         pause: Callable[[], Awaitable[None]] = _at_once,
     ) -> None:
         self._node = node

@@ -25,9 +25,6 @@ from .views import BatchView, Framing, PlainView, shared_view
 HEAD_BYTES = 2 * 1024
 """What a history frame says before and after its items, at most."""
 
-PAGE_LIMIT = 2048
-"""Publications of one page; an empty one takes some 30 bytes of its frame."""
-
 
 class PlainSession(Session):
     """One client of `/ws`."""
@@ -229,9 +226,7 @@ class Replay:
         session, command = self._session, self._command
         # A frame holds offsets and brackets beside the payloads: what is read should mostly fit.
         size = session.node.limits.history_frame_bytes * 3 // 4
-        catchup = Catchup(
-            session.node, channel, self._cursor, max_bytes=size, limit=PAGE_LIMIT, pause=self._room
-        )
+        catchup = Catchup(session.node, channel, self._cursor, max_bytes=size, pause=self._room)
         page, fresh, lost = await catchup.begin(command.since, command.history)
         catchup.goal = page.top.offset
         while not fresh and self._cursor.offset < catchup.goal:
