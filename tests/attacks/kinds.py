@@ -249,6 +249,24 @@ def trailers(attack: Attack) -> None:
     attack.hold(lambda: attack.connect(head), 20, b"x" * 65_536)
 
 
+def arrivals(attack: Attack) -> None:
+    """Twenty at once who come to a long history at each door, and leave with the first of it."""
+    where = {"channel": "room", "recover": True, "epoch": "", "offset": 1}
+    commands = ({"id": 1, "connect": {}}, {"id": 2, "subscribe": where})
+    said = b"".join(frame(0x81, json.dumps(command).encode()) for command in commands)
+    events = f"GET /sse?channel=room HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
+    while attack.goes_on:
+        peers: list[socket.socket] = []
+        with contextlib.suppress(OSError):
+            for _ in range(20):
+                peers.append(attack.connect(upgrade("/ws?channel=room")))
+                peers.append(attack.connect(upgrade("/connection/websocket") + said))
+                peers.append(attack.connect(events))
+            time.sleep(0.2)
+        for peer in peers:
+            peer.close()
+
+
 def _sent(peer: socket.socket, data: bytes) -> socket.socket:
     peer.sendall(data)
     return peer
@@ -276,6 +294,7 @@ KINDS = {
         histories,
         pipelines,
         trailers,
+        arrivals,
     )
 }
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from gapless import BrokerError, ChannelOptions, Hub, MemoryBroker, Position
+from gapless import BrokerError, ChannelOptions, Hub, Limits, MemoryBroker, Position
 from gapless.core.channel import Channel
 from gapless.core.cursor import Cursor, Lost, Reason, State
 from gapless.core.log import Entry
 from gapless.model import Member, Publication
 from gapless.node.history import POSITION
-from gapless.sessions.catchup import PAGE_PUBLICATIONS, Catchup, Step
+from gapless.sessions.catchup import PAGE_PUBLICATIONS, SHORT_PAGE, Catchup, Step
 
 from ..support.world import World, joined
 
@@ -73,6 +74,38 @@ def at(channel: Channel, offset: int) -> Position:
 
 def offsets(publications: list[Publication]) -> list[int]:
     return [publication.offset for publication in publications]
+
+
+class TestTurns:
+    """Who comes to a long history lets others have their turn, however many come at once."""
+
+    @pytest.mark.parametrize(("long", "turns"), [(True, 20), (False, 0)])
+    def test_a_page_each(self, long: bool, turns: int) -> None:
+        passed = 0
+
+        async def count() -> None:
+            nonlocal passed
+            while True:
+                await asyncio.sleep(0)
+                passed += 1
+
+        async def begin(reader: Beginner) -> int:
+            assert (await reader.catchup.begin(None, None)).fresh
+            return passed
+
+        async def all_at_once(readers: list[Beginner]) -> list[int]:
+            counting = asyncio.create_task(count())
+            try:
+                return await asyncio.gather(*map(begin, readers))
+            finally:
+                counting.cancel()
+
+        with closing(World(OPTIONS, limits=Limits(slice_seconds=0.0))) as world:
+            channel = fed(world, 1_500 if long else SHORT_PAGE, "long")
+            begun = world.loop.run(all_at_once([Beginner(world, channel) for _ in range(20)]))
+        assert begun == sorted(begun), "in the order in which they came"
+        assert begun[-1] - begun[0] >= turns - 1
+        assert long or len(set(begun)) == 1
 
 
 class TestTheRingFirst:

@@ -27,6 +27,9 @@ PAGE_PUBLICATIONS = 1024
 """In one page. Small ones cost by their number: to encode so many takes a millisecond or two, and others have
 their turn before the next."""
 
+SHORT_PAGE = 64
+"""Publications that are read without waiting for a turn: they cost less than the connection that asks."""
+
 
 class Step(NamedTuple):
     """A page, what is new in it to the cursor, and what is lost before that."""
@@ -83,6 +86,8 @@ class Catchup:
         """
         cursor = self._cursor
         lost: Lost | None = None
+        if self._ahead(since, history) > SHORT_PAGE:
+            await self._turn()
         run = self._run() if self._begins_in_ring(since, history) else None
         if run is not None and self._is_fresh(run):
             page = self._ring_page(run)
@@ -132,6 +137,19 @@ class Catchup:
         """Begin with whatever comes from now on; the cursor stands in the ring at once."""
         self._cursor.stand_at_head(self._channel.ring)
 
+    def _ahead(self, since: Position | None, history: int | None) -> int:
+        """How many publications there may be from where it begins."""
+        ring = self._channel.ring
+        if since is not None:
+            return ring.top - since.offset if since.epoch == ring.epoch else ring.top
+        return ring.top if history is None else min(history, ring.top)
+
+    async def _turn(self) -> None:
+        """Wait until there is time for a page, among all that peers cause in a turn of the loop."""
+        turns = self._node.inbound.turns
+        if not turns.has_time():
+            await turns.wait()
+
     def _begins_in_ring(self, since: Position | None, history: int | None) -> bool:
         """Does the ring know where it begins? The cursor then stands there, or where it should."""
         # Else the ring may be behind its stream: only the broker can tell what is lost.
@@ -178,6 +196,8 @@ class Catchup:
                     return Step(self._ring_page(), [], lost)
                 if missed is not None:
                     raise StopAsyncIteration
+            if ring.top - cursor.offset > SHORT_PAGE:
+                await self._turn()
             step = await self._next()
             if step is None:
                 raise StopAsyncIteration
