@@ -171,7 +171,7 @@ async def _settled(served: Victim, before: dict[str, Any]) -> dict[str, Any]:
     async def is_calm() -> bool:
         after.update(await served.ask())
         return (
-            all(after[name] == 0 for name in ("sessions", "subscriptions", "present", "inbound"))
+            all(after[name] == 0 for name in ("sessions", "subscriptions", "present", "inbound", "rings"))
             and after["tasks"] <= before["tasks"]
             and after["descriptors"] <= before["descriptors"] - READERS
             and after["rss"] <= before["rss"] + ALLOWANCE

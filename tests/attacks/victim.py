@@ -84,6 +84,7 @@ class Inside:
             "tasks": len(node.tasks.running),
             "present": len(node.members),
             "inbound": node.inbound.used,
+            "rings": len(node.rings.all()),
             "counters": self._hub.counters.snapshot(),
             "ready": self._hub.lifecycle.unready() is None,
         }

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from ..model import NO_OVERRIDE, Override, ServerSubscription
+from ..protocol.encode import trimmed
 from ..protocol.strict import Malformed, parse
 
 MAX_TTL_SECONDS = 365 * 86400.0
@@ -220,9 +221,9 @@ def _json(claims: Mapping[str, Any], name: str) -> bytes | None:
     encoded = _text(_absent_or(claims, f"b64{name}", ""))
     try:
         if encoded:
-            return orjson.dumps(parse(base64.b64decode(encoded, validate=True)))
+            return trimmed(orjson.dumps(parse(base64.b64decode(encoded, validate=True))))
         value = claims.get(name)
-        return None if value is None else orjson.dumps(value)
+        return None if value is None else trimmed(orjson.dumps(value))
     except (binascii.Error, ValueError):
         raise InvalidToken("a claim that is not base64 of JSON") from None
     except TypeError:  # orjson: an integer beyond 64 bits

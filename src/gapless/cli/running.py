@@ -20,7 +20,7 @@ from ..client.backoff import Backoff
 from ..client.outgoing import Entry, Overflow
 from ..client.publisher import Publisher
 from ..logging.record import iso
-from ..protocol.encode import encode_to_keep
+from ..protocol.encode import encode
 from .feeding import Join, Signals, feed
 from .pipe import CHUNK_BYTES, Copy, Pipe
 from .terminal import DEFAULT_URL, Token, Url, hub_at, say
@@ -209,7 +209,7 @@ class Runner:
 
     def _say(self, kind: str, **data: object) -> None:
         body = {"type": kind, "time": iso(time.time()), "data": {"command": self._command, **data}}
-        self._publisher.put(self._events, [(encode_to_keep(body), None)])
+        self._publisher.put(self._events, [(encode(body), None)])
 
 
 def _streams(process: subprocess.Popen[bytes]) -> Iterator[tuple[IO[bytes], str, int]]:

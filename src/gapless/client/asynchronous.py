@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from ..protocol.encode import encode_to_keep
+from ..protocol.encode import encode
 from .outgoing import Entry, Overflow
 from .publisher import BUFFER_BYTES, CLOSE_SECONDS, Publisher
 from .receipt import Receipt, wake
@@ -60,7 +60,7 @@ class AsyncPublisher:
             ValueError: it was closed.
         """
         receipt = Receipt()
-        await self.put(channel, [(encode_to_keep(data), receipt)])
+        await self.put(channel, [(encode(data), receipt)])
         return receipt
 
     async def put(self, channel: str, entries: Sequence[Entry]) -> None:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..errors import ConfigError, Overloaded
-from ..protocol.encode import encode_to_keep
+from ..protocol.encode import encode
 from .backoff import Backoff
 from .outgoing import ENTRY_BYTES, Batch, Entry, Journal, Outgoing, Overflow
 from .receipt import Dropped, Receipt
@@ -102,7 +102,7 @@ class Publisher:
             ValueError: it was closed.
         """
         receipt = Receipt()
-        self.put(channel, [(encode_to_keep(data), receipt)])
+        self.put(channel, [(encode(data), receipt)])
         return receipt
 
     def put(self, channel: str, entries: Sequence[Entry]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from ..protocol.encode import exact
+from ..protocol.encode import trimmed
 from ..protocol.strict import is_deeper
 from .prefixes import Row, recognise
 from .splitting import Piece
@@ -141,7 +141,7 @@ def as_json(row: Row) -> bytes:
 
 def _dumps(value: object) -> bytes:
     try:
-        return exact(orjson.dumps(value))
+        return trimmed(orjson.dumps(value))
     except TypeError:
         # Half of a character that UTF-16 needs two for: no JSON in UTF-8 can hold it.
         return json.dumps(value, ensure_ascii=False).encode(errors="replace")

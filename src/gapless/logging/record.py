@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from ..protocol.encode import exact
+from ..protocol.encode import trimmed
 
 FIELD_CHARACTERS = 1000
 """Of a value that JSON cannot carry, its `repr` is."""
@@ -116,9 +116,9 @@ def record(
 def dumps(row: dict[str, Any]) -> bytes:
     """JSON of a row; what JSON cannot carry is its `repr`, cut, and fields that are too much are left out."""
     try:
-        body = exact(orjson.dumps(row, default=_shown, option=orjson.OPT_NON_STR_KEYS))
+        body = trimmed(orjson.dumps(row, default=_shown, option=orjson.OPT_NON_STR_KEYS))
     except Exception:  # whatever a `repr` of somebody's raises, or half a character, or a circle
-        body = orjson.dumps({name: _safe(value) for name, value in row.items()})
+        body = trimmed(orjson.dumps({name: _safe(value) for name, value in row.items()}))
     if len(body) > 4 * TEXT_CHARACTERS and "fields" in row:
         rest = {name: value for name, value in row.items() if name != "fields"}
         return dumps({**rest, "truncated": True})

@@ -14,6 +14,7 @@ from ..core.channel import Channel, Subscriber
 from ..core.log import Ring
 from ..model import Publication
 from ..options import ChannelOptions
+from ..protocol.encode import trimmed
 from .registry import Registry
 from .rings import Rings
 from .tasks import Tasks
@@ -103,7 +104,7 @@ class _Voice:
             said = await self._say(not readers <= known)
             known = readers
             for each in said:
-                self._rings.publication(channel.name, Publication(each, time=time.time()))
+                self._rings.publication(channel.name, Publication(trimmed(each), time=time.time()))
             await self._rest()
 
     async def _rest(self) -> None:

@@ -52,7 +52,8 @@ def encode(data: Any, default: Default | None = None) -> bytes:
         TypeError: JSON cannot hold it. The message says what is in the way, and where in `data`.
     """
     try:
-        payload = orjson.dumps(data, _known if default is None else _asking(default), _OPTIONS)
+        # As `trimmed`, without a call: it is kept, in history for long.
+        payload = b"%b" % orjson.dumps(data, _known if default is None else _asking(default), _OPTIONS)
     except (TypeError, ValueError, RecursionError) as error:
         raise _refusal(_found(data, default) or str(error)) from None
     # orjson writes null for NaN and the infinities.
@@ -61,17 +62,12 @@ def encode(data: Any, default: Default | None = None) -> bytes:
     return payload
 
 
-def encode_to_keep(data: Any) -> bytes:
-    """As `encode`, in as much memory as it needs. Raises TypeError as it does."""
-    return exact(encode(data))
-
-
-def exact(made: bytes) -> bytes:
+def trimmed(made: bytes) -> bytes:
     """The same bytes in as much memory as they need, for whoever keeps them.
 
-    What orjson gives holds on to the kilobytes that it wrote into, however short it is.
+    What orjson gives holds on to what it wrote into: 4 KiB at least, 128 KiB for a text of 16.
     """
-    return bytes(memoryview(made))
+    return b"%b" % made
 
 
 def _refusal(fault: str) -> TypeError:

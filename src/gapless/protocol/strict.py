@@ -18,6 +18,8 @@ from typing import Any, Protocol
 
 import orjson
 
+from .encode import trimmed
+
 _PLAIN = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
@@ -69,7 +71,7 @@ class Compact:
 
     @property
     def raw(self) -> bytes:
-        return orjson.dumps(self.value)
+        return trimmed(orjson.dumps(self.value))
 
     def fields(self) -> dict[str, Compact]:
         if type(self.value) is not dict:

@@ -22,6 +22,7 @@ import orjson
 from ..auth.claims import InvalidToken, override_of
 from ..errors import ClientError, ConfigError, Disconnect, Expired, Internal
 from ..model import Override, ServerSubscription
+from ..protocol.encode import trimmed
 from ..protocol.strict import Malformed, payload
 
 log = logging.getLogger("gapless")
@@ -132,7 +133,7 @@ class Answer:
         encoded = self.get(base64_name, str)
         if not encoded:
             value = self._fields.get(name)
-            return None if value is None else orjson.dumps(value)
+            return None if value is None else trimmed(orjson.dumps(value))
         try:
             return payload(base64.b64decode(encoded, validate=True))
         except (binascii.Error, Malformed) as error:

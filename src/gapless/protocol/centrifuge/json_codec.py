@@ -13,6 +13,7 @@ from ...errors import Disconnect
 from ...model import Run
 from ...options import Limits
 from .. import strict
+from ..encode import trimmed
 from ..strict import Malformed, Raw
 from .codec import Codec
 from .messages import Command, Connect, EmulationRequest, Invalid, Push, Reply, Request, Sent
@@ -277,7 +278,7 @@ def _readable(payload: bytes) -> bytes:
 def _shared(kind: Many, run: Run[Any]) -> orjson.Fragment:
     encoded = run.encoded.get("json")
     if encoded is None:
-        encoded = run.encoded["json"] = orjson.dumps([_json(kind.of, part) for part in run])
+        encoded = run.encoded["json"] = trimmed(orjson.dumps([_json(kind.of, part) for part in run]))
     return orjson.Fragment(encoded)
 
 
