@@ -39,6 +39,9 @@ from .version import __version__
 
 log = logging.getLogger("gapless")
 
+QUERY_CHARACTERS = 4096
+"""Of a search. An index takes a tenth of a millisecond a word, and no deadline ends that."""
+
 
 class Hub:
     """A realtime hub. Making one opens nothing; it runs between `start` and `close`, on one loop.
@@ -328,11 +331,14 @@ class Hub:
         What was acknowledged is found.
 
         Raises:
+            LimitExceeded: the query has more than 4,096 characters.
             NotAvailable: the channel's options do not say `search=True`, or the broker cannot.
             BrokerError: the broker failed, or would have to look at too much.
         """
         node = self._running_node()
         node.registry.check(channel)
+        if len(query) > QUERY_CHARACTERS:
+            raise LimitExceeded("characters of a search", QUERY_CHARACTERS, len(query), code=107)
         options = node.registry.options(channel)
         if not options.search:
             raise NotAvailable("search is off in this channel: ChannelOptions(history=…, search=True)")

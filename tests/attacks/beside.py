@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 
 READERS = 50
 
-ALLOWANCE = 48 * 1024 * 1024
+ALLOWANCE = 32 * 1024 * 1024
 """Bytes that a process may have grown by after an attack: the allocator's pools, and histories that grew."""
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from gapless import ChannelOptions, ConfigError, Hub, HubApp, Member, Position
 from gapless.brokers.sqlite.broker import SqliteBroker
-from gapless.errors import NotAvailable
+from gapless.errors import LimitExceeded, NotAvailable
 
 from ..api.calling import answer, error, result
 from ..support.until import DEADLINE, until
@@ -91,6 +91,9 @@ async def test_it_finds_what_was_acknowledged(tmp_path: Path) -> None:
         matches = await hub.search("logs", "disk", limit=1)
         assert ([p.data["message"] for p in matches.publications], matches.more) == (["disk fine"], True)
         assert (await hub.search("logs", "disk", before=2)).publications[0].offset == 1
+        assert not (await hub.search("logs", "disk " * 819)).more
+        with pytest.raises(LimitExceeded, match="characters of a search: 4100 is above the limit of 4096"):
+            await hub.search("logs", "disk " * 820)
         with pytest.raises(NotAvailable, match="search is off"):
             await hub.search("room", "disk")
     async with Hub(channels=CHANNELS) as hub:
@@ -110,6 +113,7 @@ async def test_so_does_the_api(tmp_path: Path) -> None:
         assert publication == {"data": {"level": "ERROR", "message": "disk"}, "offset": 1}
         assert (await error(hub, "search", channel="room", query="x"))[0] == 108
         assert (await error(hub, "search", channel="logs", limit=0))[0] == 107
+        assert (await error(hub, "search", channel="logs", query="x" * 4097))[0] == 107
         assert (await result(hub, "search", channel="logs", before=2))["publications"][0]["offset"] == 1
 
 
