@@ -188,7 +188,7 @@ def _read(kind: Kind, raw: Raw, allowance: Allowance) -> Any:
 def _holds_document(kind: Kind, value: object) -> bool:
     """Is there a JSON document in this value whose source must be kept? Most commands have none."""
     if isinstance(kind, Shape) and type(value) is dict:
-        return any(name in value for name in kind.documents)
+        return not kind.documents.isdisjoint(value)
     return embeds(kind)
 
 
@@ -213,8 +213,12 @@ def _convert(kind: Kind, value: object, allowance: Allowance) -> Any:
     if isinstance(kind, Map):
         allowance.take(len(members))
         return {key: _convert(kind.of, part, allowance) for key, part in members.items()}
-    known = {name: part for name, part in members.items() if name in kind.fields and part is not None}
-    return kind.build(**{name: _convert(kind.fields[name], part, allowance) for name, part in known.items()})
+    known = {
+        name: _convert(of, part, allowance)
+        for name, part in members.items()
+        if part is not None and (of := kind.fields.get(name)) is not None
+    }
+    return kind.build(**known)
 
 
 def _scalar(kind: Scalar, value: object) -> Any:
