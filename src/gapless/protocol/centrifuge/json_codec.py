@@ -14,7 +14,7 @@ from ...options import Limits
 from .. import strict
 from ..strict import Malformed, Raw
 from .codec import Codec
-from .messages import Command, Connect, EmulationRequest, Invalid, Push, Reply, Request, Sent
+from .messages import Command, Connect, EmulationRequest, Invalid, Push, Reply, Request, Sent, Subscribe
 from .reading import DEFAULTS, PONG, Allowance, Unusable, bad_request, exact, request_field, unusable
 from .schema import (
     CLIENT_INFO,
@@ -41,12 +41,26 @@ _ENVELOPE = 2
 _WITH_PAYLOAD = ("connect", "subscribe", "publish", "rpc")
 
 
+KNOWN_LINES = 1000
+"""Lines that are remembered; with more all are forgotten."""
+
+KNOWN_CHARACTERS = 160
+"""Of the longest line that is remembered."""
+
+
 class JsonCodec(Codec):
-    """See `Codec`. Frames are lines without raw newlines in them."""
+    """See `Codec`. Frames are lines without raw newlines in them.
+
+    A crowd that comes, or comes back, says the same word for word, and what it says is read once.
+    """
 
     name = "json"
     text = True
     ping = b"{}"
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Limits, Command]] = {}
+        """By their lines, with the limits that they were read within."""
 
     def _split(self, frame: str, limits: Limits) -> list[str]:
         if strict.holds_more(frame, limits.json_containers):
@@ -59,11 +73,19 @@ class JsonCodec(Codec):
     def _command(self, message: str, allowance: Allowance) -> Command:
         if message == "{}":
             return PONG
+        known = self._known.get(message)
+        if known is not None and known[0] is allowance.limits:
+            return known[1]
         try:
             members = _fields(message, allowance.limits)
         except Malformed as fault:
             return _blame_payload(message, fault, allowance)
-        return _read_command(members, allowance)
+        command = _read_command(members, allowance)
+        if len(message) <= KNOWN_CHARACTERS and _is_common(command.request):
+            if len(self._known) >= KNOWN_LINES:
+                self._known.clear()
+            self._known[message] = allowance.limits, command
+        return command
 
     def decode_body(self, body: bytes, limits: Limits = DEFAULTS) -> list[Command]:
         return self.decode(_text(body), limits)
@@ -134,6 +156,13 @@ def _fields(text: str, limits: Limits) -> Mapping[str, Raw]:
 
 def _string(raw: Raw | None) -> str:
     return "" if raw is None else _scalar(Scalar.STRING, raw.value)
+
+
+def _is_common(request: Request) -> bool:
+    """May many say the very same? Then it holds no secret, and no parts that are counted."""
+    if isinstance(request, Connect):
+        return not (request.token or request.data or request.subs or request.headers)
+    return isinstance(request, Subscribe) and not (request.token or request.data or request.tf)
 
 
 def _read_command(members: Mapping[str, Raw], allowance: Allowance) -> Command:
@@ -284,6 +313,8 @@ def _shared(kind: Many, run: Run[Any]) -> orjson.Fragment:
 
 
 def _json(kind: Kind, value: Any) -> Any:
+    if isinstance(kind, Scalar) and kind is not Scalar.BYTES:
+        return value
     if kind is PUBLICATION:
         return orjson.Fragment(_publication(value))
     if isinstance(kind, Shape):
@@ -292,7 +323,5 @@ def _json(kind: Kind, value: Any) -> Any:
         return _shared(kind, value) if isinstance(value, Run) else [_json(kind.of, part) for part in value]
     if isinstance(kind, Map):
         return {key: _json(kind.of, part) for key, part in value.items()}
-    if kind is not Scalar.BYTES:
-        return value
     readable = _readable(value)
     return value.decode() if isinstance(value, Text) else orjson.Fragment(readable)
