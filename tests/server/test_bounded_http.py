@@ -380,6 +380,29 @@ async def test_frames_may_come_in_one_read_with_the_head_of_an_upgrade(before: b
         writer.close()
 
 
+class Noting(Impatient):
+    parsed = 0
+
+    def on_message_begin(self) -> None:
+        Noting.parsed += 1
+        super().on_message_begin()
+
+
+@pytest.mark.parametrize("more", [b"", b"Content-Length: 0\r\n"], ids=["usual", "unusual"])
+async def test_no_parser_reads_the_head_of_a_usual_handshake(more: bytes) -> None:
+    Noting.parsed = 0
+    request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    async with serve(app, http=Noting, lifespan="off") as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
+        writer.write(request)  # a connection may have served requests before
+        async with asyncio.timeout(DEADLINE):
+            await reader.readuntil(b"\r\n\r\nxx")
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + more + b"\r\n")
+            assert status(await reader.read()) == 403
+        writer.close()
+    assert Noting.parsed == (2 if more else 1)
+
+
 async def test_an_upgrade_behind_an_unanswered_request_is_refused() -> None:
     async with served() as address:
         upgrade = b"GET / HTTP/1.1\r\nHost: a\r\n" + UPGRADE + b"\r\n"

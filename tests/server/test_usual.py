@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gapless.server.usual import HEAD_BYTES, read_usual
+from gapless.server.usual import HEAD_BYTES, is_handshake, read_usual
 
 USUAL = b"Host: a\r\nContent-Type: application/json\r\nContent-Length: 12\r\n"
 
@@ -91,3 +91,58 @@ def test_without_a_host_and_a_plain_length_it_is_not_usual(lines: bytes) -> None
 def test_it_ends_with_its_blank_line_and_nothing_behind() -> None:
     assert read_usual(head()[:-2]) is None
     assert read_usual(head() + b"x") is None
+
+
+HANDSHAKE = (
+    b"Host: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+)
+
+
+def handshake(lines: bytes = HANDSHAKE, first: bytes = b"GET /ws HTTP/1.1") -> bytes:
+    return first + b"\r\n" + lines + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        handshake(),
+        handshake(first=b"GET /ws?channel=a%20b&x HTTP/1.1"),
+        handshake(HANDSHAKE.lower()),
+        handshake(HANDSHAKE.replace(b": Upgrade", b": keep-alive, Upgrade")),
+        handshake(HANDSHAKE + b"Origin: https://a\r\nSec-WebSocket-Protocol:\r\nCookie: a=b; c=d\r\n"),
+    ],
+)
+def test_a_handshake_as_browsers_and_sdks_send_it_is_usual(head: bytes) -> None:
+    assert is_handshake(head)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        handshake(first=b"GET http://b/ws HTTP/1.1"),
+        handshake(first=b"GET /ws HTTP/1.0"),
+        handshake(first=b"POST /ws HTTP/1.1"),
+        handshake(first=b"GET /w s HTTP/1.1"),
+        handshake(first=b"GET /\xc3\xbc HTTP/1.1"),
+        handshake()[:-2],
+        handshake() + b"\x81\x80abcd",
+        handshake(HANDSHAKE.replace(b"Host: a\r\n", b"")),
+        handshake(HANDSHAKE + b"Host: b\r\n"),
+        handshake(HANDSHAKE.replace(b"websocket", b"h2c")),
+        handshake(HANDSHAKE.replace(b": Upgrade", b": close")),
+        handshake(HANDSHAKE.replace(b": 13", b": 8")),
+        handshake(HANDSHAKE + b"Sec-WebSocket-Version: 8\r\n"),
+        handshake(HANDSHAKE + b"Content-Length: 5\r\n"),
+        handshake(HANDSHAKE + b"Transfer-Encoding: chunked\r\n"),
+        handshake(HANDSHAKE + b" folded\r\n"),
+        handshake(HANDSHAKE + b"X A: 1\r\n"),
+        handshake(HANDSHAKE + b"X-A: a\nX-B: b\r\n"),
+        handshake(HANDSHAKE + b"X-A: a\x00b\r\n"),
+        handshake(HANDSHAKE + b"X-A: \xff\r\n"),
+        handshake(HANDSHAKE + b"X-A: 1\r\n" * 100),
+        handshake(HANDSHAKE + b"X-A: " + b"x" * HEAD_BYTES + b"\r\n"),
+    ],
+)
+def test_any_other_is_left_to_the_parser(head: bytes) -> None:
+    assert not is_handshake(head)

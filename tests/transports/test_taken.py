@@ -73,6 +73,23 @@ async def test_a_connection_that_says_short_things_never_has_a_parser() -> None:
     assert parsers() == before
 
 
+async def test_a_short_message_needs_no_parser_however_many_wait_for_their_turn() -> None:
+    taker = Taker()
+    wire = connect(taker)
+    await until(lambda: wire.writes)
+    before, said = parsers(), len(wire.writes)
+    taker.inbound.turns.call(lambda: None)
+    assert not taker.inbound.turns.has_time()
+    wire.receive(masked(1, b"hello"))
+    assert taker.heard == ["hello"], "it waits where it is handled"
+    assert parsers() == before
+    wire.receive(masked(9, b"ping"))
+    assert len(wire.writes) == said, "what is answered here has its turn here"
+    await until(lambda: len(wire.writes) > said)
+    assert wire.writes[-1] == b"\x8a\x04ping"
+    wire.lose()
+
+
 async def test_an_idle_subscriber_has_neither_parser_nor_task() -> None:
     hub = Hub(channels={"room": ChannelOptions(history=10)})
     async with hub:

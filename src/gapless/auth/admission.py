@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from .. import opaque
 from ..errors import ClientError, Disconnect, Expired
 from ..hooks.events import Client, ConnectEvent, Welcome, grant_from
 from ..hooks.registry import Hooks
-from ..model import Grant, ServerSubscription, nothing
+from ..model import NOTHING, Grant, ServerSubscription, nothing
 from ..protocol.centrifuge.messages import Connect
 from .claims import ConnectionToken, InvalidToken
 from .namespaces import personal_channel
@@ -18,19 +19,18 @@ from .refusals import Refusals
 from .verifier import TokenVerifier
 
 
-@dataclass(frozen=True, slots=True)
-class Handshake:
+class Handshake(NamedTuple):
     """What is known before the client has said a word."""
 
     client: Client
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
-    cookies: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NOTHING
+    query: Mapping[str, str] = NOTHING
+    cookies: Mapping[str, str] = NOTHING
     operator: bool = False
     """Did the handshake carry the server's own credential?"""
     calls_api: bool = False
     """May whoever sent it call the API?"""
-    scope: Mapping[str, Any] = field(default_factory=nothing)
+    scope: Mapping[str, Any] = NOTHING
     """What the application around the hub knows of the request."""
 
 
@@ -53,7 +53,7 @@ class Admitted:
     """A connection that may begin. `subs` are the server's subscriptions for it."""
 
     grant: Grant
-    subs: Mapping[str, ServerSubscription] = field(default_factory=dict)
+    subs: Mapping[str, ServerSubscription] = field(default_factory=nothing)
     by_token: bool = False
     """Does it know all this from a token? The token that refreshes it must then name the same subs."""
     client_refreshes: bool = False
@@ -92,7 +92,7 @@ class Reception:
             ClientError: the hook's own.
         """
         admitted = await self._admitted(handshake, request, now)
-        if not handshake.calls_api:
+        if not handshake.calls_api or admitted.grant.watches:
             return admitted
         return replace(admitted, grant=replace(admitted.grant, watches=True))
 
@@ -107,7 +107,7 @@ class Reception:
             self.refusals.bad_token("there is no key to verify it with")
             raise BadCredential
         if self.insecure or self.anonymous:
-            return Admitted(Grant(operator=self.insecure))
+            return _unnamed(self.insecure, handshake.calls_api)
         self.refusals.nothing_presented(handshake.client.transport)
         raise NoCredential
 
@@ -175,6 +175,12 @@ class Reception:
         except ValueError:
             return admitted  # such an id has none; everything else works
         return replace(admitted, subs={channel: ServerSubscription(), **admitted.subs})
+
+
+@cache
+def _unnamed(operator: bool, watches: bool) -> Admitted:
+    """What is known of who says nothing: the same of all who may do the same."""
+    return Admitted(Grant(operator=operator, watches=watches))
 
 
 _DISCONNECTS = {109: 3005, 110: 3005, 111: 3013, 103: 3507}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 from starlette.requests import Request as HttpRequest
@@ -41,8 +41,7 @@ Respond = Callable[[Receive, Send, Headers], Awaitable[None]]
 """What an admitted request is answered with. The headers belong to any answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(NamedTuple):
     """A WebSocket that may be accepted: whose session it will be, and what it speaks."""
 
     make: MakeSession

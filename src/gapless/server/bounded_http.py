@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from .counters import counters
 from .heads import BAD_REQUEST, HEADERS_TOO_LARGE, URI_TOO_LONG, Head, Refusal, fault
 from .sockets import bound_send_buffer, bytes_taken, cut_off, descriptor_of
+from .usual import is_handshake
 
 TARGET_BYTES = 8 * 1024
 """The request target; longer: 414."""
@@ -117,6 +118,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._behind:
             self._behind += data
             self.flow.pause_reading()
+            return
+        if self._is_between and is_handshake(data):
+            self._hand_over(data)
             return
         at = 0
         while at < len(data):
@@ -295,6 +299,30 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    @property
+    def _is_between(self) -> bool:
+        """Is the next thing to come a head, and is nothing to be said before?"""
+        return (
+            self.ws_protocol_class is not None
+            and self._part is Part.NONE
+            and self.is_idle
+            and self._refusal is None
+            and self._unwanted is None
+            and not self.transport.is_closing()
+        )
+
+    def _hand_over(self, handshake: bytes) -> None:
+        """Hand the connection over as uvicorn does, with a head that no parser has to read before."""
+        self._unset_keepalive_if_required()
+        self._head_complete()
+        self.connections.discard(self)
+        make: Any = self.ws_protocol_class
+        protocol = make(config=self.config, server_state=self.server_state, app_state=self.app_state)
+        self._upgraded = protocol
+        protocol.connection_made(self.transport)
+        self.transport.set_protocol(protocol)
+        protocol.data_received(handshake)
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over, and note to whom: frames may have come with the head."""

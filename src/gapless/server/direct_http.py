@@ -20,6 +20,9 @@ from .direct import Answer, Answerer, DirectRequests, Headers, Place, direct_req
 PIPELINED = 16
 """Requests in one read that are answered at once; what follows them goes the long way, one a turn."""
 
+_GET = b"GET "
+"""No direct request begins so; a WebSocket's does."""
+
 _BLANK_LINE = b"\r\n\r\n"
 
 _FAILED = Answer(
@@ -67,7 +70,7 @@ class DirectHttpProtocol(BoundedHttpProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._asked is None:
+        if self._asked is None and not data.startswith(_GET):
             data = data[self._take(data) :]
             if not data or self.transport.is_closing():
                 return

@@ -6,8 +6,7 @@ import asyncio
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 _BYTES_ACKED = 120
 """Where Linux keeps it in `struct tcp_info` (linux/tcp.h), since 4.1."""
@@ -30,7 +29,7 @@ def descriptor_of(transport: asyncio.BaseTransport) -> int:
 def bound_send_buffer(descriptor: int) -> None:
     """Let the kernel hold no more than `SEND_BUFFER_BYTES`, twice for its own use, for this connection."""
     if descriptor >= 0:
-        with borrowed(descriptor) as lent:
+        with Borrowed(descriptor) as lent:
             try:
                 lent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             except OSError:
@@ -44,7 +43,7 @@ def bytes_taken(descriptor: int) -> int | None:
     """
     if descriptor < 0 or sys.platform != "linux":
         return None
-    with borrowed(descriptor) as lent:
+    with Borrowed(descriptor) as lent:
         try:
             info = lent.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
         except OSError:
@@ -74,7 +73,7 @@ def cut_off(descriptor: int, abort: Callable[[], None]) -> None:
     reads nothing.
     """
     if descriptor >= 0:
-        with borrowed(descriptor) as lent:
+        with Borrowed(descriptor) as lent:
             try:
                 lent.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
             except OSError:
@@ -82,11 +81,19 @@ def cut_off(descriptor: int, abort: Callable[[], None]) -> None:
     abort()
 
 
-@contextmanager
-def borrowed(descriptor: int) -> Iterator[socket.socket]:
-    """The descriptor as a socket. uvloop's stand-in for one makes another at every call."""
-    lent = socket.socket(fileno=descriptor)
-    try:
-        yield lent
-    finally:
-        lent.detach()
+class Borrowed:
+    """The descriptor as a socket, for its options. uvloop's stand-in for one makes another at every call.
+
+    It calls itself one of IPv4: options are the same for all, and to ask takes three system calls.
+    """
+
+    __slots__ = ("_lent",)
+
+    def __init__(self, descriptor: int) -> None:
+        self._lent = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, descriptor)
+
+    def __enter__(self) -> socket.socket:
+        return self._lent
+
+    def __exit__(self, *_: object) -> None:
+        self._lent.detach()

@@ -1,4 +1,4 @@
-"""The head of a usual request: a POST as nearly all clients send it, and nothing else.
+"""The head of a usual request: a POST, or a WebSocket's GET, as nearly all clients send it, and nothing else.
 
 Whatever is in any way different is None, and left to the parser of HTTP: it alone decides what is
 wrong, and what to answer. Pure.
@@ -41,6 +41,14 @@ _UNUSUAL = frozenset(
 _EACH_ITS_OWN = frozenset((b"idempotency-key", b"traceparent", b"x-request-id"))
 
 
+_HANDSHAKE = re.compile(
+    rb"GET /[\x21-\x7e]* HTTP/1\.1\r\n(?:[A-Za-z0-9!#$%&'*+.^_`|~-]+:[\t\x20-\x7e]*\r\n){1,50}\r\n"
+)
+
+_CONNECTIONS = (b"\r\nconnection: upgrade\r\n", b"\r\nconnection: keep-alive, upgrade\r\n")
+"""What clients say; Firefox the latter."""
+
+
 class UsualHead(NamedTuple):
     """What is left of one to know. A name stands once."""
 
@@ -74,3 +82,21 @@ def read_usual(head: bytes) -> UsualHead | None:
     if headers.get(b"connection", b"keep-alive").lower() != b"keep-alive":
         return None
     return UsualHead(found[1], headers, int(length))
+
+
+def is_handshake(data: bytes) -> bool:
+    """Is this the whole head of a usual handshake (RFC 6455, section 4.1), and nothing else?
+
+    Then a parser of HTTP would let it through, as a request for a WebSocket.
+    """
+    if not data.startswith(b"GET ") or len(data) > HEAD_BYTES or _HANDSHAKE.fullmatch(data) is None:
+        return False
+    head = data.lower()
+    return (
+        b"\r\nupgrade: websocket\r\n" in head
+        and any(connection in head for connection in _CONNECTIONS)
+        and b"\r\nsec-websocket-version: 13\r\n" in head
+        and head.count(b"\r\nsec-websocket-version:") == head.count(b"\r\nhost:") == 1
+        and b"\r\ntransfer-encoding:" not in head
+        and b"\r\ncontent-length:" not in head
+    )

@@ -102,9 +102,11 @@ class Catchup:
     async def place(self, since: Position | None, history: int | None) -> tuple[Position, Lost | None]:
         """Where the cursor begins, and nothing from there: the stream's position, and what is lost."""
         page = self._ring_page()
-        if not (self._begins_in_ring(since, history) and self._is_there()):
+        lost = self._cursor.begin(page, since, history)
+        if lost is not None or not self._is_there():
             page = await self._position(since)
-        return page.top, self._cursor.begin(page, since, history)
+            lost = self._cursor.begin(page, since, history)
+        return page.top, lost
 
     async def withhold(self, since: Position | None) -> tuple[Position, Lost | None]:
         """Begin behind everything there is, for who may have nothing of it: the stream's position.

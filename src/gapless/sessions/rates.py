@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable, Mapping
 
 from ..core.rate import Rate
 from ..errors import (
@@ -19,6 +20,7 @@ from ..errors import (
     Unrecoverable,
 )
 from ..node.node import Node
+from ..options import Limits
 
 ROUNDING = 1e-9
 """Seconds that clocks round away: without them what was waited for is not quite there."""
@@ -28,6 +30,16 @@ PAUSE_SECONDS = 1.0
 
 USUAL = (TokenExpired, Expired, Unrecoverable, UnknownChannel, PermissionDenied, LimitExceeded)
 """Errors that a sound client meets, perhaps for all of its channels at once: they do not end it."""
+
+
+_ALLOWED: Mapping[str, Callable[[Limits], tuple[float, int]]] = {
+    "commands": lambda limits: (limits.commands, limits.commands_burst),
+    "subscribe": lambda limits: (limits.subscribe_rate, limits.subscribe_burst),
+    "publish": lambda limits: (limits.publish_rate or 0.0, limits.publish_burst),
+    "read": lambda limits: (limits.read_rate, limits.read_burst),
+    "errors": lambda limits: (limits.rejected_commands / 60.0, limits.rejected_commands),
+}
+"""By what is done: how often a second, and how often at once."""
 
 
 class Rates:
@@ -95,14 +107,6 @@ class Rates:
     def _rate(self, what: str) -> Rate:
         rate: Rate | None = getattr(self, what)
         if rate is None:
-            limits = self._node.limits
-            per_second, burst = {
-                "commands": (limits.commands, limits.commands_burst),
-                "subscribe": (limits.subscribe_rate, limits.subscribe_burst),
-                "publish": (limits.publish_rate or 0.0, limits.publish_burst),
-                "read": (limits.read_rate, limits.read_burst),
-                "errors": (limits.rejected_commands / 60.0, limits.rejected_commands),
-            }[what]
-            rate = Rate(per_second, burst)
+            rate = Rate(*_ALLOWED[what](self._node.limits))
             setattr(self, what, rate)
         return rate

@@ -101,13 +101,14 @@ class Subscriptions(Mapping[str, Subscription]):
 
         `counted` charges the rate of subscriptions. Raises ClientError.
         """
+        owner = self._owner
         if counted:
-            self._owner.rates.spend("subscribe")
+            owner.rates.spend("subscribe")
         self.check_free(name)
-        options = known(self._node, self._owner.grant, name)
-        subscription = self.by_name[name] = Subscription(self._owner, name, view)
+        options = known(self._node, owner.grant, name)
+        subscription = self.by_name[name] = Subscription(owner, name, view)
         if self._node.subscribed is not None:
-            self._node.subscribed.add(self._owner.about.address)
+            self._node.subscribed.add(owner.about.address)
         return subscription, options
 
     def check_free(self, name: str) -> None:
@@ -138,8 +139,9 @@ class Subscriptions(Mapping[str, Subscription]):
         token: str = "",
     ) -> Admission:
         """May this client subscribe? Raises ClientError or Disconnect."""
-        event = SubscribeEvent(self._owner.about, name, since, data, token)
-        return await admit(self._node, self._owner.grant, self._granted, options, event)
+        owner = self._owner
+        event = SubscribeEvent(owner.about, name, since, data, token)
+        return await admit(self._node, owner.grant, self._granted, options, event)
 
     async def join(self, subscription: Subscription, admission: Admission) -> None:
         """Be in the channel, admitted so: joined and present, the cursor not placed yet.

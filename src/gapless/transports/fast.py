@@ -63,6 +63,7 @@ class FastProtocol(asyncio.Protocol):
     __slots__ = (
         "__weakref__",
         "_accepted",
+        "_addresses",
         "_app_state",
         "_call",
         "_config",
@@ -116,7 +117,7 @@ class FastProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport = cast("asyncio.Transport", transport)
         self._server_state.connections.add(self)  # type: ignore[arg-type]
-        part_from_http(transport)
+        self._addresses = part_from_http(transport)
 
     def data_received(self, data: bytes) -> None:
         if self._phase is Phase.NEW:
@@ -181,7 +182,8 @@ class FastProtocol(asyncio.Protocol):
     def _scope(self, settings: Settings, upgrade: Upgrade) -> Event:
         """As uvicorn's own, key by key."""
         path, _, query = upgrade.target.partition(b"?")
-        root, (server, client) = settings.root_path, prepare(self.transport)
+        root, (server, client) = settings.root_path, self._addresses
+        prepare(self.transport)
         return {
             "type": "websocket",
             "asgi": settings.asgi.copy(),

@@ -27,6 +27,10 @@ DISCARDED_BYTES = 4 * 1024 * 1024
 off at once would take the word along, and there is little time left in any case."""
 
 
+MESSAGES = frozenset((Opcode.TEXT, Opcode.BINARY))
+"""The frames that are for the application; all others are the connection's own."""
+
+
 class Phase(Enum):
     """How far a connection has come. Each may be followed by those below it."""
 
@@ -212,9 +216,14 @@ class TakenConnection(asyncio.Protocol):
     # -- what the client says
 
     def _short(self, data: bytes) -> Message | None:
-        if len(data) > self._max_bytes + SHORT_HEAD or not self._inbound.turns.has_time():
-            return None
-        return read_short(data)
+        """The one short frame that this is; None: it is something else, or waits for its turn here.
+
+        A message waits for its turn where it is handled, and costs next to nothing until then.
+        """
+        message = read_short(data) if len(data) <= self._max_bytes + SHORT_HEAD else None
+        if message is None or message.opcode in MESSAGES or self._inbound.turns.has_time():
+            return message
+        return None
 
     def _hear(self, data: bytes) -> None:
         """Frames of any form, and any number of them."""

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import uvicorn
 
-from ..server.sockets import SEND_BUFFER_BYTES, borrowed
+from ..server.sockets import SEND_BUFFER_BYTES, Borrowed
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -133,20 +133,6 @@ def _read(config: Config) -> Settings:
     )
 
 
-def part_from_http(transport: asyncio.Transport) -> None:
-    """Let go of the HTTP protocol that read the handshake.
-
-    It and its parser know each other, and after an upgrade nobody parts them: a hundred objects of
-    every connection would wait for the garbage collector.
-    """
-    before: Any = transport.get_protocol()
-    if hasattr(before, "parser"):
-        before.parser = None
-
-
-# -- the socket
-
-
 class Addresses(NamedTuple):
     """As ASGI scopes have them; None where there is none to know."""
 
@@ -154,29 +140,30 @@ class Addresses(NamedTuple):
     client: tuple[str, int] | None
 
 
-def prepare(transport: asyncio.Transport) -> Addresses:
-    """Bound the send buffer, send without delay, and read the addresses."""
+def part_from_http(transport: asyncio.Transport) -> Addresses:
+    """Let go of the HTTP protocol that read the handshake; what it has read of the addresses.
+
+    It and its parser know each other, and after an upgrade nobody parts them: a hundred objects of
+    every connection would wait for the garbage collector.
+    """
+    before: Any = transport.get_protocol()
+    if hasattr(before, "parser"):
+        before.parser = None
+    return Addresses(getattr(before, "server", None), getattr(before, "client", None))
+
+
+def prepare(transport: asyncio.Transport) -> None:
+    """Bound the send buffer, and send without delay."""
     connected = transport.get_extra_info("socket")
     if connected is None or connected.fileno() < 0:
-        return _addresses(transport.get_extra_info("sockname"), transport.get_extra_info("peername"))
-    with borrowed(connected.fileno()) as lent:
+        return
+    with Borrowed(connected.fileno()) as lent:
         try:
             lent.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             # asyncio leaves Nagle on where the listening socket does not name its protocol.
             lent.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
             pass  # a Unix socket does not know the option; nothing depends on it
-        try:
-            peer = lent.getpeername()
-        except OSError:
-            peer = None  # it has left already
-        return _addresses(lent.getsockname(), peer)
-
-
-def _addresses(own: Any, peer: Any) -> Addresses:
-    """A Unix socket has a path instead of host and port, and its peer has none."""
-    server = (str(own[0]), int(own[1])) if isinstance(own, tuple) else (own, None) if own else None
-    return Addresses(server, (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

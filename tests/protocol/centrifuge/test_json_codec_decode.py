@@ -13,6 +13,7 @@ from gapless.model import Position
 from gapless.options import Limits
 from gapless.protocol.centrifuge import messages as m
 from gapless.protocol.centrifuge.codecs import JSON
+from gapless.protocol.centrifuge.json_codec import KNOWN_CHARACTERS, KNOWN_LINES, JsonCodec
 from gapless.protocol.centrifuge.messages import Command, Invalid, Pong
 
 LIMITS = Limits()
@@ -314,3 +315,48 @@ class TestOtherRequests:
         with pytest.raises(Disconnect) as caught:
             JSON.decode_connect(text)
         assert caught.value.code == 3501
+
+
+class TestWhatACrowdSays:
+    """Many say the same word for word: it is read once."""
+
+    def test_a_common_line_is_read_once(self) -> None:
+        codec, line = JsonCodec(), '{"id":2,"subscribe":{"channel":"c","recover":true,"offset":7}}'
+        (first,) = codec.decode(line)
+        assert first == Command(2, m.Subscribe(channel="c", recover=True, offset=7))
+        assert codec.decode(line)[0] is first
+        assert codec.decode('{"id":1,"connect":{"name":"js"}}\n' + line)[1] is first
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            '{"id":1,"connect":{"token":"secret"}}',
+            '{"id":1,"connect":{"data":{"password":"secret"}}}',
+            '{"id":1,"connect":{"headers":{"authorization":"secret"}}}',
+            '{"id":1,"connect":{"subs":{"c":{}}}}',
+            '{"id":2,"subscribe":{"channel":"c","token":"secret"}}',
+            '{"id":2,"subscribe":{"channel":"c","tf":{"op":"and","nodes":[]}}}',
+            '{"id":2,"publish":{"channel":"c","data":1}}',
+            '{"id":2,"subscribe":{"channel":"%s"}}' % ("c" * KNOWN_CHARACTERS),
+        ],
+    )
+    def test_secrets_parts_and_long_lines_are_not_remembered(self, line: str) -> None:
+        codec = JsonCodec()
+        (first,) = codec.decode(line)
+        assert codec.decode(line) == [first]
+        assert codec.decode(line)[0] is not first
+
+    def test_another_hub_reads_it_within_its_own_limits(self) -> None:
+        codec, line = JsonCodec(), '{"id":2,"subscribe":{"channel":"c","recover":true}}'
+        codec.decode(line, LIMITS)
+        with pytest.raises(Disconnect):
+            codec.decode(line, replace(LIMITS, json_members=1))
+
+    def test_no_more_than_so_many_are_remembered(self) -> None:
+        codec, line = JsonCodec(), '{"id":2,"subscribe":{"channel":"c%d"}}'
+        (first,) = codec.decode(line % 0)
+        for number in range(1, KNOWN_LINES):
+            codec.decode(line % number)
+        assert codec.decode(line % 0)[0] is first
+        codec.decode(line % KNOWN_LINES)
+        assert codec.decode(line % 0)[0] is not first

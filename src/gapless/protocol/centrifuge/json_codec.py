@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, cast
 
 import orjson
@@ -16,7 +15,7 @@ from .. import strict
 from ..encode import trimmed
 from ..strict import Malformed, Raw
 from .codec import Codec
-from .messages import Command, Connect, EmulationRequest, Invalid, Push, Reply, Request, Sent
+from .messages import Command, Connect, EmulationRequest, Invalid, Push, Reply, Request, Sent, Subscribe
 from .reading import DEFAULTS, PONG, Allowance, Unusable, bad_request, exact, request_field, unusable
 from .schema import (
     CLIENT_INFO,
@@ -43,12 +42,26 @@ _ENVELOPE = 2
 _WITH_PAYLOAD = ("connect", "subscribe", "publish", "rpc")
 
 
+KNOWN_LINES = 1000
+"""Lines that are remembered; with more all are forgotten."""
+
+KNOWN_CHARACTERS = 160
+"""Of the longest line that is remembered."""
+
+
 class JsonCodec(Codec):
-    """See `Codec`. Frames are lines without raw newlines in them."""
+    """See `Codec`. Frames are lines without raw newlines in them.
+
+    A crowd that comes, or comes back, says the same word for word, and what it says is read once.
+    """
 
     name = "json"
     text = True
     ping = b"{}"
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Limits, Command]] = {}
+        """By their lines, with the limits that they were read within."""
 
     def _split(self, frame: str, limits: Limits) -> list[str]:
         if strict.holds_more(frame, limits.json_containers):
@@ -61,11 +74,19 @@ class JsonCodec(Codec):
     def _command(self, message: str, allowance: Allowance) -> Command:
         if message == "{}":
             return PONG
+        known = self._known.get(message)
+        if known is not None and known[0] is allowance.limits:
+            return known[1]
         try:
             members = _fields(message, allowance.limits)
         except Malformed as fault:
             return _blame_payload(message, fault, allowance)
-        return _read_command(members, allowance)
+        command = _read_command(members, allowance)
+        if len(message) <= KNOWN_CHARACTERS and _is_common(command.request):
+            if len(self._known) >= KNOWN_LINES:
+                self._known.clear()
+            self._known[message] = allowance.limits, command
+        return command
 
     def decode_body(self, body: bytes, limits: Limits = DEFAULTS) -> list[Command]:
         return self.decode(_text(body), limits)
@@ -138,6 +159,13 @@ def _string(raw: Raw | None) -> str:
     return "" if raw is None else _scalar(Scalar.STRING, raw.value)
 
 
+def _is_common(request: Request) -> bool:
+    """May many say the very same? Then it holds no secret, and no parts that are counted."""
+    if isinstance(request, Connect):
+        return not (request.token or request.data or request.subs or request.headers)
+    return isinstance(request, Subscribe) and not (request.token or request.data or request.tf)
+
+
 def _read_command(members: Mapping[str, Raw], allowance: Allowance) -> Command:
     present = {name: member for name, member in members.items() if member.value is not None}
     number = _scalar(Scalar.U32, present["id"].value) if "id" in present else 0
@@ -166,8 +194,7 @@ def _blame_payload(line: str, fault: Malformed, allowance: Allowance) -> Command
 
 def _with_payload(name: str, request: Any, data: bytes, limits: Limits) -> Request:
     try:
-        return replace(  # type: ignore[no-any-return]
-            request,
+        return request._replace(  # type: ignore[no-any-return]
             data=strict.payload(
                 data, depth=limits.json_depth, members=limits.json_members, digits=limits.json_digits
             ),
@@ -191,7 +218,7 @@ def _read(kind: Kind, raw: Raw, allowance: Allowance) -> Any:
 def _holds_document(kind: Kind, value: object) -> bool:
     """Is there a JSON document in this value whose source must be kept? Most commands have none."""
     if isinstance(kind, Shape) and type(value) is dict:
-        return any(name in value for name in kind.documents)
+        return not kind.documents.isdisjoint(value)
     return embeds(kind)
 
 
@@ -216,8 +243,12 @@ def _convert(kind: Kind, value: object, allowance: Allowance) -> Any:
     if isinstance(kind, Map):
         allowance.take(len(members))
         return {key: _convert(kind.of, part, allowance) for key, part in members.items()}
-    known = {name: part for name, part in members.items() if name in kind.fields and part is not None}
-    return kind.build(**{name: _convert(kind.fields[name], part, allowance) for name, part in known.items()})
+    known = {
+        name: _convert(of, part, allowance)
+        for name, part in members.items()
+        if part is not None and (of := kind.fields.get(name)) is not None
+    }
+    return kind.build(**known)
 
 
 def _scalar(kind: Scalar, value: object) -> Any:
@@ -283,6 +314,8 @@ def _shared(kind: Many, run: Run[Any]) -> orjson.Fragment:
 
 
 def _json(kind: Kind, value: Any) -> Any:
+    if isinstance(kind, Scalar) and kind is not Scalar.BYTES:
+        return value
     if kind is PUBLICATION:
         return orjson.Fragment(_publication(value))
     if isinstance(kind, Shape):
@@ -291,7 +324,5 @@ def _json(kind: Kind, value: Any) -> Any:
         return _shared(kind, value) if isinstance(value, Run) else [_json(kind.of, part) for part in value]
     if isinstance(kind, Map):
         return {key: _json(kind.of, part) for key, part in value.items()}
-    if kind is not Scalar.BYTES:
-        return value
     readable = _readable(value)
     return value.decode() if isinstance(value, Text) else orjson.Fragment(readable)

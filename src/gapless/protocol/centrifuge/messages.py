@@ -2,17 +2,18 @@
 
 Names and meanings are those of the Centrifuge client protocol, version 2. A default is what the
 wire leaves out: False, 0, empty. `bytes` hold one JSON document each, `b""` stands for none.
-What a codec decoded is checked: its payloads are strict JSON on one line.
+What a codec decoded is checked: its payloads are strict JSON on one line. What most commands and
+replies are made of is a named tuple: made in a third of the time of a frozen dataclass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from ...errors import ClientError
-from ...model import Member, Position, Publication
+from ...model import NOTHING, Member, Position, Publication
 
 # -- requests --------------------------------------------------------------------------------------
 
@@ -33,8 +34,7 @@ class FilterNode:
     nodes: tuple[FilterNode, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribe:
+class Subscribe(NamedTuple):
     """Let me into `channel`; with `recover`, from the position (`offset`, `epoch`) on."""
 
     channel: str = ""
@@ -64,18 +64,17 @@ class Subscribe:
         return Position(self.offset, self.epoch)
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(NamedTuple):
     """Who I am. Must come first, and once."""
 
     token: str = ""
     data: bytes = b""
-    subs: Mapping[str, Subscribe] = field(default_factory=dict)
+    subs: Mapping[str, Subscribe] = NOTHING
     """Positions of server-side subscriptions, by channel; on unidirectional doors also wishes."""
     name: str = ""
     """Of the client's library or application."""
     version: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NOTHING
     """Stand-ins for HTTP headers that a browser cannot set. Never to be trusted as those."""
     flag: int = 0
     """Features of the connection that the client offers; none of them is answered."""
@@ -88,8 +87,7 @@ class Unsubscribe:
     channel: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Publish:
+class Publish(NamedTuple):
     """Append `data` to `channel`."""
 
     channel: str = ""
@@ -136,8 +134,7 @@ class Send:
     data: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Rpc:
+class Rpc(NamedTuple):
     """Call `method` of the application."""
 
     data: bytes = b""
@@ -196,8 +193,7 @@ Request: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One thing that the client wants. `id` is 0 for `Pong` and may be for `Send`, never else."""
 
     id: int
@@ -232,8 +228,7 @@ class DeltaForm:
 Sent: TypeAlias = Publication | DeltaForm
 
 
-@dataclass(frozen=True, slots=True)
-class SubscribeResult:
+class SubscribeResult(NamedTuple):
     """You are in; this is the position you are at."""
 
     expires: bool = False
@@ -255,8 +250,7 @@ class SubscribeResult:
     """Publications are in delta form, here and in every push."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectResult:
+class ConnectResult(NamedTuple):
     """You are connected, as `client`."""
 
     client: str = ""
@@ -267,7 +261,7 @@ class ConnectResult:
     ttl: int = 0
     """Seconds; never 0 with `expires`."""
     data: bytes = b""
-    subs: Mapping[str, SubscribeResult] = field(default_factory=dict)
+    subs: Mapping[str, SubscribeResult] = NOTHING
     """Server-side subscriptions by channel. SDKs drop those they had and do not find here."""
     ping: int = 0
     """Seconds between the server's pings; 0: none come."""
@@ -356,8 +350,7 @@ Result: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """The answer to the command with this `id`: its result, or why there is none."""
 
     id: int

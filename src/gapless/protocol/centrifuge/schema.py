@@ -83,7 +83,7 @@ class Shape:
         self.always = always
         self.view = view
         self.build = build or holder
-        self.documents = tuple(name for name, kind in fields.items() if embeds(kind))
+        self.documents = frozenset(name for name, kind in fields.items() if embeds(kind))
         """The fields with JSON documents inside."""
 
 

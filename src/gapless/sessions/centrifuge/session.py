@@ -80,7 +80,7 @@ class CentrifugeSession(Peer):
         app_ping: bool = True,
     ) -> None:
         if codec.name != handshake.client.protocol:
-            handshake = replace(handshake, client=replace(handshake.client, protocol=codec.name))
+            handshake = handshake._replace(client=replace(handshake.client, protocol=codec.name))
         about = handshake.client
         super().__init__(node, outlet, framing, codec=codec, reception=reception, about=about, bare=bare)
         self.secret = secret

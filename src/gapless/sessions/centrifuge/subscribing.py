@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import TypeAlias
 
 from ... import opaque
@@ -180,9 +179,8 @@ async def subscribe_all(
     joined: dict[str, Joined] = {}
     try:
         for name, server in admitted.subs.items():
-            request = replace(
-                asked.get(name, m.Subscribe()), channel=name, token="", delta="", tf=None, flag=0
-            )
+            asked_for = asked.get(name) or m.Subscribe()
+            request = asked_for._replace(channel=name, token="", delta="", tf=None, flag=0)
             try:
                 joined[name] = await _join_by_server(peer, request, server, admitted.by_token)
             except GivenUp:
@@ -191,7 +189,7 @@ async def subscribe_all(
             if name in joined:
                 continue
             try:
-                joined[name] = await _join_by_wish(peer, replace(request, channel=name))
+                joined[name] = await _join_by_wish(peer, request._replace(channel=name))
             except UnknownChannel:
                 raise Disconnect(3501, "bad request: unknown channel") from None
             except ClientError:
@@ -230,7 +228,7 @@ async def subscribe_from_server(
     request = m.Subscribe(name)
     if since is not None:
         server = server.resuming
-        request = replace(request, recover=True, offset=since.offset, epoch=since.epoch)
+        request = request._replace(recover=True, offset=since.offset, epoch=since.epoch)
     subscription, result = await _join_by_server(peer, request, server, from_token=False)
     peer.announce(
         m.SubscribePush(
