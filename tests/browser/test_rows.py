@@ -235,7 +235,9 @@ def test_rows_with_marks_are_filled_by_the_nodes_that_they_have(page: Page, hub:
     visit(page, hub, "#/live?q=request")
     expect(messages(page).last).to_have_text("request 999 came")
     page.evaluate(MOVED.replace("childList: true", "childList: true, subtree: true"))
-    hub.publish("logs", *(log(f"request {number} came", fields={"n": number}) for number in range(1_000, 1_500)))
+    hub.publish(
+        "logs", *(log(f"request {number} came", fields={"n": number}) for number in range(1_000, 1_500))
+    )
     expect(messages(page).last).to_have_text("request 1499 came")
     assert page.evaluate("window.moved") == []
     assert set(rows(page).locator(".hit").all_inner_texts()) == {"request"}
