@@ -1,8 +1,8 @@
 """A page's script with all that it imports in any case, as one module.
 
 Each module stays a scope of its own, and what it exports is the same for all: a part of the page that comes
-later, by `import(…)`, takes what the page has already from there. What a module is, is not changed: names and
-order of evaluation (what is imported comes first) are those of the files, and so are lines that are not empty.
+later, by `import(…)`, takes what the page has already from there. What a module is, is not changed: names,
+order of evaluation (what is imported comes first) and lines, without the empty ones, are those of the files.
 """
 
 from __future__ import annotations

@@ -84,7 +84,8 @@ export class Row {
   /** Where another day begins, a thin line says so. */
   #fillDay(time, before, mode) {
     const zone = mode === "utc" || mode === "iso" ? "utc" : "local";
-    const another = time !== null && before !== null && !Number.isNaN(before) && day(time, zone) !== day(before, zone);
+    const isSoon = Math.floor(time / 1_000) === Math.floor(before / 1_000); // mostly, and then it needs no words
+    const another = !isSoon && time !== null && before !== null && !Number.isNaN(before) && day(time, zone) !== day(before, zone);
     if (another) this.element.dataset.day = day(time, zone);
     else delete this.element.dataset.day;
   }
