@@ -137,6 +137,13 @@ class Flow:
         if self.outlet.room:
             self.on_room()
 
+    def wake(self) -> bool:
+        """Rest no longer, for who rests on loses its place; is there room?"""
+        if self._rest is not None:
+            self._rest.cancel()
+        self.resting = False
+        return self.room
+
     async def until_room(self) -> None:
         """Wait until a push can be written. Raises Disconnect when the connection ends meanwhile."""
         while not self.room:
