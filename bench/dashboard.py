@@ -30,7 +30,7 @@ from gapless import ChannelOptions, Hub, HubApp
 
 SLICE_SECONDS = 0.02
 VISITS = 7
-KEPT = 1_200_000
+KEPT = 400_000
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--no-sandbox",
@@ -165,7 +165,7 @@ def record(number: int) -> dict[str, Any]:
 
 async def serve(port: int) -> None:
     """Publish what the lines of stdin ask for: a rate, and for how many seconds."""
-    hub = Hub(channels={"logs": ChannelOptions(history=KEPT, history_bytes=1024**3)})
+    hub = Hub(channels={"logs": ChannelOptions(history=KEPT, history_bytes=256 * 1024**2)})
     app = HubApp(hub, open_api=True)
     config = uvicorn.Config(
         app, port=port, ws="gapless.transports.uvicorn:WebSocketProtocol", log_config=None
