@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from statistics import median
 from typing import IO, Any
 
 import uvicorn
@@ -28,7 +29,8 @@ import uvicorn
 from gapless import ChannelOptions, Hub, HubApp
 
 SLICE_SECONDS = 0.02
-KEPT = 1_200_000
+VISITS = 7
+KEPT = 400_000
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--no-sandbox",
@@ -163,7 +165,7 @@ def record(number: int) -> dict[str, Any]:
 
 async def serve(port: int) -> None:
     """Publish what the lines of stdin ask for: a rate, and for how many seconds."""
-    hub = Hub(channels={"logs": ChannelOptions(history=KEPT, history_bytes=1024**3)})
+    hub = Hub(channels={"logs": ChannelOptions(history=KEPT, history_bytes=256 * 1024**2)})
     app = HubApp(hub, open_api=True)
     config = uvicorn.Config(
         app, port=port, ws="gapless.transports.uvicorn:WebSocketProtocol", log_config=None
@@ -239,18 +241,22 @@ def measure(quick: bool) -> list[Gate]:
             return rate * seconds
 
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
         publish(100, 1)
         stdout.readline()
-        page.add_init_script(SHOWN)
-        page.goto(base)
-        page.wait_for_function("() => window.bench?.shown < Infinity")
-        loaded = page.evaluate(LOAD)
+        rest()
+        shown = []
+        for _ in range(VISITS):
+            page = visit(browser, base)
+            loaded = page.evaluate(LOAD)
+            shown.append(float(page.evaluate("bench.shown")))
+            if len(shown) < VISITS:
+                page.context.close()
         gates.append(
             Gate("first load, until the first line is shown: size", loaded["kilobytes"], 60, unit="KB")
         )
         gates.append(Gate("first load: requests", loaded["requests"], 25, unit=""))
-        gates.append(Gate("first load: until the first line is shown", page.evaluate("bench.shown"), 300))
+        gates.append(Gate(f"first load: until the first line, half of {VISITS}", median(shown), 300))
+        print(f"     first line: {' '.join(f'{each:.0f}' for each in sorted(shown))} ms", flush=True)
         page.evaluate(
             """async (base) => {
               const module = document.querySelector('script[type="module"]').src;
@@ -331,6 +337,24 @@ def measure(quick: bool) -> list[Gate]:
         gates.append(leak(page, heap, publish, stdout, 60 if quick else 600))
         browser.close()
     return gates
+
+
+def rest() -> None:
+    """Wait for the browser to come up: it begins with pages of its own, and a visitor's has done so long ago."""
+    for _ in range(30):
+        spent = cpu_seconds(os.getpid())
+        time.sleep(0.5)
+        if cpu_seconds(os.getpid()) - spent < 0.05:
+            return
+
+
+def visit(browser: Any, base: str) -> Any:
+    """The page once its first line is shown, in a browser that has nothing of it yet."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.add_init_script(SHOWN)
+    page.goto(base)
+    page.wait_for_function("() => window.bench?.shown < Infinity")
+    return page
 
 
 def leak(page: Any, heap: Any, publish: Any, stdout: IO[str], seconds: int) -> Gate:

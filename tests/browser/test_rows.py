@@ -230,6 +230,24 @@ def test_a_flood_fills_the_rows_where_they_stand(page: Page, hub: FakeHub) -> No
     assert heights == {20}
 
 
+def test_rows_with_marks_are_filled_by_the_nodes_that_they_have(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", *(log(f"request {number} came", fields={"n": number}) for number in range(1_000)))
+    visit(page, hub, "#/live?q=request")
+    expect(messages(page).last).to_have_text("request 999 came")
+    page.evaluate(MOVED.replace("childList: true", "childList: true, subtree: true"))
+    hub.publish(
+        "logs", *(log(f"request {number} came", fields={"n": number}) for number in range(1_000, 1_500))
+    )
+    expect(messages(page).last).to_have_text("request 1499 came")
+    assert page.evaluate("window.moved") == []
+    assert set(rows(page).locator(".hit").all_inner_texts()) == {"request"}
+    page.locator("#query").fill('came "n=14"')
+    expect(rows(page).last.locator(".hit")).to_have_text(["came", "n=14"])
+    page.locator("#query").fill("")
+    expect(page.locator(".live .hit")).to_have_count(0)
+    expect(messages(page).last).to_have_text("request 1499 came")
+
+
 def test_fields_stand_in_the_line_of_their_message(page: Page, hub: FakeHub) -> None:
     """Also where parts of it have to stay in sight: the button of an exception, beside a long message."""
     failure = {"type": "TimeoutError", "message": "no answer", "text": "Traceback"}

@@ -138,6 +138,15 @@ class TestBounds:
         feed(ring, 2)
         assert ring.bytes == before + ENTRY_OVERHEAD + 1
 
+    def test_a_reader_of_more_than_half_of_it_is_close_to_losing_its_place(self) -> None:
+        by_entries = ring_of(1, 2, 3, 4, max_entries=4)
+        by_bytes = ring_of(max_bytes=4 * Entry(numbered(1, size=100)).cost)
+        for offset in range(1, 5):
+            by_bytes.append(numbered(offset, size=100))
+        for ring in (by_entries, by_bytes, ring_of(1, 2, max_entries=3)):
+            assert ring.is_half_ahead(ring.head - 2) is (ring.max_entries == 3)
+            assert ring.is_half_ahead(ring.first) is True
+
 
 class TestRun:
     """Publications as a page of history would hold them, made once for all who ask for the same."""

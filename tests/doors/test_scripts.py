@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from gapless.doors.assets import STATIC
-from gapless.doors.scripts import as_module, as_stylesheet
+from gapless.doors.scripts import as_module, as_stylesheet, without_empty_lines
 
 TOKENS = """
 const { parse, tokenizer } = require("internal/deps/acorn/acorn/dist/acorn");
@@ -87,6 +87,11 @@ def test_spaces_that_part_nothing_are_left_out(text: str, sent: str) -> None:
 )
 def test_of_a_stylesheet_too(text: str, sent: str) -> None:
     assert as_stylesheet(text) == sent
+
+
+def test_empty_lines_go_but_not_those_that_are_quoted() -> None:
+    quoted = "`\n\n${a[`\n\n`]}\n\n`;\n"
+    assert without_empty_lines(f"\n\na;\n\n\n{quoted}\n/\\n`/;\n\nb;\n") == f"a;\n{quoted}/\\n`/;\nb;\n"
 
 
 def test_no_line_of_a_stylesheet_is_indented_or_moved() -> None:

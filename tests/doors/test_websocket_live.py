@@ -60,6 +60,20 @@ async def test_pace_keeps_live_frames_apart_and_loses_nothing(open_doors: OpenDo
             assert 2 <= frames <= 2 + (clock() - began) / 0.1
 
 
+async def test_a_pace_is_no_bound_of_speed(open_doors: OpenDoors) -> None:
+    async with (
+        open_doors({"logs": ChannelOptions(history=1_000)}) as doors,
+        doors.client("?channel=logs&batch=1&pace=60000") as client,
+    ):
+        await client.history("logs")
+        for n in range(400):  # three times what one write holds
+            doors.hub.publish("logs", f"{n} {'x' * 2_000}")
+        seen: list[int] = []
+        while len(seen) < 400:
+            seen += [item["offset"] for item in (await client.next())["batch"]]
+        assert seen == list(range(1, 401))
+
+
 async def test_the_pace_of_one_connection_is_not_that_of_another(open_doors: OpenDoors) -> None:
     async with (
         open_doors({"logs": KEPT}) as doors,

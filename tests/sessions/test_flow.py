@@ -156,19 +156,44 @@ class TestTheEnd:
 
 class TestPace:
     def test_pushes_are_at_least_that_far_apart(self, loop: VirtualLoop, node: Node) -> None:
-        reader = Reader(b"1", b"2", b"3")
+        reader = Reader()
         flow, outlet = flow_of(node, reader, pace=0.05)
-        flow.flush()
-        flow.flush()
+        for chunk in (b"1", b"2", b"3"):
+            reader.chunks.append(chunk)
+            flow.flush()
         assert (outlet.frames, flow.room) == ([b"1"], False)
+        reader.chunks = [b"2"]
         loop.advance(0.06)
         assert outlet.frames == [b"1", b"2"]
+        reader.chunks = [b"3"]
         loop.advance(0.06)
         assert outlet.frames == [b"1", b"2", b"3"]
 
-    def test_who_rests_when_it_ends_does_not_wake_again(self, loop: VirtualLoop, node: Node) -> None:
-        flow, outlet = flow_of(node, Reader(b"1", b"2"), pace=0.05)
+    def test_what_one_push_does_not_hold_goes_on_as_soon_as_there_is_room(
+        self, loop: VirtualLoop, node: Node
+    ) -> None:
+        reader = Reader(b"1" * 10, b"2" * 10, b"3")
+        flow, outlet = flow_of(node, reader, pace=60.0)
         flow.flush()
+        assert (outlet.writes, flow.resting) == (1, False)
+        flow.on_room()
+        assert (outlet.writes, flow.resting) == (2, False)
+        flow.on_room()
+        assert (outlet.writes, flow.resting) == (3, True)
+        reader.chunks = [b"4"]
+        flow.on_room()
+        assert outlet.writes == 3
+
+    def test_a_page_of_history_is_followed_by_the_next_without_a_rest(self, node: Node) -> None:
+        flow, outlet = flow_of(node, Reader(), pace=60.0)
+        flow.write([b"page"], 4)
+        assert (outlet.frames, flow.room) == ([b"page"], True)
+
+    def test_who_rests_when_it_ends_does_not_wake_again(self, loop: VirtualLoop, node: Node) -> None:
+        reader = Reader(b"1")
+        flow, outlet = flow_of(node, reader, pace=0.05)
+        flow.flush()
+        reader.chunks = [b"2"]
         flow.end(Disconnect(3000))
         loop.advance(1.0)
         assert outlet.frames == [b"1"]

@@ -53,13 +53,13 @@ class Broken(Frames):
 class Owner:
     """A session of the least kind: it notes what it is told, and by wish does not go on after a loss."""
 
-    def __init__(self, world: World, *, goes_on: bool = True) -> None:
+    def __init__(self, world: World, *, goes_on: bool = True, pace: float = 0.0) -> None:
         self.node = world.hub.node
         self.client = "me"
         self.grant = ANONYMOUS
         self.outlet = FakeOutlet()
         self.subscriptions: dict[str, Subscription] = {}
-        self.flow = Flow(self.node, self.outlet, self.subscriptions, pace=0.0)
+        self.flow = Flow(self.node, self.outlet, self.subscriptions, pace=pace)
         self.lost: list[Lost] = []
         self.closed: list[int] = []
         self._goes_on = goes_on
@@ -223,6 +223,29 @@ class TestFallingBehind:
         owner.drained()
         assert owner.outlet.frames == [b"6", b"7", b"8", b"9"]
         assert [(lost.reason, lost.missed) for lost in owner.lost] == [(Reason.UNNUMBERED, 5)]
+
+
+class TestResting:
+    """A ring of four entries, and a pace of a minute."""
+
+    def test_who_rests_wakes_before_it_loses_its_place(self, world: World) -> None:
+        for name in ("c", "plain"):
+            owner = Owner(world, pace=60.0)
+            subscribed(world, owner, name)
+            for _ in range(9):
+                publish(world, 1, name)
+            assert b"".join(owner.outlet.frames) == b"1234567"
+            assert owner.outlet.writes == 3
+            assert owner.lost == []
+            owner.flow.end(Disconnect(3000))
+
+    def test_where_only_the_newest_counts_it_rests_on(self, world: World) -> None:
+        owner = Owner(world, pace=60.0)
+        subscribed(world, owner, "latest")
+        for _ in range(9):
+            publish(world, 1, "latest")
+        assert owner.outlet.frames == [b"1"]
+        owner.flow.end(Disconnect(3000))
 
 
 class TestGoingLive:

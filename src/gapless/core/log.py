@@ -280,6 +280,12 @@ class Ring:
 
     # -- reading
 
+    def is_half_ahead(self, index: int) -> bool:
+        """Has a reader at this index yet to read more than half of what the ring may keep?"""
+        unread = self.head - index
+        kept = self.head - self.first
+        return 2 * unread > self.max_entries or 2 * self.bytes * unread > self.max_bytes * kept
+
     def place(self, offset: int) -> int | None:
         """The index where a reader that has everything up to `offset` goes on.
 

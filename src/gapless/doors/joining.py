@@ -2,7 +2,7 @@
 
 Each module stays a scope of its own, and what it exports is the same for all: a part of the page that comes
 later, by `import(…)`, takes what the page has already from there. What a module is, is not changed: names,
-lines and order of evaluation (what is imported comes first) are those of the files.
+order of evaluation (what is imported comes first) and lines, without the empty ones, are those of the files.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import posixpath
 import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+from .scripts import without_empty_lines
 
 IMPORT = re.compile(r'^import ?(?:\{([^}]*)\} ?|\* ?as (\w+) )from ?"(\.[^"]+)";$', re.MULTILINE)
 """Names, or all of a module under one name. Packages and default exports there are none."""
@@ -49,7 +51,7 @@ def join(entry: str, modules: Mapping[str, str]) -> Joined:
     later, taken = _later(entry, members, modules)
     names = ",".join(f'{_variable(name)} as "{name}"' for name in order if name in taken)
     script = "".join([*parts, own, f"export{{{names}}};\n" if names else ""])
-    return Joined(script, members, later)
+    return Joined(without_empty_lines(script), members, later)
 
 
 def imports_of(name: str, text: str) -> list[str]:

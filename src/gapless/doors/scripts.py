@@ -57,6 +57,22 @@ def as_module(text: str) -> str:
     return _shortened(text, SPACES)
 
 
+def without_empty_lines(text: str) -> str:
+    """Modules put together: their lines are not those of one file anyhow. What they quote keeps its own."""
+    sent: list[str] = []
+    braces: list[str] = []
+    before = ""
+    at = 0
+    while at < len(text):
+        piece = _piece(text, at, before, braces)
+        if piece != "\n" or (sent and sent[-1] != piece):
+            sent.append(piece)
+        if not piece.isspace():
+            before = piece.rstrip()
+        at += len(piece)
+    return "".join(sent)
+
+
 def as_stylesheet(text: str) -> str:
     """The same of a stylesheet."""
     return _shortened(text, SPACES_OF_STYLE)

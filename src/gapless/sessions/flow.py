@@ -37,7 +37,8 @@ class Reader(Protocol):
 class Flow:
     """What lies between the subscriptions of one connection, `readers`, and its outlet.
 
-    `pace` is how many seconds lie between two pushes, at least. `closed` says how it ended.
+    `pace` is how many seconds it rests, at least, whenever its readers have caught up: what is more than one
+    push goes on as soon as there is room, so that a pace is no bound of speed. `closed` says how it ended.
     """
 
     __slots__ = (
@@ -75,14 +76,18 @@ class Flow:
         """May a push be written now?"""
         return self.outlet.room and not self.resting and self._promised is None
 
-    def push(self, chunk: Any, size: int) -> None:
-        """Write joined frames of so many bytes; only when there is room."""
+    def write(self, chunk: Any, size: int) -> None:
+        """Write joined frames of so many bytes, and go on without a rest; only when there is room."""
         counters = self._node.counters
         counters.writes += 1
         counters.pushed_bytes += size
         self.outlet.push(chunk, size)
+
+    def push(self, chunk: Any, size: int) -> None:
+        """Write joined frames of so many bytes; only when there is room. Who has caught up rests then."""
+        self.write(chunk, size)
         # Pushing may have found the connection broken, and then nothing shall wait for its rest.
-        if self.pace and self.closed is None:
+        if self.pace and self.closed is None and not any(each.pending for each in self.readers.values()):
             self.resting = True
             self._rest = self._node.tasks.loop.call_later(self.pace, self._rested)
 
@@ -131,6 +136,13 @@ class Flow:
         self.resting = False
         if self.outlet.room:
             self.on_room()
+
+    def wake(self) -> bool:
+        """Rest no longer, for who rests on loses its place; is there room?"""
+        if self._rest is not None:
+            self._rest.cancel()
+        self.resting = False
+        return self.room
 
     async def until_room(self) -> None:
         """Wait until a push can be written. Raises Disconnect when the connection ends meanwhile."""

@@ -114,7 +114,7 @@ class Subscription:
                 cursor.advance(common.end, common.last_offset, common.unnumbered)
                 flow.push(common.data, common.size)
             elif self.pending:
-                if flow.room:
+                if flow.room or (flow.resting and self._is_outrun() and flow.wake()):
                     flow.flush()
                 else:
                     self.lag()
@@ -122,6 +122,11 @@ class Subscription:
             # It must not reach the flush, which serves everybody else.
             self.session.node.tasks.failed("a delivery", error)
             self.session.close(Disconnect(3004))
+
+    def _is_outrun(self) -> bool:
+        """Would a longer rest take it out of the ring, where only the newest is not all that counts?"""
+        is_all_wanted = self.channel is not None and self.channel.options.on_gap != "latest"
+        return is_all_wanted and self.ring.is_half_ahead(self.cursor.index)
 
     @property
     def pending(self) -> bool:
@@ -248,7 +253,7 @@ class Subscription:
     def _write_page(self, publications: list[Publication]) -> None:
         frames = self._frames(_entries(publications))
         if frames:
-            self.flow.push(self.view.join(self.name, frames), sum(map(len, frames)))
+            self.flow.write(self.view.join(self.name, frames), sum(map(len, frames)))
 
     def _frames(self, entries: Iterable[Entry]) -> list[Any]:
         """What this subscriber is shown of entries that it does not read from the ring."""

@@ -73,6 +73,7 @@ export class App {
     if (this.session?.role === "viewer") this.api.refuse();
     this.channels.start(this.session?.channels);
     this.watching.start();
+    await null; // the connection is on its way while the page is put together
     await this.open();
   }
 

@@ -1,11 +1,15 @@
 /** Numbers, sizes and lengths of time as words. */
 
-const numbers = new Intl.NumberFormat("en", { maximumFractionDigits: 3 });
+/** @type {Intl.NumberFormat|null} made when it is needed: the first of them takes longer than all else that a page does at its start */
+let fractions = null;
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 
 /** 18,204 */
 export function count(number) {
-  return typeof number === "number" ? numbers.format(number) : String(number);
+  if (typeof number !== "number") return String(number);
+  if (Number.isSafeInteger(number)) return String(number).replace(/\B(?=(?:\d{3})+$)/g, ",");
+  fractions ??= new Intl.NumberFormat("en", { maximumFractionDigits: 3 });
+  return fractions.format(number);
 }
 
 /** "1 line", "2 lines". */

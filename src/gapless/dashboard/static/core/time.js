@@ -125,7 +125,8 @@ function atClock(wall) {
 /** A time as programs write it: ISO text, Python's asctime, or a number of seconds, milliseconds, micro- or nanoseconds. */
 export function readTime(value) {
   if (typeof value === "string") {
-    const time = Date.parse(value.replace(/^(\d{4}-\d{2}-\d{2}) /, "$1T").replace(/,(\d{3})\d*(?=$|[Z+-])/, ".$1"));
+    const isIso = value[10] === "T" && !value.includes(",");
+    const time = Date.parse(isIso ? value : value.replace(/^(\d{4}-\d{2}-\d{2}) /, "$1T").replace(/,(\d{3})\d*(?=$|[Z+-])/, ".$1"));
     return Number.isNaN(time) ? null : time;
   }
   const number = typeof value === "object" && value !== null ? Number(value) : value;

@@ -127,14 +127,24 @@ export class List {
     const length = this.#view.length;
     const offset = this.#follow.following ? this.#places.scale.last : Math.min(this.#offset(), this.#places.scale.last);
     if (this.#follow.following) this.#anchorAt(offset);
-    if (this.#spacerHeight !== this.#places.scale.spacer) spacer.style.height = `${(this.#spacerHeight = this.#places.scale.spacer)}px`;
-    const scrollTop = this.#places.scale.toScroll(offset);
-    if (Math.abs(scrollTop - scroller.scrollTop) > 0.5) scroller.scrollTop = scrollTop;
-    this.#scrollTop = scroller.scrollTop;
+    // Read before anything is written, and written last: so it is laid out once.
+    const wanted = this.#places.scale.toScroll(offset);
+    const isThere = Math.abs(wanted - scroller.scrollTop) <= 0.5;
+    this.#scrollTop = isThere ? scroller.scrollTop : wanted;
+    const isGrown = this.#spacerHeight !== this.#places.scale.spacer;
+    if (isGrown) spacer.style.height = `${(this.#spacerHeight = this.#places.scale.spacer)}px`;
     const first = Math.max(0, this.#places.at(offset) - OVERSCAN);
     const last = Math.min(length - 1, this.#places.at(offset + this.#places.viewport) + OVERSCAN);
     this.#fill(first, last, this.#scrollTop - offset, this.#follow.following ? offset : -1);
+    if (!isThere) scroller.scrollTop = wanted;
+    if (!isThere || isGrown) this.#settle(first, offset);
     this.onPaint();
+  }
+
+  /** Where it is scrolled to may differ from what was wanted: the rows stand where that is. */
+  #settle(first, offset) {
+    this.#scrollTop = this.#parts.scroller.scrollTop;
+    this.#placeAt(this.#places.top(first) + this.#scrollTop - offset);
   }
 
   /**

@@ -84,7 +84,8 @@ export class Row {
   /** Where another day begins, a thin line says so. */
   #fillDay(time, before, mode) {
     const zone = mode === "utc" || mode === "iso" ? "utc" : "local";
-    const another = time !== null && before !== null && !Number.isNaN(before) && day(time, zone) !== day(before, zone);
+    const isSoon = Math.floor(time / 1_000) === Math.floor(before / 1_000); // mostly, and then it needs no words
+    const another = !isSoon && time !== null && before !== null && !Number.isNaN(before) && day(time, zone) !== day(before, zone);
     if (another) this.element.dataset.day = day(time, zone);
     else delete this.element.dataset.day;
   }
@@ -120,7 +121,7 @@ export class Row {
     const pairs = entries.slice(0, FIELDS).filter(([, value]) => value !== undefined).map(pair);
     const rest = entries.length > FIELDS ? `  +${entries.length - FIELDS}` : "";
     const marked = [...look.pins, ...look.highlights];
-    if (marked.length === 0 && isPlainText(pairs.flat().join(""))) this.#sayPairs(pairs, rest);
+    if (isPlainText(pairs.flat().join("")) && !pairs.some((each) => isMarked(each, marked))) this.#sayPairs(pairs, rest);
     else say(this.fields, [...pairs.flatMap((each) => pairNodes(each, marked, look)), rest]);
   }
 
@@ -185,6 +186,11 @@ function pairNodes([key, value], marked, look) {
   return isAcross ? nodesOf(key + value, look) : [keyOf(...nodesOf(key, look)), ...nodesOf(value, look)];
 }
 
+/** Is something found in a field, or across its name and value? */
+function isMarked([key, value], marked) {
+  return [key + value, key, value].some((text) => hitsIn(text, marked).length > 0);
+}
+
 function keyOf(...nodes) {
   return make("span", { className: "key" }, ...nodes);
 }
@@ -193,12 +199,21 @@ function write(text, words) {
   if (text.data !== words) text.data = words;
 }
 
-/** Let an element say this, and leave what says it already in its place: most rows are filled many times a second. */
+/** Let an element say this by the nodes that it has, as far as they are alike: most rows are filled many times a second. */
 function say(element, nodes) {
-  const { firstChild } = element;
-  if (nodes.length === 1 && typeof nodes[0] === "string" && firstChild?.nodeType === Node.TEXT_NODE && !firstChild.nextSibling) {
-    if (firstChild.data !== nodes[0]) firstChild.data = nodes[0];
-  } else if (nodes.length > 0 || firstChild) element.replaceChildren(...nodes);
+  const { childNodes } = element;
+  if (childNodes.length !== nodes.length || !nodes.every((node, at) => becomes(childNodes[at], node))) element.replaceChildren(...nodes);
+}
+
+/** Let a node say what another one would, if they differ in their text alone. @returns {boolean} does it? */
+function becomes(there, node) {
+  if (typeof node === "string") return there.nodeType === Node.TEXT_NODE && (write(there, node), true);
+  const isAlike = there.nodeName === node.nodeName && there.className === node.className && hasTextAlone(there) && hasTextAlone(node);
+  return isAlike && (write(there.firstChild, node.firstChild.data), true);
+}
+
+function hasTextAlone({ attributes, childNodes }) {
+  return attributes?.length === 1 && childNodes.length === 1 && childNodes[0].nodeType === Node.TEXT_NODE;
 }
 
 /** Set an attribute that is not so already; "" takes it away. */
@@ -211,9 +226,9 @@ function put(element, name, value) {
 /** Fields that were asked for come first: what a query found is in sight. */
 function ordered(entries, { highlights, paths }) {
   if (highlights.length === 0 && paths.length === 0) return entries;
-  const wanted = ([name, value]) =>
-    paths.some((path) => path === name || path.endsWith(`.${name}`)) || (highlights.length > 0 && hitsIn(`${name}=${inline(value)}`, highlights).length > 0);
-  return [...entries.filter(wanted), ...entries.filter((entry) => !wanted(entry))];
+  const wanted = new Set(entries.filter(([name, value]) =>
+    paths.some((path) => path === name || path.endsWith(`.${name}`)) || (highlights.length > 0 && hitsIn(`${name}=${inline(value)}`, highlights).length > 0)));
+  return wanted.size === 0 ? entries : [...wanted, ...entries.filter((entry) => !wanted.has(entry))];
 }
 
 /** Of a name that is too long its end: that is where names of one family differ. */

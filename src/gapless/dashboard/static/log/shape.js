@@ -48,8 +48,8 @@ export function toShape(data) {
   shape.hasFields = Object.keys(data).length > 0;
   if (key >= 0) return withMessage(shape, data, key);
   shape.rest = stringify(data);
-  if (type) return { ...shape, logger: type, message: headline(data) };
-  return { ...shape, message: shape.rest, hasFields: false };
+  if (type) return Object.assign(shape, { logger: type, message: headline(data) });
+  return Object.assign(shape, { message: shape.rest, hasFields: false });
 }
 
 /** The data again, as it was published. */
@@ -113,11 +113,12 @@ export function isPlain(value) {
 
 function withMessage(shape, data, key) {
   const name = MESSAGE[key];
-  const message = data[name];
+  shape.message = data[name];
+  shape.messageKey = key;
   data[name] = 0; // in its place, so that the order of the keys stays
-  const rest = stringify(data);
-  data[name] = message;
-  return { ...shape, message, messageKey: key, rest };
+  shape.rest = stringify(data);
+  data[name] = shape.message;
+  return shape;
 }
 
 function fromValue(data) {

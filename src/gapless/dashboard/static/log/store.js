@@ -25,6 +25,7 @@ export class Store {
   levels = Object.fromEntries(LEVELS.map(({ rank }) => [rank, 0]));
   #streams = []; // id → {channel, channelId, epoch}
   #streamIds = new Map();
+  #newest = { channel: "", epoch: "", id: -1 }; // stream that a row was put in last: the next one mostly is of the same
   #next = 0; // key
   #lastTime = -Infinity;
   #listeners = [];
@@ -252,6 +253,12 @@ export class Store {
   }
 
   #stream(channel, epoch) {
+    const newest = this.#newest;
+    if (newest.id < 0 || newest.channel !== channel || newest.epoch !== epoch) this.#newest = { channel, epoch, id: this.#streamId(channel, epoch) };
+    return this.#newest.id;
+  }
+
+  #streamId(channel, epoch) {
     const name = `${channel}\n${epoch}`;
     const known = this.#streamIds.get(name);
     if (known !== undefined) return known;
