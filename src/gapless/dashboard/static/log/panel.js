@@ -5,6 +5,7 @@ import * as settings from "../core/settings.js";
 import { Asking } from "./asking.js";
 import { Columns } from "./columns.js";
 import { Feed } from "./feed.js";
+import { entriesOf } from "./fields.js";
 import { template } from "./folding.js";
 import { Follow } from "./follow.js";
 import { Ledger } from "./ledger.js";
@@ -14,6 +15,7 @@ import { toMark } from "./marks.js";
 import { measured } from "./measure.js";
 import { Past } from "./past.js";
 import { Reader } from "./reader.js";
+import { isWhole } from "./segment.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
 
@@ -59,7 +61,13 @@ export class Panel {
     this.list = new List({ scroller: this.scroller, spacer: this.spacer }, this.view, this.store, this.follow, (mark) => this.#toMark(mark));
     this.asking = new Asking(this.store, this.view, this.hits, this.feed.channels);
     this.reader = new Reader(this.list, this.view, this.hits, this.follow);
-    this.store.listen({ rewoven: (toKey) => this.#remap(toKey), replaced: () => this.list.redraw() });
+    const { unfolding } = this.list;
+    this.store.listen({
+      rewoven: (toKey) => this.#remap(toKey),
+      removed: ({ start, end }) => unfolding.forget((key) => key >= start && key < end),
+      replaced: ({ start }, index) => (unfolding.forget((key) => key === start + index), this.list.redraw()),
+    });
+    this.scroller.addEventListener("click", (event) => this.#onClick(event));
     this.store.isHeld = (segment) => this.#isHeld(segment);
     this.feed.onChange = () => this.#onFeed();
     this.feed.onReturn = (entry) => this.onReturn(entry);
@@ -111,6 +119,7 @@ export class Panel {
       dark: isDark(),
       wrap: this.list.layout.wrap,
       channelWidth: this.list.layout.channel,
+      unfolding: this.list.unfolding,
       manyChannels: this.store.channels.isMany,
     };
     this.element.classList.toggle("many-channels", this.list.look.manyChannels);
@@ -120,7 +129,7 @@ export class Panel {
   relayout() {
     const wrap = settings.get("wrap");
     this.view.fold(settings.get("fold") ? template : null);
-    const layout = measured(this.element, { wrap, density: settings.get("density"), small: this.small, store: this.store, time: settings.get("time"), columns: this.columns.width });
+    const layout = measured(this.element, { wrap, density: settings.get("density"), small: this.small, store: this.store, time: settings.get("time"), columns: this.columns.width, fields: settings.get("fields") });
     if (this.view.isFolding) layout.columns = Math.max(20, layout.columns - TIMES);
     this.#measuredFor = this.#widths();
     // So that while it follows the first row in sight is a whole one, too.
@@ -133,6 +142,23 @@ export class Panel {
   unfold(key) {
     this.follow.pause("reading");
     this.view.unfold(key);
+  }
+
+  /**
+   * Unfold an object in a row, or fold it; what is read stands still.
+   * @param {number} key @param {string|number} what its path; 1: all that is folded, a level of it, -1: fold the innermost
+   */
+  unfoldObject(key, what) {
+    const place = this.store.find(key);
+    if (!place) return;
+    const { segment, index } = place;
+    const entries = entriesOf(this.store.data(segment, index), this.store.row(segment, index), isWhole(segment, index));
+    const { unfolding } = this.list;
+    this.follow.pause("reading");
+    if (typeof what === "string") unfolding.toggle(key, what, entries);
+    else if (what > 0) unfolding.deeper(key, entries);
+    else unfolding.shallower(key, entries);
+    this.list.redraw();
   }
 
   /** Load older rows now; what is in sight stays. */
@@ -154,6 +180,11 @@ export class Panel {
     const marked = [...this.bookmarks].map(toKey);
     this.bookmarks.clear();
     for (const key of marked) this.bookmarks.add(key);
+  }
+
+  #onClick(event) {
+    const [button, row] = ["[data-unfold]", ".row"].map((each) => event.target.closest(each));
+    if (button) this.unfoldObject(Number(row.dataset.key), button.dataset.unfold);
   }
 
   #onColumns() {

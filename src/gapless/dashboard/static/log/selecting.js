@@ -16,7 +16,7 @@ export function listenToSelection(panel, { onOpen }) {
   scroller.addEventListener("click", (event) => {
     const target = /** @type {Element} */ (event.target);
     const key = keyOf(target);
-    if (key === null) return;
+    if (key === null || target.closest("[data-unfold]")) return; // what is unfolded is the panel's
     if (target.closest("[data-fold]")) return panel.unfold(key);
     const opener = /** @type {HTMLElement|null} */ (target.closest("[data-open]"));
     if (opener) return onOpen(key, opener.dataset.open);

@@ -21,6 +21,7 @@ export function openMenu(live, anchor) {
   const items = [
     toggle("wrap", "Wrap long lines"),
     toggle("fold", "Fold repeated lines"),
+    toggle("fields", "Fields in the lines"),
     ["Facets", () => live.toggleFacets(), live.showsFacets ? "on" : "off"],
     toggle("histogram", "Histogram"),
     toggle("colours", "ANSI colours"),
