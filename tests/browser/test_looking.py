@@ -187,7 +187,7 @@ def test_a_view_is_kept_under_a_name_with_its_look(page: Page, hub: FakeHub) -> 
 
 def test_a_link_leads_to_several_lines(page: Page, hub: FakeHub, context: BrowserContext) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    hub.publish("logs", *(log(f"line {at}") for at in range(30)))
+    hub.publish("logs", *(log(f"line {at}") for at in range(20)))
     visit(page, hub)
     messages(page).nth(4).click()
     expect(page.locator(".detail")).to_be_visible()
