@@ -122,6 +122,11 @@ export class Live {
     (await late(() => import("./live-search.js")))?.searchOlder(this, { api: this.#app.api, parent: this.#middle, byIndex });
   }
 
+  /** Offer what the filter finds as a file. */
+  async saveLines() {
+    (await late(() => import("./live-export.js")))?.openExport(this.panel, this.#app.api);
+  }
+
   #connect() {
     const { box, panel } = this;
     box.onFilter = (text, how) => {
