@@ -13,7 +13,7 @@ const OVERSCAN = 4; // rows above and below what is in sight
 export class List {
   /** Key of the current row, or null. */
   current = null;
-  /** Keys of a chosen range, [from, to], or null. */
+  /** Keys of a chosen range, [from, to], as they stand in the list; or null. */
   range = null;
   /** What is unfolded in its rows. */
   unfolding = new Unfolding();
@@ -161,6 +161,7 @@ export class List {
     const place = this.#placer(free);
     let before = this.#timeBefore(first);
     let keys = null;
+    const range = this.range?.map((key) => this.#view.ordinalOf(key)) ?? [Infinity, -Infinity];
     for (const { item, ordinal, id } of wanted) {
       const entry = place(id, item);
       if (entry.row) {
@@ -171,7 +172,7 @@ export class List {
         Object.assign(row, { shown: key, drawn: this.#lookState, stands: times, before });
         before = segment.time[index];
         keys = keys ? [keys[0], key] : [key, key];
-        this.#describe(entry.element, key, ordinal);
+        this.#describe(entry.element, key, ordinal, range);
       }
       const { style } = entry.element;
       const { wrap } = this.#places.layout;
@@ -215,8 +216,8 @@ export class List {
     };
   }
 
-  #describe(element, key, ordinal) {
-    const chosen = this.range !== null && key >= this.range[0] && key <= this.range[1];
+  #describe(element, key, ordinal, range) {
+    const chosen = ordinal >= range[0] && ordinal <= range[1];
     element.ariaRowIndex = String(ordinal + 1);
     const selected = String(chosen || key === this.current);
     if (element.ariaSelected !== selected) element.ariaSelected = selected;

@@ -161,6 +161,12 @@ export class Panel {
     this.list.redraw();
   }
 
+  /** By the times of the rows, while what is read stands still; or as they arrived. */
+  sortByTime(isSorted) {
+    this.follow.pause("reading");
+    for (const view of [this.view, this.hits]) view.sort(isSorted);
+  }
+
   /** Load older rows now; what is in sight stays. */
   async loadOlder() {
     this.follow.pause("scrolled");
@@ -211,6 +217,7 @@ export class Panel {
   #onFollow(following) {
     if (!following) this.#pausedAt = this.store.nextKey;
     else {
+      for (const view of [this.view, this.hits]) view.sort(false); // what is followed stands as it comes
       this.list.current = null;
       this.list.range = null;
       this.store.trim();
@@ -237,7 +244,7 @@ export class Panel {
   /** While the reader reads, what is around stays. */
   #isHeld(segment) {
     const seen = this.list.inSight;
-    return !this.follow.following && seen !== null && segment.end > seen[0] - 200 && segment.start < seen[1] + 200;
+    return !this.follow.following && seen !== null && segment.end > Math.min(...seen) - 200 && segment.start < Math.max(...seen) + 200;
   }
 
   #toMark(mark) {

@@ -92,10 +92,10 @@ export class Places {
   }
 
   #measureUnfolded() {
-    const shown = [...this.#unfolding.keys].filter((key) => this.#view.has(key)).sort((one, other) => one - other);
-    this.#grown = shown.map((key) => this.#view.ordinalOf(key));
+    const shown = [...this.#unfolding.keys].filter((key) => this.#view.has(key));
+    this.#grown = shown.map((key) => this.#view.ordinalOf(key)).sort((one, other) => one - other);
     this.#above = [0];
-    for (const key of shown) this.#above.push(this.#above.at(-1) + this.unfolded(key));
+    for (const ordinal of this.#grown) this.#above.push(this.#above.at(-1) + this.unfolded(this.#view.keyAt(ordinal)));
   }
 
   #measureEach() {

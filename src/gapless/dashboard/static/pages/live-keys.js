@@ -89,7 +89,8 @@ export function liveKeys(live, filters) {
     const [first, last] = (list.range ?? [row.key, row.key]).map((key) => panel.store.find(key)).map((place) => place && panel.store.row(place.segment, place.index));
     if (!first?.offset || !last?.offset) return note("A line without an offset has no link.");
     if (first.channel !== last.channel || first.epoch !== last.epoch) return note("A link leads to lines of one channel.");
-    return said(await copyText(linkTo(first, last.offset)), "Link copied");
+    const [from, to] = first.offset <= last.offset ? [first, last] : [last, first]; // as they arrived
+    return said(await copyText(linkTo(from, to.offset)), "Link copied");
   }
 
   function unfold(key, levels) {

@@ -21,6 +21,7 @@ export function openMenu(live, anchor) {
     toggle("wrap", "Wrap long lines"),
     toggle("fold", "Fold repeated lines"),
     toggle("fields", "Fields in the lines"),
+    ["Order", () => sort(panel), panel.view.isSorted ? "by time" : "as they arrived"],
     ["Facets", () => live.toggleFacets(), live.showsFacets ? "on" : "off"],
     toggle("histogram", "Histogram"),
     toggle("colours", "ANSI colours"),
@@ -39,6 +40,11 @@ export function openMenu(live, anchor) {
   ];
   items.push(null, ["Settings", () => openSettings()], ["Keys and queries", () => openHelp(), "?"]);
   popover(anchor, menu(items), { label: "More" });
+}
+
+function sort(panel) {
+  panel.sortByTime(!panel.view.isSorted);
+  if (panel.view.isSorted) note("By their times, until you follow again. Lines that come now stand at the end.");
 }
 
 async function copyAll({ panel }) {
