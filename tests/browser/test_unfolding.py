@@ -111,6 +111,23 @@ def test_what_is_unfolded_stays_so_while_lines_come_and_go_out_of_sight(page: Pa
     expect(rows(page).last).to_be_in_viewport(ratio=1)
 
 
+def test_a_line_that_goes_on_stays_unfolded(page: Page, hub: FakeHub) -> None:
+    def state(done: int, **more: int) -> dict[str, object]:
+        return {"progress": True, "message": f"{done} %", "fields": {"parts": {"done": done, **more}}}
+
+    hub.publish("logs", "above", state(10))
+    visit(page, hub)
+    row = rows(page).last
+    unfolders(row).click()
+    expect(below(row)).to_have_text(["▾ parts: {1}", "done: 10"])
+    hub.publish("logs", state(20, failed=1))
+    expect(messages(page)).to_have_text(["above", "20 %"])
+    expect(below(row)).to_have_text(["▾ parts: {2}", "done: 20", "failed: 1"])
+    box = row.bounding_box()
+    assert box is not None
+    assert box["height"] == 80
+
+
 def test_what_is_nothing_but_an_object_unfolds_as_a_whole(page: Page, hub: FakeHub) -> None:
     hub.publish("logs", {"a": {"b": [1]}, "d": "text"}, [1, {"e": None}], "no object", 5)
     visit(page, hub)

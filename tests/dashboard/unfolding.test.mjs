@@ -68,6 +68,18 @@ test("however much is in it, a row has a bounded number of lines", () => {
   assert.equal(unfolding.lines(1), 401);
 });
 
+test("a row that says something else keeps unfolded what is in it still", () => {
+  const unfolding = new Unfolding();
+  for (let level = 0; level < 2; level += 1) unfolding.deeper(1, ENTRIES);
+  const now = [["ms", 6], ["request", { id: "r", headers: { host: "b" } }]];
+  unfolding.renew(1, now);
+  assert.deepEqual(shown(now, unfolding), ["request▾", " id", " headers▾", "  host"]);
+  assert.equal(unfolding.lines(1), 4);
+  unfolding.renew(1, [["ms", 7]]);
+  unfolding.renew(2, now);
+  assert.deepEqual([...unfolding.keys], []);
+});
+
 test("rows that leave are forgotten, and others keep theirs under new keys", () => {
   const unfolding = new Unfolding();
   for (const key of [1, 5, 9]) unfolding.deeper(key, ENTRIES);

@@ -65,7 +65,7 @@ export class Panel {
     this.store.listen({
       rewoven: (toKey) => this.#remap(toKey),
       removed: ({ start, end }) => unfolding.forget((key) => key >= start && key < end),
-      replaced: ({ start }, index) => (unfolding.forget((key) => key === start + index), this.list.redraw()),
+      replaced: (segment, index) => this.#onReplaced(segment, index),
     });
     this.scroller.addEventListener("click", (event) => this.#onClick(event));
     this.store.isHeld = (segment) => this.#isHeld(segment);
@@ -151,14 +151,17 @@ export class Panel {
   unfoldObject(key, what) {
     const place = this.store.find(key);
     if (!place) return;
-    const { segment, index } = place;
-    const entries = entriesOf(this.store.data(segment, index), this.store.row(segment, index), isWhole(segment, index));
+    const entries = this.#entries(place.segment, place.index);
     const { unfolding } = this.list;
     this.follow.pause("reading");
     if (typeof what === "string") unfolding.toggle(key, what, entries);
     else if (what > 0) unfolding.deeper(key, entries);
     else unfolding.shallower(key, entries);
     this.list.redraw();
+  }
+
+  #entries(segment, index) {
+    return entriesOf(this.store.data(segment, index), this.store.row(segment, index), isWhole(segment, index));
   }
 
   /** By the times of the rows, while what is read stands still; or as they arrived. */
@@ -186,6 +189,13 @@ export class Panel {
     const marked = [...this.bookmarks].map(toKey);
     this.bookmarks.clear();
     for (const key of marked) this.bookmarks.add(key);
+  }
+
+  #onReplaced(segment, index) {
+    const { unfolding } = this.list;
+    const key = segment.start + index;
+    if (unfolding.of(key)) unfolding.renew(key, this.#entries(segment, index));
+    this.list.redraw();
   }
 
   #onClick(event) {

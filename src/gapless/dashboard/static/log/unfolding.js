@@ -94,7 +94,13 @@ export class Unfolding {
     return true;
   }
 
-  /** Rows that left, or say something else now. @param {(key: number) => boolean} isGone */
+  /** The row says something else now: what is in it still stays unfolded. */
+  renew(key, entries) {
+    const open = this.of(key);
+    if (open) this.#set(key, open, entries);
+  }
+
+  /** Rows that left. @param {(key: number) => boolean} isGone */
   forget(isGone) {
     for (const key of [...this.#rows.keys()]) if (isGone(key)) this.#rows.delete(key);
   }
