@@ -166,6 +166,7 @@ def test_a_view_is_kept_under_a_name_with_its_look(page: Page, hub: FakeHub) -> 
     visit(page, hub)
     field(page).fill("level:error")
     page.locator(".live .scroller").press("o")
+    page.wait_for_function("JSON.parse(localStorage.getItem('gapless.settings') ?? '{}').fold")  # keys came
     choose(page, "Save this view…")
     page.get_by_label("Name").fill("Just errors")
     page.keyboard.press("Enter")
