@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from .fake_hub import FakeHub
-from .seeing import STILL, back, choose, facet, field, lines, log, marks, messages, rows, visit
+from .seeing import STILL, back, facet, field, lines, log, marks, messages, rows, visit
 
 pytestmark = pytest.mark.browser
 
@@ -241,9 +241,6 @@ def test_lines_are_copied_as_they_are_seen(page: Page, hub: FakeHub, context: Br
     text = page.evaluate("navigator.clipboard.readText()")
     assert text.count("\n") == 299
     assert text.splitlines()[0].endswith("line 0  n=0")
-    with page.expect_download() as download:
-        choose(page, "Save as JSON lines")
-    assert len(download.value.path().read_text("utf-8").splitlines()) == 300
 
 
 def test_selected_text_stays_selected_while_lines_stream(

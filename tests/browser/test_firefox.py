@@ -81,6 +81,21 @@ def test_history_comes_first_and_then_what_is_live(tab: Tab, hub: FakeHub) -> No
     )
 
 
+def test_an_object_unfolds_where_it_stands(tab: Tab, hub: FakeHub) -> None:
+    hub.publish("logs", *(log(f"job {at}", fields={"request": {"id": at, "ok": True}}) for at in range(9)))
+    visit(tab, hub)
+    tab.expect(f"{ROWS}.length", 9)
+    tab.evaluate(f"{ROWS}[3].querySelector('.unfold[data-unfold*=request]').click()")
+    lines = f"[...{ROWS}[3].querySelectorAll('.unfolded > div')]"
+    tab.expect(f"{lines}.map((line) => line.textContent)", ["▾ request: {2}", "  id: 3", "  ok: true"])
+    places = f"{ROWS}.map((row) => [row.getBoundingClientRect().top, row.offsetHeight])"
+    rows = tab.evaluate(places)
+    assert [height for _, height in rows] == [20, 20, 20, 80, 20, 20, 20, 20, 20]
+    assert [beneath[0] - above[0] - above[1] for above, beneath in itertools.pairwise(rows)] == [0] * 8
+    seen = f"{lines}.map((line) => line.getBoundingClientRect().top - {ROWS}[3].getBoundingClientRect().top)"
+    assert tab.evaluate(seen) == [20, 40, 60]
+
+
 def test_the_last_row_is_followed_also_when_the_page_is_full(tab: Tab, hub: FakeHub) -> None:
     tab.goto(hub.url)
     tab.evaluate("localStorage.setItem('gapless.settings', '{\"maxRows\": 20000}')")

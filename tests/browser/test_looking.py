@@ -166,6 +166,7 @@ def test_a_view_is_kept_under_a_name_with_its_look(page: Page, hub: FakeHub) -> 
     visit(page, hub)
     field(page).fill("level:error")
     page.locator(".live .scroller").press("o")
+    page.wait_for_function("JSON.parse(localStorage.getItem('gapless.settings') ?? '{}').fold")  # keys came
     choose(page, "Save this view…")
     page.get_by_label("Name").fill("Just errors")
     page.keyboard.press("Enter")
@@ -187,7 +188,7 @@ def test_a_view_is_kept_under_a_name_with_its_look(page: Page, hub: FakeHub) -> 
 
 def test_a_link_leads_to_several_lines(page: Page, hub: FakeHub, context: BrowserContext) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    hub.publish("logs", *(log(f"line {at}") for at in range(30)))
+    hub.publish("logs", *(log(f"line {at}") for at in range(20)))
     visit(page, hub)
     messages(page).nth(4).click()
     expect(page.locator(".detail")).to_be_visible()

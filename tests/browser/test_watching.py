@@ -55,6 +55,14 @@ def test_who_feeds_the_hub_is_in_the_bar_of_every_page(page: Page, watched: Fake
     watched.publish("$sources", {"sources": [source("web-1"), down], "total": 2})
     expect(bar).to_have_text(re.compile(r"^redis:main down 1\d s$"))
     expect(bar).to_have_class(re.compile("trouble"))
+    expect(bar).to_have_attribute(
+        "title", re.compile(r"^redis:main: down since .* \d\d:\d\d, connection refused$")
+    )
+    watched.answers_api["info"] = {"nodes": []}
+    bar.click()
+    states = page.locator(".sources-part .state")
+    expect(states).to_have_text([re.compile(r"^down since .* \d\d:\d\d \(\d+ s\)$"), "up"])
+    page.go_back()
     watched.publish("$sources", {"sources": [down | {"since": None}], "total": 1})
     expect(bar).to_have_text("redis:main down")
     assert "$sources" not in page.locator(".facets").inner_text()

@@ -7,10 +7,12 @@ const source = (name, state, since = NOW / 1_000 - 12) => ({ source: name, state
 const around = { retryAt: 0, wasUp: true, api: "open", channels: 1, online: true, lines: 3, now: NOW };
 
 test("who feeds the hub is said in a few words, those in trouble first", () => {
-  assert.deepEqual(describeSources([], NOW), { words: "", isTrouble: false });
-  assert.deepEqual(describeSources([source("a", "up"), source("b", "idle")], NOW), { words: "1 source up", isTrouble: false });
-  assert.deepEqual(describeSources([source("a", "idle"), source("b", "idle")], NOW), { words: "2 sources idle", isTrouble: false });
-  assert.deepEqual(describeSources([source("a", "up"), source("redis:main", "down"), source("b", "retrying")], NOW), { words: "redis:main down 12 s, 1 more", isTrouble: true });
+  assert.deepEqual(describeSources([], NOW), { words: "", more: "", isTrouble: false });
+  assert.deepEqual(describeSources([source("a", "up"), source("b", "idle")], NOW), { words: "1 source up", more: "", isTrouble: false });
+  assert.deepEqual(describeSources([source("a", "idle"), source("b", "idle")], NOW), { words: "2 sources idle", more: "", isTrouble: false });
+  const down = describeSources([source("a", "up"), { ...source("redis:main", "down"), error: "refused" }, source("b", "retrying", null)], NOW);
+  assert.deepEqual([down.words, down.isTrouble], ["redis:main down 12 s, 1 more", true]);
+  assert.match(down.more, /^redis:main: down since 1 Jan 1970 \d\d:16, refused\nb: retrying$/);
 });
 
 test("a feed that does not say since when it is down is not down since 1970", () => {

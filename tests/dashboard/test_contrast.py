@@ -11,6 +11,7 @@ import pytest
 STATIC = Path(__file__).parents[2] / "src" / "gapless" / "dashboard" / "static"
 TEXTS = [
     *("text", "muted", "value", "accent", "trace", "debug", "info", "success", "warning", "error", "gap"),
+    *("string", "number", "literal"),
     *(f"ansi-{number}" for number in range(16)),
     *(f"hue-{number}" for number in range(12)),
 ]
@@ -18,6 +19,7 @@ GROUNDS = ("bg", "surface", "raised")
 OWN_GROUNDS = [
     ("text", "accent-ground"),
     ("muted", "accent-ground"),
+    *((name, "accent-ground") for name in ("value", "string", "number", "literal")),
     ("accent", "accent-ground"),
     ("warning", "warning-ground"),
     ("error", "error-ground"),

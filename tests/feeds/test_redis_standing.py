@@ -29,9 +29,11 @@ class Feed(StandingFeed):
         super().__init__(split_address(url, "name")[0])
         self.joins = 0
         self.away: list[float] = []
+        self.down: list[float | None] = []
 
     async def _join(self, connection: Connection) -> None:
         self.joins += 1
+        self.down.append(self.since)
         if self.joins in (2, 3):
             raise RedisError("not yet")
 
@@ -48,6 +50,12 @@ async def test_one_break_is_one_however_often_it_tries(server: RedisServer) -> N
     async with Feed(server.url) as feed:
         await until(lambda: feed.joins == 4 and feed.state == "live")
         assert (feed.breaks, len(feed.away)) == (1, 1)
+        never, *down = feed.down
+        assert never is None
+        assert down[0] is not None
+        assert feed.since is not None
+        assert down == [down[0]] * 3, "since the first of these attempts"
+        assert feed.since >= down[0], "since it is back"
 
 
 def test_an_address_gives_its_parameters_and_keeps_the_rest() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from gapless import ChannelOptions
+from gapless.errors import PermissionDenied
+from gapless.hooks.events import SubscribeEvent
 from gapless.model import History
 
 from ..support.world import World
@@ -50,3 +53,24 @@ def test_what_is_lost_while_the_first_page_is_read_again_is_said_with_it(world: 
     assert len(pages) == 2
     world.check()
     world.reaches("client", "c")
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_who_leaves_while_it_is_being_subscribed_has_made_no_error(world: World, may: bool) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    @world.hub.on_subscribe("c")
+    async def wait(event: SubscribeEvent) -> None:
+        asked.set()
+        await answered.wait()
+        if not may:
+            raise PermissionDenied
+
+    client = world.plain("client", "c")
+    world.connect(client)
+    world.loop.run(asked.wait())
+    client.drop()
+    answered.set()
+    world.loop.settle()
+    assert world.hub.stats().subscriptions == 0
+    assert world.hub.counters.client_errors == 0

@@ -44,6 +44,7 @@ async def test_rows_that_name_none_are_unnamed(row: bytes) -> None:
 )
 async def test_a_feed_of_the_server_says_how_it_stands(state: str, shown: str, error: str | None) -> None:
     hub = Hub()
-    hub.node.sources.add(lambda: Standing("feed from Redis", "redis", state, 5, 2, 1))
+    hub.node.sources.add(lambda: Standing("feed from Redis", "redis", state, 5, 2, 1, since=42.5))
     (row,) = sources.here(hub)
     assert (row["state"], row["error"], row["rows"], row["breaks"]) == (shown, error, 5, 1)
+    assert row["since"] == 42.5

@@ -56,7 +56,7 @@ def prepare(settings: Settings) -> Prepared:
 
 
 def _standing(feed: RedisFeed | StreamFeed) -> Standing:
-    return Standing(str(feed), "redis", feed.state, feed.received, feed.refused, feed.breaks)
+    return Standing(str(feed), "redis", feed.state, feed.received, feed.refused, feed.breaks, feed.since)
 
 
 def notes(settings: Settings) -> list[str]:

@@ -26,7 +26,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a source stands that this process reads itself. `state` is its own word for it."""
+    """How a source stands that this process reads itself. `state` is its own word for it.
+
+    `since` is when it came up, or first went down, in Unix seconds; None: neither yet.
+    """
 
     name: str
     via: str
@@ -34,6 +37,7 @@ class Standing:
     rows: int
     refused: int
     breaks: int
+    since: float | None = None
 
 
 class Sources:

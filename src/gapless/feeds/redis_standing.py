@@ -45,6 +45,8 @@ class StandingFeed(ABC):
         self._reasons: set[str] = set()
         self.state = "not started"
         """`connecting`, `live`, or `away: ` and why."""
+        self.since: float | None = None
+        """When it came up, or when the break began that still lasts: Unix seconds."""
         self.received = 0
         self.refused = 0
         self.breaks = 0
@@ -115,7 +117,7 @@ class StandingFeed(ABC):
             log.warning("the %s: a publication to %r was not taken: %s", self, channel, error)
 
     def _say_live(self) -> None:
-        self.state = "live"
+        self.state, self.since = "live", time.time()
         if self._broken_at is None:
             return
         seconds = round(time.monotonic() - self._broken_at, 1)
@@ -126,7 +128,7 @@ class StandingFeed(ABC):
     def _say_away(self, error: Exception) -> None:
         self.state = f"away: {str(error) or type(error).__name__}"
         if self._broken_at is None:
-            self._broken_at = time.monotonic()
+            self._broken_at, self.since = time.monotonic(), time.time()
             self.breaks += 1
             log.warning("the %s is %s", self, self.state)
 

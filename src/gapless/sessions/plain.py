@@ -107,7 +107,9 @@ class PlainSession(Session):
                 self.say(plain.page(command.channel, found, command.id, more=more))
 
     def refuse(self, error: ClientError, id: int | str | None, channel: str | None) -> None:  # noqa: A002
-        """Say what was wrong. Raises Disconnect when that happens too often."""
+        """Say what was wrong, unless the client has left. Raises Disconnect when that happens too often."""
+        if self.flow.closed is not None:
+            return  # what was under way then ends, and is no error of whoever left
         self.say(plain.error(error.code, error.message, id, channel))
         self.rates.count_error(error)
 

@@ -131,7 +131,7 @@ def _standing(one: Standing, node: str) -> Row:
         "via": one.via,
         "node": node,
         "state": state or "down",
-        "since": None,
+        "since": one.since,
         "last_seen": None,
         "rows": one.rows,
         "dropped": one.refused,

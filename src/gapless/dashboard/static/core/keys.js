@@ -12,7 +12,7 @@ import * as settings from "./settings.js";
 const layers = new Map();
 
 // What a page may do with a key instead of the browser. Others are not held for a table that has yet to come.
-const HELD = /^(?:.|Space|Enter|Home|End|(?:Shift\+)?Arrow(?:Up|Down)|Page(?:Up|Down)|Ctrl\+[adfu])$/;
+const HELD = /^(?:.|Space|Enter|Home|End|(?:Shift\+)?Arrow(?:Up|Down)|Arrow(?:Left|Right)|Page(?:Up|Down)|Ctrl\+[adfu])$/;
 
 /**
  * @param {string} owner

@@ -9,6 +9,7 @@ const DEFAULTS = {
   time: "clock",
   zone: "", // of the browser; else a name, "Europe/Berlin"
   colours: true, // of ANSI
+  fields: true, // beside, or below, the message
   histogram: true,
   facets: true,
   singleKeys: true,

@@ -1,8 +1,8 @@
-/** The histogram above the list: rows by time and level on a canvas, gaps hatched, a range to drag. */
+/** The histogram above the list: rows by time and level on a canvas with its axes, gaps hatched, a range to drag. */
 import { make } from "../core/dom.js";
-import { count } from "../core/format.js";
+import { count, counted, duration } from "../core/format.js";
 import { clock, day } from "../core/time.js";
-import { countRows, fittingRange, RANGES } from "./histogram.js";
+import { BUCKETS, countRows, fittingRange, RANGES } from "./histogram.js";
 import { LEVELS } from "./levels.js";
 
 const LEAST_MS = 250; // between two counts
@@ -23,9 +23,12 @@ export class Chart {
   #canvas = make("canvas", { className: "chart-canvas" });
   #words = make("span", { className: "chart-words" });
   #choice = make("select", { className: "chart-range", "aria-label": "Range of the histogram" });
+  #axes = Object.fromEntries(["most", "first", "last"].map((name) => [name, make("span", { className: `chart-axis chart-${name}`, "aria-hidden": "true" })]));
   #drag = null;
+  #hovered = null; // bucket under the pointer
   #dueAt = 0;
   #histogram = null;
+  #shown = null; // of the rows that pass the filter
   #known = "";
 
   /** @param {HTMLElement} element where it stands */
@@ -38,12 +41,12 @@ export class Chart {
     const caption = make("div", { className: "chart-caption" }, this.#words, this.#choice, table);
     this.#canvas.setAttribute("role", "img");
     this.element = element;
-    element.append(this.#canvas, caption);
+    element.append(this.#canvas, caption, ...Object.values(this.#axes));
     this.#canvas.addEventListener("pointerdown", (event) => this.#onDown(event));
     this.#canvas.addEventListener("pointermove", (event) => this.#onMove(event));
     this.#canvas.addEventListener("pointerup", (event) => this.#onUp(event));
     this.#canvas.addEventListener("dblclick", () => this.onClear());
-    this.#canvas.addEventListener("pointerleave", () => this.#describe(null));
+    this.#canvas.addEventListener("pointerleave", () => this.#hover(null));
     new ResizeObserver(() => this.#onResize()).observe(this.#canvas);
   }
 
@@ -67,9 +70,14 @@ export class Chart {
     this.#known = known;
     const all = this.#store.segments.map((segment) => ({ segment, indices: null }));
     this.#histogram = countRows(all, from, to);
-    const shown = this.#view.matcher ? countRows(this.#view.parts(), from, to) : this.#histogram;
-    draw(this.#canvas, this.#histogram, shown, this.#marks(), this.#drag);
-    this.#describe(null);
+    this.#shown = this.#view.matcher ? countRows(this.#view.parts(), from, to) : this.#histogram;
+    this.#label();
+    this.#draw();
+  }
+
+  #draw() {
+    draw(this.#canvas, this.#histogram, this.#shown, this.#marks(), this.#drag, this.#hovered);
+    this.#describe();
   }
 
   #range() {
@@ -79,7 +87,7 @@ export class Chart {
     const end = Number.isFinite(last) ? last : Date.now();
     const chosen = Number(this.#choice.value);
     const range = chosen || (Number.isFinite(first) ? fittingRange(first, end) : RANGES[0]);
-    const width = range / 120;
+    const width = range / BUCKETS;
     const to = Math.ceil((end + 1) / width) * width; // so that the buckets stand still while time goes on
     return { from: to - range, to };
   }
@@ -109,11 +117,16 @@ export class Chart {
 
   #onMove(event) {
     if (!this.#histogram) return;
-    this.#describe(this.#timeAt(event));
-    if (!this.#drag) return;
-    this.#drag.to = this.#timeAt(event);
-    this.#paint(true);
-    this.#describe(this.#timeAt(event));
+    if (this.#drag) this.#drag.to = this.#timeAt(event);
+    this.#hover(this.#timeAt(event));
+  }
+
+  /** @param {number|null} time null: nothing is pointed at */
+  #hover(time) {
+    if (!this.#histogram) return;
+    const { from, width } = this.#histogram;
+    this.#hovered = time === null ? null : Math.max(0, Math.min(BUCKETS - 1, Math.floor((time - from) / width)));
+    this.#draw();
   }
 
   #onUp(event) {
@@ -125,23 +138,36 @@ export class Chart {
     this.#paint(true);
   }
 
-  #describe(time) {
-    const { from, to, width, counts, total } = this.#histogram;
-    const levels = LEVELS.length;
-    if (time === null) {
-      const date = day(from) === day(Date.now()) ? "" : `${day(from)} `;
-      this.#words.textContent = total ? `${date}${clock(from).slice(0, 8)} – ${clock(to).slice(0, 8)}` : "";
-      this.#canvas.setAttribute("aria-label", `${count(total)} lines from ${clock(from)} to ${clock(to)}`);
-      return;
-    }
-    const bucket = Math.max(0, Math.min(119, Math.floor((time - from) / width)));
-    const parts = LEVELS.map(({ name }, level) => [name, counts[bucket * levels + level]]).filter(([, number]) => number > 0);
-    this.#words.textContent = `${clock(from + bucket * width).slice(0, 8)} · ${parts.length ? parts.reverse().map(([name, number]) => `${count(number)} ${name === "none" ? "without level" : name}`).join(" · ") : "nothing"}`;
+  /** The axes: from when to when, and how many lines the highest bar stands for. */
+  #label() {
+    const { from, to, width, total, most } = this.#histogram;
+    const date = (time) => (day(time) === day(Date.now()) ? "" : `${day(time)} `);
+    const { first, last, most: highest } = this.#axes;
+    first.textContent = total ? `${date(from)}${this.#clock(from)}` : "";
+    last.textContent = total ? `${day(to) === day(from) ? "" : date(to)}${this.#clock(to)}` : "";
+    const wide = width < 1_000 ? `${width} ms` : duration(width);
+    highest.textContent = total ? `max ${count(most)} in ${wide}` : "";
+    this.#canvas.setAttribute("aria-label", `${counted(total, "line")} from ${date(from)}${this.#clock(from)} to ${date(to)}${this.#clock(to)}, at most ${count(most)} in ${wide}`);
+  }
+
+  /** What is pointed at: its times, and its lines by level, the worst first. */
+  #describe() {
+    const { from, width, counts, total } = this.#histogram;
+    if (this.#hovered === null) return void (this.#words.textContent = total ? counted(total, "line") : "");
+    const start = from + this.#hovered * width;
+    const parts = LEVELS.map(({ name }, level) => [name, counts[this.#hovered * LEVELS.length + level]]).filter(([, number]) => number > 0);
+    const lines = parts.reverse().map(([name, number]) => `${count(number)} ${name === "none" ? "without level" : name}`);
+    this.#words.textContent = `${this.#clock(start)} – ${this.#clock(start + width)} · ${lines.join(" · ") || "nothing"}`;
+  }
+
+  /** As exact as the bars are wide. */
+  #clock(time) {
+    return clock(time).slice(0, this.#histogram.width < 1_000 ? 12 : 8);
   }
 }
 
 /** All rows faint, those that pass the filter on top of them. */
-function draw(canvas, all, shown, marks, drag) {
+function draw(canvas, all, shown, marks, drag, hovered) {
   const { clientWidth: width, clientHeight: height } = canvas;
   if (width === 0) return;
   const ratio = devicePixelRatio || 1;
@@ -154,6 +180,10 @@ function draw(canvas, all, shown, marks, drag) {
   pen.clearRect(0, 0, width, height);
   const style = getComputedStyle(canvas);
   const colours = LEVELS.map(({ name }) => style.getPropertyValue(`--chart-${name}`) || "#888");
+  if (hovered !== null) {
+    pen.fillStyle = style.getPropertyValue("--raised");
+    pen.fillRect(Math.round((hovered * width) / BUCKETS), 0, Math.ceil(width / BUCKETS), height);
+  }
   if (all !== shown) {
     pen.globalAlpha = 0.25;
     bars(pen, all, all.most, colours, width, height);

@@ -1,4 +1,4 @@
-/** Rows as text, in the order in which they are shown: what is copied, and what is saved as a file. */
+/** Rows as text: what is copied, and what is saved as a file. */
 import { stringify } from "../core/json.js";
 import { clock, day } from "../core/time.js";
 import { plain } from "./ansi.js";
@@ -8,7 +8,16 @@ import { gapWords } from "./words.js";
 
 export const FORMATS = { text: "Text", message: "Messages only", json: "JSON lines", markdown: "Markdown", csv: "CSV" };
 
+/** How a file of each begins and ends, and what stands between two lines. @type {Record<string, [string, string, string]>} */
+const FRAMES = { csv: ["time,level,channel,logger,source,message,data\r\n", "", "\r\n"], markdown: ["```\n", "\n```", "\n"] };
+
+/** @param {string} format one of FORMATS @returns {[string, string, string]} */
+export function frameOf(format) {
+  return FRAMES[format] ?? ["", "", "\n"];
+}
+
 /**
+ * The rows of a list, in the order in which they are shown, and what is said between them of lines that are missing.
  * @param {import("./view.js").View} view
  * @param {import("./store.js").Store} store
  * @param {[number, number]} ordinals from, to
@@ -19,19 +28,19 @@ export function toText(view, store, [from, to], format = "text") {
   for (let ordinal = from; ordinal <= to; ordinal += 1) {
     const item = view.at(ordinal);
     if (!item) continue;
-    if ("mark" in item) {
-      if (item.mark.gap && format !== "csv" && format !== "message") lines.push(gapLine(item.mark.gap, format));
-    } else lines.push(line(item, store, format));
+    if ("mark" in item) lines.push(...(item.mark.gap ? gapLines(item.mark.gap, format) : []));
+    else lines.push(toLine(store.row(item.segment, item.index), store.data(item.segment, item.index), format));
   }
-  if (format === "markdown") return ["```", ...lines, "```"].join("\n");
-  if (format === "csv") return ["time,level,channel,logger,source,message,data", ...lines].join("\r\n");
-  return lines.join("\n");
+  const [begin, end, between] = frameOf(format);
+  return begin + lines.join(between) + end;
 }
 
-function line({ segment, index }, store, format) {
-  const row = store.row(segment, index);
+/**
+ * @param {{time: number|null, level: number, channel: string, logger: string, source: string, message: string, flags: number}} row
+ * @param {any} data what was published @param {string} format one of FORMATS
+ */
+export function toLine(row, data, format) {
   if (format === "message") return plain(row.message);
-  const data = store.data(segment, index);
   if (format === "json") return stringify(data);
   if (format === "csv") {
     const time = row.time === null ? "" : new Date(row.time).toISOString();
@@ -40,9 +49,10 @@ function line({ segment, index }, store, format) {
   return textOf(row, data, row.time === null ? "" : `${day(row.time)} ${clock(row.time)}`);
 }
 
-function gapLine(gap, format) {
-  const words = `${gap.channel}: ${gapWords(gap)}`;
-  return format === "json" ? stringify({ gap: { ...gap } }) : `# ${plain(words)}`;
+/** What says that lines are missing here, where the format has a place for it. @returns {string[]} */
+export function gapLines(gap, format) {
+  if (format === "csv" || format === "message") return [];
+  return [format === "json" ? stringify({ gap: { ...gap } }) : `# ${plain(`${gap.channel}: ${gapWords(gap)}`)}`];
 }
 
 /** What a spreadsheet would take for a formula is kept from being one. */

@@ -13,10 +13,21 @@ export function toIndexed(node, now) {
   const parts = node.kind === "and" ? node.parts : [node];
   const terms = parts.map(termOf).filter(Boolean);
   if (terms.length === 0) return null;
-  // Lines come after they were written, so what is kept since then is enough; the other end is tested here.
+  const since = sinceOf(node, now);
+  return { query: terms.join(" "), ...(since === null ? {} : { since }) };
+}
+
+/**
+ * From when on the server has to look. Lines come after they were written, so what is kept since then is enough; the other
+ * end is for the page to test.
+ * @param {import("./query.js").Node} node @param {number} now milliseconds since 1970
+ * @returns {number|null} seconds since 1970
+ */
+export function sinceOf(node, now) {
+  const parts = node.kind === "and" ? node.parts : [node];
   const times = parts.map((part) => (part.kind === "field" && part.path === "after" && part.values[0].kind === "text" ? parseTime(part.values[0].text, now) : null));
   const since = Math.max(...times.filter((time) => time !== null), -Infinity);
-  return { query: terms.join(" "), ...(since > 0 ? { since: since / 1_000 } : {}) };
+  return since > 0 ? since / 1_000 : null;
 }
 
 /** A word begins one of the index; several stand together, as they are. */

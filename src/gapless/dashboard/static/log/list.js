@@ -6,14 +6,17 @@
 import { Pace } from "./pace.js";
 import { Places } from "./places.js";
 import { Row } from "./row.js";
+import { Unfolding } from "./unfolding.js";
 
 const OVERSCAN = 4; // rows above and below what is in sight
 
 export class List {
   /** Key of the current row, or null. */
   current = null;
-  /** Keys of a chosen range, [from, to], or null. */
+  /** Keys of a chosen range, [from, to], as they stand in the list; or null. */
   range = null;
+  /** What is unfolded in its rows. */
+  unfolding = new Unfolding();
   onPaint = () => {};
   /** @type {import("./row.js").Look} */
   look;
@@ -44,7 +47,7 @@ export class List {
   constructor(parts, view, store, follow, toMark) {
     this.#parts = parts;
     this.#view = view;
-    this.#places = new Places(view);
+    this.#places = new Places(view, this.unfolding);
     this.#store = store;
     this.#follow = follow;
     this.#toMark = toMark;
@@ -86,8 +89,11 @@ export class List {
     const top = this.#places.top(ordinal);
     const height = this.#places.height(ordinal);
     const offset = this.#offset();
-    if (top >= offset && top + height <= offset + this.#places.viewport) return this.paintSoon();
-    const wanted = centre ? top - (this.#places.viewport - height) / 2 : top < offset ? top : top + height - this.#places.viewport;
+    const { viewport } = this.#places;
+    const fits = height <= viewport;
+    const isInSight = fits ? top >= offset && top + height <= offset + viewport : top < offset + viewport && top + height > offset;
+    if (isInSight) return this.paintSoon();
+    const wanted = !fits || (!centre && top < offset) ? top : centre ? top - (viewport - height) / 2 : top + height - viewport;
     this.#anchorAt(Math.max(0, Math.min(wanted, this.#places.scale.last)));
     this.paintSoon();
   }
@@ -107,6 +113,7 @@ export class List {
     if (this.#anchor) this.#anchor.key = toKey(this.#anchor.key);
     if (this.current !== null) this.current = toKey(this.current);
     this.range &&= this.range.map(toKey);
+    this.unfolding.remap(toKey);
     this.#places.forget();
     this.redraw();
   }
@@ -164,6 +171,7 @@ export class List {
     const place = this.#placer(free);
     let before = this.#timeBefore(first);
     let keys = null;
+    const range = this.range?.map((key) => this.#view.ordinalOf(key)) ?? [Infinity, -Infinity];
     for (const { item, ordinal, id } of wanted) {
       const entry = place(id, item);
       if (entry.row) {
@@ -174,12 +182,15 @@ export class List {
         Object.assign(row, { shown: key, drawn: this.#lookState, stands: times, before });
         before = segment.time[index];
         keys = keys ? [keys[0], key] : [key, key];
-        this.#describe(entry.element, key, ordinal);
+        this.#describe(entry.element, key, ordinal, range);
       }
       const { style } = entry.element;
+      const { wrap } = this.#places.layout;
       const top = this.#places.top(ordinal);
-      style.visibility = this.#places.layout.wrap && top < whole - 1 && this.#places.top(ordinal + 1) > whole + 1 ? "hidden" : "";
-      style.height = this.#places.layout.wrap ? `${this.#places.height(ordinal)}px` : "";
+      const unfolded = entry.row ? this.#places.unfolded(id) : 0;
+      style.visibility = wrap && unfolded === 0 && top < whole - 1 && this.#places.top(ordinal + 1) > whole + 1 ? "hidden" : "";
+      style.height = wrap || unfolded > 0 ? `${this.#places.height(ordinal)}px` : "";
+      style.paddingBottom = unfolded > 0 ? `${unfolded}px` : ""; // where it stands
     }
     this.#free = [...free.values()];
     for (const { element } of this.#free) element.hidden = true;
@@ -215,8 +226,8 @@ export class List {
     };
   }
 
-  #describe(element, key, ordinal) {
-    const chosen = this.range !== null && key >= this.range[0] && key <= this.range[1];
+  #describe(element, key, ordinal, range) {
+    const chosen = ordinal >= range[0] && ordinal <= range[1];
     element.ariaRowIndex = String(ordinal + 1);
     const selected = String(chosen || key === this.current);
     if (element.ariaSelected !== selected) element.ariaSelected = selected;

@@ -40,7 +40,7 @@ export class Minimap {
         for (let at = 0; at < rows; at += 1) {
           const level = segment.level[indices ? indices[at] : at];
           if (level < WARNING) continue;
-          const y = Math.min(height - 1, Math.floor(((before + at) / length) * height));
+          const y = Math.min(height - 1, Math.floor((view.numberOf(before + at) / length) * height));
           if (level > worst[y]) worst[y] = level;
         }
       before += rows;

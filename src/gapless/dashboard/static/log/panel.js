@@ -5,6 +5,7 @@ import * as settings from "../core/settings.js";
 import { Asking } from "./asking.js";
 import { Columns } from "./columns.js";
 import { Feed } from "./feed.js";
+import { entriesOf } from "./fields.js";
 import { template } from "./folding.js";
 import { Follow } from "./follow.js";
 import { Ledger } from "./ledger.js";
@@ -14,6 +15,7 @@ import { toMark } from "./marks.js";
 import { measured } from "./measure.js";
 import { Past } from "./past.js";
 import { Reader } from "./reader.js";
+import { isWhole } from "./segment.js";
 import { Store } from "./store.js";
 import { View } from "./view.js";
 
@@ -59,7 +61,13 @@ export class Panel {
     this.list = new List({ scroller: this.scroller, spacer: this.spacer }, this.view, this.store, this.follow, (mark) => this.#toMark(mark));
     this.asking = new Asking(this.store, this.view, this.hits, this.feed.channels);
     this.reader = new Reader(this.list, this.view, this.hits, this.follow);
-    this.store.listen({ rewoven: (toKey) => this.#remap(toKey), replaced: () => this.list.redraw() });
+    const { unfolding } = this.list;
+    this.store.listen({
+      rewoven: (toKey) => this.#remap(toKey),
+      removed: ({ start, end }) => unfolding.forget((key) => key >= start && key < end),
+      replaced: (segment, index) => this.#onReplaced(segment, index),
+    });
+    this.scroller.addEventListener("click", (event) => this.#onClick(event));
     this.store.isHeld = (segment) => this.#isHeld(segment);
     this.feed.onChange = () => this.#onFeed();
     this.feed.onReturn = (entry) => this.onReturn(entry);
@@ -111,6 +119,7 @@ export class Panel {
       dark: isDark(),
       wrap: this.list.layout.wrap,
       channelWidth: this.list.layout.channel,
+      unfolding: this.list.unfolding,
       manyChannels: this.store.channels.isMany,
     };
     this.element.classList.toggle("many-channels", this.list.look.manyChannels);
@@ -120,7 +129,7 @@ export class Panel {
   relayout() {
     const wrap = settings.get("wrap");
     this.view.fold(settings.get("fold") ? template : null);
-    const layout = measured(this.element, { wrap, density: settings.get("density"), small: this.small, store: this.store, time: settings.get("time"), columns: this.columns.width });
+    const layout = measured(this.element, { wrap, density: settings.get("density"), small: this.small, store: this.store, time: settings.get("time"), columns: this.columns.width, fields: settings.get("fields") });
     if (this.view.isFolding) layout.columns = Math.max(20, layout.columns - TIMES);
     this.#measuredFor = this.#widths();
     // So that while it follows the first row in sight is a whole one, too.
@@ -133,6 +142,32 @@ export class Panel {
   unfold(key) {
     this.follow.pause("reading");
     this.view.unfold(key);
+  }
+
+  /**
+   * Unfold an object in a row, or fold it; what is read stands still.
+   * @param {number} key @param {string|number} what its path; 1: all that is folded, a level of it, -1: fold the innermost
+   */
+  unfoldObject(key, what) {
+    const place = this.store.find(key);
+    if (!place) return;
+    const entries = this.#entries(place.segment, place.index);
+    const { unfolding } = this.list;
+    this.follow.pause("reading");
+    if (typeof what === "string") unfolding.toggle(key, what, entries);
+    else if (what > 0) unfolding.deeper(key, entries);
+    else unfolding.shallower(key, entries);
+    this.list.redraw();
+  }
+
+  #entries(segment, index) {
+    return entriesOf(this.store.data(segment, index), this.store.row(segment, index), isWhole(segment, index));
+  }
+
+  /** By the times of the rows, while what is read stands still; or as they arrived. */
+  sortByTime(isSorted) {
+    this.follow.pause("reading");
+    for (const view of [this.view, this.hits]) view.sort(isSorted);
   }
 
   /** Load older rows now; what is in sight stays. */
@@ -154,6 +189,18 @@ export class Panel {
     const marked = [...this.bookmarks].map(toKey);
     this.bookmarks.clear();
     for (const key of marked) this.bookmarks.add(key);
+  }
+
+  #onReplaced(segment, index) {
+    const { unfolding } = this.list;
+    const key = segment.start + index;
+    if (unfolding.of(key)) unfolding.renew(key, this.#entries(segment, index));
+    this.list.redraw();
+  }
+
+  #onClick(event) {
+    const [button, row] = ["[data-unfold]", ".row"].map((each) => event.target.closest(each));
+    if (button) this.unfoldObject(Number(row.dataset.key), button.dataset.unfold);
   }
 
   #onColumns() {
@@ -180,6 +227,7 @@ export class Panel {
   #onFollow(following) {
     if (!following) this.#pausedAt = this.store.nextKey;
     else {
+      for (const view of [this.view, this.hits]) view.sort(false); // what is followed stands as it comes
       this.list.current = null;
       this.list.range = null;
       this.store.trim();
@@ -206,7 +254,7 @@ export class Panel {
   /** While the reader reads, what is around stays. */
   #isHeld(segment) {
     const seen = this.list.inSight;
-    return !this.follow.following && seen !== null && segment.end > seen[0] - 200 && segment.start < seen[1] + 200;
+    return !this.follow.following && seen !== null && segment.end > Math.min(...seen) - 200 && segment.start < Math.max(...seen) + 200;
   }
 
   #toMark(mark) {

@@ -50,6 +50,11 @@ export class Past {
     return this.#readBack(channel, epoch, offset, limit);
   }
 
+  /** At most so many publications after an offset, the oldest first. They go into no list. */
+  after(channel, epoch, offset, limit) {
+    return this.#read(channel, epoch, offset, limit);
+  }
+
   /** Load about a page of older rows, of all channels by time. @returns {Promise<number>} how many */
   async loadOlder() {
     return (await this.#exclusively(() => this.#older())) ?? 0;

@@ -72,7 +72,7 @@ export class Reader {
   chooseTo(one, other) {
     this.#follow.pause("selecting");
     this.anchor = one;
-    this.#list.range = one <= other ? [one, other] : [other, one];
+    this.#list.range = this.#view.ordinalOf(one) <= this.#view.ordinalOf(other) ? [one, other] : [other, one];
     this.#list.redraw();
   }
 

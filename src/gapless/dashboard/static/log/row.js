@@ -3,21 +3,24 @@ import { make } from "../core/dom.js";
 import { inline } from "../core/json.js";
 import { bytes, count } from "../core/format.js";
 import { day, written } from "../core/time.js";
-import { cut, isPlainText } from "./ansi.js";
+import { cut } from "./ansi.js";
 import { levelOf } from "./levels.js";
+import { CHARACTERS as FIELD_CHARACTERS, entriesOf, fillFields, fillUnfolded, firstLine, offerUnfolding, put, say, unfolder } from "./fields.js";
 import { exceptionOf, fieldsOf, pageOf, valueAt } from "./shape.js";
-import { FLAG } from "./segment.js";
-import { hitsIn, nodesOf, plain } from "./text.js";
+import { FLAG, isWhole } from "./segment.js";
+import { nodesOf, plain } from "./text.js";
+import { toPath } from "./unfolding.js";
 
 const CHARACTERS = 2_000; // of a message; the rest is in the drawer
 const LINES = 12;
-const FIELDS = 8;
-const FIELD_CHARACTERS = 160;
+const NOTHING = new Set(); // unfolded, as in most rows
+const WHOLE = toPath([""]);
 
 /**
  * @typedef {{time: string, now: number, highlights: RegExp[], pins: RegExp[], paths: string[],
  *   columns: {path: string, width: number}[], colours: boolean, channelWidth: number,
- *   dark: boolean, wrap: boolean, manyChannels: boolean, bookmarks: Set<number>}} Look how rows are drawn
+ *   dark: boolean, wrap: boolean, manyChannels: boolean, bookmarks: Set<number>,
+ *   unfolding: import("./unfolding.js").Unfolding}} Look how rows are drawn
  */
 
 export class Row {
@@ -34,9 +37,13 @@ export class Row {
     this.fields = make("span", { className: "fields" });
     this.more = make("button", { type: "button", className: "more", tabIndex: -1, hidden: true, "data-open": "raw" });
     this.times = make("button", { type: "button", className: "times", tabIndex: -1, hidden: true, "data-fold": "" });
-    const body = make("span", { className: "body" }, this.times, this.message, this.more, this.actions, this.fields);
+    this.whole = unfolder();
+    this.whole.hidden = true;
+    this.whole.classList.add("whole");
+    this.unfolded = make("span", { className: "unfolded", hidden: true });
+    const body = make("span", { className: "body" }, this.times, this.whole, this.message, this.more, this.actions, this.fields);
     this.cells = make("span", { className: "cells" });
-    this.element = make("div", { className: "row", id, role: "row" }, this.time, this.level, this.channel, this.logger, this.cells, body);
+    this.element = make("div", { className: "row", id, role: "row" }, this.time, this.level, this.channel, this.logger, this.cells, body, this.unfolded);
     for (const cell of this.element.children) cell.setAttribute("role", "gridcell");
     this.shown = undefined; // what it was filled with
     this.drawn = -1; // in which state of the look,
@@ -77,8 +84,9 @@ export class Row {
     put(this.logger, "title", plain(row.logger));
     this.#fillMessage(row, look);
     this.#fillFields(row, store, segment, index, look);
+    this.#fillWhole(row, store, segment, index, look);
     const hasParts = !this.more.hidden || this.actions.firstChild !== null; // that stay in sight beside a long message
-    put(element, "class", `row level-${level.name}${row.flags & FLAG.GUESSED ? " guessed" : ""}${look.bookmarks.has(row.key) ? " bookmarked" : ""}${hasParts ? " parts" : ""}`);
+    put(element, "class", `row level-${level.name}${row.flags & FLAG.GUESSED ? " guessed" : ""}${look.bookmarks.has(row.key) ? " bookmarked" : ""}${hasParts ? " parts" : ""}${this.unfolded.hidden ? "" : " grown"}`);
   }
 
   /** Where another day begins, a thin line says so. */
@@ -103,9 +111,9 @@ export class Row {
 
   #fillFields(row, store, segment, index, look) {
     this.cells.replaceChildren(...look.columns.map(({ width }) => cellOf(width)));
-    if (!(row.flags & (FLAG.FIELDS | FLAG.EXCEPTION))) {
+    if (!(row.flags & (FLAG.FIELDS | FLAG.EXCEPTION)) && look.columns.length === 0) {
       this.#offer([]);
-      return say(this.fields, []);
+      return fillFields(this.fields, [], look, NOTHING);
     }
     const data = store.data(segment, index);
     if (row.flags & FLAG.EXCEPTION) {
@@ -117,27 +125,19 @@ export class Row {
     const columns = look.columns.map(({ path }) => path);
     columns.forEach((path, at) => fillCell(this.cells.children[at], valueAt(data, path), look));
     const isElsewhere = (name) => columns.some((path) => path === name || path.endsWith(`.${name}`));
-    const entries = ordered(fieldsOf(data, row.message).filter(([name]) => !isElsewhere(name)), look);
-    const pairs = entries.slice(0, FIELDS).filter(([, value]) => value !== undefined).map(pair);
-    const rest = entries.length > FIELDS ? `  +${entries.length - FIELDS}` : "";
-    const marked = [...look.pins, ...look.highlights];
-    if (isPlainText(pairs.flat().join("")) && !pairs.some((each) => isMarked(each, marked))) this.#sayPairs(pairs, rest);
-    else say(this.fields, [...pairs.flatMap((each) => pairNodes(each, marked, look)), rest]);
+    const entries = row.flags & FLAG.FIELDS ? fieldsOf(data, row.message).filter(([name]) => !isElsewhere(name)) : [];
+    return fillFields(this.fields, entries, look, look.unfolding.of(row.key) ?? NOTHING);
   }
 
-  /** As most rows are, filled many times a second: the nodes stay, their texts change. */
-  #sayPairs(pairs, rest) {
-    const { childNodes } = this.fields;
-    const isFit = childNodes.length === 2 * pairs.length + 1 && childNodes[2 * pairs.length].nodeType === Node.TEXT_NODE;
-    if (!isFit || !pairs.every((_, at) => childNodes[2 * at].firstChild?.nodeType === Node.TEXT_NODE && childNodes[2 * at + 1].nodeType === Node.TEXT_NODE)) {
-      // An empty text is a node, too, when it is made as one.
-      return this.fields.replaceChildren(...pairs.flatMap(([key, value]) => [keyOf(key), document.createTextNode(value)]), document.createTextNode(rest));
-    }
-    pairs.forEach(([key, value], at) => {
-      write(childNodes[2 * at].firstChild, key);
-      write(childNodes[2 * at + 1], value);
-    });
-    write(childNodes[2 * pairs.length], rest);
+  /** What says nothing but an object, or a list, can be unfolded as a whole; and what is unfolded. */
+  #fillWhole(row, store, segment, index, look) {
+    const whole = isWhole(segment, index);
+    const open = look.unfolding.of(row.key);
+    this.whole.hidden = !whole;
+    if (whole) say(this.whole, [offerUnfolding(this.whole, WHOLE, open?.has(WHOLE) ?? false)]);
+    if (this.unfolded.hidden !== !open) this.unfolded.hidden = !open;
+    if (open) fillUnfolded(this.unfolded, entriesOf(store.data(segment, index), row, whole), open, look);
+    else say(this.unfolded, []);
   }
 
   /** What can be opened. A button that stays is the same one: who presses it while the row is filled again has pressed it. */
@@ -173,70 +173,7 @@ function fillCell(cell, value, look) {
   cell.title = plain(cut(text, FIELD_CHARACTERS));
 }
 
-/** A field as it is written: its name and the sign behind it, its value. */
-function pair([name, value]) {
-  const text = inline(value) ?? "null";
-  const start = cut(firstLine(text), FIELD_CHARACTERS);
-  return [`  ${cut(name, FIELD_CHARACTERS)}=`, `${start}${start.length < text.length ? "…" : ""}`];
-}
-
-/** What turns a colour on in one field does not go on into the next; what is found across name and value is marked as one. */
-function pairNodes([key, value], marked, look) {
-  const isAcross = hitsIn(key + value, marked).some(([from, to]) => from < key.length && to > key.length);
-  return isAcross ? nodesOf(key + value, look) : [keyOf(...nodesOf(key, look)), ...nodesOf(value, look)];
-}
-
-/** Is something found in a field, or across its name and value? */
-function isMarked([key, value], marked) {
-  return [key + value, key, value].some((text) => hitsIn(text, marked).length > 0);
-}
-
-function keyOf(...nodes) {
-  return make("span", { className: "key" }, ...nodes);
-}
-
-function write(text, words) {
-  if (text.data !== words) text.data = words;
-}
-
-/** Let an element say this by the nodes that it has, as far as they are alike: most rows are filled many times a second. */
-function say(element, nodes) {
-  const { childNodes } = element;
-  if (childNodes.length !== nodes.length || !nodes.every((node, at) => becomes(childNodes[at], node))) element.replaceChildren(...nodes);
-}
-
-/** Let a node say what another one would, if they differ in their text alone. @returns {boolean} does it? */
-function becomes(there, node) {
-  if (typeof node === "string") return there.nodeType === Node.TEXT_NODE && (write(there, node), true);
-  const isAlike = there.nodeName === node.nodeName && there.className === node.className && hasTextAlone(there) && hasTextAlone(node);
-  return isAlike && (write(there.firstChild, node.firstChild.data), true);
-}
-
-function hasTextAlone({ attributes, childNodes }) {
-  return attributes?.length === 1 && childNodes.length === 1 && childNodes[0].nodeType === Node.TEXT_NODE;
-}
-
-/** Set an attribute that is not so already; "" takes it away. */
-function put(element, name, value) {
-  if ((element.getAttribute(name) ?? "") === value) return;
-  if (value) element.setAttribute(name, value);
-  else element.removeAttribute(name);
-}
-
-/** Fields that were asked for come first: what a query found is in sight. */
-function ordered(entries, { highlights, paths }) {
-  if (highlights.length === 0 && paths.length === 0) return entries;
-  const wanted = new Set(entries.filter(([name, value]) =>
-    paths.some((path) => path === name || path.endsWith(`.${name}`)) || (highlights.length > 0 && hitsIn(`${name}=${inline(value)}`, highlights).length > 0)));
-  return wanted.size === 0 ? entries : [...wanted, ...entries.filter((entry) => !wanted.has(entry))];
-}
-
 /** Of a name that is too long its end: that is where names of one family differ. */
 function ending(name, width) {
   return name.length > width ? `…${name.slice(name.length - width + 1)}` : name;
-}
-
-function firstLine(text) {
-  const end = text.indexOf("\n");
-  return end < 0 ? text : text.slice(0, end);
 }

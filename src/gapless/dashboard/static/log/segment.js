@@ -30,3 +30,9 @@ export class Segment {
     return this.start + this.count;
   }
 }
+
+/** Is the message of a row all that it says, an object or a list as JSON? @param {Segment} segment @param {number} index */
+export function isWhole({ message, rest }, index) {
+  const first = message[index][0];
+  return (first === "{" || first === "[") && rest[index] === message[index];
+}

@@ -16,7 +16,7 @@ export function listenToSelection(panel, { onOpen }) {
   scroller.addEventListener("click", (event) => {
     const target = /** @type {Element} */ (event.target);
     const key = keyOf(target);
-    if (key === null) return;
+    if (key === null || target.closest("[data-unfold]")) return; // what is unfolded is the panel's
     if (target.closest("[data-fold]")) return panel.unfold(key);
     const opener = /** @type {HTMLElement|null} */ (target.closest("[data-open]"));
     if (opener) return onOpen(key, opener.dataset.open);
@@ -58,7 +58,7 @@ export function listenToSelection(panel, { onOpen }) {
     if (selection.isCollapsed || !scroller.contains(selection.anchorNode) || !scroller.contains(selection.focusNode)) return;
     const keys = [selection.anchorNode, selection.focusNode].map((node) => keyOf(node.nodeType === 1 ? node : node.parentElement));
     if (keys.includes(null) || keys[0] === keys[1]) return; // within a row it is the text that is selected
-    const [from, to] = keys.sort((one, other) => one - other).map((key) => view.ordinalOf(key));
+    const [from, to] = keys.map((key) => view.ordinalOf(key)).sort((one, other) => one - other);
     event.clipboardData.setData("text/plain", toText(view, store, [from, to]));
     event.preventDefault();
   });

@@ -45,7 +45,7 @@ export function toShape(data) {
   const type = firstText(data, TYPE);
   const key = MESSAGE.findIndex((name) => typeof data[name] === "string" && data[name] !== "");
   shape.logger = firstText(data, LOGGER) || type;
-  shape.hasFields = Object.keys(data).length > 0;
+  shape.hasFields = Object.keys(data).some((name) => !isOwn(name, data, shape, key));
   if (key >= 0) return withMessage(shape, data, key);
   shape.rest = stringify(data);
   if (type) return Object.assign(shape, { logger: type, message: headline(data) });
@@ -119,6 +119,17 @@ function withMessage(shape, data, key) {
   shape.rest = stringify(data);
   data[name] = shape.message;
   return shape;
+}
+
+/** Has this name a column of its own, as it has in most log records? What is not sure counts as a field. */
+function isOwn(name, data, { time, hasException }, key) {
+  const value = data[name];
+  if (name === "time") return time !== null;
+  if (name === "level") return readLevel(value) !== null;
+  if (name === "message") return key === 0;
+  if (name === "logger" || name === "source") return isText(value);
+  if (name === "exception") return hasException && isException(name, value);
+  return name === "kind" || ((name === "fields" || name === "data") && isPlain(value) && Object.keys(value).length === 0);
 }
 
 function fromValue(data) {

@@ -1,10 +1,12 @@
 /**
- * What a list shows: the rows that match, with marks between them (gaps, returns), by ordinal from the top. A new
- * matcher is applied from the newest segment on, in slices, so that what is looked at settles first.
+ * What a list shows: the rows that match, with marks between them (gaps, returns), by ordinal from the top: as they
+ * arrived, or by their times. A new matcher is applied from the newest segment on, in slices, so that what is looked at
+ * settles first.
  */
 
-import { firstAtLeast, lastAtMost } from "./bisect.js";
+import { firstAtLeast } from "./bisect.js";
 import { Folding } from "./folding.js";
+import { Ordinals, orderOf } from "./ordinals.js";
 
 const SLICE_MS = 6;
 
@@ -32,10 +34,10 @@ export class View {
   #folding = null;
   #alike = null;
   #todo = []; // segments that the matcher has not seen, the newest last
-  #prefix = null; // rows before each segment
-  #places = null; // ordinal of each mark
-  #length = 0;
-  #rows = 0;
+  /** @type {Ordinals|null} null: something came or went */
+  #known = null;
+  #isSorted = false;
+  #order = null; // of the rows that were there when it was made
   #schedule;
   #now;
 
@@ -57,14 +59,13 @@ export class View {
 
   /** Rows and marks. */
   get length() {
-    this.#measure();
-    return this.#length;
+    return this.#ordinals.length;
   }
 
   /** Rows alone, each that is folded into another, too. */
   get rows() {
-    this.#measure();
-    return this.#rows;
+    if (!this.#folding) return this.#ordinals.rows;
+    return this.#store.segments.reduce((sum, segment) => sum + (this.#matches.get(segment)?.length ?? 0), 0);
   }
 
   /** Show what this matches instead. */
@@ -79,6 +80,22 @@ export class View {
     if (this.#alike === alike) return;
     this.#alike = alike;
     this.set(this.matcher);
+  }
+
+  /** By the times of the rows, or as they arrived. Rows that come from now on stand at the end. */
+  sort(isSorted) {
+    if (this.#isSorted === isSorted) return;
+    this.#isSorted = isSorted;
+    this.#change();
+  }
+
+  get isSorted() {
+    return this.#isSorted;
+  }
+
+  /** Which row of the list the one is that arrived as this one. */
+  numberOf(arrived) {
+    return this.#order?.numberOf(arrived) ?? arrived;
   }
 
   get isFolding() {
@@ -143,11 +160,7 @@ export class View {
 
   /** @returns {Item|null} */
   at(ordinal) {
-    this.#measure();
-    if (ordinal < 0 || ordinal >= this.#length) return null;
-    const before = lastAtMost(this.#places, ordinal);
-    if (before >= 0 && this.#places[before] === ordinal) return { mark: this.marks[before] };
-    return this.#rowAt(ordinal - before - 1);
+    return this.#ordinals.at(ordinal);
   }
 
   /** The key of the row there; null: it is none. */
@@ -158,16 +171,11 @@ export class View {
 
   /** The ordinal of a row, or of where it would be; of a mark. */
   ordinalOf(key) {
-    this.#measure();
-    let marks = 0;
-    while (marks < this.marks.length && this.marks[marks].before <= key) marks += 1;
-    return this.#rowsBefore(key) + marks;
+    return this.#ordinals.of(key);
   }
 
   ordinalOfMark(mark) {
-    this.#measure();
-    const at = this.marks.indexOf(mark);
-    return at < 0 ? null : this.#places[at];
+    return this.#ordinals.ofMark(mark);
   }
 
   /** Whether a row of this key is in it. */
@@ -248,44 +256,19 @@ export class View {
 
   /** @param {boolean} [atEnd] nothing that was there is in another place */
   #change(atEnd = false) {
-    if (!atEnd) this.shape += 1;
-    this.#prefix = null;
+    if (!atEnd) {
+      this.shape += 1;
+      this.#order = null;
+    }
+    this.#known = null;
     this.onChange();
   }
 
-  #measure() {
-    if (this.#prefix) return;
+  get #ordinals() {
+    if (this.#known) return this.#known;
     const { segments } = this.#store;
-    const prefix = new Array(segments.length + 1);
-    prefix[0] = 0;
-    for (let at = 0; at < segments.length; at += 1)
-      prefix[at + 1] = prefix[at] + (this.#indices(segments[at])?.length ?? segments[at].count);
-    this.#prefix = prefix;
-    this.#rows = this.#folding ? segments.reduce((sum, segment) => sum + (this.#matches.get(segment)?.length ?? 0), 0) : prefix[segments.length];
-    this.#length = prefix[segments.length] + this.marks.length;
-    this.#places = this.marks.map((mark, at) => this.#rowsBefore(mark.before) + at);
-  }
-
-  #rowsBefore(key) {
-    const { segments } = this.#store;
-    let low = 0;
-    let high = segments.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (segments[middle].end <= key) low = middle + 1;
-      else high = middle;
-    }
-    if (low === segments.length) return this.#prefix[low];
-    const index = Math.max(0, key - segments[low].start);
-    const indices = this.#indices(segments[low]);
-    return this.#prefix[low] + (indices ? firstAtLeast(indices, index) : index);
-  }
-
-  #rowAt(number) {
-    const at = lastAtMost(this.#prefix, number);
-    const segment = this.#store.segments[at];
-    const within = number - this.#prefix[at];
-    const index = this.#indices(segment)?.[within] ?? within;
-    return { segment, index, key: segment.start + index };
+    const indicesOf = (segment) => this.#indices(segment);
+    if (this.#isSorted) this.#order ??= orderOf(segments, indicesOf);
+    return (this.#known = new Ordinals(segments, indicesOf, this.marks, this.#order));
   }
 }

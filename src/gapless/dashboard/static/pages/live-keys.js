@@ -68,6 +68,8 @@ export function liveKeys(live, filters) {
     key("Move", ["x"], "Next gap", () => go(1, isGapMark, "gap")),
     key("Move", ["X"], "Previous gap", () => go(-1, isGapMark, "gap")),
     key("Line", ["Enter"], "Details", () => (live.detail.isOpen ? live.detail.close() : list.current !== null && live.openDetail(list.current))),
+    key("Line", ["ArrowRight"], "Unfold what it holds, a level more", onCurrent((row) => unfold(row.key, 1))),
+    key("Line", ["ArrowLeft"], "Fold it, a level", onCurrent((row) => unfold(row.key, -1))),
     key("Line", ["c"], "What stands around it", () => list.current !== null && live.openDetail(list.current, "context")),
     key("Line", ["y"], "Copy it", onCurrent(async (row, { segment, index }) => said(await copyText(textOf(row, panel.store.data(segment, index), row.time === null ? "" : `${day(row.time)} ${clock(row.time)}`)), "Line copied"))),
     key("Line", ["Y"], "Copy a link to it, or to what is chosen", onCurrent(copyLink)),
@@ -87,7 +89,13 @@ export function liveKeys(live, filters) {
     const [first, last] = (list.range ?? [row.key, row.key]).map((key) => panel.store.find(key)).map((place) => place && panel.store.row(place.segment, place.index));
     if (!first?.offset || !last?.offset) return note("A line without an offset has no link.");
     if (first.channel !== last.channel || first.epoch !== last.epoch) return note("A link leads to lines of one channel.");
-    return said(await copyText(linkTo(first, last.offset)), "Link copied");
+    const [from, to] = first.offset <= last.offset ? [first, last] : [last, first]; // as they arrived
+    return said(await copyText(linkTo(from, to.offset)), "Link copied");
+  }
+
+  function unfold(key, levels) {
+    panel.unfoldObject(key, levels);
+    list.reveal(panel.view.ordinalOf(key), { centre: false });
   }
 
   function extend(step) {

@@ -1,16 +1,15 @@
 /** What else can be done with the list: look, copy, save. */
-import { copyText, download } from "../core/clipboard.js";
+import { copyText } from "../core/clipboard.js";
 import { make } from "../core/dom.js";
 import * as settings from "../core/settings.js";
 import { MODES, parseTime } from "../core/time.js";
-import { FORMATS, toText } from "../log/copying.js";
+import { toText } from "../log/copying.js";
 import { openHelp } from "../ui/help.js";
 import { dialog, menu, note, popover } from "../ui/layers.js";
 import { late } from "../ui/late.js";
 import { openSettings } from "../ui/settings.js";
 
 const VIEWS = () => import("../ui/views.js");
-const TYPES = { csv: ["csv", "text/csv"], json: ["ndjson", "application/x-ndjson"], markdown: ["md", "text/markdown"] };
 
 /** @param {import("./live.js").Live} live */
 export function openMenu(live, anchor) {
@@ -21,6 +20,8 @@ export function openMenu(live, anchor) {
   const items = [
     toggle("wrap", "Wrap long lines"),
     toggle("fold", "Fold repeated lines"),
+    toggle("fields", "Fields in the lines"),
+    ["Order", () => sort(panel), panel.view.isSorted ? "by time" : "as they arrived"],
     ["Facets", () => live.toggleFacets(), live.showsFacets ? "on" : "off"],
     toggle("histogram", "Histogram"),
     toggle("colours", "ANSI colours"),
@@ -35,20 +36,20 @@ export function openMenu(live, anchor) {
     ["Saved views…", async () => (await late(VIEWS))?.openViews()],
     null,
     ["Copy the lines of this view", () => copyAll(live)],
-    ...Object.entries(FORMATS).map(([format, words]) => /** @type {[string, () => void]} */ ([`Save as ${words.replace(/^./, (letter) => (/[A-Z]{2}/.test(words) ? letter : letter.toLowerCase()))}`, () => save(live, format)])),
+    ["Save lines…", () => live.saveLines()],
   ];
   items.push(null, ["Settings", () => openSettings()], ["Keys and queries", () => openHelp(), "?"]);
   popover(anchor, menu(items), { label: "More" });
 }
 
+function sort(panel) {
+  panel.sortByTime(!panel.view.isSorted);
+  if (panel.view.isSorted) note("By their times, until you follow again. Lines that come now stand at the end.");
+}
+
 async function copyAll({ panel }) {
   const text = toText(panel.view, panel.store, [0, panel.view.length - 1]);
   note((await copyText(text)) ? "Copied" : "The browser does not let this page copy.");
-}
-
-function save({ panel }, format) {
-  const [extension, type] = TYPES[format] ?? ["txt", "text/plain;charset=utf-8"];
-  download(`gapless-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.${extension}`, toText(panel.view, panel.store, [0, panel.view.length - 1], format), type);
 }
 
 function goToTime(live) {

@@ -14,6 +14,7 @@ import { QueryBox } from "../ui/querybox.js";
 const REST_MS = 400; // the first lines come before what else there is
 const PAINT_MS = 250; // between two paints of what stands around the rows
 const SMALL = "(max-width: 1023px)";
+const LOW = "(max-height: 480px)";
 const BOOLEANS = { true: true, false: false };
 
 export class Live {
@@ -31,7 +32,7 @@ export class Live {
   #rest = null;
   #onKeys;
   #keys = new Promise((resolve) => (this.#onKeys = resolve));
-  #sheet = false; // are the facets open on a small screen?
+  #sheet = false; // is open what a small screen has no room for?
 
   /** @param {import("../app.js").App} app */
   constructor(app) {
@@ -41,7 +42,8 @@ export class Live {
     this.box = new QueryBox(toolbar);
     this.pause = make("button", { type: "button", className: "pause", onclick: () => this.togglePause() }, "Pause");
     this.more = make("button", { type: "button", className: "icon", "aria-label": "More", title: "More", "aria-haspopup": "menu", onclick: async () => (await late(() => import("./live-menu.js")))?.openMenu(this, this.more) }, "⋯");
-    toolbar.append(this.pause, this.more);
+    this.around = make("button", { type: "button", className: "icon around", "aria-label": "Facets and histogram", title: "Facets and histogram ([)", onclick: () => this.#toggleSheet() }, "▤");
+    toolbar.append(this.pause, this.around, this.more);
     const middle = make("div", { className: "middle" });
     const lines = make("div", { className: "lines" });
     middle.append(this.#places.facets, lines);
@@ -120,6 +122,11 @@ export class Live {
     (await late(() => import("./live-search.js")))?.searchOlder(this, { api: this.#app.api, parent: this.#middle, byIndex });
   }
 
+  /** Offer what the filter finds as a file. */
+  async saveLines() {
+    (await late(() => import("./live-export.js")))?.openExport(this.panel, this.#app.api);
+  }
+
   #connect() {
     const { box, panel } = this;
     box.onFilter = (text, how) => {
@@ -137,8 +144,8 @@ export class Live {
     panel.columns.onMenu = (head, items, label) => popover(head, menu(items), { label });
     listenToSelection(panel, { onOpen: (key, tab) => this.openDetail(key, tab) });
     settings.onChange(() => this.applySettings());
-    matchMedia(SMALL).addEventListener("change", () => this.applySettings());
-    this.panel.element.addEventListener("pointerdown", () => this.#sheet && this.toggleFacets());
+    for (const size of [SMALL, LOW]) matchMedia(size).addEventListener("change", () => this.applySettings());
+    this.panel.element.addEventListener("pointerdown", () => this.#sheet && this.#toggleSheet());
   }
 
   /** @returns {Promise<import("./live-rest.js").Rest|null>} what comes after the first lines; null: it did not come */
@@ -161,16 +168,22 @@ export class Live {
   }
 
   applySettings() {
-    this.#places.facets.hidden = isSmall() ? !this.#sheet : !settings.get("facets");
-    this.#places.chart.hidden = !settings.get("histogram");
+    this.#places.facets.hidden = is(SMALL) ? !this.#sheet : !settings.get("facets");
+    this.#places.chart.hidden = is(LOW) ? !this.#sheet : !settings.get("histogram");
+    this.around.setAttribute("aria-pressed", String(this.#sheet));
     this.panel.relayout();
   }
 
   /** Beside the list they are a choice that lasts; on a small screen they lie over it for a moment. */
   toggleFacets() {
-    if (!isSmall()) return settings.set("facets", !settings.get("facets"));
+    if (is(SMALL)) return this.#toggleSheet();
+    settings.set("facets", !settings.get("facets"));
+  }
+
+  #toggleSheet() {
     this.#sheet = !this.#sheet;
     this.applySettings();
+    this.paintSoon();
   }
 
   async openDetail(key, tab) {
@@ -223,6 +236,6 @@ export class Live {
   }
 }
 
-function isSmall() {
-  return matchMedia(SMALL).matches;
+function is(size) {
+  return matchMedia(size).matches;
 }

@@ -3,6 +3,7 @@ import { make } from "../core/dom.js";
 import { ago, bytes, count, duration, short } from "../core/format.js";
 import { plain } from "../log/ansi.js";
 import { Pane } from "../ui/pane.js";
+import { sinceWords } from "../ui/status.js";
 import { spark } from "../ui/table.js";
 import { Notices } from "./server-notices.js";
 
@@ -113,8 +114,12 @@ function sourcesTable(sources) {
     if (content !== "") made.dataset.title = title;
     return made;
   };
-  const line = ({ source, channel, via, state, last_seen: seen, rows: number, dropped, error }) =>
-    make("tr", {}, make("th", { scope: "row" }, plain(source || "no name")), cell("", make("span", { className: `state state-${state}` }, state)), cell("Channel", plain(channel)), cell("By", plain(via)), cell("Lines", count(number), "number"), cell("Last", seen ? ago((now - seen) * 1_000) : "", "number"), cell("Dropped", dropped ? count(dropped) : "", "number"), cell("Error", plain(error ?? ""), "error"));
+  const stateOf = ({ state, since }) => {
+    const isDown = since && ["down", "retrying"].includes(state);
+    return make("span", { className: `state state-${state}` }, isDown ? `${state}${sinceWords({ since })} (${duration((now - since) * 1_000)})` : state);
+  };
+  const line = ({ source, channel, via, state, since, last_seen: seen, rows: number, dropped, error }) =>
+    make("tr", {}, make("th", { scope: "row" }, plain(source || "no name")), cell("", stateOf({ state, since })), cell("Channel", plain(channel)), cell("By", plain(via)), cell("Lines", count(number), "number"), cell("Last", seen ? ago((now - seen) * 1_000) : "", "number"), cell("Dropped", dropped ? count(dropped) : "", "number"), cell("Error", plain(error ?? ""), "error"));
   const head = [["Source"], ["State"], ["Channel"], ["By"], ["Lines", "number"], ["Last", "number"], ["Dropped", "number"], ["Error"]].map(([words, className = ""]) => make("th", { scope: "col", className }, words));
   const table = rows.length ? make("table", { className: "plain stacks" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows.map(line))) : make("p", { className: "muted" }, "Nothing feeds this hub from outside its processes, or it does not say.");
   const more = sources.length > rows.length ? make("p", { className: "muted" }, `and ${count(sources.length - rows.length)} more`) : "";

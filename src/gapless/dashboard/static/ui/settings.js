@@ -12,6 +12,7 @@ const CHOICES = [
   ["wrap", "Wrap long lines", null],
   ["fold", "Fold repeated lines", null],
   ["colours", "ANSI colours", null],
+  ["fields", "Fields in the lines", null],
   ["histogram", "Histogram", null],
   ["facets", "Facets", null],
   ["singleKeys", "Single-key shortcuts", null],

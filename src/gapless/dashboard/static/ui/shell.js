@@ -96,6 +96,7 @@ export class Shell {
     find("sources").hidden = sources.words === "";
     find("sources").classList.toggle("trouble", sources.isTrouble);
     set("sources", sources.words);
+    find("sources").title = sources.more || "Who feeds the hub";
     set("rate", `${short(this.#rate(now))} lines/s`);
     set("held", `${counted(panel.store.size, "line")} (${bytes(panel.store.bytes)})`);
     const { mark, kind, words } = this.#app.completeness;

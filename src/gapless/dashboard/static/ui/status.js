@@ -1,7 +1,8 @@
 /** The state of the connection in words, and what a click on them does. Pure. */
 import { duration } from "../core/format.js";
-import { plain } from "../log/ansi.js";
 import { counted } from "../core/format.js";
+import { moment } from "../core/time.js";
+import { plain } from "../log/ansi.js";
 
 /**
  * @param {{name: string, attempt?: number, delay?: number, code?: number, reason?: string}} state
@@ -32,17 +33,23 @@ export function describe(state, { retryAt, wasUp, api, channels, online, lines, 
 
 /**
  * Who feeds the hub, in a few words: "3 up", "redis:main down 12 s"; "" when nobody does.
- * @param {{source: string, state: string, since: number|null}[]} sources @param {number} now milliseconds since 1970
- * @returns {{words: string, isTrouble: boolean}}
+ * @param {{source: string, state: string, since: number|null, error?: string|null}[]} sources @param {number} now milliseconds since 1970
+ * @returns {{words: string, more: string, isTrouble: boolean}} `more`: of each that is in trouble since when, and why
  */
 export function describeSources(sources, now) {
   const trouble = sources.filter(({ state }) => state === "down" || state === "retrying");
   if (trouble.length > 0) {
     const [{ source, state, since }] = trouble;
-    const more = trouble.length > 1 ? `, ${trouble.length - 1} more` : "";
-    const long = since ? ` ${duration(now - since * 1_000)}` : ""; // a feed of the server does not say since when
-    return { words: `${plain(source)} ${state}${long}${more}`, isTrouble: true };
+    const others = trouble.length > 1 ? `, ${trouble.length - 1} more` : "";
+    const long = since ? ` ${duration(now - since * 1_000)}` : ""; // a feed of an older server does not say since when
+    const more = trouble.map((each) => `${plain(each.source)}: ${each.state}${sinceWords(each)}${each.error ? `, ${plain(each.error)}` : ""}`);
+    return { words: `${plain(source)} ${state}${long}${others}`, more: more.join("\n"), isTrouble: true };
   }
   const up = sources.filter(({ state }) => state === "up").length;
-  return { words: sources.length === 0 ? "" : up > 0 ? `${counted(up, "source")} up` : `${counted(sources.length, "source")} idle`, isTrouble: false };
+  return { words: sources.length === 0 ? "" : up > 0 ? `${counted(up, "source")} up` : `${counted(sources.length, "source")} idle`, more: "", isTrouble: false };
+}
+
+/** " since 14 May 14:02", "" where it does not say. @param {{since: number|null}} source */
+export function sinceWords({ since }) {
+  return since ? ` since ${moment(since * 1_000)}` : "";
 }
