@@ -183,11 +183,15 @@ class Page:
         """All of them with how many read each; None when they are too many, or are not known just now."""
         if self._guard.hub.lifecycle.unready() is not None:
             return None
+        found: dict[str, dict[str, int]] = {}
         try:
-            found = await self._guard.hub.occupancy(all=True)
+            async for some in self._guard.hub.node.peers.occupancy(idle=True):
+                found.update({name: {"num_clients": n} for name, n in some.items()})
+                if len(found) > MAX_ROWS:
+                    return None
         except BrokerError:
             return None
-        return {name: {"num_clients": n} for name, n in found.items()} if len(found) <= MAX_ROWS else None
+        return found
 
     def _openness(self, scope: Scope) -> str | None:
         if not self._guard.access.open_api:

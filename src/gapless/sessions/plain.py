@@ -250,8 +250,7 @@ class Replay:
             id=command.id,
         )
         if lost is not None and recovered is False:
-            session.node.counters.gaps += 1
-            channel.gaps += 1
+            session.count_gap(channel)
         if more:
             session.node.tasks.spawn(self._go_on(channel, catchup))
         else:
@@ -263,8 +262,7 @@ class Replay:
         await self._room()
         top, lost = await Catchup(session.node, channel, self._cursor).withhold(since)
         if lost is not None:
-            session.node.counters.gaps += 1
-            channel.gaps += 1
+            session.count_gap(channel)
         self._write(
             History([], top, top.offset + 1),
             b"",
@@ -286,8 +284,7 @@ class Replay:
         try:
             async for page, fresh, lost in catchup:
                 if lost is not None:
-                    session.node.counters.gaps += 1
-                    channel.gaps += 1
+                    session.count_gap(channel)
                     if not session.tell_lost(self._subscription, lost):
                         return
                 if fresh or cursor.offset >= catchup.goal:

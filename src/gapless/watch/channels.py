@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from ..hub import Hub
-from . import clients, sources, stats
+from . import clients, listing, sources, stats
 from .notices import Notices
 
 STATS_SECONDS = 1.0
@@ -31,7 +31,7 @@ SOURCES = 200
 
 def watch(hub: Hub) -> None:
     """Let this hub say how it does, to those who may watch and while they do, and answer its other nodes."""
-    for one in (stats, clients, sources):
+    for one in (stats, clients, sources, listing):
         one.answer(hub)
     hub.node.own.add("$stats", _Stats(hub).say, every=STATS_SECONDS)
     hub.node.own.add("$clients", _Clients(hub).say, every=CLIENTS_SECONDS)
