@@ -62,13 +62,14 @@ class _Clients:
         rows = {row["client"]: row for row in found.rows}
         known, self._known = self._known, rows
         total, self._total = self._total, found.total
+        about = {"total": found.total, **({} if found.cursor is None else {"cursor": found.cursor})}
         if anew:
-            return [orjson.dumps({"all": True, "clients": found.rows, "total": found.total})]
+            return [orjson.dumps({"all": True, "clients": found.rows, **about})]
         changed = [row for client, row in rows.items() if known.get(client) != row]
         gone = [client for client in known if client not in rows]
         if not changed and not gone and total == found.total:
             return []
-        return [orjson.dumps({"clients": changed, "gone": gone, "total": found.total})]
+        return [orjson.dumps({"clients": changed, "gone": gone, **about})]
 
 
 class _Sources:

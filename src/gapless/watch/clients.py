@@ -63,8 +63,8 @@ async def everywhere(hub: Hub, limit: int, query: str = "", order: Order = FURTH
 
 async def again(hub: Hub, limit: int, within: float) -> Clients:
     """The same for who asks time and again: of the nodes that were there a few seconds ago."""
-    answers = await hub.node.peers.ask_again(QUESTION, within, limit=limit, query="")
-    return _together(await here(hub, limit), answers.values(), limit, FURTHEST)
+    answers = await hub.node.peers.ask_again(QUESTION, within, limit=limit + 1, query="")
+    return _together(await here(hub, limit + 1), answers.values(), limit, FURTHEST)
 
 
 def _together(found: Clients, answers: Iterable[dict[str, Any]], limit: int, order: Order) -> Clients:

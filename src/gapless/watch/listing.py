@@ -60,15 +60,16 @@ def answer(hub: Hub) -> None:
 async def listing(
     hub: Hub, order: Order, limit: int, *, idle: bool, fits: Callable[[str], bool] | None, counters: bool
 ) -> Listing:
-    """The channels whose names fit, None: all; with `idle` those too that nobody reads.
+    """The channels whose names fit (None: all), but not the hub's own; with `idle` also what nobody reads.
 
     With `counters` each row has its measures, its position and what of it is kept. Raises BrokerError.
     """
     measured = await everywhere(hub, [order.by], None) if order.by in MEASURES else {}
+    own = hub.node.registry.own
     picked: list[Placed] = []
     total = 0
     async for some in hub.node.peers.occupancy(idle=idle):
-        names = some if fits is None else [name for name in some if fits(name)]
+        names = [name for name in some if name not in own and (fits is None or fits(name))]
         total += len(names)
         rows = [(_value(order.by, name, some[name], measured), name, some[name]) for name in names]
         picked = order.first(limit + 1, [*picked, *rows])

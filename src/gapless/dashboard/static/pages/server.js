@@ -1,6 +1,6 @@
 /** Server: who feeds it, what happens to it, its nodes and their numbers, and whether any is a reason to worry. */
 import { make } from "../core/dom.js";
-import { ago, bytes, count, duration, short } from "../core/format.js";
+import { ago, bytes, count, duration, milliseconds, short } from "../core/format.js";
 import { plain } from "../log/ansi.js";
 import { Pane } from "../ui/pane.js";
 import { spark } from "../ui/table.js";
@@ -87,7 +87,7 @@ export class Server extends Pane {
       ["Subscriptions", count(node.num_subs)],
       ["Memory", node.process?.rss ? bytes(node.process.rss) : "–"],
       ["Processor", share === null ? "–" : `${Math.round(share * 100)} %`, share === null ? "" : "of one core"],
-      ["Loop lag", lag ? milliseconds(lag.p99) : "–", lag ? `99 of 100; longest ${milliseconds(lag.longest)}` : "measured from now on", lag && lag.longest > SLOW_SECONDS ? "warn" : "", "For how long timers had to wait in the last minute, because others had their turn"],
+      ["Loop lag", lag ? milliseconds(lag.p99) : "–", lag ? `99 of 100; half ${milliseconds(lag.p50)}, longest ${milliseconds(lag.longest)}` : "measured from now on", lag && lag.longest > SLOW_SECONDS ? "warn" : "", "For how long timers had to wait in the last minute, because others had their turn"],
     ];
     return make("dl", { className: "numbers" }, ...numbers.map(([name, value, more = "", kind = "", hint = ""]) => make("div", { title: hint }, make("dt", {}, name), make("dd", { className: kind }, value), more ? make("dd", { className: "more muted" }, more) : null)));
   }
@@ -131,8 +131,4 @@ function limits(values, open) {
 function counters(rows, label) {
   const lines = rows.map(({ name, value, rates }) => make("tr", {}, make("th", { scope: "row" }, name.replaceAll("_", " ")), make("td", { className: "number" }, count(value)), make("td", { className: "number" }, rates.at(-1) ? `${short(rates.at(-1))}/s` : ""), make("td", {}, rates.some((rate) => rate > 0) ? spark(rates) : "")));
   return make("table", { className: "plain", "aria-label": label }, make("tbody", {}, ...lines));
-}
-
-function milliseconds(seconds) {
-  return seconds < 0.0095 ? `${(seconds * 1_000).toFixed(1)} ms` : seconds < 1 ? `${Math.round(seconds * 1_000)} ms` : `${seconds.toFixed(1)} s`;
 }
