@@ -116,6 +116,35 @@ def test_bytes_and_gaps_of_channels_are_shown_and_sorted_by(page: Page, hub: Fak
     expect(page.get_by_role("columnheader", name="Gaps")).to_have_attribute("aria-sort", "descending")
 
 
+def test_settings_say_who_said_them_and_what_somebody_said_stands_first(page: Page, hub: FakeHub) -> None:
+    hub.about = {
+        "configuration": [
+            {"name": "host", "value": "127.0.0.1", "origin": "default"},
+            {"name": "feeds", "value": ["redis://a/0", "redis://b/0"], "origin": "file"},
+            {"name": "token", "value": None, "origin": "default"},
+            {"name": "workers", "value": 2, "origin": "argument"},
+        ]
+    }
+    hub.answers_api["info"] = {"nodes": [node()]}
+    page.goto(f"{hub.url}#/server")
+    page.get_by_text("Settings in effect").click()
+    table = page.get_by_role("table", name="Settings in effect")
+    expect(table.locator("tr")).to_have_text(
+        ["feedsredis://a/0, redis://b/0file", "workers2argument", "host127.0.0.1default", "tokennonedefault"]
+    )
+
+
+def test_the_loop_says_how_late_half_of_its_timers_are_too(page: Page, hub: FakeHub) -> None:
+    hub.unkept |= OWN
+    hub.about = {"features": ["watch"]}
+    hub.answers_api["info"] = {"nodes": [node()]}
+    page.goto(f"{hub.url}#/server")
+    hub.wait_for("the reader", lambda: any("$stats" in each.subscribed for each in hub.visits))
+    lag = {"longest": 0.25, "p99": 0.03, "p50": 0.0004, "stalls": 0}
+    hub.publish("$stats", {"time": 1, "nodes": [{"uid": "u", "loop_lag": lag}], "channels": {}})
+    expect(page.locator(".numbers")).to_contain_text("30 ms99 of 100; half 0.4 ms, longest 250 ms")
+
+
 def test_this_page_finds_itself_among_the_clients(page: Page, real: RealHub) -> None:
     real.publish("logs", log("one"))
     other = page.context.new_page()

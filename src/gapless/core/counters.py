@@ -32,7 +32,7 @@ class Counters:
     refused_credentials: int = 0
     """Of these, the ones without the credential or a good token."""
     refused_for_room: int = 0
-    """Of these, the ones that came to a hub that is full or not ready, or whose user or address had too many."""
+    """Of these, the ones that met a hub that was full or not ready, or whose user or address had too many."""
     crowded_addresses: int = 0
     """Handshakes and subscriptions refused because their address had too many."""
     client_errors: int = 0

@@ -43,7 +43,7 @@ export class Server extends Pane {
     const focused = document.activeElement?.closest?.("summary")?.parentElement.dataset.key;
     const { watching, session } = this.app;
     const notices = this.#watch ? [this.#notices.element] : [];
-    this.#parts.replaceChildren(sourcesTable(watching.sources), ...notices, ...nodes.map((node) => this.#node(node, open)), limits(session?.limits, open));
+    this.#parts.replaceChildren(sourcesTable(watching.sources), ...notices, ...nodes.map((node) => this.#node(node, open)), limits(session?.limits, open), configuration(session?.configuration, open));
     if (focused !== undefined) [...this.body.querySelectorAll("summary")].find((summary) => summary.parentElement.dataset.key === focused)?.focus();
   }
 
@@ -122,9 +122,30 @@ function sourcesTable(sources) {
 }
 
 function limits(values, open) {
-  const rows = Object.entries(values ?? {}).map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name.replaceAll("_", " ")), make("td", { className: "number" }, value === null ? "none" : typeof value === "number" ? count(value) : String(value))));
-  const details = make("details", { open: open.has("limits"), hidden: rows.length === 0 }, make("summary", {}, "Limits in effect"), make("table", { className: "plain", "aria-label": "Limits in effect" }, make("tbody", {}, ...rows)));
-  details.dataset.key = "limits";
+  const rows = Object.entries(values ?? {}).map(([name, value]) => line([name.replaceAll("_", " ")], [said(value), "number"]));
+  return folded("limits", "Limits in effect", rows, open);
+}
+
+/** What the server was told, and by whom: what somebody said comes first. */
+function configuration(settings = [], open) {
+  const told = settings.toSorted((one, other) => Number(one.origin === "default") - Number(other.origin === "default"));
+  const rows = told.map(({ name, value, origin }) => line([plain(name)], [plain(said(value))], [origin, "muted"]));
+  return folded("configuration", "Settings in effect, and who said them", rows, open);
+}
+
+function said(value) {
+  if (value === null) return "none";
+  if (Array.isArray(value)) return value.length ? value.join(", ") : "none";
+  return typeof value === "number" ? count(value) : String(value);
+}
+
+function line([name], ...cells) {
+  return make("tr", {}, make("th", { scope: "row" }, name), ...cells.map(([words, className = ""]) => make("td", { className }, words)));
+}
+
+function folded(key, title, rows, open) {
+  const details = make("details", { open: open.has(key), hidden: rows.length === 0 }, make("summary", {}, title), make("table", { className: "plain", "aria-label": title }, make("tbody", {}, ...rows)));
+  details.dataset.key = key;
   return make("article", { className: "node" }, details);
 }
 
