@@ -15,7 +15,7 @@ from ..model import Grant, History, Position, Publication, Run, ServerSubscripti
 from ..node.node import Node
 from ..options import Limits
 from ..protocol import plain, sse
-from ..protocol.strict import parse
+from ..protocol.strict import Bounds, parse
 from . import publishing, reading
 from .catchup import Catchup
 from .session import Session
@@ -190,13 +190,7 @@ class EventSession(PlainSession):
 
 def decode(text: str, limits: Limits) -> plain.Command:
     """One frame as a command. Raises BadCommand."""
-    return plain.decode(
-        text,
-        depth=limits.json_depth,
-        members=limits.json_members,
-        digits=limits.json_digits,
-        containers=limits.json_containers,
-    )
+    return plain.decode(text, Bounds.of(limits, limits.json_containers))
 
 
 class Replay:

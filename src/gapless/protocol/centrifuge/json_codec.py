@@ -124,13 +124,7 @@ def _text(body: bytes) -> str:
 
 
 def _fields(text: str, limits: Limits) -> Mapping[str, Raw]:
-    return strict.fields(
-        text,
-        depth=limits.json_depth + _ENVELOPE,
-        members=limits.json_members,
-        digits=limits.json_digits,
-        containers=limits.json_containers,
-    )
+    return strict.fields(text, strict.Bounds.of(limits, limits.json_containers, around=_ENVELOPE))
 
 
 def _string(raw: Raw | None) -> str:
@@ -165,12 +159,8 @@ def _blame_payload(line: str, fault: Malformed, allowance: Allowance) -> Command
 
 def _with_payload(name: str, request: Any, data: bytes, limits: Limits) -> Request:
     try:
-        return replace(  # type: ignore[no-any-return]
-            request,
-            data=strict.payload(
-                data, depth=limits.json_depth, members=limits.json_members, digits=limits.json_digits
-            ),
-        )
+        checked = strict.payload(data, strict.Bounds.of(limits))
+        return replace(request, data=checked)  # type: ignore[no-any-return]
     except Malformed as fault:
         return Invalid(name, f"data is not strict JSON: {fault}")
 
