@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import http.client
 import json
 import random
 import socket
@@ -32,7 +33,7 @@ IMAGES = ROOT / "docs" / "img"
 RECORD = IMAGES / "dashboard.json"
 CHROMIUM = "/usr/bin/chromium"
 SIZE = {"width": 1280, "height": 760}
-NAMES = ("live", "board", "clients")
+NAMES = ("live", "board", "clients", "channels", "server")
 KEPT = ChannelOptions(history=100_000, history_bytes=64 * 1024 * 1024)
 
 
@@ -42,7 +43,9 @@ def parts(name: str) -> list[Path]:
     own = {
         "live": ["pages/live.js", "pages/live-around.js", "log/*.js", "ui/detail.js", "ui/facets.js", "ui/querybox.js"],
         "board": ["pages/board.js", "board/*.js"],
-        "clients": ["pages/clients.js", "ui/table.js", "ui/pane.js"],
+        "clients": ["pages/clients.js", "ui/table.js", "ui/pane.js", "ui/pager.js"],
+        "channels": ["pages/channels.js", "pages/channel-drawer.js", "ui/table.js", "ui/pane.js", "ui/pager.js"],
+        "server": ["pages/server.js", "pages/server-notices.js", "ui/pane.js"],
     }[name]
     patterns = ["index.html", "css/*.css", "ui/shell.js", *own]
     return sorted(path for pattern in patterns for path in static.glob(pattern))
@@ -139,6 +142,31 @@ class Stage:
                 self.hub.publish("shop:logs", record(chance, time.time()))
             time.sleep(0.1)
 
+    def trickle(self) -> None:
+        """A quarter of a minute of what comes on an ordinary day, sometimes more and sometimes less."""
+        chance = random.Random(13)
+        for _ in range(60):
+            for _ in range(chance.randrange(2, 14)):
+                self.hub.publish("shop:logs", record(chance, time.time()))
+            self.hub.publish("shop:stats", {"orders": chance.randrange(100)})
+            time.sleep(0.25)
+
+    def upset(self) -> None:
+        """Feeders come, one of which has dropped something, and a call is refused."""
+        chance = random.Random(5)
+        for source in ("web-1", "web-2", "worker-1"):
+            rows = [record(chance, time.time()) | {"source": source} for _ in range(40)]
+            self._post("/ingest/shop:logs", "\n".join(map(json.dumps, rows)))
+        self._post("/ingest/shop:logs", json.dumps({"kind": "feeder_gap", "count": 12, "source": "worker-1"}))
+        self._post("/api/publish", "no JSON")
+
+    def _post(self, path: str, body: str) -> None:
+        kind = "application/x-ndjson" if path.startswith("/ingest") else "application/json"
+        connection = http.client.HTTPConnection(*self.listener.getsockname())
+        connection.request("POST", path, body, {"Content-Type": kind})
+        connection.getresponse().read()
+        connection.close()
+
     @contextlib.contextmanager
     def crowd(self) -> Iterator[None]:
         """Clients of the shop; the later ones read more and more slowly."""
@@ -177,10 +205,21 @@ def take(page: Page, stage: Stage, name: str) -> None:
         page.wait_for_selector(".tile-number")
         page.wait_for_selector(".feed li")
         page.wait_for_timeout(2_500)
-    else:
+    elif name == "clients":
         page.wait_for_selector("tbody tr")
         stage.flood()
         page.wait_for_timeout(1_000)
+    elif name == "channels":
+        page.wait_for_selector("tbody tr")
+        stage.trickle()
+        page.locator("tbody tr").first.click()
+        page.wait_for_selector(".drawer .context li .level-mark")
+        page.mouse.move(0, 0)
+    else:
+        page.wait_for_selector(".numbers")
+        stage.upset()
+        page.wait_for_selector(".notices li")
+        page.wait_for_timeout(2_500)
     page.wait_for_timeout(600)
 
 
@@ -194,7 +233,7 @@ def main(names: list[str]) -> None:
         for name in names or NAMES:
             if name == "board":
                 stage.work()
-            with stage.crowd() if name == "clients" else contextlib.nullcontext():
+            with stage.crowd() if name in ("clients", "channels") else contextlib.nullcontext():
                 for theme in ("light", "dark"):
                     context = browser.new_context(
                         viewport=SIZE, color_scheme=theme, timezone_id="Europe/Berlin"

@@ -15,7 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, get_args
 
-from .brokers.base import Broker, JoinsNodes, PresenceStore, Searches
+from .brokers.base import Broker, PresenceStore, Searches
 from .brokers.memory import MemoryBroker
 from .brokers.url import broker_from, presence_of
 from .core.counters import Counters
@@ -378,14 +378,14 @@ class Hub:
             BrokerError: the broker failed.
         """
         node = self._running_node()
-        found: dict[str, int] = {}
-        if all:
-            broker = node.broker
-            if isinstance(broker, JoinsNodes):
-                found = dict.fromkeys(await there(node.intake, broker.streams()), 0)
-            else:
-                found = dict.fromkeys(broker.known(), 0)
-        return found | await there(node.intake, node.peers.occupancy())
+
+        async def together() -> dict[str, int]:
+            found: dict[str, int] = {}
+            async for some in node.peers.occupancy(idle=all):
+                found |= some
+            return found
+
+        return await there(node.intake, together())
 
     # -- clients that are connected
 

@@ -87,6 +87,14 @@ async def test_who_published_is_shown() -> None:
         assert page["publications"] == [{"data": 1, "offset": 1, "info": shown}]
 
 
+async def test_by_wish_each_publication_says_when_it_came() -> None:
+    async with Hub(channels=CHANNELS) as hub:
+        await result(hub, "publish", channel="logs", data=1)
+        (kept,) = (await hub.history("logs")).publications
+        page = await result(hub, "history", channel="logs", limit=1, times=True)
+        assert page["publications"] == [{"data": 1, "offset": 1, "time": kept.time}]
+
+
 async def test_removing_history_keeps_the_position() -> None:
     async with Hub(channels=CHANNELS) as hub:
         position = await result(hub, "publish", channel="logs", data=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import time
@@ -134,6 +135,70 @@ def test_channels_show_what_is_kept_and_publish(page: Page, real: RealHub) -> No
     expect(page.locator(".note")).to_have_text("Published as number 31")
     drawer.get_by_role("button", name="Open in Live").click()
     expect(page.locator(".live .row:visible .message").last).to_have_text("by hand")
+
+
+def test_what_is_known_of_a_channel_stands_in_its_drawer(page: Page, real: RealHub) -> None:
+    real.publish("logs", log("one"), log("two"))
+    page.goto(f"{real.url}#/channels")
+    page.locator("tbody tr", has_text="logs").click()
+    facts = page.locator(".drawer .facts")
+    expect(facts).to_contain_text("Kept2, from 1 to 2")
+    expect(facts).to_contain_text(re.compile(r"Oldest(now|\d+ s ago)"))
+    expect(facts).to_contain_text(re.compile(r"Retentionat most [\d,]+ publications"))
+    expect(facts).to_contain_text(re.compile(r"Epoch\S+ begun (now|\d+ s ago)"))
+
+
+def test_more_channels_than_a_page_holds_are_sorted_and_found_by_the_server(
+    page: Page, real: RealHub
+) -> None:
+    for number in range(250):
+        real.publish(f"c{number:03}", number)
+    real.publish("busy", *range(20))
+    page.goto(f"{real.url}#/channels")
+    tools, rows = page.locator(".pane-tools"), page.locator("tbody tr")
+    expect(tools).to_contain_text("1 to 200 of 251 channels")
+    expect(page.get_by_role("button", name="Head")).to_be_disabled()
+    heading = page.locator("thead button", has_text="Channel")
+    heading.click()
+    expect(rows.first.locator("th")).to_have_text("busy")
+    expect(rows.last.locator("th")).to_have_text("c198")
+    page.get_by_role("button", name="Next page").click()
+    expect(tools).to_contain_text("201 to 251 of 251 channels")
+    expect(rows.first.locator("th")).to_have_text("c199")
+    expect(page.get_by_role("button", name="Next page")).to_be_disabled()
+    heading.click()
+    expect(rows.first.locator("th")).to_have_text("c249")
+    expect(tools).to_contain_text("1 to 200 of 251 channels")
+    page.get_by_label("Find a channel").fill("c00")
+    expect(tools).to_contain_text("10 channels")
+    expect(rows).to_have_count(10)
+    expect(page.get_by_role("button", name="Head")).to_be_enabled()
+
+
+def test_more_clients_than_a_page_holds_are_told_in_pages(page: Page, real: RealHub) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(205):
+            client = stack.enter_context(socket.create_connection(real.address))
+            client.sendall(HANDSHAKE.encode())
+        page.goto(f"{real.url}#/clients")
+        tools, rows = page.locator(".pane-tools"), page.locator("tbody tr")
+        expect(tools).to_contain_text("1 to 200 of 206 connected")
+        page.locator("thead button", has_text="Channels").click()
+        expect(rows.first).to_contain_text("this page")
+        page.get_by_role("button", name="Next page").click()
+        expect(tools).to_contain_text("201 to 206 of 206 connected")
+        expect(rows).to_have_count(6)
+        page.get_by_role("button", name="Page before").click()
+        expect(rows.first).to_contain_text("this page")
+
+
+def test_what_is_known_of_a_client_stands_in_its_drawer(page: Page, real: RealHub) -> None:
+    page.goto(f"{real.url}#/clients")
+    page.locator("tbody tr", has_text="this page").click()
+    facts = page.locator(".drawer .facts")
+    expect(facts).to_contain_text("SoftwareMozilla/5.0")
+    expect(facts).to_contain_text(re.compile(r"Connectedfor \d+ s"))
+    expect(facts).to_contain_text("Gapsnone")
 
 
 def test_clients_that_do_not_read_stand_first(page: Page, real: RealHub) -> None:

@@ -107,7 +107,7 @@ def test_clients_are_told_and_not_asked_for(page: Page, watched: FakeHub) -> Non
     watched.publish("$clients", {"clients": [change], "gone": ["aaaa"], "total": 1})
     expect(rows).to_have_count(1)
     expect(rows.locator("td")).to_have_text(
-        ["behind", "1,200 lines", "2.4 s", "64 KB", "1", "websocket", "127.0.0.1"]
+        ["behind", "1,200 lines", "2.4 s", "64 KB", "0", "–", "–", "–", "1", "websocket", "127.0.0.1"]
     )
     rows.click()
     drawer = page.locator(".drawer")

@@ -122,6 +122,27 @@ async def test_the_applications_word_is_a_close_that_the_page_can_read(guard: Gu
     assert guard.hub.counters.refused_connections == 1
 
 
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (Refused(401, "no"), "refused_credentials"),
+        (Refused(403, "no"), "refused_origins"),
+        (Refused(503, "no"), "refused_for_room"),
+        (Disconnect(3504), "refused_for_room"),
+        (Disconnect(4001, "not you"), None),
+    ],
+    ids=str,
+)
+async def test_why_somebody_was_refused_is_counted_at_both_entrances(
+    guard: Guard, outcome: Exception, reason: str | None
+) -> None:
+    await at_the_websocket(guard, outcome)
+    await at_http(guard, outcome)
+    said = {name: n for name, n in guard.hub.counters.snapshot().items() if name.startswith("refused")}
+    assert {name for name, n in said.items() if n} == {"refused_connections", reason} - {None}
+    assert set(said.values()) <= {0, 2}
+
+
 async def test_a_query_that_cannot_be_meant_is_told_in_words(guard: Guard) -> None:
     call = await at_the_websocket(guard, BadQuery("pace: no"))
     assert call.types == ["websocket.accept", "websocket.send", "websocket.close"]

@@ -36,6 +36,17 @@ async def test_who_asks_is_told_what_may_be_done_here() -> None:
         assert (result["role"], result["sign_in"]) == ("operator", False)
 
 
+async def test_settings_are_told_to_operators_alone() -> None:
+    settings = {"port": (8765, "default"), "token": ("set", "environment")}
+    async with doors(CHANNELS, token=TOKEN, configuration=settings) as opened:
+        assert "configuration" not in (await opened.http.post("/api/session")).json()["result"]
+        told = (await opened.http.post("/api/session", headers={"X-API-Key": TOKEN})).json()["result"]
+        assert told["configuration"] == [
+            {"name": "port", "value": 8765, "origin": "default"},
+            {"name": "token", "value": "set", "origin": "environment"},
+        ]
+
+
 async def test_who_may_call_the_api_is_told_the_channels_with_it() -> None:
     async with doors(CHANNELS, token=TOKEN) as opened:
         opened.hub.publish("logs", 1)

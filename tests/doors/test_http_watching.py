@@ -36,7 +36,7 @@ async def test_channels_come_with_where_they_stand(open_doors: OpenDoors) -> Non
             await doors.hub.publish("short", number)
         result = await ask(doors, "channels", all=True, counters=True)
         assert list(result["channels"]) == ["now", "short"], "those with the most subscribers first"
-        assert result["channels"]["now"] == {"num_clients": 1}
+        assert result["channels"]["now"] == {"num_clients": 1, "gaps": 0}
         short = result["channels"]["short"]
         assert (short["offset"], short["oldest"], short["kept"], short["num_clients"]) == (5, 3, 3, 0)
         one = await ask(doors, "channels", all=True, counters=True, limit=1)

@@ -114,14 +114,14 @@ def test_depth_is_bounded_exactly(opening: bytes) -> None:
     strict.parse(nested(64))
     with pytest.raises(Malformed, match="deeper than 64"):
         strict.parse(nested(64 + levels))
-    strict.parse(nested(6), depth=6)
+    strict.parse(nested(6), strict.Bounds(depth=6))
     with pytest.raises(Malformed, match="deeper than 4"):
-        strict.parse(nested(6), depth=4)
+        strict.parse(nested(6), strict.Bounds(depth=4))
 
 
 def test_brackets_in_strings_and_siblings_are_no_depth() -> None:
-    strict.parse(json.dumps(["[{" * 100, '\\"[', {"[" * 70: "{"}]), depth=2)
-    strict.parse(b"[" + b",".join([b"[]"] * 500) + b"]", depth=2)
+    strict.parse(json.dumps(["[{" * 100, '\\"[', {"[" * 70: "{"}]), strict.Bounds(depth=2))
+    strict.parse(b"[" + b",".join([b"[]"] * 500) + b"]", strict.Bounds(depth=2))
 
 
 def test_a_depth_beyond_the_interpreter_is_refused_all_the_same() -> None:
@@ -129,7 +129,7 @@ def test_a_depth_beyond_the_interpreter_is_refused_all_the_same() -> None:
     for levels in (1020, 1030):
         refused = pytest.raises(Malformed) if sys.version_info < (3, 12) or levels > 1024 else nullcontext()
         with refused:
-            strict.parse(b"[" * levels + b"]" * levels, depth=10**6)
+            strict.parse(b"[" * levels + b"]" * levels, strict.Bounds(depth=10**6))
 
 
 def test_members_of_one_object_are_bounded_exactly() -> None:
@@ -142,17 +142,17 @@ def test_members_of_one_object_are_bounded_exactly() -> None:
         with pytest.raises(Malformed, match="1000 members"):
             refuse(more)
     with pytest.raises(Malformed, match="2 members"):
-        strict.fields('{"a":{"b":1,"c":2,"d":3}}', members=2)
+        strict.fields('{"a":{"b":1,"c":2,"d":3}}', strict.Bounds(members=2))
 
 
 @pytest.mark.parametrize("blank", ["", " "])
 def test_how_it_is_written_changes_nothing(blank: str) -> None:
     """What needs no second look is bounded as what does."""
-    strict.fields(blank + '{"a":"\\":\\":\\":","b":1}', members=2)
+    strict.fields(blank + '{"a":"\\":\\":\\":","b":1}', strict.Bounds(members=2))
     with pytest.raises(Malformed, match="1 members"):
-        strict.payload(blank + '[{"a":1,"b":2}]', members=1)
+        strict.payload(blank + '[{"a":1,"b":2}]', strict.Bounds(members=1))
     with pytest.raises(Malformed, match="deeper than 2"):
-        strict.parse(blank + "[[[]]]", depth=2)
+        strict.parse(blank + "[[[]]]", strict.Bounds(depth=2))
     with pytest.raises(Malformed, match="20 digits"):
         strict.parse(blank + '{"a":123456789012345678901}')
     found = strict.fields(blank + '{"a":{"b":[1.5,18446744073709551615,{"c":"\\n"}]}}')["a"].fields()["b"]
@@ -167,28 +167,28 @@ def test_digits_of_a_whole_number_are_bounded_exactly(sign: str) -> None:
     with pytest.raises(Malformed, match="20 digits"):
         strict.parse(f'{{"a":[{sign}{"9" * 21}]}}')
     with pytest.raises(Malformed, match="3 digits"):
-        strict.fields(f'{{"a":{sign}1234}}', digits=3)
+        strict.fields(f'{{"a":{sign}1234}}', strict.Bounds(digits=3))
 
 
 def test_objects_and_arrays_are_bounded_exactly_before_anything_is_read() -> None:
     for read in (strict.parse, strict.fields, strict.payload):
-        read('{"a":[{},[[]]],"b":1}', containers=5)
+        read('{"a":[{},[[]]],"b":1}', strict.Bounds(containers=5))
         with pytest.raises(Malformed, match="more than 4 objects and arrays"):
-            read('{"a":[{},[[]]],"b":1}', containers=4)
+            read('{"a":[{},[[]]],"b":1}', strict.Bounds(containers=4))
         with pytest.raises(Malformed, match="more than 4 objects and arrays"):
-            read(b"{[{[{ and what is no JSON", containers=4)
+            read(b"{[{[{ and what is no JSON", strict.Bounds(containers=4))
 
 
 def test_brackets_in_strings_are_no_objects_and_arrays() -> None:
     text = json.dumps({"a": "[{" * 100, '\\"[[[[': '"{\\'})
-    assert strict.parse(text, containers=1) == json.loads(text)
-    assert strict.payload(text.encode(), containers=1) == text.encode()
+    assert strict.parse(text, strict.Bounds(containers=1)) == json.loads(text)
+    assert strict.payload(text.encode(), strict.Bounds(containers=1)) == text.encode()
 
 
 def test_what_has_too_many_is_told_apart_before_the_first_of_them() -> None:
     text = '{"id":1,"channel":"a","data":[[[]]],"x":2}'
-    assert list(strict.loose_fields(text, containers=3)) == ["id", "channel"]
-    assert list(strict.loose_fields(text, containers=4)) == ["id", "channel", "data", "x"]
+    assert list(strict.loose_fields(text, strict.Bounds(containers=3))) == ["id", "channel"]
+    assert list(strict.loose_fields(text, strict.Bounds(containers=4))) == ["id", "channel", "data", "x"]
 
 
 def test_digits_in_strings_and_fractions_do_not_count() -> None:
@@ -216,7 +216,7 @@ def test_fields_go_down_level_by_level() -> None:
 
 def test_of_many_members_the_first_are_told_apart() -> None:
     text = json.dumps({str(number): number for number in range(9)})
-    assert list(strict.loose_fields(text, members=3)) == ["0", "1", "2"]
+    assert list(strict.loose_fields(text, strict.Bounds(members=3))) == ["0", "1", "2"]
 
 
 def test_what_was_told_apart_once_is_at_hand() -> None:

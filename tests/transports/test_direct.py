@@ -87,6 +87,7 @@ class Line:
         self.transport: asyncio.Transport = wire
         self.descriptor = descriptor_of(wire)
         self.owed = b"the handshake's answer;"
+        self.round_trip = None
 
     def uncork(self) -> bytes:
         owed, self.owed = self.owed, b""

@@ -59,6 +59,24 @@ def test_pings_are_as_far_apart_as_was_said_whatever_their_answers_take(loop: Vi
     loop.run_until_complete(story())
 
 
+def test_the_round_trip_is_that_of_the_last_ping_that_was_answered(loop: VirtualLoop) -> None:
+    async def story() -> None:
+        line = Line(timeout=None)
+        known = [line.keepalive.round_trip]
+        for seconds in (0.5, 3.0):
+            count = len(line.pings)
+            while len(line.pings) == count:
+                await asyncio.sleep(0.25)
+            await asyncio.sleep(seconds)
+            line.keepalive.on_pong(b"else")
+            line.keepalive.on_pong(line.pings[-1][1])
+            known.append(line.keepalive.round_trip)
+        assert known == [None, 0.5, 3.0]
+        line.keepalive.stop()
+
+    loop.run_until_complete(story())
+
+
 def test_an_answer_that_does_not_come_in_time_is_the_end(loop: VirtualLoop) -> None:
     async def story() -> None:
         line, start = Line(), loop.time()

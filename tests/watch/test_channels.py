@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 
 from gapless import ChannelOptions, Hub, Listener
+from gapless.doors.guard import AGENT_CHARACTERS
 from gapless.watch.channels import watch
 
-from ..support.serving import Doors, doors
-from ..support.until import until
+from ..support.serving import FAST_PATH, PLAIN_ASGI, Doors, doors
+from ..support.until import DEADLINE, until
 
 pytestmark = pytest.mark.anyio
 
@@ -165,6 +167,78 @@ async def test_all_nodes_are_in_it(both: list[Doors]) -> None:
         assert {row["subscriptions"][0]["channel"] for row in asked["clients"]} == {"far", "near"}
         sources = (await here.http.post("/api/sources", json={})).json()["result"]
         assert [(row["source"], row["rows"]) for row in sources["sources"]] == [("web-1", 2)]
+
+
+async def test_pages_are_of_all_nodes_together(both: list[Doors]) -> None:
+    here, there = both
+    async with here.client("?channel=b&channel=c"), there.client("?channel=a&channel=c") as far:
+        await far.history("a")
+        await far.history("c")
+        await here.hub.publish("idle", 1)
+
+        async def page(method: str, **said: Any) -> Any:
+            return (await here.http.post(f"/api/{method}", json=said)).json()["result"]
+
+        async def are_known() -> bool:
+            found = await page("channels", all=True, limit=2)
+            return list(found["channels"]) == ["c", "a"] and found["total"] == 4
+
+        await until(are_known)
+        first = await page("channels", all=True, limit=2)
+        assert first["channels"]["c"]["num_clients"] == 2
+        second = await page("channels", all=True, limit=2, cursor=first["cursor"])
+        assert (list(second["channels"]), "cursor" in second) == (["b", "idle"], False)
+
+        for number in range(3):
+            await there.hub.publish("a", number)
+        newest = await page("channels", all=True, sort="last", counters=True)
+        assert next(iter(newest["channels"])) == "a", "which only the other node reads"
+        assert "last" not in newest["channels"]["idle"]
+
+        known = {row["client"] for row in (await page("clients"))["clients"]}
+        one = await page("clients", limit=1, sort="client")
+        other = await page("clients", limit=1, sort="client", cursor=one["cursor"])
+        assert (one["total"], "cursor" in other) == (2, False)
+        assert [one["clients"][0]["client"], other["clients"][0]["client"]] == sorted(known)
+
+
+@pytest.mark.parametrize("ws", [PLAIN_ASGI, FAST_PATH])
+async def test_a_client_says_since_when_with_what_and_how_quickly_it_answers(ws: str) -> None:
+    """Only our server's own way of writing knows bytes and pings; elsewhere both are the server's secret."""
+    before = time.time()
+    async with (
+        doors(CHANNELS, open_api=True, ws=ws, server={"ws_ping_interval": 0.05}) as here,
+        here.client("?channel=logs", user_agent_header="Tester/1.0 " + "x" * AGENT_CHARACTERS) as client,
+    ):
+        await client.history("logs")
+
+        async def row() -> Any:
+            return (await here.http.post("/api/clients", json={})).json()["result"]["clients"][0]
+
+        said = await row()
+        assert before <= said["since"] <= time.time()
+        assert said["agent"] == ("Tester/1.0 " + "x" * AGENT_CHARACTERS)[:AGENT_CHARACTERS]
+        assert (said["rate"], said["gaps"]) == (None, 0)
+        if ws == FAST_PATH:
+
+            async def is_measured() -> bool:
+                return (await row())["round_trip"] is not None and (await row())["rate"] is not None
+
+            await until(is_measured)
+            assert 0 <= (await row())["round_trip"] < DEADLINE
+        else:
+            assert said["round_trip"] is None
+
+
+async def test_a_client_that_was_told_of_a_gap_has_it_counted() -> None:
+    async with doors({"*": ChannelOptions(history=3)}, open_api=True) as here:
+        for number in range(10):
+            await here.hub.publish("logs", number)
+        epoch = (await here.hub.history("logs")).top.epoch
+        async with here.client(f"?channel=logs&since=logs@{epoch}:1") as behind, here.client("?channel=logs"):
+            assert (await behind.next())["recovered"] is False
+            said = (await here.http.post("/api/clients", json={"sort": "gaps"})).json()["result"]
+            assert [row["gaps"] for row in said["clients"]] == [1, 0]
 
 
 async def test_a_hub_without_doors_has_none() -> None:

@@ -12,7 +12,7 @@ from ..errors import BadRequest, UnknownChannel
 from ..hub import Hub
 from ..model import Position
 from ..opaque import packed
-from ..protocol.strict import Malformed, Raw, fields, holds_more, payload
+from ..protocol.strict import Bounds, Malformed, Raw, fields, holds_more, payload
 
 Fields = Mapping[str, Raw]
 
@@ -31,15 +31,7 @@ class BadBody(ValueError):
 
 def read(hub: Hub, body: bytes) -> Fields:
     """The members of a call. Raises Malformed."""
-    limits = hub.limits
-    return fields(
-        body,
-        depth=limits.json_depth,
-        members=limits.json_members,
-        digits=limits.json_digits,
-        containers=limits.body_containers,
-        payloads=PAYLOADS,
-    )
+    return fields(body, Bounds.of(hub.limits, hub.limits.body_containers), payloads=PAYLOADS)
 
 
 def read_deeply(hub: Hub, body: bytes) -> Fields:

@@ -16,7 +16,7 @@ from ..errors import BadRequest
 from ..hub import Hub
 from ..model import Draft
 from ..node.receipt import Receipt
-from ..protocol.strict import Malformed
+from ..protocol.strict import Bounds, Malformed
 from ..protocol.strict import payload as document
 from .arguments import BadBody, known, read
 from .publishing import (
@@ -117,13 +117,8 @@ def _plain(hub: Hub, body: bytes) -> Receipt | None:
     limits = hub.limits
     try:
         # What stands between is one document, so that nothing else can stand beside it.
-        payload = document(
-            data[:-1],
-            depth=limits.json_depth - 1,
-            members=limits.json_members,
-            digits=limits.json_digits,
-            containers=limits.body_containers - 1,  # the call itself is one
-        )
+        bounds = Bounds.of(limits, limits.body_containers - 1, around=-1)  # the call itself is one
+        payload = document(data[:-1], bounds)
     except Malformed:
         return None
     check_size(hub, payload)

@@ -21,7 +21,8 @@ SEARCH_LIMIT = 1_000
 async def history(hub: Hub, said: Fields, *, share: int = 1) -> dict[str, Any]:
     """A page of what a channel keeps, one of `share` that share the bound of an answer's bytes.
 
-    What does not fit is another page, `since` the last offset of this one.
+    What does not fit is another page, `since` the last offset of this one. With `times` each publication
+    says when the broker took it, in Unix seconds.
 
     Raises:
         ClientError, BrokerError: refused, or the broker failed.
@@ -43,8 +44,12 @@ async def history(hub: Hub, said: Fields, *, share: int = 1) -> dict[str, Any]:
     )
     if since is not None and since.epoch and since.epoch != page.top.epoch:
         raise Unrecoverable
+    times = field(said, "times", bool, False)
     answer: dict[str, Any] = {
-        "publications": [publication_shape(publication) for publication in page.publications],
+        "publications": [
+            {**publication_shape(found), "time": found.time} if times else publication_shape(found)
+            for found in page.publications
+        ],
         "epoch": page.top.epoch,
         "offset": page.top.offset,
     }

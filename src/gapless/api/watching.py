@@ -7,15 +7,17 @@ pays nothing for it.
 from __future__ import annotations
 
 import fnmatch
-import heapq
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from ..errors import BadRequest, BrokerError
+import orjson
+
+from ..errors import BadRequest
 from ..hub import Hub
-from ..node.history import POSITION
-from ..watch.clients import everywhere
+from ..watch import listing
+from ..watch.clients import SORTS, everywhere
+from ..watch.order import Kinds, Order
 from ..watch.sources import everywhere as all_sources
 from .arguments import BadBody, Fields, field
 
@@ -31,57 +33,53 @@ def limit_of(said: Fields, default: int) -> int:
     return limit
 
 
+def order_of(said: Fields, kinds: Kinds, default: str) -> Order:
+    """In which order rows are asked for, and behind which one. Raises BadBody."""
+    order: str = field(said, "order", str, "")
+    if order not in ("", "asc", "desc"):
+        raise BadBody("order is asc or desc")
+    sort: str = field(said, "sort", str, default)
+    try:
+        return Order.read(kinds, sort, order == "desc" if order else None, field(said, "cursor", str, ""))
+    except ValueError as error:
+        raise BadBody(str(error)) from None
+
+
 async def channels(hub: Hub, said: Fields) -> dict[str, Any]:
     """Channels with subscribers, by wish those that match a pattern, and what they keep.
 
-    With `limit`, those with the most subscribers come first, so many of them; so do they with `counters`
-    (default 100), and each then has its position and how many publications are kept. Raises BadRequest,
-    BadBody or BrokerError.
+    With one of `limit` (default 100), `sort`, `order`, `cursor` and `counters` it is a page, by default of
+    those with the most subscribers; `counters` says more of each. Raises BadRequest, BadBody or BrokerError.
     """
-    found = await hub.occupancy(all=field(said, "all", bool, False))
     pattern: str = field(said, "pattern", str, "")
-    if pattern:
-        matches = glob(pattern)
-        found = {name: clients for name, clients in found.items() if matches(name)}
-    has_counters: bool = field(said, "counters", bool, False)
-    if not (has_counters or "limit" in said):
-        return {"channels": {name: {"num_clients": clients} for name, clients in found.items()}}
-    busiest = _busiest(found, limit_of(said, 100))
-    more = {name: await _kept(hub, name) for name in busiest} if has_counters else {}
-    rows = {name: {"num_clients": found[name], **more.get(name, {})} for name in busiest}
-    return {"channels": rows, "total": len(found)}
+    fits, idle = glob(pattern) if pattern else None, field(said, "all", bool, False)
+    counters: bool = field(said, "counters", bool, False)
+    if not counters and said.keys().isdisjoint(("limit", "sort", "order", "cursor")):
+        return {"channels": await _all(hub, fits, idle=idle)}
+    order, limit = order_of(said, listing.SORTS, "num_clients"), limit_of(said, 100)
+    page = await listing.listing(hub, order, limit, idle=idle, fits=fits, counters=counters)
+    return {"channels": page.rows, "total": page.total, **_on(page.cursor)}
 
 
-def _busiest(found: Mapping[str, int], limit: int) -> list[str]:
-    """Those with the most subscribers, and those alike by name."""
-    # Apart: there may be a hundred thousand that nobody reads, and a key for each is most of the work.
-    busy = heapq.nsmallest(
-        limit, (name for name in found if found[name]), key=lambda name: (-found[name], name)
-    )
-    return busy + heapq.nsmallest(limit - len(busy), (name for name in found if not found[name]))
+def _on(cursor: str | None) -> dict[str, str]:
+    return {} if cursor is None else {"cursor": cursor}
 
 
-async def _kept(hub: Hub, channel: str) -> dict[str, Any]:
-    """Where a channel stands; nothing when it keeps no history, or when the broker does not say."""
-    if not hub.node.registry.options(channel).history:
-        return {}
-    try:
-        page = await hub.node.pages.read(channel, POSITION)
-    except BrokerError:
-        return {}
-    return {
-        "offset": page.top.offset,
-        "epoch": page.top.epoch,
-        "oldest": page.oldest,
-        "kept": max(0, page.top.offset - page.oldest + 1),
-    }
+async def _all(hub: Hub, fits: Callable[[str], bool] | None, *, idle: bool) -> orjson.Fragment:
+    """All of them. There may be a hundred thousand: they are written some in each turn."""
+    written: list[bytes] = []
+    async for some in hub.node.peers.occupancy(idle=idle):
+        rows = {name: {"num_clients": n} for name, n in some.items() if fits is None or fits(name)}
+        if rows:
+            written.append(orjson.dumps(rows)[1:-1])
+    return orjson.Fragment(b"{" + b",".join(written) + b"}")
 
 
 async def clients(hub: Hub, said: Fields) -> dict[str, Any]:
-    """The clients of all nodes, those furthest behind first. Raises BadBody or BrokerError."""
-    limit = limit_of(said, 100)
-    found = await everywhere(hub, limit, field(said, "q", str, ""))
-    return {"clients": found.rows, "total": found.total}
+    """A page of the clients of all nodes, by default those furthest behind. Raises BadBody or BrokerError."""
+    order, limit = order_of(said, SORTS, "behind"), limit_of(said, 100)
+    found = await everywhere(hub, limit, field(said, "q", str, ""), order)
+    return {"clients": found.rows, "total": found.total, **_on(found.cursor)}
 
 
 async def sources(hub: Hub, said: Fields) -> dict[str, Any]:

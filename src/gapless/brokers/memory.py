@@ -321,7 +321,8 @@ class MemoryBroker:
         self._subscribed.discard(channel)
 
     def known(self) -> list[str]:
-        return [*self._streams, *self._empty]
+        # In no order: going through an OrderedDict in its own takes ten times as long.
+        return [*dict.keys(self._streams), *dict.keys(self._empty)]
 
     def expire(self, now: float) -> None:
         """Drop publications, idempotency keys and whole idle channels that are too old."""

@@ -30,6 +30,7 @@ def doors(settings: Settings, hub: Hub) -> ASGIApp:
         origins=settings.origins,
         default_channels=settings.default_channels,
         board=settings.board.board(),
+        configuration=settings.effective(),
         open_api=settings.token is None,
         old_api_clients=settings.old_api_clients,
         require_credential=not anonymous,

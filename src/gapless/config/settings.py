@@ -10,7 +10,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -33,6 +41,7 @@ from .centrifugo.translation import is_centrifugos
 from .centrifugo.translation import read as read_centrifugos
 from .channel import ChannelSection
 from .client import ClientSection, anchored
+from .effective import Origin, effective, origins
 from .formats import Document, closest
 from .proxy import ProxiesSection
 from .values import Problem, Section, described
@@ -160,6 +169,15 @@ class Settings(BaseModel):
     proxy: ProxiesSection = ProxiesSection()
     channel: ChannelSection | None = None
     board: BoardSection = BoardSection()
+    _origins: dict[str, Origin] = PrivateAttr(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        """Whoever said it, what was said counts."""
+        return isinstance(other, Settings) and dict(self) == dict(other)
+
+    def effective(self) -> dict[str, tuple[Any, Origin]]:
+        """What is in effect, with who said it; what is secret is not told."""
+        return effective(dict(self), self._origins)
 
 
 def load(file: Path | None = None, *, note: Callable[[str], None] | None = None, **flags: Any) -> Settings:
@@ -198,6 +216,7 @@ def load(file: Path | None = None, *, note: Callable[[str], None] | None = None,
         if problems:
             raise ConfigError("\n".join(problems))
         settings = _settings(layers)
+        settings._origins = origins(Settings.model_fields, flags, os.environ, from_file, ENVIRONMENT)
     except SettingsError as error:
         named = re.search(r'field "(\w+)"', str(error))
         name = named[1].upper() if named is not None else "…"

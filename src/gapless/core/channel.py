@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ..options import ChannelOptions
 from .cursor import Cursor
+from .growth import Growth
 from .log import Ring
 
 
@@ -34,6 +35,7 @@ class Channel:
     """
 
     __slots__ = (
+        "_growth",
         "_order",
         "announced",
         "dirty",
@@ -63,6 +65,7 @@ class Channel:
         self.payload_bytes = 0
         self.gaps = 0
         self._order: tuple[Subscriber, ...] | None = ()
+        self._growth: Growth | None = None
 
     def add(self, subscriber: Subscriber) -> None:
         """From the next flush on, this one is served."""
@@ -117,3 +120,19 @@ class Channel:
         """Nobody waits for this one again until it has caught up."""
         if subscriber in self.lagging:
             self.lagging[subscriber] = True
+
+    # -- for those who watch
+
+    @property
+    def last(self) -> float:
+        """When the newest publication came, in Unix seconds; 0 where none is at hand."""
+        newest = next(iter(self.ring.entries(self.ring.newest(), self.ring.newest() + 1)), None)
+        return 0.0 if newest is None or newest.publication is None else newest.publication.time
+
+    def rates(self, now: float) -> tuple[float, ...] | None:
+        """Publications and payload bytes that come in a second; None before a second look (see `Growth`)."""
+        if self._growth is None:
+            self._growth = Growth()
+        ring = self.ring
+        epoch, count = (ring.epoch, ring.top) if self.options.history else ("", ring.head)
+        return self._growth.look(now, epoch, count, self.payload_bytes)

@@ -27,6 +27,12 @@ class Counters:
     """Connections that were opened."""
     refused_connections: int = 0
     """Handshakes refused: origin, credential, hook, or the hub was full."""
+    refused_origins: int = 0
+    """Of these, the ones of a page of another origin, or by another name, than is allowed."""
+    refused_credentials: int = 0
+    """Of these, the ones without the credential or a good token."""
+    refused_for_room: int = 0
+    """Of these, the ones that met a hub that was full or not ready, or whose user or address had too many."""
     crowded_addresses: int = 0
     """Handshakes and subscriptions refused because their address had too many."""
     client_errors: int = 0
@@ -85,6 +91,16 @@ class Counters:
     """Exceptions on the path of one connection, which ended that connection only."""
     hook_errors: int = 0
     """Exceptions of hooks that were not refusals."""
+
+    def count_refusal(self, status: int) -> None:
+        """A handshake was refused with this HTTP status; 0: by the application's word."""
+        self.refused_connections += 1
+        if status == 401:
+            self.refused_credentials += 1
+        elif status == 403:
+            self.refused_origins += 1
+        elif status in (429, 503):
+            self.refused_for_room += 1
 
     def count_close(self, code: int) -> None:
         """A connection ended with this code."""

@@ -31,6 +31,14 @@ class Outlet(Protocol):
     def progressed(self) -> int:
         """A number that grows whenever the peer takes something."""
 
+    @property
+    def sent_bytes(self) -> int | None:
+        """Bytes that were written to it, ever; None: they are not counted."""
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds between the last ping of its transport and the answer; None: not known."""
+
     def push(self, chunk: Any, size: int) -> None:
         """Write joined frames; only when there is room."""
 
@@ -113,6 +121,14 @@ class Outbox:
     def progressed(self) -> int:
         """A number that grows whenever the socket accepts something."""
         return self.frames_sent
+
+    @property
+    def sent_bytes(self) -> None:
+        """The server frames them, and keeps to itself how long that makes them."""
+
+    @property
+    def round_trip(self) -> None:
+        """The server pings, and keeps to itself what comes back."""
 
     @property
     def unread_bytes(self) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from typing import Unpack
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Unpack
 
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -13,6 +13,7 @@ from ..auth.access import Access, AccessSettings
 from ..board import Board
 from ..errors import GaplessError
 from ..hub import Hub
+from ..model import NOTHING
 from ..server.direct import DirectRequests
 from ..server.noise import hide_tokens, keep_down
 from ..watch.channels import watch
@@ -46,6 +47,7 @@ class HubApp:
     `access` says who may come in. Its fields may also be given here one by one:
     `HubApp(hub, token=…, origins=[…])`. `default_channels` are those of a connection to `/ws` or
     `/sse` that names none, `board` is what the page's board shows; without one it shows what it finds.
+    `configuration` is what operators are shown of the settings: each with its value and who said it.
 
     Raises:
         ConfigError: the token or an origin cannot be.
@@ -59,6 +61,7 @@ class HubApp:
         access: Access | None = None,
         default_channels: Sequence[str] = (),
         board: Board | None = None,
+        configuration: Mapping[str, tuple[Any, str]] = NOTHING,
         **settings: Unpack[AccessSettings],
     ) -> None:
         if access is not None and settings:
@@ -76,7 +79,7 @@ class HubApp:
             "/connection/websocket": WebSocketEntrance(guard, CentrifugeDoor(guard).admit),
             "/connection/uni_websocket": WebSocketEntrance(guard, UniDoor(guard).admit),
         }
-        page, emulated = Page(guard, board), Emulated()
+        page, emulated = Page(guard, board, configuration), Emulated()
         self._page = page
         sse = SseDoor(guard, channels, emulated)
         ingest, api = Ingest(hub), ApiDoor(guard, Aside(hub.limits.body_bytes))

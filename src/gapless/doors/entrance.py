@@ -31,6 +31,9 @@ REFUSAL_CODES = {401: 101, 403: 103}
 COME_BACK = (429, 503)
 """The statuses of refusals that are not for good."""
 
+TOO_MANY = 3504
+"""The code for a user with more connections than `Limits.user_connections`."""
+
 RETRY_MS = 5000
 """An event stream that there is no room for comes back after so long, or up to twice that."""
 
@@ -66,11 +69,11 @@ class WebSocketEntrance:
         try:
             opening = await self._admit(scope, Request.of(scope))
         except Refused as refused:
-            counters.refused_connections += 1
+            counters.count_refusal(refused.status)
             await _refuse(scope, send, refused)
             return
         except Disconnect as disconnect:
-            counters.refused_connections += 1
+            counters.count_refusal(_wanting(disconnect))
             await _dismiss(scope, send, disconnect.code, disconnect.reason)
             return
         except BadQuery as error:
@@ -107,10 +110,10 @@ class HttpEntrance:
             counters.bad_protocol += 1
             await answer(send, error.status, error.reason, headers)
         except Refused as refused:
-            counters.refused_connections += 1
+            counters.count_refusal(refused.status)
             await _turn_away(send, scope, refused.status, refused.reason, headers)
         except Disconnect as disconnect:
-            counters.refused_connections += 1
+            counters.count_refusal(_wanting(disconnect))
             # EventSource comes back by itself, except after an answer such as these (HTML, 9.2.3).
             await _turn_away(send, scope, _status(disconnect), disconnect.reason, headers)
         else:
@@ -140,6 +143,11 @@ def _status(disconnect: Disconnect) -> int:
     if disconnect.code in (3005, 3500):
         return 401
     return 503 if disconnect.reconnect else 403
+
+
+def _wanting(disconnect: Disconnect) -> int:
+    """The status of what there was no room for; 0: a hook said no."""
+    return 503 if disconnect.code == TOO_MANY else 0
 
 
 async def answer(send: Send, status: int, reason: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:

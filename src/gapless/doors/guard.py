@@ -8,6 +8,7 @@ import math
 import os
 import resource
 import time
+from functools import lru_cache
 
 from starlette.types import Scope
 
@@ -25,6 +26,9 @@ log = logging.getLogger("gapless")
 
 NAME_CHARACTERS = 64
 """Of what a client calls itself; the rest is cut off."""
+
+AGENT_CHARACTERS = 200
+"""Of what a client says of its software."""
 
 RESERVED_DESCRIPTORS = 200
 """Open files that connections leave to the broker, the database and /health."""
@@ -162,7 +166,14 @@ class Guard:
         query = dict(request.query)
         name = query.get("name", "")[:NAME_CHARACTERS]
         return Handshake(
-            Client(new_client_id(), "", transport, request.address, name=name),
+            Client(
+                new_client_id(),
+                "",
+                transport,
+                request.address,
+                name=name,
+                agent=_shared(request.headers.get("user-agent", "")[:AGENT_CHARACTERS]),
+            ),
             headers=request.headers,
             query=query,
             cookies=request.cookies if is_asked else NOTHING,
@@ -263,3 +274,9 @@ def new_client_id() -> str:
 def _descriptors() -> float:
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return math.inf if soft == resource.RLIM_INFINITY else soft
+
+
+@lru_cache(maxsize=256)
+def _shared(text: str) -> str:
+    """The same text in one place: a hundred thousand browsers are of a few kinds."""
+    return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from ..board import Board
 from ..brokers.base import Searches
 from ..errors import BrokerError
 from ..hub import Hub
+from ..model import NOTHING
 from ..protocol.strict import Malformed, parse
 from ..version import __version__
 from ..watch.stats import unstorable
@@ -121,9 +123,15 @@ class Health:
 class Page:
     """The page at `/`, its assets, and the sign-in that stands in front of it where there is a credential."""
 
-    def __init__(self, guard: Guard, board: Board | None = None) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        board: Board | None = None,
+        configuration: Mapping[str, tuple[Any, str]] = NOTHING,
+    ) -> None:
         self._guard = guard
         self._board = board
+        self._configuration = configuration
         self._attempts = Attempts()
 
     def prepare(self) -> None:
@@ -174,6 +182,11 @@ class Page:
         }
         if self._board is not None and self._is_inside(request.scope):
             result |= {"board": self._board.as_json(), "title": self._board.title}
+        if operator and self._configuration:
+            result["configuration"] = [
+                {"name": name, "value": value, "origin": origin}
+                for name, (value, origin) in self._configuration.items()
+            ]
         if operator and (channels := await self._channels()) is not None:
             result["channels"] = channels
         headers = {"cache-control": "no-store"}
@@ -183,11 +196,15 @@ class Page:
         """All of them with how many read each; None when they are too many, or are not known just now."""
         if self._guard.hub.lifecycle.unready() is not None:
             return None
+        found: dict[str, dict[str, int]] = {}
         try:
-            found = await self._guard.hub.occupancy(all=True)
+            async for some in self._guard.hub.node.peers.occupancy(idle=True):
+                found.update({name: {"num_clients": n} for name, n in some.items()})
+                if len(found) > MAX_ROWS:
+                    return None
         except BrokerError:
             return None
-        return {name: {"num_clients": n} for name, n in found.items()} if len(found) <= MAX_ROWS else None
+        return found
 
     def _openness(self, scope: Scope) -> str | None:
         if not self._guard.access.open_api:

@@ -16,8 +16,9 @@ class Client:
     """A connection, as hooks see it. `meta` is what the token or the on_connect hook kept for it.
 
     `protocol` is `json` or `protobuf`. `name` is what it calls itself in the query (`name=`), for those who
-    look at clients; it proves nothing. `headers` and `emulated_headers` are those that `Hooks.keep_headers`
-    named; the latter came with the connect command and prove nothing.
+    look at clients, and `agent` what software it says it is (`User-Agent`); both prove nothing. `headers` and
+    `emulated_headers` are those that `Hooks.keep_headers` named; the latter came with the connect command and
+    prove nothing.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Client:
     name: str = ""
     headers: Mapping[str, str] = field(default_factory=nothing)
     emulated_headers: Mapping[str, str] = field(default_factory=nothing)
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

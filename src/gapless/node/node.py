@@ -97,7 +97,7 @@ class Node:
             self.tasks,
             uid=uid,
             describe=describe,
-            subscribers=self.rings.subscribers,
+            channels=self.rings.all,
         )
         self.peers.on_forgotten = lambda channel: self.tasks.spawn(self._learn_position(channel))
         self.users = Users(broker, self.roster, self.tasks, limits, uid=uid)

@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 import orjson
 
 from ..brokers.base import Broker, JoinsNodes
+from ..core.channel import Channel
 from ..errors import BrokerError, GaplessError
 from ..model import Override, Position, ServerSubscription
 from .connections import Connections, Whom
 from .questions import ANSWER_SECONDS, Questions
 from .roster import Roster
-from .tasks import Tasks
+from .tasks import Tasks, in_turns
 
 log = logging.getLogger("gapless")
 
@@ -36,7 +37,7 @@ PARTING_SECONDS = 0.3
 
 
 class Peers:
-    """This node among all. `describe` is what it says of itself, `subscribers` counts by channel.
+    """This node among all. `describe` is what it says of itself, `channels` are those that have a ring here.
 
     `questions` is what nodes may ask each other.
     """
@@ -49,15 +50,16 @@ class Peers:
         *,
         uid: str,
         describe: Callable[[], dict[str, Any]],
-        subscribers: Callable[[], dict[str, int]],
+        channels: Callable[[], list[Channel]],
     ) -> None:
+        self._broker = broker
         self._nodes = broker.nodes if isinstance(broker, JoinsNodes) else None
         self._roster, self._tasks, self._uid = roster, tasks, uid
-        self.describe, self._subscribers = describe, subscribers
+        self.describe, self._channels = describe, channels
         self._others: dict[str, dict[str, Any]] = {}
         self._beating: asyncio.Task[None] | None = None
         self.questions = Questions(self._say, tasks)
-        self.questions.on("subscribers", lambda about: subscribers())
+        self.questions.on("subscribers", lambda about: self._subscribers())
         self.on_emulated: Callable[[str, str | bytes], object] = lambda session, data: None
         """Takes commands that were posted elsewhere, for a session that is here."""
         self.on_forgotten: Callable[[str], object] = lambda channel: None
@@ -140,13 +142,34 @@ class Peers:
         self._say({"emulated": session, "data": what}, node)
         return True
 
-    async def occupancy(self) -> dict[str, int]:
-        """How many subscribers each channel has on all nodes that answer in time. Raises BrokerError."""
-        total = dict(self._subscribers())
-        for counts in (await self.ask("subscribers")).values():
-            for channel, count in counts.items():
-                total[channel] = total.get(channel, 0) + count
-        return total
+    async def streams(self) -> list[str]:
+        """The channels that have a stream, whichever node made it. Raises BrokerError."""
+        broker = self._broker
+        return await broker.streams() if isinstance(broker, JoinsNodes) else broker.known()
+
+    async def occupancy(self, *, idle: bool) -> AsyncIterator[dict[str, int]]:
+        """How many read each channel on all nodes that answer in time, some channels in each turn.
+
+        With `idle` it is of all channels there are, else of those that somebody reads. Raises BrokerError.
+        """
+        names = await self.streams() if idle else []
+        answers = await self.ask("subscribers")
+        busy = await self._subscribers()
+        for counts in answers.values():
+            async for some in in_turns(counts.items()):
+                for channel, count in some:
+                    busy[channel] = busy.get(channel, 0) + count
+        async for some in in_turns(busy.items()):
+            yield dict(some)
+        async for batch in in_turns(names):
+            yield {name: 0 for name in batch if name not in busy}
+
+    async def _subscribers(self) -> dict[str, int]:
+        """How many subscribers each channel has here, of those that have any."""
+        found: dict[str, int] = {}
+        async for batch in in_turns(self._channels()):
+            found.update((each.name, len(each.subscribers)) for each in batch if each.subscribers)
+        return found
 
     async def ask(self, what: str, **about: Any) -> dict[str, Any]:
         """What all other nodes answer to a question in time, by node. Raises BrokerError."""

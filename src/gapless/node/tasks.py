@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from itertools import islice
+from typing import Any, TypeVar
 
 from ..core.counters import Counters
 
 log = logging.getLogger("gapless")
+
+T = TypeVar("T")
+
+AT_ONCE = 2_000
+"""Of what may be long so much is looked at in one turn: about a millisecond's work."""
 
 
 class Tasks:
@@ -60,3 +66,14 @@ class Tasks:
     def _others(self) -> set[asyncio.Task[Any]]:
         """All but the one that asks."""
         return self._running - {asyncio.current_task()}
+
+
+async def in_turns(items: Iterable[T]) -> AsyncIterator[list[T]]:
+    """These in lists of at most `AT_ONCE`, with a turn of the loop behind each.
+
+    What is iterated must not change meanwhile: a copy, or what is nobody else's.
+    """
+    rest = iter(items)
+    while batch := list(islice(rest, AT_ONCE)):
+        yield batch
+        await asyncio.sleep(0)

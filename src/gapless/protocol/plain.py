@@ -15,7 +15,7 @@ import orjson
 from ..errors import BadRequest
 from ..model import History, Member, Position, Publication
 from ..opaque import is_packed
-from .strict import Malformed, Raw, fields, loose_fields
+from .strict import Bounds, Malformed, Raw, fields, loose_fields
 
 PONG = b'{"type":"pong"}'
 
@@ -255,9 +255,11 @@ class _Unmeant(ValueError):
     """What is wrong with a command."""
 
 
-def decode(
-    text: str, *, depth: int = 64, members: int = 1000, digits: int = 20, containers: int = 8192
-) -> Command:
+COMMAND = Bounds(containers=8192)
+"""What a command may hold where nobody says otherwise."""
+
+
+def decode(text: str, bounds: Bounds = COMMAND) -> Command:
     """Read one text frame of a client.
 
     Raises:
@@ -266,20 +268,20 @@ def decode(
     if text == "ping":
         return Ping()
     try:
-        said = fields(text, depth=depth, members=members, digits=digits, containers=containers)
+        said = fields(text, bounds)
     except Malformed as error:
         fault = f"a command is the word ping or a JSON object: {error}"
-        raise BadCommand(fault, *_addressee(_told_apart(text, containers))) from None
+        raise BadCommand(fault, *_addressee(_told_apart(text, bounds))) from None
     try:
         return _command(said)
     except _Unmeant as error:
         raise BadCommand(str(error), *_addressee(said)) from None
 
 
-def _told_apart(text: str, containers: int) -> Mapping[str, Raw]:
+def _told_apart(text: str, bounds: Bounds) -> Mapping[str, Raw]:
     """The members of what is not strict JSON, as far as there are any."""
     try:
-        return loose_fields(text, containers=containers)
+        return loose_fields(text, bounds)
     except Malformed:
         return {}
 

@@ -14,10 +14,11 @@ import re
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from ..options import Limits
 from .encode import trimmed
 
 _PLAIN = json.JSONDecoder()
@@ -37,6 +38,31 @@ class Malformed(ValueError):
 
 class TooMany(ValueError):
     """More than may be; the rest was not read."""
+
+
+class Bounds(NamedTuple):
+    """How much a text may hold: what it costs to read is many times its length."""
+
+    depth: int = 64
+    """Nesting."""
+    members: int = 1000
+    """Of one object."""
+    digits: int = 20
+    """Of one whole number."""
+    containers: int = sys.maxsize
+    """Objects and arrays in all."""
+
+    @classmethod
+    def of(cls, limits: Limits, containers: int = sys.maxsize, *, around: int = 0) -> Bounds:
+        """Those of JSON from outside with `around` levels around it, which are none of its own.
+
+        Fewer than none: it lies in a text so far in that these levels are counted already.
+        """
+        return cls(limits.json_depth + around, limits.json_members, limits.json_digits, containers)
+
+
+USUAL = Bounds()
+"""Of those who say nothing else."""
 
 
 class Raw(Protocol):
@@ -120,71 +146,55 @@ class Slice:
         return self._text[: self._start] + by + self._text[self._end :]
 
 
-def parse(
-    raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int = 20, containers: int = sys.maxsize
-) -> object:
-    """The value of one JSON document.
-
-    `depth` bounds nesting, `members` the members of one object, `digits` the digits of one
-    whole number, `containers` the objects and arrays in all: what they cost to read is many times
-    their length. Integers stay exact, whatever their size.
+def parse(raw: bytes | str, bounds: Bounds = USUAL) -> object:
+    """The value of one JSON document. Integers stay exact, whatever their size.
 
     Raises:
         Malformed: it is not that, or not strict: see the module.
     """
-    text, value = _checked(raw, depth, containers)
-    if _is_compact(text, value, members, digits):
+    text, value = _checked(raw, bounds)
+    if _is_compact(text, value, bounds):
         return value
-    return _scan(text, 0, _decoder(members, digits, _has_long_numbers(text, digits), False))[0]
+    return _scan(text, 0, _decoder(bounds, _has_long_numbers(text, bounds.digits), False))[0]
 
 
-def fields(
-    raw: bytes | str,
-    *,
-    depth: int = 64,
-    members: int = 1000,
-    digits: int = 20,
-    containers: int = sys.maxsize,
-    payloads: Collection[str] = (),
-) -> Mapping[str, Raw]:
+def fields(raw: bytes | str, bounds: Bounds = USUAL, *, payloads: Collection[str] = ()) -> Mapping[str, Raw]:
     """The members of one JSON object, each parsed and with its source. Otherwise like `parse`.
 
     Within those that `payloads` names a key may stand twice, as in `payload`.
     """
-    text, value = _checked(raw, depth, containers)
-    if _is_compact(text, value, members, digits):
+    text, value = _checked(raw, bounds)
+    if _is_compact(text, value, bounds):
         return Compact(value).fields()
-    exact = _has_long_numbers(text, digits)
-    decoder = _decoder(members, digits, exact, False)
-    loose = _decoder(members, digits, exact, True)
+    exact = _has_long_numbers(text, bounds.digits)
+    decoder, loose = _decoder(bounds, exact, False), _decoder(bounds, exact, True)
     # One more than there may be is enough to know.
-    pairs = _members(text, 0, decoder, loose, payloads, most=members + 1)
+    pairs = _members(text, 0, decoder, loose, payloads, most=bounds.members + 1)
     found: dict[str, Slice] = decoder.object_pairs_hook(pairs)
     return found
 
 
-def loose_fields(text: str, *, members: int = 1000, containers: int = sys.maxsize) -> dict[str, Slice]:
+def loose_fields(text: str, bounds: Bounds = USUAL) -> dict[str, Slice]:
     """The members of what `fields` refused, if they can be told apart: to find out where the fault lies.
 
-    Of more than `members` the first, and of a text with more than so many `containers` only those before
-    the first of these. Good for nothing else. Raises Malformed when they cannot be told apart.
+    Of more members than may be the first, and of a text with more objects and arrays only those before the
+    first of these. Good for nothing else. Raises Malformed when they cannot be told apart.
     """
     try:
-        return dict(_members(text, 0, _PLAIN, most=members, shallow=holds_more(text, containers)))
+        shallow = holds_more(text, bounds.containers)
+        return dict(_members(text, 0, _PLAIN, most=bounds.members, shallow=shallow))
     except (ValueError, IndexError, RecursionError):
         raise Malformed("not valid JSON") from None
 
 
-def payload(
-    raw: bytes | str, *, depth: int = 64, members: int = 1000, digits: int = 20, containers: int = sys.maxsize
-) -> bytes:
+def payload(raw: bytes | str, bounds: Bounds = USUAL) -> bytes:
     """One JSON document as it may be embedded: checked like `parse`, unchanged but for raw newlines.
 
     A key may stand twice in an object: what an application means by that is its own.
     """
-    text, value = _checked(raw, depth, containers)
-    if not _is_compact(text, value, members, digits):
-        _scan(text, 0, _decoder(members, digits, _has_long_numbers(text, digits), True))
+    text, value = _checked(raw, bounds)
+    if not _is_compact(text, value, bounds):
+        _scan(text, 0, _decoder(bounds, _has_long_numbers(text, bounds.digits), True))
     return one_line(raw.encode() if isinstance(raw, str) else bytes(raw)).strip()
 
 
@@ -193,25 +203,25 @@ def one_line(raw: bytes) -> bytes:
     return raw.translate(None, b"\n\r") if b"\n" in raw or b"\r" in raw else raw
 
 
-def _checked(raw: bytes | str, depth: int, containers: int = sys.maxsize) -> tuple[str, object]:
+def _checked(raw: bytes | str, bounds: Bounds) -> tuple[str, object]:
     """The text, and what `orjson` reads in it: of keys that stand twice the last, long integers as floats."""
-    if holds_more(raw, containers):
-        raise Malformed(f"more than {containers} objects and arrays")
+    if holds_more(raw, bounds.containers):
+        raise Malformed(f"more than {bounds.containers} objects and arrays")
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         fault = _HALF if "surrogate" in error.msg else "not valid JSON"
         raise Malformed(f"{fault} at character {error.pos}") from None
     text = raw if isinstance(raw, str) else raw.decode()
-    if is_deeper(text, depth):
-        raise Malformed(f"nested deeper than {depth}")
+    if is_deeper(text, bounds.depth):
+        raise Malformed(f"nested deeper than {bounds.depth}")
     return text, value
 
 
-def _is_compact(text: str, value: object, members: int, digits: int) -> bool:
+def _is_compact(text: str, value: object, bounds: Bounds) -> bool:
     """Would `orjson` write this value so? Then reading it lost nothing; and nothing in it is too large."""
     # Each member has a colon behind a quotation mark, and so have some strings.
-    if len(text) > _REWRITTEN or digits < _DIGITS or text.count('":') > members:
+    if len(text) > _REWRITTEN or bounds.digits < _DIGITS or text.count('":') > bounds.members:
         return False
     try:
         return orjson.dumps(value).decode() == text
@@ -260,8 +270,9 @@ def _has_long_numbers(text: str, digits: int) -> bool:
 
 
 @lru_cache(maxsize=32)
-def _decoder(members: int, digits: int, exact: bool, twice: bool) -> json.JSONDecoder:
+def _decoder(bounds: Bounds, exact: bool, twice: bool) -> json.JSONDecoder:
     """`exact` looks at the digits of each number, `twice` lets a key stand twice in one object."""
+    members, digits = bounds.members, bounds.digits
 
     def whole_number(text: str) -> int:
         if len(text) > digits and len(text.lstrip("-")) > digits:

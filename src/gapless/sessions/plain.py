@@ -15,7 +15,7 @@ from ..model import Grant, History, Position, Publication, Run, ServerSubscripti
 from ..node.node import Node
 from ..options import Limits
 from ..protocol import plain, sse
-from ..protocol.strict import parse
+from ..protocol.strict import Bounds, parse
 from . import publishing, reading
 from .catchup import Catchup
 from .session import Session
@@ -189,13 +189,7 @@ class EventSession(PlainSession):
 
 def decode(text: str, limits: Limits) -> plain.Command:
     """One frame as a command. Raises BadCommand."""
-    return plain.decode(
-        text,
-        depth=limits.json_depth,
-        members=limits.json_members,
-        digits=limits.json_digits,
-        containers=limits.json_containers,
-    )
+    return plain.decode(text, Bounds.of(limits, limits.json_containers))
 
 
 class Replay:
@@ -247,8 +241,7 @@ class Replay:
             id=command.id,
         )
         if lost is not None and recovered is False:
-            session.node.counters.gaps += 1
-            channel.gaps += 1
+            session.count_gap(channel)
         if more:
             session.node.tasks.spawn(self._go_on(channel, catchup))
         else:
@@ -260,8 +253,7 @@ class Replay:
         await self._room()
         top, lost = await Catchup(session.node, channel, self._cursor).withhold(since)
         if lost is not None:
-            session.node.counters.gaps += 1
-            channel.gaps += 1
+            session.count_gap(channel)
         self._write(
             History([], top, top.offset + 1),
             b"",
@@ -283,8 +275,7 @@ class Replay:
         try:
             async for page, fresh, lost in catchup:
                 if lost is not None:
-                    session.node.counters.gaps += 1
-                    channel.gaps += 1
+                    session.count_gap(channel)
                     if not session.tell_lost(self._subscription, lost):
                         return
                 if fresh or cursor.offset >= catchup.goal:

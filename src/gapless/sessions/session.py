@@ -11,7 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..auth.permission import Admission
+from ..core.channel import Channel
 from ..core.cursor import Lost
+from ..core.growth import Growth
 from ..core.outbox import Outlet
 from ..errors import CONNECTION_CLOSED, Disconnect, NotAvailable
 from ..hooks.events import Client, DisconnectEvent
@@ -39,11 +41,14 @@ class Session:
         "about",
         "client",
         "flow",
+        "gaps",
         "grant",
+        "growth",
         "lease",
         "node",
         "rates",
         "secret",
+        "since",
         "subscriptions",
     )
 
@@ -68,6 +73,12 @@ class Session:
         self.flow = Flow(node, outlet, self.subscriptions.by_name, pace=pace)
         self.secret = ""
         """The session id that an emulated or unidirectional connection was told."""
+        self.since = time.time()
+        """When it came, in Unix seconds."""
+        self.gaps = 0
+        """How often it was told that publications are gone."""
+        self.growth: Growth | None = None
+        """Of the bytes that are written to it, while somebody looks."""
         self.lease: Lease | None = None
         """Held while there is something that can expire."""
         self.hold(grant.expires_at)
@@ -139,6 +150,20 @@ class Session:
     def member(self, admission: Admission | None) -> Member:
         """This connection as others see it, in a channel if it is in one."""
         return Member(self.client, self.grant.user, self.grant.info, admission.info if admission else None)
+
+    # -- for those who watch
+
+    def count_gap(self, channel: Channel | None) -> None:
+        """It is told that publications of this channel are gone; None: which it has left just now."""
+        self.gaps += 1
+        self.node.counters.gaps += 1
+        if channel is not None:
+            channel.gaps += 1
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds between the last ping and its answer; None: not known."""
+        return self.flow.outlet.round_trip
 
     # -- the end
 

@@ -118,8 +118,7 @@ class SseSession(Session):
         else:
             _, lost = await catchup.withhold(since)
         if lost is not None:
-            self.node.counters.gaps += 1
-            channel.gaps += 1
+            self.count_gap(channel)
             self._announce(name, lost)
         if name in self._places:
             self._places[name] = cursor

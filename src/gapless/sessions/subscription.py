@@ -38,6 +38,9 @@ class Owner(Protocol):
     def tell_lost(self, subscription: Subscription, lost: Lost) -> bool:
         """Announce it. False: the subscription does not go on after this."""
 
+    def count_gap(self, channel: Channel | None) -> None:
+        """Count that it is told of one."""
+
     def close(self, disconnect: Disconnect) -> None: ...
 
 
@@ -194,11 +197,8 @@ class Subscription:
             self._lose(cursor.skip(ring))
 
     def _lose(self, lost: Lost) -> bool:
-        counters = self.session.node.counters
-        counters.gaps += 1
-        counters.unnumbered_lost += lost.missed
-        if self.channel is not None:
-            self.channel.gaps += 1
+        self.session.count_gap(self.channel)
+        self.session.node.counters.unnumbered_lost += lost.missed
         return self.session.tell_lost(self, lost)
 
     def go_live(self) -> None:

@@ -58,6 +58,10 @@ class Connection(Protocol):
     def close(self, code: int, reason: str) -> None:
         """Send a close frame behind what was written, and wait a while for the answer."""
 
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds between its last ping and the answer; None before the first."""
+
     def abort(self) -> None:
         """Cut the connection off without a word."""
 
@@ -121,9 +125,9 @@ class DirectOutlet:
         "_known",
         "_max_reply_bytes",
         "_socket",
-        "_written",
         "closing",
         "room",
+        "sent_bytes",
     )
 
     def __init__(self, connection: Connection, *, max_reply_bytes: int) -> None:
@@ -132,7 +136,7 @@ class DirectOutlet:
         self._buffered = connection.transport.get_write_buffer_size
         self._is_closing = connection.transport.is_closing
         self._max_reply_bytes = max_reply_bytes
-        self._written = 0
+        self.sent_bytes = 0
         self._held: list[bytes] | None = None
         self._held_bytes = 0
         self._known = connection.descriptor
@@ -143,7 +147,7 @@ class DirectOutlet:
         self.closing = False
 
     def push(self, chunk: bytes, size: int) -> None:
-        self._written += size
+        self.sent_bytes += size
         # The server writes too, a ping perhaps, of which half may wait in the transport. And
         # descriptors are used again: one that is closing must not be written to.
         if self._socket < 0 or self._buffered() or self._is_closing():
@@ -168,7 +172,7 @@ class DirectOutlet:
             unread = self._buffered() + self._held_bytes
             if unread > self._max_reply_bytes and len(frame) < unread:
                 return False
-        self._written += len(frame)
+        self.sent_bytes += len(frame)
         self._hold(frame)
         return True
 
@@ -211,7 +215,11 @@ class DirectOutlet:
     def progressed(self) -> int:
         # What lies in the kernel's buffer nobody took.
         taken = None if self._is_closing() else bytes_taken(self._known)
-        return taken if taken is not None else self._written - self._buffered()
+        return taken if taken is not None else self.sent_bytes - self._buffered()
+
+    @property
+    def round_trip(self) -> float | None:
+        return self._connection.round_trip
 
     def close(self, code: int, reason: str) -> None:
         if not self.closing:

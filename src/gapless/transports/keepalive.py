@@ -14,7 +14,17 @@ class Keepalive:
     `lost` says whether the peer lives all the same, and has as long again.
     """
 
-    __slots__ = ("_interval", "_loop", "_lost", "_payload", "_ping", "_sent_at", "_timeout", "_timer")
+    __slots__ = (
+        "_interval",
+        "_loop",
+        "_lost",
+        "_payload",
+        "_ping",
+        "_sent_at",
+        "_timeout",
+        "_timer",
+        "round_trip",
+    )
 
     def __init__(
         self, interval: float, timeout: float | None, ping: Callable[[bytes], bool], lost: Callable[[], bool]
@@ -26,6 +36,8 @@ class Keepalive:
         self._loop = asyncio.get_running_loop()
         self._payload = b""
         self._sent_at = 0.0
+        self.round_trip: float | None = None
+        """Seconds between the last ping that was answered and its answer."""
         self._timer = self._loop.call_later(interval, self.send)
 
     def send(self) -> None:
@@ -54,11 +66,11 @@ class Keepalive:
         if not self._payload or payload != self._payload:
             return
         self._payload = b""
+        self.round_trip = self._loop.time() - self._sent_at
         if self._timeout is not None:
             self._timer.cancel()
             # So that pings are `interval` apart, whatever their answers took.
-            passed = self._loop.time() - self._sent_at
-            self._timer = self._loop.call_later(max(0.0, self._interval - passed), self.send)
+            self._timer = self._loop.call_later(max(0.0, self._interval - self.round_trip), self.send)
 
     def stop(self) -> None:
         """No ping any more. Idempotent."""

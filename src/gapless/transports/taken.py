@@ -158,6 +158,10 @@ class TakenConnection(asyncio.Protocol):
 
     # -- what its new owner does with it
 
+    @property
+    def round_trip(self) -> float | None:
+        return None if self._keepalive is None else self._keepalive.round_trip
+
     def begin(self, handler: Handler, hear: Hear, pings: Pings | None = None) -> None:
         self._handler, self._hear_message = handler, hear
         if (pings := pings or self._pings) is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from ..hub import Hub
-from . import clients, sources, stats
+from . import clients, listing, sources, stats
 from .notices import Notices
 
 STATS_SECONDS = 1.0
@@ -31,7 +31,7 @@ SOURCES = 200
 
 def watch(hub: Hub) -> None:
     """Let this hub say how it does, to those who may watch and while they do, and answer its other nodes."""
-    for one in (stats, clients, sources):
+    for one in (stats, clients, sources, listing):
         one.answer(hub)
     hub.node.own.add("$stats", _Stats(hub).say, every=STATS_SECONDS)
     hub.node.own.add("$clients", _Clients(hub).say, every=CLIENTS_SECONDS)
@@ -62,13 +62,14 @@ class _Clients:
         rows = {row["client"]: row for row in found.rows}
         known, self._known = self._known, rows
         total, self._total = self._total, found.total
+        about = {"total": found.total, **({} if found.cursor is None else {"cursor": found.cursor})}
         if anew:
-            return [orjson.dumps({"all": True, "clients": found.rows, "total": found.total})]
+            return [orjson.dumps({"all": True, "clients": found.rows, **about})]
         changed = [row for client, row in rows.items() if known.get(client) != row]
         gone = [client for client in known if client not in rows]
         if not changed and not gone and total == found.total:
             return []
-        return [orjson.dumps({"clients": changed, "gone": gone, "total": found.total})]
+        return [orjson.dumps({"clients": changed, "gone": gone, **about})]
 
 
 class _Sources:

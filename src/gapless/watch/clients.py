@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from ..core.cursor import State
+from ..core.growth import Growth
 from ..hub import Hub
 from ..sessions.session import Session
 from ..sessions.subscription import Subscription
+from .order import Kinds, Order, Placed
 
 QUESTION = "clients"
 
@@ -23,67 +25,79 @@ CLIENTS_AT_ONCE = 500
 
 Row = dict[str, Any]
 
+SORTS: Kinds = {
+    **dict.fromkeys(("behind", "unsent", "num_subs", "gaps", "since"), float),
+    **dict.fromkeys(("client", "user", "name", "address", "transport"), str),
+}
+"""What clients can be sorted by: members of their rows that are known without looking into each channel."""
+
+FURTHEST = Order("behind", descending=True)
+"""Those furthest behind first, and of others alike those that take nothing more just now."""
+
 
 class Clients(NamedTuple):
-    """Rows of clients, those furthest behind first, and how many clients there are altogether."""
+    """Rows of clients in their order, how many there are altogether, and where the next page begins."""
 
     rows: list[Row]
     total: int
+    cursor: str | None = None
 
 
 def answer(hub: Hub) -> None:
     """Let this node answer the others when they ask for its clients."""
 
     async def say(about: dict[str, Any]) -> dict[str, Any]:
-        found = await here(hub, int(about["limit"]), str(about["query"]))
+        order = Order(**about["order"]) if "order" in about else FURTHEST  # a node of an older version asks
+        found = await here(hub, int(about["limit"]), str(about["query"]), order)
         return {"clients": found.rows, "total": found.total}
 
     hub.node.peers.questions.on(QUESTION, say)
 
 
-async def everywhere(hub: Hub, limit: int, query: str = "") -> Clients:
+async def everywhere(hub: Hub, limit: int, query: str = "", order: Order = FURTHEST) -> Clients:
     """Those of all nodes that answer in time. Raises BrokerError."""
-    answers = await hub.node.peers.ask(QUESTION, limit=limit, query=query)
-    return _together(await here(hub, limit, query), answers.values(), limit)
+    about = {"limit": limit + 1, "query": query, "order": asdict(order)}
+    answers = await hub.node.peers.ask(QUESTION, **about)
+    return _together(await here(hub, limit + 1, query, order), answers.values(), limit, order)
 
 
 async def again(hub: Hub, limit: int, within: float) -> Clients:
     """The same for who asks time and again: of the nodes that were there a few seconds ago."""
-    answers = await hub.node.peers.ask_again(QUESTION, within, limit=limit, query="")
-    return _together(await here(hub, limit), answers.values(), limit)
+    answers = await hub.node.peers.ask_again(QUESTION, within, limit=limit + 1, query="")
+    return _together(await here(hub, limit + 1), answers.values(), limit, FURTHEST)
 
 
-def _together(found: Clients, answers: Iterable[dict[str, Any]], limit: int) -> Clients:
+def _together(found: Clients, answers: Iterable[dict[str, Any]], limit: int, order: Order) -> Clients:
     rows, total = list(found.rows), found.total
     for said in answers:
         rows += said["clients"]
         total += said["total"]
-    return Clients(_furthest(rows, limit), total)
+    placed = order.first(limit + 1, [_placed(order, row, row) for row in rows])
+    cursor = order.cursor(placed[limit - 1]) if len(placed) > limit else None
+    return Clients([each.about for each in placed[:limit]], total, cursor)
 
 
-async def here(hub: Hub, limit: int, query: str = "") -> Clients:
+async def here(hub: Hub, limit: int, query: str = "", order: Order = FURTHEST) -> Clients:
     """Those of this node whose id, user, name or address holds the query."""
     query = query.lower()
     # Two looks: a row costs several times what it takes to see whether it is wanted.
-    first: list[tuple[int, bool, str, Session]] = []
+    first: list[Placed] = []
     for at, session in enumerate(hub.node.roster, 1):
         if isinstance(session, Session) and session.flow.closed is None and _fits(session, query):
-            behind = sum(map(_behind, session.subscriptions.values()))
-            first.append((behind, session.flow.outlet.waiting, session.client, session))
+            first.append(_placed(order, _facts(session), session))
         if at % CLIENTS_AT_ONCE == 0:
-            first = heapq.nlargest(limit, first, key=_rank)
+            first = order.first(limit, first)
             await asyncio.sleep(0)
-    now = time.time()
-    rows = [_row(found[-1], hub.name, now) for found in heapq.nlargest(limit, first, key=_rank)]
-    return Clients(_furthest(rows, limit), len(hub.node.roster))
+    now, clock = time.time(), hub.node.tasks.loop.time()
+    rows = [_row(found.about, hub.name, now, clock) for found in order.first(limit, first)]
+    return Clients(rows, len(hub.node.roster))
 
 
-def _rank(found: tuple[int, bool, str, Session]) -> tuple[int, bool, str]:
-    return found[:3]
-
-
-def _furthest(rows: list[Row], limit: int) -> list[Row]:
-    return heapq.nlargest(limit, rows, key=lambda row: (row["behind"], row["waiting"], row["client"]))
+def _placed(order: Order, row: Row, about: Any) -> Placed:
+    value = row.get(order.by)  # a node of an older version leaves some out
+    if order.by == "behind":
+        value = 2 * row["behind"] + row["waiting"]
+    return Placed(value, row["client"], about)
 
 
 def _fits(session: Session, query: str) -> bool:
@@ -93,29 +107,56 @@ def _fits(session: Session, query: str) -> bool:
     )
 
 
-def _row(session: Session, node: str, now: float) -> Row:
-    readings = [_reading(subscription, now) for subscription in session.subscriptions.values()]
-    behind = sum(reading["behind"] for reading in readings)
-    waiting = session.flow.outlet.waiting
-    # At the head a cursor is behind for the moment that a flush takes: that is not being behind.
-    lags = any(reading["behind"] and reading["state"] != State.LIVE.value for reading in readings)
-    readings.sort(key=lambda reading: -reading["behind"])
+def _facts(session: Session) -> Row:
+    """What is known of it at once."""
+    outlet, about = session.flow.outlet, session.about
     return {
         "client": session.client,
         "user": session.grant.user,
-        "name": session.about.name,
-        "transport": session.about.transport,
-        "protocol": session.about.protocol,
-        "address": session.about.address,
+        "name": about.name,
+        "transport": about.transport,
+        "protocol": about.protocol,
+        "address": about.address,
+        "since": session.since,
+        "behind": sum(map(_behind, session.subscriptions.values())),
+        "waiting": outlet.waiting,
+        "unsent": outlet.unsent,
+        "gaps": session.gaps,
+        "num_subs": len(session.subscriptions),
+    }
+
+
+def _row(session: Session, node: str, now: float, clock: float) -> Row:
+    """`now` is the time in Unix seconds, `clock` that of the loop."""
+    readings = [_reading(subscription, now) for subscription in session.subscriptions.values()]
+    # At the head a cursor is behind for the moment that a flush takes: that is not being behind.
+    lags = any(reading["behind"] and reading["state"] != State.LIVE.value for reading in readings)
+    readings.sort(key=lambda reading: -reading["behind"])
+    facts = _facts(session)
+    return {
+        **facts,
         "node": node,
-        "state": "behind" if lags else "slow" if waiting else "ok",
-        "behind": behind,
+        "agent": session.about.agent,
+        "rate": _rate(session, clock),
+        "round_trip": None if session.round_trip is None else round(session.round_trip, 4),
+        "state": "behind" if lags else "slow" if facts["waiting"] else "ok",
         "late": max((reading["late"] for reading in readings), default=0.0),
-        "waiting": waiting,
-        "unsent": session.flow.outlet.unsent,
-        "num_subs": len(readings),
         "subscriptions": readings[:SHOWN_SUBSCRIPTIONS],
     }
+
+
+def _rate(session: Session, now: float) -> float | None:
+    """Bytes a second that are written to it, where they are counted and somebody looked before.
+
+    In two digits: what moves by less is not told anew each second.
+    """
+    sent = session.flow.outlet.sent_bytes
+    if sent is None:
+        return None
+    if session.growth is None:
+        session.growth = Growth()
+    rates = session.growth.look(now, "", sent)
+    return None if rates is None else float(f"{rates[0]:.2g}")
 
 
 def _behind(subscription: Subscription) -> int:

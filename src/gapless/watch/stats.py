@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..brokers.base import JoinsNodes, MayFail
+from ..brokers.base import MayFail
 from ..core.channel import Channel
 from ..errors import BrokerError
 from ..hub import Hub
@@ -97,9 +97,15 @@ def answer(hub: Hub) -> None:
 def _ring(channel: Channel) -> list[Any]:
     ring = channel.ring
     epoch, top = (ring.epoch, ring.top) if channel.options.history else ("", 0)
-    newest = next(iter(ring.entries(ring.newest(), ring.newest() + 1)), None)
-    came = 0.0 if newest is None or newest.publication is None else newest.publication.time
-    return [len(channel.subscribers), epoch, top, ring.head, channel.payload_bytes, channel.gaps, came]
+    return [
+        len(channel.subscribers),
+        epoch,
+        top,
+        ring.head,
+        channel.payload_bytes,
+        channel.gaps,
+        channel.last,
+    ]
 
 
 @dataclass(slots=True)
@@ -209,11 +215,8 @@ class Readings:
 
     async def _look(self, busy: Mapping[str, Place]) -> None:
         """The channels that nobody reads. A broker that does not answer leaves them as they were."""
-        node = self._hub.node
         try:
-            names = (
-                await node.broker.streams() if isinstance(node.broker, JoinsNodes) else node.broker.known()
-            )
+            names = await self._hub.node.peers.streams()
         except BrokerError:
             return
         quiet = [name for name in names if name not in busy]

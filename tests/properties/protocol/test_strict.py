@@ -107,10 +107,13 @@ def test_agrees_with_the_oracle_on_any_bytes(raw: bytes, depth: int, members: in
         expected = oracle(raw, depth, members, digits)
     except ValueError:
         with pytest.raises(Malformed):
-            strict.parse(raw, depth=depth, members=members, digits=digits)
+            strict.parse(raw, strict.Bounds(depth=depth, members=members, digits=digits))
         return
-    assert strict.parse(raw, depth=depth, members=members, digits=digits) == expected
-    assert json.loads(strict.payload(raw, depth=depth, members=members, digits=digits)) == expected
+    assert strict.parse(raw, strict.Bounds(depth=depth, members=members, digits=digits)) == expected
+    assert (
+        json.loads(strict.payload(raw, strict.Bounds(depth=depth, members=members, digits=digits)))
+        == expected
+    )
 
 
 @given(st.dictionaries(st.text(max_size=5), values, max_size=5), st.sampled_from([None, 1, "\n"]))

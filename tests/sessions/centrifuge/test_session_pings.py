@@ -50,6 +50,22 @@ async def test_then_one_comes_every_interval_if_it_is_answered(codec: Codec) -> 
         assert peer.closed is None
 
 
+async def test_the_round_trip_is_known_from_the_first_pong_on(codec: Codec) -> None:
+    async with stage(codec, limits=LIMITS) as here:
+        peer = await here.client()
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        peer.later(20)
+        known = [peer.session.round_trip]
+        await turns(10)
+        await peer.pong()
+        known.append(peer.session.round_trip)
+        passed = loop.time() - before
+        assert known[0] is None
+        assert known[1] is not None
+        assert 0 < known[1] <= passed
+
+
 async def test_a_ping_without_a_pong_closes_with_3012(codec: Codec) -> None:
     async with stage(codec, limits=LIMITS) as here:
         peer = await here.client()

@@ -146,13 +146,7 @@ def _text(body: bytes) -> str:
 
 
 def _fields(text: str, limits: Limits) -> Mapping[str, Raw]:
-    return strict.fields(
-        text,
-        depth=limits.json_depth + _ENVELOPE,
-        members=limits.json_members,
-        digits=limits.json_digits,
-        containers=limits.json_containers,
-    )
+    return strict.fields(text, strict.Bounds.of(limits, limits.json_containers, around=_ENVELOPE))
 
 
 def _string(raw: Raw | None) -> str:
@@ -194,11 +188,7 @@ def _blame_payload(line: str, fault: Malformed, allowance: Allowance) -> Command
 
 def _with_payload(name: str, request: Any, data: bytes, limits: Limits) -> Request:
     try:
-        return request._replace(  # type: ignore[no-any-return]
-            data=strict.payload(
-                data, depth=limits.json_depth, members=limits.json_members, digits=limits.json_digits
-            ),
-        )
+        return request._replace(data=strict.payload(data, strict.Bounds.of(limits)))  # type: ignore[no-any-return]
     except Malformed as fault:
         return Invalid(name, f"data is not strict JSON: {fault}")
 

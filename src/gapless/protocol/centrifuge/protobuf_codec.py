@@ -142,13 +142,7 @@ def _payload(raw: bytes, limits: Limits) -> bytes:
     if not raw:
         return b""
     try:
-        return strict.payload(
-            raw,
-            depth=limits.json_depth,
-            members=limits.json_members,
-            digits=limits.json_digits,
-            containers=limits.json_containers,
-        )
+        return strict.payload(raw, strict.Bounds.of(limits, limits.json_containers))
     except Malformed:
         return opaque.packed(raw)
 

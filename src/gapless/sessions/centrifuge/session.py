@@ -61,8 +61,10 @@ class CentrifugeSession(Peer):
         "_node_id",
         "_opened_at",
         "_phase",
+        "_pinged_at",
         "_pings",
         "_pong_due",
+        "_round_trip",
     )
 
     def __init__(
@@ -91,6 +93,8 @@ class CentrifugeSession(Peer):
         self._pings = app_ping
         self._next_ping = 0.0
         self._pong_due: float | None = None
+        self._pinged_at = 0.0
+        self._round_trip: float | None = None
         self._client_refreshes = False
 
     @property
@@ -270,16 +274,23 @@ class CentrifugeSession(Peer):
         if self.flow.closed is None and self._pings and now >= self._next_ping:
             self._ping(now)
 
+    @property
+    def round_trip(self) -> float | None:
+        # Its own pings, where it has any; those of a stream over HTTP are answered by another request.
+        return self._round_trip if self._pings else super().round_trip
+
     def _ping(self, now: float) -> None:
         limits = self.node.limits
         self._next_ping = now + limits.ping_interval
         if not self.bare:
             self._pong_due = now + limits.pong_timeout
+            self._pinged_at = self.node.tasks.loop.time()
         self.say(self.codec.ping)
 
     def _pong(self) -> None:
         if self._pong_due is None:
             raise Disconnect(3501, "bad request: a pong that nobody asked for")
+        self._round_trip = self.node.tasks.loop.time() - self._pinged_at
         self._pong_due = None
 
 

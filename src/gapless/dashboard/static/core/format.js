@@ -45,6 +45,11 @@ export function duration(milliseconds) {
   return hours % 24 ? `${Math.floor(hours / 24)} d ${hours % 24} h` : `${Math.floor(hours / 24)} d`;
 }
 
+/** 0.4 ms, 12 ms, 1.3 s. */
+export function milliseconds(seconds) {
+  return seconds < 0.0095 ? `${(seconds * 1_000).toFixed(1)} ms` : seconds < 1 ? `${Math.round(seconds * 1_000)} ms` : `${seconds.toFixed(1)} s`;
+}
+
 /** "4 s ago", "now". */
 export function ago(milliseconds) {
   if (milliseconds < 1_500) return "now";

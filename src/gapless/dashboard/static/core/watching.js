@@ -3,8 +3,6 @@
  * we may read them, else by asking its API again and again. Nothing is asked that nobody looks at.
  */
 const OWN = { history: 0, onGap: () => {}, onError: () => {} }; // they keep nothing: what comes next says it all
-/** Names of these channels: they are there because somebody looks. */
-export const OWN_CHANNELS = new Set(["$stats", "$clients", "$sources", "$notices"]);
 const BEHIND_SECONDS = 1.5; // of lines that were published and have not come
 
 export class Watching {
@@ -39,7 +37,7 @@ export class Watching {
 
   /**
    * Be told the clients that are furthest behind, all of them each time, until the subscription is ended.
-   * @param {(clients: object[], total: number) => void} onClients
+   * @param {(clients: any[], total: number, cursor?: string) => void} onClients `cursor`: where the API goes on with the others
    */
   clients(onClients) {
     const known = new Map();
@@ -47,7 +45,8 @@ export class Watching {
       if (data.all) known.clear();
       for (const client of data.clients) known.set(client.client, client);
       for (const gone of data.gone ?? []) known.delete(gone);
-      onClients([...known.values()], data.total);
+      const clients = [...known.values()].sort((one, other) => other.behind - one.behind || other.waiting - one.waiting || (one.client < other.client ? -1 : 1));
+      onClients(clients, data.total, data.cursor);
     }, OWN);
   }
 

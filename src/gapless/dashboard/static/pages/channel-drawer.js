@@ -1,7 +1,7 @@
 /** One channel: where it stands, what came last, a file of what is kept, and what to publish to it. */
 import { copyText } from "../core/clipboard.js";
 import { make } from "../core/dom.js";
-import { ago, bytes, count } from "../core/format.js";
+import { ago, bytes, count, counted, duration } from "../core/format.js";
 import { parse, stringify } from "../core/json.js";
 import { clock } from "../core/time.js";
 import { levelOf } from "../log/levels.js";
@@ -17,7 +17,7 @@ export function channelParts(app, row) {
   const { name } = row;
   return [
     make("div", { className: "actions" }, ...waysOn(app, name)),
-    make("dl", { className: "facts" }, ...facts(row).flatMap(([title, value]) => [make("dt", {}, title), make("dd", {}, value)])),
+    make("dl", { className: "facts" }, ...facts(row, agesOf(app, row)).flatMap(([title, value]) => [make("dt", {}, title), make("dd", {}, value)])),
     make("h3", {}, "Newest"), peek(app, name),
     row.kept === undefined ? "" : exporter(app, row),
     publisher(app, name),
@@ -32,11 +32,33 @@ function waysOn({ base, channels, signedIn }, name) {
   return [live, copy("Copy curl", `curl ${base.href}api/publish${key} -H 'Content-Type: application/json' -d ${quoted(body)}`), copy("Copy tail", `gapless tail ${quoted(name)} --url ${base.href}`)];
 }
 
-function facts({ num_clients: clients, offset, epoch, kept, oldest, gaps, bytes_rate: came, last }) {
+/** How old the oldest publication is that is kept, and the epoch, where its first one is: read once, and put where they belong. */
+function agesOf({ api }, { name, kept, oldest }) {
+  const [age, begun] = [make("span", {}), make("span", { className: "muted" })];
+  if (!kept) return { age: "", begun };
+  api.call("history", { channel: name, limit: 1, times: true }).then(
+    ({ publications: [first] }) => {
+      const words = first?.time ? ago(Date.now() - first.time * 1_000) : "not known";
+      age.textContent = words;
+      begun.textContent = oldest === 1 && first?.time ? ` begun ${words}` : "";
+    },
+    () => (age.textContent = "not known"),
+  );
+  return { age, begun };
+}
+
+function keeping({ publications, bytes: most, seconds }) {
+  const bounds = [counted(publications, "publication"), most === null ? "" : bytes(most), seconds === null ? "" : duration(seconds * 1_000)];
+  return `at most ${bounds.filter(Boolean).join(", ")}`;
+}
+
+function facts({ num_clients: clients, offset, epoch, kept, oldest, retention, gaps, bytes_rate: came, last }, { age, begun }) {
   const all = [
     ["Subscribers", count(clients)],
     ["Kept", kept === undefined ? "no history" : kept === 0 ? "nothing just now" : `${count(kept)}, from ${count(oldest)} to ${count(offset)}`],
-    ["Epoch", epoch ?? ""],
+    ["Oldest", age],
+    ["Retention", retention ? keeping(retention) : ""],
+    ["Epoch", epoch ? make("span", {}, epoch, begun) : ""],
     ["Bytes/s", came === undefined ? "" : bytes(Math.round(came))],
     ["Gaps", gaps === undefined ? "" : gaps === 0 ? "none" : `${count(gaps)} times a reader was told that some are gone`],
     ["Last", last ? ago(Date.now() - last * 1_000) : ""],

@@ -1,6 +1,6 @@
 /** Server: who feeds it, what happens to it, its nodes and their numbers, and whether any is a reason to worry. */
 import { make } from "../core/dom.js";
-import { ago, bytes, count, duration, short } from "../core/format.js";
+import { ago, bytes, count, duration, milliseconds, short } from "../core/format.js";
 import { plain } from "../log/ansi.js";
 import { Pane } from "../ui/pane.js";
 import { sinceWords } from "../ui/status.js";
@@ -44,7 +44,7 @@ export class Server extends Pane {
     const focused = document.activeElement?.closest?.("summary")?.parentElement.dataset.key;
     const { watching, session } = this.app;
     const notices = this.#watch ? [this.#notices.element] : [];
-    this.#parts.replaceChildren(sourcesTable(watching.sources), ...notices, ...nodes.map((node) => this.#node(node, open)), limits(session?.limits, open));
+    this.#parts.replaceChildren(sourcesTable(watching.sources), ...notices, ...nodes.map((node) => this.#node(node, open)), limits(session?.limits, open), configuration(session?.configuration, open));
     if (focused !== undefined) [...this.body.querySelectorAll("summary")].find((summary) => summary.parentElement.dataset.key === focused)?.focus();
   }
 
@@ -80,6 +80,7 @@ export class Server extends Pane {
     const said = nodes.find(({ uid }) => uid === node.uid);
     const share = this.#shareOf(said, time);
     const lag = said?.loop_lag;
+    /** @type {[string, string, (string|string[])?, string?, string?][]} */
     const numbers = [
       ["Uptime", duration(node.uptime * 1_000)],
       ["Connections", count(node.num_clients)],
@@ -88,9 +89,9 @@ export class Server extends Pane {
       ["Subscriptions", count(node.num_subs)],
       ["Memory", node.process?.rss ? bytes(node.process.rss) : "–"],
       ["Processor", share === null ? "–" : `${Math.round(share * 100)} %`, share === null ? "" : "of one core"],
-      ["Loop lag", lag ? milliseconds(lag.p99) : "–", lag ? `99 of 100; longest ${milliseconds(lag.longest)}` : "measured from now on", lag && lag.longest > SLOW_SECONDS ? "warn" : "", "For how long timers had to wait in the last minute, because others had their turn"],
+      ["Loop lag", lag ? milliseconds(lag.p99) : "–", lag ? ["99 of 100", `half ${milliseconds(lag.p50)}`, `longest ${milliseconds(lag.longest)}`] : "measured from now on", lag && lag.longest > SLOW_SECONDS ? "warn" : "", "For how long timers had to wait in the last minute, because others had their turn"],
     ];
-    return make("dl", { className: "numbers" }, ...numbers.map(([name, value, more = "", kind = "", hint = ""]) => make("div", { title: hint }, make("dt", {}, name), make("dd", { className: kind }, value), more ? make("dd", { className: "more muted" }, more) : null)));
+    return make("dl", { className: "numbers" }, ...numbers.map(([name, value, more = "", kind = "", hint = ""]) => make("div", { title: hint }, make("dt", {}, name), make("dd", { className: kind }, value), ...[more].flat().filter(Boolean).map((words) => make("dd", { className: "more muted" }, words)))));
   }
 
   /** Of one core, between the two newest readings; null: nobody says. */
@@ -104,40 +105,77 @@ export class Server extends Pane {
   }
 }
 
+/** What is said of a source beside its name; what is said of none of them has no column. */
+const SOURCE_COLUMNS = [
+  { title: "State", always: true, isPlain: true, of: stateOf },
+  { title: "Channel", of: ({ channel }) => plain(channel) },
+  { title: "By", of: ({ via }) => plain(via) },
+  { title: "Lines", className: "number", always: true, of: ({ rows }) => count(rows) },
+  { title: "Last", className: "number", of: ({ last_seen: seen }, now) => (seen ? ago((now - seen) * 1_000) : "") },
+  { title: "Dropped", className: "number", of: ({ dropped }) => (dropped ? count(dropped) : "") },
+  { title: "Error", className: "error", of: ({ error }) => plain(error ?? "") },
+];
+
+function stateOf({ state, since }, now) {
+  const isDown = since && ["down", "retrying"].includes(state);
+  return make("span", { className: `state state-${state}` }, isDown ? `${state}${sinceWords({ since })} (${duration((now - since) * 1_000)})` : state);
+}
+
+function sourceLine(row, columns, now) {
+  const cells = columns.map(({ title, of, className = "", isPlain }) => {
+    const content = of(row, now);
+    const cell = make("td", { className }, content);
+    if (content !== "" && !isPlain) cell.dataset.title = title;
+    return cell;
+  });
+  return make("tr", {}, make("th", { scope: "row" }, plain(row.source || "no name")), ...cells);
+}
+
 /** Who feeds the hub, those that are in trouble first. */
 function sourcesTable(sources) {
   const now = Date.now() / 1_000;
   const rank = ({ state }) => ["down", "retrying", "idle", "up"].indexOf(state);
   const rows = sources.toSorted((one, other) => rank(one) - rank(other) || (one.source < other.source ? -1 : 1)).slice(0, 200);
-  const cell = (title, content, className = "") => {
-    const made = make("td", { className }, content);
-    if (content !== "") made.dataset.title = title;
-    return made;
-  };
-  const stateOf = ({ state, since }) => {
-    const isDown = since && ["down", "retrying"].includes(state);
-    return make("span", { className: `state state-${state}` }, isDown ? `${state}${sinceWords({ since })} (${duration((now - since) * 1_000)})` : state);
-  };
-  const line = ({ source, channel, via, state, since, last_seen: seen, rows: number, dropped, error }) =>
-    make("tr", {}, make("th", { scope: "row" }, plain(source || "no name")), cell("", stateOf({ state, since })), cell("Channel", plain(channel)), cell("By", plain(via)), cell("Lines", count(number), "number"), cell("Last", seen ? ago((now - seen) * 1_000) : "", "number"), cell("Dropped", dropped ? count(dropped) : "", "number"), cell("Error", plain(error ?? ""), "error"));
-  const head = [["Source"], ["State"], ["Channel"], ["By"], ["Lines", "number"], ["Last", "number"], ["Dropped", "number"], ["Error"]].map(([words, className = ""]) => make("th", { scope: "col", className }, words));
-  const table = rows.length ? make("table", { className: "plain stacks" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows.map(line))) : make("p", { className: "muted" }, "Nothing feeds this hub from outside its processes, or it does not say.");
+  const columns = SOURCE_COLUMNS.filter(({ of, always }) => always || rows.some((row) => of(row, now) !== ""));
+  const head = [make("th", { scope: "col" }, "Source"), ...columns.map(({ title, className = "" }) => make("th", { scope: "col", className }, title))];
+  const table = rows.length ? make("table", { className: "plain stacks" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows.map((row) => sourceLine(row, columns, now)))) : make("p", { className: "muted" }, "Nothing feeds this hub from outside its processes, or it does not say.");
   const more = sources.length > rows.length ? make("p", { className: "muted" }, `and ${count(sources.length - rows.length)} more`) : "";
   return make("section", { className: "node sources-part" }, make("h3", {}, "Sources"), table, more);
 }
 
 function limits(values, open) {
-  const rows = Object.entries(values ?? {}).map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name.replaceAll("_", " ")), make("td", { className: "number" }, value === null ? "none" : typeof value === "number" ? count(value) : String(value))));
-  const details = make("details", { open: open.has("limits"), hidden: rows.length === 0 }, make("summary", {}, "Limits in effect"), make("table", { className: "plain", "aria-label": "Limits in effect" }, make("tbody", {}, ...rows)));
-  details.dataset.key = "limits";
+  const rows = Object.entries(values ?? {}).map(([name, value]) => line([name.replaceAll("_", " ")], [said(value), "number"]));
+  return folded("limits", "Limits in effect", rows, open);
+}
+
+/** What the server was told, and by whom: what somebody said comes first. */
+function configuration(settings = [], open) {
+  const told = settings.toSorted((one, other) => Number(one.origin === "default") - Number(other.origin === "default"));
+  const rows = told.map(({ name, value, origin }) => line([plain(name)], [plain(said(value))], [origin, "muted"]));
+  return folded("configuration", "Settings in effect, and who said them", rows, open);
+}
+
+function said(value) {
+  if (value === null) return "none";
+  if (Array.isArray(value)) return value.length ? value.join(", ") : "none";
+  return typeof value === "number" ? count(value) : String(value);
+}
+
+function line([name], ...cells) {
+  return make("tr", {}, make("th", { scope: "row" }, name), ...cells.map(([words, className = ""]) => make("td", { className }, words)));
+}
+
+function folded(key, title, rows, open) {
+  const details = make("details", { open: open.has(key), hidden: rows.length === 0 }, make("summary", {}, title), make("table", { className: "plain", "aria-label": title }, make("tbody", {}, ...rows)));
+  details.dataset.key = key;
   return make("article", { className: "node" }, details);
 }
 
 function counters(rows, label) {
-  const lines = rows.map(({ name, value, rates }) => make("tr", {}, make("th", { scope: "row" }, name.replaceAll("_", " ")), make("td", { className: "number" }, count(value)), make("td", { className: "number" }, rates.at(-1) ? `${short(rates.at(-1))}/s` : ""), make("td", {}, rates.some((rate) => rate > 0) ? spark(rates) : "")));
+  const lines = rows.map(({ name, value, rates }) => make("tr", {}, make("th", { scope: "row" }, name.replaceAll("_", " ")), make("td", { className: "number" }, count(value)), make("td", { className: "number" }, perSecond(rates.at(-1) ?? 0)), make("td", {}, rates.some((rate) => rate > 0) ? spark(rates) : "")));
   return make("table", { className: "plain", "aria-label": label }, make("tbody", {}, ...lines));
 }
 
-function milliseconds(seconds) {
-  return seconds < 0.0095 ? `${(seconds * 1_000).toFixed(1)} ms` : seconds < 1 ? `${Math.round(seconds * 1_000)} ms` : `${seconds.toFixed(1)} s`;
+function perSecond(rate) {
+  return rate < 0.05 ? "" : `${rate < 10 ? rate.toFixed(1) : short(rate)}/s`;
 }

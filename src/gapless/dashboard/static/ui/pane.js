@@ -11,6 +11,7 @@ const REFUSED = {
 export class Pane {
   #every;
   #timer = 0;
+  #round = 0; // only the newest goes on
   #drawer = null;
 
   /** @param {import("../app.js").App} app @param {{title: string, every: number}} options `every`: milliseconds between two reads */
@@ -68,15 +69,22 @@ export class Pane {
     this.notice.dataset.text = text;
   }
 
+  /** Read again at once: what is asked for is another thing now. */
+  again() {
+    if (this.element.isConnected) this.#loop();
+  }
+
   async #loop() {
     clearTimeout(this.#timer);
+    this.#round += 1;
+    const round = this.#round;
     try {
       if (document.visibilityState === "visible") await this.refresh();
     } catch (error) {
       this.#onError(error);
     }
     const { state } = this.app.api;
-    const again = this.element.isConnected && state !== "refused" && state !== "signed-out";
+    const again = round === this.#round && this.element.isConnected && state !== "refused" && state !== "signed-out";
     if (again) this.#timer = setTimeout(() => this.#loop(), this.#every);
   }
 

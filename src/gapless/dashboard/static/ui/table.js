@@ -4,7 +4,8 @@ import { count } from "../core/format.js";
 
 /**
  * @typedef {{key: string, title: string, number?: boolean, show: (row: any) => (Node|string), sort?: (row: any) => any,
- *   hint?: string, small?: boolean}} Column `small`: also where there is little room
+ *   hint?: string, small?: boolean, roomy?: boolean, by?: string}} Column `small`: also on a phone; `roomy`: only where there is much room;
+ *   `by`: what the server calls it
  */
 
 const STEPS = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity };
@@ -13,6 +14,7 @@ export class Table {
   /** @type {(row: any) => void} */
   onOpen = () => {};
   onSort = () => {};
+  #isPart = false;
   #columns;
   #keyOf;
   #rows = new Map();
@@ -40,11 +42,23 @@ export class Table {
     this.#body.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
-  paint(rows) {
+  /** What the server is to sort by: "" when it cannot. @returns {{sort?: string, order?: string}} */
+  get order() {
+    const { key, down } = this.#sort;
+    const by = this.#columns.find((each) => each.key === key).by;
+    return by ? { sort: by, order: down ? "desc" : "asc" } : {};
+  }
+
+  /** @param {any[]} rows @param {boolean} [isPart] are there others, and have these been sorted among them? */
+  paint(rows, isPart = false) {
+    this.#isPart = isPart;
     const focused = this.#body.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
     const shown = this.#sorted(rows, focused !== null || this.#body.matches(":hover")).slice(0, this.#limit);
     const { key, down } = this.#sort;
-    for (const [name, heading] of this.#headings) heading.setAttribute("aria-sort", name === key ? (down ? "descending" : "ascending") : "none");
+    for (const [name, heading] of this.#headings) {
+      heading.setAttribute("aria-sort", name === key ? (down ? "descending" : "ascending") : "none");
+      heading.firstChild.disabled = isPart && !this.#columns.find((each) => each.key === name).by;
+    }
     const elements = shown.map((row) => this.#row(row));
     elements.forEach((element, at) => this.#body.children[at] !== element && this.#body.insertBefore(element, this.#body.children[at] ?? null));
     while (this.#body.children.length > elements.length) this.#body.lastChild.remove();
@@ -61,6 +75,7 @@ export class Table {
     const column = this.#columns.find((each) => each.key === key);
     const value = column.sort ?? column.show;
     const place = (row) => (isHeld ? (this.#order.get(this.#keyOf(row)) ?? Infinity) : 0);
+    if (this.#isPart) return rows.toSorted((one, other) => compare(place(one), place(other)));
     return rows.toSorted((one, other) => compare(place(one), place(other)) || compare(value(one), value(other)) * (down ? -1 : 1) || compare(this.#keyOf(one), this.#keyOf(other)));
   }
 
@@ -136,8 +151,8 @@ export function spark(numbers, { width = 80, height = 18 } = {}) {
   return svg;
 }
 
-function classOf({ number, small }) {
-  return [number ? "number" : "", small ? "" : "wide"].filter(Boolean).join(" ");
+function classOf({ number, small, roomy }) {
+  return [number ? "number" : "", small ? "" : "wide", roomy ? "roomy" : ""].filter(Boolean).join(" ");
 }
 
 function put(cell, content) {
