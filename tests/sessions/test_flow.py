@@ -186,7 +186,7 @@ class TestPace:
 
     def test_a_page_of_history_is_followed_by_the_next_without_a_rest(self, node: Node) -> None:
         flow, outlet = flow_of(node, Reader(), pace=60.0)
-        flow.write([b"page"], 4)
+        flow.push([b"page"], 4, rests=False)
         assert (outlet.frames, flow.room) == ([b"page"], True)
 
     def test_who_rests_when_it_ends_does_not_wake_again(self, loop: VirtualLoop, node: Node) -> None:

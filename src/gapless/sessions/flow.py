@@ -76,18 +76,17 @@ class Flow:
         """May a push be written now?"""
         return self.outlet.room and not self.resting and self._promised is None
 
-    def write(self, chunk: Any, size: int) -> None:
-        """Write joined frames of so many bytes, and go on without a rest; only when there is room."""
+    def push(self, chunk: Any, size: int, *, rests: bool = True) -> None:
+        """Write joined frames of so many bytes; only when there is room.
+
+        Who has caught up then rests for its pace, unless it is known that more follows.
+        """
         counters = self._node.counters
         counters.writes += 1
         counters.pushed_bytes += size
         self.outlet.push(chunk, size)
-
-    def push(self, chunk: Any, size: int) -> None:
-        """Write joined frames of so many bytes; only when there is room. Who has caught up rests then."""
-        self.write(chunk, size)
         # Pushing may have found the connection broken, and then nothing shall wait for its rest.
-        if self.pace and self.closed is None and not any(each.pending for each in self.readers.values()):
+        if self.pace and rests and self.closed is None and not self._is_behind:
             self.resting = True
             self._rest = self._node.tasks.loop.call_later(self.pace, self._rested)
 
@@ -136,6 +135,10 @@ class Flow:
         self.resting = False
         if self.outlet.room:
             self.on_room()
+
+    @property
+    def _is_behind(self) -> bool:
+        return any(reader.pending for reader in self.readers.values())
 
     def wake(self) -> bool:
         """Rest no longer, for who rests on loses its place; is there room?"""

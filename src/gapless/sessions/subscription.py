@@ -253,7 +253,7 @@ class Subscription:
     def _write_page(self, publications: list[Publication]) -> None:
         frames = self._frames(_entries(publications))
         if frames:
-            self.flow.write(self.view.join(self.name, frames), sum(map(len, frames)))
+            self.flow.push(self.view.join(self.name, frames), sum(map(len, frames)), rests=False)
 
     def _frames(self, entries: Iterable[Entry]) -> list[Any]:
         """What this subscriber is shown of entries that it does not read from the ring."""

@@ -173,24 +173,17 @@ export class List {
     let keys = null;
     const range = this.range?.map((key) => this.#view.ordinalOf(key)) ?? [Infinity, -Infinity];
     for (const { item, ordinal, id } of wanted) {
-      const entry = place(id, item);
-      if (entry.row) {
+      const { element, row } = place(id, item);
+      if (row) {
         const { segment, index, key } = item;
         const times = this.#view.times(segment, index);
-        const { row } = entry;
         if (row.shown !== key || row.drawn !== this.#lookState || row.stands !== times || !Object.is(row.before, before)) row.fill(item, this.#store, this.look, { before, times });
         Object.assign(row, { shown: key, drawn: this.#lookState, stands: times, before });
         before = segment.time[index];
         keys = keys ? [keys[0], key] : [key, key];
-        this.#describe(entry.element, key, ordinal, range);
+        this.#describe(element, key, ordinal, range);
       }
-      const { style } = entry.element;
-      const { wrap } = this.#places.layout;
-      const top = this.#places.top(ordinal);
-      const unfolded = entry.row ? this.#places.unfolded(id) : 0;
-      style.visibility = wrap && unfolded === 0 && top < whole - 1 && this.#places.top(ordinal + 1) > whole + 1 ? "hidden" : "";
-      style.height = wrap || unfolded > 0 ? `${this.#places.height(ordinal)}px` : "";
-      style.paddingBottom = unfolded > 0 ? `${unfolded}px` : ""; // where it stands
+      Object.assign(element.style, this.#places.style(ordinal, row ? id : null, whole));
     }
     this.#free = [...free.values()];
     for (const { element } of this.#free) element.hidden = true;

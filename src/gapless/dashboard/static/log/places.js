@@ -68,6 +68,18 @@ export class Places {
     return this.top(ordinal + 1) - this.top(ordinal);
   }
 
+  /** How one of them is drawn there. @param {?} id of a row, else null @param {number} whole as of `List` */
+  style(ordinal, id, whole) {
+    const { wrap } = this.layout;
+    const unfolded = id === null ? 0 : this.unfolded(id);
+    const isCut = wrap && unfolded === 0 && this.top(ordinal) < whole - 1 && this.top(ordinal + 1) > whole + 1;
+    return {
+      visibility: isCut ? "hidden" : "",
+      height: wrap || unfolded > 0 ? `${this.height(ordinal)}px` : "",
+      paddingBottom: unfolded > 0 ? `${unfolded}px` : "", // where it stands
+    };
+  }
+
   /** What of that is unfolded below what it says anyway. @param {number} key of the row */
   unfolded(key) {
     const { wrap, line, row } = this.layout;
