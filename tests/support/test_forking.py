@@ -22,14 +22,18 @@ pytestmark = pytest.mark.skipif(not CAN_FORK, reason="there every command is sta
         ("--version",),
         ("no-such-verb",),
         ("publish", "c", "--url", "http://127.0.0.1:9"),
-        ("serve", "--config", "no-such-file.toml"),
+        ("serve", "--config", "wrong.toml"),
     ],
     ids=lambda arguments: arguments[0],
 )
 def test_it_is_as_if_it_was_started(
     arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    directory = tmp_path / arguments[0]
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    if "wrong.toml" in arguments:
+        (directory / "wrong.toml").write_text("there = 'where it is run'")
     started = subprocess.run(
         [sys.executable, "-m", "gapless", *arguments],
         input="1",
