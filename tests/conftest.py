@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,12 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = [HERE / part for part in LONG]
 
-    def turn(item: pytest.Item) -> int:
-        among = (number for number, place in enumerate(places) if item.path.is_relative_to(place))
+    @cache
+    def turn(path: Path) -> int:
+        among = (number for number, place in enumerate(places) if path.is_relative_to(place))
         return next(among, len(places))
 
-    items.sort(key=turn)
+    items.sort(key=lambda item: turn(item.path))
 
 
 def pytest_collection_finish() -> None:

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from ..support.commands import gapless, started
+from ..support.commands import Process, gapless, started
 from ..support.tcp_proxy import Proxy
 from ..support.until import DEADLINE, until
 
@@ -102,7 +102,7 @@ class Hub:
         return int(self._port)
 
     @property
-    def process(self) -> subprocess.Popen[str]:
+    def process(self) -> Process:
         return self._running.process
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class Feed:
         return code
 
     @property
-    def process(self) -> subprocess.Popen[str]:
+    def process(self) -> Process:
         return self._running.process
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class Feed:
 
 
 @contextmanager
-def no_more_disk(process: subprocess.Popen[str]) -> Iterator[None]:
+def no_more_disk(process: Process) -> Iterator[None]:
     """No file of a process grows, as on a disk that is full."""
     _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, hard))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ..support.commands import Running, environment, serving, started
+from ..support.commands import Process, Running, environment, serving, started
 
 LONG = os.environ.get("GAPLESS_FAULTS") == "long"
 LINES = 1_000_000 if LONG else 50_000
@@ -37,7 +37,7 @@ def lines(begin: int, end: int) -> str:
     return "".join(f"{number}\n" for number in range(begin, end))
 
 
-def resident(process: subprocess.Popen[str]) -> int:
+def resident(process: Process) -> int:
     """Bytes of memory; 0 where the system does not say."""
     try:
         return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

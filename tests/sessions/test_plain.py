@@ -1,18 +1,20 @@
-"""A session of the plain protocol: the first history frame says all that is lost before it."""
+"""A session of the plain protocol: what its history frames say of the stream and of what is lost."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from gapless import ChannelOptions
+from gapless import ChannelOptions, Limits
 from gapless.errors import PermissionDenied
 from gapless.hooks.events import SubscribeEvent
 from gapless.model import History
 
+from ..support.clients import PlainClient
 from ..support.world import World
 
 OPTIONS = {"c": ChannelOptions(history=20, ring=4)}
@@ -74,3 +76,40 @@ def test_who_leaves_while_it_is_being_subscribed_has_made_no_error(world: World,
     world.loop.settle()
     assert world.hub.stats().subscriptions == 0
     assert world.hub.counters.client_errors == 0
+
+
+def test_the_last_history_frame_says_where_it_ends_however_far_the_stream_is_by_then() -> None:
+    """A reader takes its `head` for read; what came while it was caught up with comes live."""
+    world = World({"c": ChannelOptions(history=40, ring=20)}, limits=Limits(history_frame_bytes=3))
+    try:
+        for _ in range(12):
+            world.publish("c")
+        client = world.plain("client", "c", history=None)
+        world.connect(client)
+        frames = frames_of(client)
+        while not frames:
+            world.loop.turn(1)
+        for _ in range(3):
+            world.publish("c")
+        world.loop.settle()
+        world.check()
+        world.reaches("client", "c")
+    finally:
+        world.close()
+    last = next(frame for frame in frames if frame.get("more") is False)
+    assert (last["head"], last["history"][-1]["offset"]) == (12, 12)
+    assert [frame["offset"] for frame in frames if "data" in frame] == [13, 14, 15]
+
+
+def frames_of(client: PlainClient) -> list[dict[str, Any]]:
+    """Everything that it is told on this connection, from now on."""
+    socket, frames = client.socket, list[dict[str, Any]]()
+    assert socket is not None
+    take = socket.on_frame
+
+    def note(frame: str) -> None:
+        frames.append(json.loads(frame))
+        take(frame)
+
+    socket.on_frame = note
+    return frames

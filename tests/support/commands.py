@@ -1,4 +1,7 @@
-"""Runs `gapless` as others do: in a process of its own."""
+"""Runs `gapless` as others do: in a process of its own.
+
+It is forked from one that has imported it, see `forking`, unless something is put before the command.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ from contextlib import contextmanager
 from functools import cache
 from typing import IO
 
+from .forking import CAN_FORK, Forked, forked
 from .until import DEADLINE
+
+Process = subprocess.Popen[str] | Forked
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -39,21 +45,32 @@ def _cache() -> str:
 
 def gapless(*arguments: str, given: str = "", **more: str) -> subprocess.CompletedProcess[str]:
     """Run a verb to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "gapless", *arguments],
-        input=given,
-        capture_output=True,
+    process = _start(arguments, (), environment(**more))
+    try:
+        out, err = process.communicate(given, DEADLINE)
+    except BaseException:
+        Running(process).close()
+        raise
+    return subprocess.CompletedProcess(arguments, process.wait(), out, err)
+
+
+def _start(arguments: Sequence[str], within: Sequence[str], environment: dict[str, str]) -> Process:
+    if CAN_FORK and not within:
+        return forked(arguments, environment)
+    return subprocess.Popen(
+        [*within, sys.executable, "-m", "gapless", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        env=environment(**more),
-        timeout=DEADLINE,
-        check=False,
+        env=environment,
     )
 
 
 class Running:
     """A verb that runs, whose output is read as it comes."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Process) -> None:
         self.process = process
         self._lines: dict[str, queue.Queue[str | None]] = {"out": queue.Queue(), "err": queue.Queue()}
         self._readers: list[threading.Thread] = []
@@ -113,15 +130,7 @@ class Running:
 @contextmanager
 def started(*arguments: str, within: Sequence[str] = (), **more: str) -> Iterator[Running]:
     """Start a verb, and make sure that it is gone afterwards. `within` is put before the command."""
-    process = subprocess.Popen(
-        [*within, sys.executable, "-m", "gapless", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(**more),
-    )
-    running = Running(process)
+    running = Running(_start(arguments, within, environment(**more)))
     try:
         yield running
     finally:

@@ -233,7 +233,7 @@ class Replay:
         items = self._fit(fresh)
         more = self._cursor.offset < catchup.goal
         self._write(
-            page,
+            self._told(page, more=more),
             items,
             more=more,
             recovered=recovered,
@@ -281,7 +281,7 @@ class Replay:
                 if fresh or cursor.offset >= catchup.goal:
                     items = self._fit(fresh)
                     more = cursor.offset < catchup.goal
-                    self._write(page, items, more=more)
+                    self._write(self._told(page, more=more), items, more=more)
                     if not more:
                         break
         except BrokerError:
@@ -290,6 +290,10 @@ class Replay:
             return  # closed or given up meanwhile; there is nobody to write to
         else:
             self._subscription.go_live()
+
+    def _told(self, page: History, *, more: bool) -> History:
+        """The page with the top that its frame says: that of the last one is its end, where live begins."""
+        return page if more else page._replace(top=Position(self._cursor.offset, page.top.epoch))
 
     def _fit(self, publications: list[Publication]) -> bytes:
         """As many of them as one frame holds, encoded; the cursor then stands behind the last of these."""
