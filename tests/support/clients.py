@@ -201,6 +201,9 @@ class PlainClient:
         self._epochs[channel] = epoch
         for item in items:
             self._on_item(channel, item)
+        if not said["more"] and epoch:
+            # Real readers take all up to there for read, and drop what comes of it as repeated.
+            self._checker.reaches(self.name, channel, Position(said["head"], epoch), empty=True)
 
     def _on_reply(self, channel: str, said: dict[str, Any]) -> None:
         epoch, items = said["epoch"], said["history"]
