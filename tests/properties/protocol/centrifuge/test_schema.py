@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gapless.errors import ClientError
-from gapless.model import Member, Position, Publication
+from gapless.model import Member, Publication
 from gapless.protocol.centrifuge import client_pb2 as pb
 from gapless.protocol.centrifuge import messages as m
 from gapless.protocol.centrifuge import schema
@@ -91,13 +92,13 @@ def json_source(value: Any) -> str:
     """A message as an SDK writes it: payloads embedded, what is empty left out."""
     if isinstance(value, bytes):
         return value.decode()
-    if isinstance(value, (list, tuple)) and not isinstance(value, Position):
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
         return f"[{','.join(map(json_source, value))}]"
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return "{" + ",".join(f"{json.dumps(key)}:{json_source(part)}" for key, part in value.items()) + "}"
     if isinstance(value, (str, bool, int)):
         return json.dumps(value)
-    names = value._fields if isinstance(value, Position) else [field.name for field in fields(value)]
+    names = value._fields if hasattr(value, "_fields") else [field.name for field in fields(value)]
     parts = {name: getattr(value, name) for name in names}
     return json_source({name: part for name, part in parts.items() if part not in (b"", None)})
 
