@@ -161,12 +161,17 @@ def test_where_a_day_begins_a_line_says_so(page: Page, hub: FakeHub) -> None:
     assert days == ["", "2026-05-14", ""]  # midnight where the reader is
 
 
+FOLDED = """async () => {
+  while (!JSON.parse(localStorage.getItem("gapless.settings") ?? "{}").fold) await new Promise(requestAnimationFrame);
+}"""
+
+
 def test_a_view_is_kept_under_a_name_with_its_look(page: Page, hub: FakeHub) -> None:
     hub.publish("logs", log("one", "error"), log("two"))
     visit(page, hub)
     field(page).fill("level:error")
     page.locator(".live .scroller").press("o")
-    page.wait_for_function("JSON.parse(localStorage.getItem('gapless.settings') ?? '{}').fold")  # keys came
+    page.evaluate(FOLDED)  # the keys may have yet to come
     choose(page, "Save this view…")
     page.get_by_label("Name").fill("Just errors")
     page.keyboard.press("Enter")
