@@ -162,7 +162,8 @@ def test_where_a_day_begins_a_line_says_so(page: Page, hub: FakeHub) -> None:
 
 
 FOLDED = """async () => {
-  while (!JSON.parse(localStorage.getItem("gapless.settings") ?? "{}").fold) await new Promise(requestAnimationFrame);
+  const isFolded = () => JSON.parse(localStorage.getItem("gapless.settings") ?? "{}").fold;
+  while (!isFolded()) await new Promise(requestAnimationFrame);
 }"""
 
 
@@ -200,6 +201,7 @@ def test_a_link_leads_to_several_lines(page: Page, hub: FakeHub, context: Browse
     page.keyboard.press("Escape")
     messages(page).nth(7).click(modifiers=["Shift"])
     page.keyboard.press("Y")
+    expect(page.locator(".note").last).to_have_text("Link copied")
     link = page.evaluate("navigator.clipboard.readText()")
     assert link.endswith("at=first%3A5-8")
     page.goto("about:blank")
