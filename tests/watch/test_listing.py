@@ -9,7 +9,7 @@ import pytest
 
 from gapless import ChannelOptions, Hub
 from gapless.watch.channels import watch
-from gapless.watch.listing import SORTS, Listing, listing
+from gapless.watch.listing import MEASURES, SORTS, Listing, listing
 from gapless.watch.order import Order
 
 pytestmark = pytest.mark.anyio
@@ -49,6 +49,11 @@ async def test_what_nobody_reads_has_no_measures_and_comes_last_either_way(hub: 
     assert list(oldest.rows) == ["a", "b", "kept"]
     assert "last" in counted.rows["a"]
     assert counted.rows["kept"].keys().isdisjoint(("last", "rate", "bytes_rate", "gaps"))
+
+
+def test_nodes_that_listen_hear_the_same_and_each_tells_its_own_readers_of_gaps() -> None:
+    said = {name: measure.together([2.0, 3.0]) for name, measure in MEASURES.items()}
+    assert said == {"rate": 3.0, "bytes_rate": 3.0, "gaps": 5.0, "last": 3.0}
 
 
 @pytest.mark.parametrize("by", SORTS)
