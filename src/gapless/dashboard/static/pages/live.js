@@ -5,8 +5,8 @@ import * as settings from "../core/settings.js";
 import { readUrl, writeUrl } from "../core/url.js";
 import { bytes, counted } from "../core/format.js";
 import { MODES } from "../core/time.js";
+import { listenToClicks } from "../log/clicking.js";
 import { Panel } from "../log/panel.js";
-import { listenToSelection } from "../log/selecting.js";
 import { menu, note, popover } from "../ui/layers.js";
 import { late } from "../ui/late.js";
 import { QueryBox } from "../ui/querybox.js";
@@ -142,7 +142,7 @@ export class Live {
     panel.onReturn = (entry) => this.#app.onReturn(entry);
     panel.onGap = (gap) => this.#app.onGap(gap);
     panel.columns.onMenu = (head, items, label) => popover(head, menu(items), { label });
-    listenToSelection(panel, { onOpen: (key, tab) => this.openDetail(key, tab) });
+    listenToClicks(panel, { onOpen: (key, tab) => this.openDetail(key, tab) });
     settings.onChange(() => this.applySettings());
     for (const size of [SMALL, LOW]) matchMedia(size).addEventListener("change", () => this.applySettings());
     this.panel.element.addEventListener("pointerdown", () => this.#sheet && this.#toggleSheet());
