@@ -138,6 +138,8 @@ export class Live {
     box.onStep = (step) => panel.reader.goToHit(step);
     panel.onChange = () => this.paintSoon();
     panel.asking.onSlow = (error) => box.say(error);
+    panel.asking.onNeed = () => this.#readQueries();
+    if (readUrl().params.get("q")) this.#readQueries(); // so that it is there when the first lines are
     panel.onColumns = (texts) => writeUrl({ col: texts });
     panel.onReturn = (entry) => this.#app.onReturn(entry);
     panel.onGap = (gap) => this.#app.onGap(gap);
@@ -210,6 +212,11 @@ export class Live {
     this.#isFullSaid = true;
     const more = async () => (await late(() => import("../ui/settings.js")))?.openSettings();
     note(`Keeping the newest ${counted(store.maxRows, "line")} (${bytes(store.maxBytes)}).`, "", ["Keep more", more]);
+  }
+
+  async #readQueries() {
+    const language = await late(() => import("../log/language.js"));
+    if (language) this.panel.asking.use(language);
   }
 
   // -- what stands around the rows
