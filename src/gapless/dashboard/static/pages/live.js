@@ -7,8 +7,8 @@ import { bytes, counted } from "../core/format.js";
 import { MODES } from "../core/time.js";
 import { listenToClicks } from "../log/clicking.js";
 import { Panel } from "../log/panel.js";
-import { menu, note, popover } from "../ui/layers.js";
 import { late } from "../ui/late.js";
+import { note } from "../ui/note.js";
 import { QueryBox } from "../ui/querybox.js";
 
 const REST_MS = 400; // the first lines come before what else there is
@@ -143,7 +143,7 @@ export class Live {
     panel.onColumns = (texts) => writeUrl({ col: texts });
     panel.onReturn = (entry) => this.#app.onReturn(entry);
     panel.onGap = (gap) => this.#app.onGap(gap);
-    panel.columns.onMenu = (head, items, label) => popover(head, menu(items), { label });
+    panel.columns.onMenu = async (head, items, label) => (await late(() => import("../ui/layers.js")))?.menuBeside(head, items, label);
     listenToClicks(panel, { onOpen: (key, tab) => this.openDetail(key, tab) });
     settings.onChange(() => this.applySettings());
     for (const size of [SMALL, LOW]) matchMedia(size).addEventListener("change", () => this.applySettings());

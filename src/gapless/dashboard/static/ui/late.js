@@ -1,6 +1,6 @@
 /** Modules that come when something needs them, and not with the page; so does the style of what they show. */
 import { make } from "../core/dom.js";
-import { note } from "./layers.js";
+import { note } from "./note.js";
 
 /** The stylesheets; `coming` once they are asked for. */
 const STYLES = [new URL("../css/around.css", import.meta.url), new URL("../css/pages.css", import.meta.url)].map(({ href }) => ({ href, coming: null }));
