@@ -161,12 +161,18 @@ def test_where_a_day_begins_a_line_says_so(page: Page, hub: FakeHub) -> None:
     assert days == ["", "2026-05-14", ""]  # midnight where the reader is
 
 
+FOLDED = """async () => {
+  const isFolded = () => JSON.parse(localStorage.getItem("gapless.settings") ?? "{}").fold;
+  while (!isFolded()) await new Promise(requestAnimationFrame);
+}"""
+
+
 def test_a_view_is_kept_under_a_name_with_its_look(page: Page, hub: FakeHub) -> None:
     hub.publish("logs", log("one", "error"), log("two"))
     visit(page, hub)
     field(page).fill("level:error")
     page.locator(".live .scroller").press("o")
-    page.wait_for_function("JSON.parse(localStorage.getItem('gapless.settings') ?? '{}').fold")  # keys came
+    page.evaluate(FOLDED)  # the keys may have yet to come
     choose(page, "Save this view…")
     page.get_by_label("Name").fill("Just errors")
     page.keyboard.press("Enter")
@@ -195,6 +201,7 @@ def test_a_link_leads_to_several_lines(page: Page, hub: FakeHub, context: Browse
     page.keyboard.press("Escape")
     messages(page).nth(7).click(modifiers=["Shift"])
     page.keyboard.press("Y")
+    expect(page.locator(".note").last).to_have_text("Link copied")
     link = page.evaluate("navigator.clipboard.readText()")
     assert link.endswith("at=first%3A5-8")
     page.goto("about:blank")

@@ -172,8 +172,9 @@ class Application:
         return {}
 
     async def _begin_anew(self, said: Any) -> Any:
+        """Forget the stream; with `first` and `count` publish into the new one before anybody notices."""
         self.broker.forget(said["channel"])
-        return {}
+        return await self._publish(said) if "first" in said else {}
 
     async def _list_sent(self, said: Any) -> Any:
         return {"sent": self.sent}

@@ -25,12 +25,13 @@ def pages(order: Order, rows: dict[str, Any], limit: int) -> list[list[str]]:
     """The names on each page, as somebody finds them who goes from one to the next."""
     found: list[list[str]] = []
     kind, way = order.by, order.descending
-    while True:
+    while len(found) <= len(rows):
         first = order.first(limit + 1, placed(rows))
         found.append([row.name for row in first[:limit]])
         if len(first) <= limit:
             return found
         order = Order.read(KINDS, kind, way, order.cursor(first[limit - 1]))
+    raise AssertionError(f"more pages than rows: {found}")
 
 
 @given(st.dictionaries(st.text("xyz", max_size=3), SIZES), st.booleans(), st.integers(1, 4))

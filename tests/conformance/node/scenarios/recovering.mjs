@@ -96,8 +96,7 @@ export default {
     const sub = await stage.subscribed(client, channel);
     await stage.server.publishNumbers(channel, 1, 3);
     await stage.numbers(sub, 3);
-    await stage.server.control("new-epoch", { channel });
-    await stage.server.publishNumbers(channel, 1, 1);
+    await stage.server.control("new-epoch", { channel, first: 1, count: 1 });
     const [, why] = await sub.log.next("subscribing", 2);
     assert.deepEqual([why.code, why.reason], [2500, "insufficient state"]);
     const [before, after] = await sub.log.next("subscribed", 2);

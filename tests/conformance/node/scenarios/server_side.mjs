@@ -87,8 +87,7 @@ export default {
     const client = await stage.connected({ token: stage.token("ada", { channels: [channel] }) });
     await stage.server.publishNumbers(channel, 1, 3);
     await stage.numbers(client, 3);
-    await stage.server.control("new-epoch", { channel });
-    await stage.server.publishNumbers(channel, 1, 1);
+    await stage.server.control("new-epoch", { channel, first: 1, count: 1 });
     const [, why] = await client.log.next("connecting", 2);
     assert.deepEqual(why, { code: 3010, reason: "insufficient state" });
     const [, again] = await client.log.next("subscribed", 2);

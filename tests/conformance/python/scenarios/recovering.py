@@ -95,8 +95,7 @@ async def subscribes_again_by_itself_when_the_stream_begins_anew(stage: Stage) -
     seat = await stage.subscribed(ada, channel)
     await stage.backend.publish_numbers(channel, 1, 3)
     await seat.numbers(3)
-    await stage.backend.control("new-epoch", channel=channel)
-    await stage.backend.publish_numbers(channel, 1, 1)
+    await stage.backend.control("new-epoch", channel=channel, first=1, count=1)
     assert await seat.log.gone(2500) == "insufficient state"
     before, after = await seat.log.next("subscribed", 2)
     assert (after.was_recovering, after.recovered) == (True, False)

@@ -88,8 +88,7 @@ async def comes_back_when_the_stream_of_a_server_side_subscription_begins_anew(s
     await ada.log.next("subscribed")
     await stage.backend.publish_numbers(channel, 1, 3)
     await stage.server_side(ada).numbers(3)
-    await stage.backend.control("new-epoch", channel=channel)
-    await stage.backend.publish_numbers(channel, 1, 1)
+    await stage.backend.control("new-epoch", channel=channel, first=1, count=1)
     assert await ada.log.gone(3010) == "insufficient state"
     again = (await ada.log.next("subscribed", 2))[1]
     assert (again.was_recovering, again.recovered) == (True, False)

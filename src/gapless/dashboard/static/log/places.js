@@ -68,7 +68,7 @@ export class Places {
     return this.top(ordinal + 1) - this.top(ordinal);
   }
 
-  /** How one of them is drawn there. @param {number|null} id of a row, else null @param {number} whole as of `List` */
+  /** How one of them is drawn there. @param {any} id of a row, else null @param {number} whole as of `List` */
   style(ordinal, id, whole) {
     const { wrap } = this.layout;
     const unfolded = id === null ? 0 : this.unfolded(id);
