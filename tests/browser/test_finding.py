@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from .fake_hub import FakeHub
 from .seeing import STILL, back, facet, field, lines, log, marks, messages, rows, visit
@@ -39,6 +39,26 @@ def test_a_query_filters_rows_and_never_gaps_and_stays_in_the_address(page: Page
     expect(page.locator(".live .empty")).to_contain_text("0 of 5 lines match.")
     page.get_by_role("button", name="Clear filter").click()
     expect(messages(page)).to_have_text(["pool exhausted", "fine", "slow", "passed over", "unlike"])
+
+
+def test_what_the_address_asks_for_hides_lines_before_queries_can_be_read(page: Page, hub: FakeHub) -> None:
+    held: list[Route] = []
+    page.route("**/log/language.js", lambda route: held.append(route))
+    hub.publish("logs", log("one", "error"), log("two"))
+    visit(page, hub, "#/live?q=level%3Aerror")
+    expect(lines(page)).to_contain_text("2 lines")
+    expect(messages(page)).to_have_count(0)
+    expect(page.locator(".live .empty")).to_be_hidden()
+    for route in held:
+        route.continue_()
+    expect(messages(page)).to_have_text(["one"])
+
+
+def test_what_the_address_asks_for_and_cannot_be_read_hides_nothing(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", log("one"), log("two"))
+    visit(page, hub, "#/live?q=(one")
+    expect(page.locator("#query-problem")).to_contain_text('a ")" is missing here')
+    expect(messages(page)).to_have_text(["one", "two"])
 
 
 def test_what_is_found_is_in_sight_and_marked(page: Page, hub: FakeHub) -> None:

@@ -319,3 +319,18 @@ def test_a_second_find_within_the_field_is_the_browsers(page: Page, hub: FakeHub
     expect(field(page)).to_be_focused()
     page.keyboard.press("Control+f")
     assert page.evaluate("taken") == [True, False]
+
+
+def test_escape_closes_what_lies_over_the_page_and_then_what_is_open_in_it(page: Page, hub: FakeHub) -> None:
+    hub.publish("logs", log("one"))
+    visit(page, hub)
+    messages(page).first.click()
+    expect(page.locator(".detail")).to_be_visible()
+    page.locator("#connection").click()
+    expect(page.get_by_role("dialog", name="Connection")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Connection")).to_have_count(0)
+    expect(page.locator("#connection")).to_be_focused()
+    expect(page.locator(".detail")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".detail")).to_be_hidden()

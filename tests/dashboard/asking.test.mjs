@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Asking } from "../../src/gapless/dashboard/static/log/asking.js";
+import * as language from "../../src/gapless/dashboard/static/log/language.js";
 import { Reader } from "../../src/gapless/dashboard/static/log/reader.js";
 import { View } from "../../src/gapless/dashboard/static/log/view.js";
 import { Later, storeOf } from "./making.mjs";
@@ -8,7 +9,7 @@ import { Later, storeOf } from "./making.mjs";
 const LEVELS = ["info", "error"];
 
 /** A list of ten rows that is asked and read, without a document: what it was told is kept. */
-function asked() {
+function asked({ isReady = true } = {}) {
   const store = storeOf(Array.from({ length: 10 }, (_, at) => ({ message: `row ${at}`, level: LEVELS[at % 2] })));
   const later = new Later();
   const [view, hits] = [0, 1].map(() => new View(store, { schedule: later.schedule, now: () => 0 }));
@@ -17,6 +18,7 @@ function asked() {
   const list = { current: null, range: null, inSight: [0, 9], revealed: [], reveal: (ordinal) => list.revealed.push(ordinal), redraw() {} };
   const follow = { reasons: [], pause: (reason) => follow.reasons.push(reason) };
   const reader = new Reader(list, view, hits, follow);
+  if (isReady) asking.use(language);
   asking.refilter();
   const keys = (of) => Array.from({ length: of.length }, (_, at) => of.keyAt(at)).filter((key) => key !== null);
   return { store, view, hits, channels, asking, list, follow, reader, later, keys };
@@ -34,6 +36,36 @@ test("a query chooses what is shown, and the last one that can be read stays", (
   assert.equal(changes, 1);
   assert.deepEqual(asking.paths, ["level"]);
   assert.deepEqual(asking.highlights.map(({ source }) => source), ["row"]);
+});
+
+test("what is asked before queries can be read hides everything, and is answered then", () => {
+  const { asking, view, hits, keys } = asked({ isReady: false });
+  let needs = 0;
+  asking.onNeed = () => (needs += 1);
+  asking.onSlow = (error) => assert.fail(error);
+  assert.equal(asking.setQuery(" "), null);
+  assert.deepEqual([keys(view).length, needs], [10, 0]);
+  assert.equal(asking.setQuery("LEVEL", { caseSensitive: true }), null);
+  assert.equal(asking.setQuery("level:error"), null);
+  assert.equal(asking.setFind("row [1-4]", { regex: true }), null);
+  assert.deepEqual([keys(view), keys(hits), needs], [[], [], 3]);
+  assert.deepEqual([asking.query.text, asking.isFinding, asking.highlights, asking.paths], ["level:error", true, [], []]);
+  assert.equal(asking.togglePin("row"), null);
+  asking.use(language);
+  assert.deepEqual([keys(view), keys(hits)], [[1, 3, 5, 7, 9], [1, 3]]);
+  assert.deepEqual(asking.highlights.map(({ source }) => source), ["row [1-4]"]);
+});
+
+test("what was asked before queries could be read, and cannot be, is given up and told", () => {
+  const { asking, view, hits, keys } = asked({ isReady: false });
+  const told = [];
+  asking.onSlow = ({ position }) => told.push(position);
+  asking.setQuery("row (");
+  asking.setFind("row )");
+  asking.use(language);
+  assert.deepEqual(told, [5, 4]);
+  assert.deepEqual([asking.query.text, asking.isFinding], ["", false]);
+  assert.deepEqual([keys(view).length, keys(hits)], [10, []]);
 });
 
 test("what is found is marked among what is shown, and hides nothing", () => {

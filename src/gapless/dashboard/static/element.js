@@ -10,7 +10,9 @@ import { connect } from "./client.js";
 import { Api } from "./core/api.js";
 import { make } from "./core/dom.js";
 import { parse } from "./core/json.js";
+import { listenToClicks } from "./log/clicking.js";
 import { toText } from "./log/copying.js";
+import * as language from "./log/language.js";
 import { Panel } from "./log/panel.js";
 import { listenToSelection } from "./log/selecting.js";
 
@@ -32,9 +34,11 @@ export class GaplessLog extends HTMLElement {
     this.#hub.onstate = (state) => this.#tell("state", state);
     const history = Number(this.getAttribute("history") ?? 500);
     this.#panel = new Panel(lines, { hub: this.#hub, base, api: new Api(base), history });
+    this.#panel.asking.use(language);
     this.#panel.onChange = () => this.#panel.paintNewer();
     this.#panel.onGap = (gap) => this.#tell("gap", gap);
-    listenToSelection(this.#panel, { onOpen: (key) => this.#onSelect(key) });
+    listenToSelection(this.#panel);
+    listenToClicks(this.#panel, { onOpen: (key) => this.#onSelect(key) });
     for (const style of styles) style.onload = () => this.#panel?.relayout();
     this.attributeChangedCallback("theme");
     this.attributeChangedCallback("query");

@@ -8,6 +8,8 @@ import { toRow } from "./testing.js";
 
 const PATIENCE_MS = 15_000;
 
+/** @typedef {ReturnType<typeof toRow> & {at: number}} Row `at`: its time, or that of the one before it, so that it never falls */
+
 export class Reading {
   #base;
   #api;
@@ -18,14 +20,14 @@ export class Reading {
     this.#api = api;
   }
 
-  /** At most so many before an offset, the oldest first. @returns {Promise<object[]>} rows */
+  /** At most so many before an offset, the oldest first. @returns {Promise<Row[]>} */
   async before(channel, epoch, before, limit) {
     if (this.#api.isOpen) return this.#ask(channel, { limit, reverse: true, since: { epoch, offset: before } });
     const from = Math.max(0, before - 1 - limit);
     return this.#resume(channel, epoch, from, before - 1 - from);
   }
 
-  /** At most so many after an offset, the oldest first. @returns {Promise<object[]>} rows */
+  /** At most so many after an offset, the oldest first. @returns {Promise<Row[]>} */
   async after(channel, epoch, after, limit) {
     if (this.#api.isOpen) return this.#ask(channel, { limit, since: { epoch, offset: after } });
     return this.#resume(channel, epoch, after, limit);

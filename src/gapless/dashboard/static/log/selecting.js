@@ -1,33 +1,11 @@
-/** Choosing rows: a click, Shift and a click, dragging out of the list; and what copying then gives. */
+/** Choosing rows by dragging out of the list, and what copying gives of those that are chosen or selected. */
+import { keyOf } from "./clicking.js";
 import { toText } from "./copying.js";
 import { selectionIn } from "./follow.js";
 
-/**
- * @param {import("./panel.js").Panel} panel
- * @param {{onOpen: (key: number, tab?: string) => void}} options
- */
-export function listenToSelection(panel, { onOpen }) {
-  const { scroller, list, follow, view, store } = panel;
+/** @param {import("./panel.js").Panel} panel */
+export function listenToSelection({ scroller, list, follow, view, store, reader }) {
   let pressed = null;
-  const keyOf = (target) => {
-    const row = target.closest?.(".row");
-    return row ? Number(row.dataset.key) : null;
-  };
-  scroller.addEventListener("click", (event) => {
-    const target = /** @type {Element} */ (event.target);
-    const key = keyOf(target);
-    if (key === null || target.closest("[data-unfold]")) return; // what is unfolded is the panel's
-    if (target.closest("[data-fold]")) return panel.unfold(key);
-    const opener = /** @type {HTMLElement|null} */ (target.closest("[data-open]"));
-    if (opener) return onOpen(key, opener.dataset.open);
-    if (event.shiftKey && list.current !== null) {
-      selectionIn(scroller).empty();
-      return panel.reader.chooseTo(panel.reader.anchor ?? list.current, key);
-    }
-    if (!selectionIn(scroller).isCollapsed) return;
-    panel.reader.chooseNone();
-    onOpen(key);
-  });
   scroller.addEventListener("pointerdown", (event) => {
     pressed = event.button === 0 && event.pointerType === "mouse" ? keyOf(event.target) : null;
   });
@@ -41,7 +19,7 @@ export function listenToSelection(panel, { onOpen }) {
     list.scrollBy(beyond);
     list.paint();
     const seen = list.inSight;
-    if (seen) panel.reader.chooseTo(pressed, beyond < 0 ? seen[0] : seen[1]);
+    if (seen) reader.chooseTo(pressed, beyond < 0 ? seen[0] : seen[1]);
   });
   addEventListener("pointerup", () => {
     if (pressed !== null && list.range) selectionIn(scroller).empty();

@@ -4,6 +4,7 @@ import { toTile } from "../board/tiles.js";
 import { derive, kindOf } from "../board/derive.js";
 import { make } from "../core/dom.js";
 import { parse } from "../core/json.js";
+import * as language from "../log/language.js";
 import { Panel } from "../log/panel.js";
 import { parseQuery } from "../log/query.js";
 import { toShape } from "../log/shape.js";
@@ -128,6 +129,7 @@ export class Board {
     const element = make("article", { className: "tile tile-log" }, make("header", {}, make("h3", {}, shown(config.label ?? config.channel)), make("a", { href: `#/live?ch=${encodeURIComponent(config.channel)}` }, "Open in Live")));
     element.style.setProperty("--wide", config.wide ?? 12);
     const panel = new Panel(element, { hub: this.#panelHub, base: this.#app.base, api: this.#app.api, history: 200, small: true, maxRows: 5_000, label: `Log lines of ${config.channel}` });
+    panel.asking.use(language);
     if (config.query) panel.asking.setQuery(config.query);
     panel.onChange = () => panel.paintNewer();
     panel.feed.turnOn(config.channel);

@@ -7,7 +7,7 @@ import { clock } from "../core/time.js";
 import { levelOf } from "../log/levels.js";
 import { toShape } from "../log/shape.js";
 import { nodesOf } from "../log/text.js";
-import { note } from "../ui/layers.js";
+import { note } from "../ui/note.js";
 import { exporter } from "./channel-export.js";
 
 const PEEK = 20; // publications

@@ -6,7 +6,7 @@ import { plain } from "../log/ansi.js";
 import { Pager } from "../ui/pager.js";
 import { Pane } from "../ui/pane.js";
 import { Table } from "../ui/table.js";
-import { note } from "../ui/layers.js";
+import { note } from "../ui/note.js";
 import { ClientLines } from "./client-lines.js";
 
 const EVERY_MS = 1_000;

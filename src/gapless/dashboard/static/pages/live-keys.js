@@ -8,7 +8,7 @@ import { isGap } from "../log/marks.js";
 import { textOf } from "../log/row.js";
 import { quote } from "../log/query.js";
 import { clock, day, MODES } from "../core/time.js";
-import { note } from "../ui/layers.js";
+import { note } from "../ui/note.js";
 
 /**
  * @param {import("./live.js").Live} live

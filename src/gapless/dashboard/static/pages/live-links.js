@@ -1,7 +1,7 @@
 /** The way to a line by its position, which a link names: over what has yet to be loaded, or to words that it is gone. */
 import { count } from "../core/format.js";
 import { moment } from "../core/time.js";
-import { note } from "../ui/layers.js";
+import { note } from "../ui/note.js";
 
 /**
  * A link leads to one line, or to several that follow one another.

@@ -5,7 +5,8 @@ import * as settings from "../core/settings.js";
 import { MODES, parseTime } from "../core/time.js";
 import { toText } from "../log/copying.js";
 import { openHelp } from "../ui/help.js";
-import { dialog, menu, note, popover } from "../ui/layers.js";
+import { dialog, menuBeside } from "../ui/layers.js";
+import { note } from "../ui/note.js";
 import { late } from "../ui/late.js";
 import { openSettings } from "../ui/settings.js";
 
@@ -16,7 +17,7 @@ export function openMenu(live, anchor) {
   const { panel } = live;
   /** @type {(name: string, words: string) => [string, () => void, string]} */
   const toggle = (name, words) => [words, () => settings.set(name, !settings.get(name)), settings.get(name) ? "on" : "off"];
-  /** @type {Parameters<typeof menu>[0]} */
+  /** @type {Parameters<typeof menuBeside>[1]} */
   const items = [
     toggle("wrap", "Wrap long lines"),
     toggle("fold", "Fold repeated lines"),
@@ -39,7 +40,7 @@ export function openMenu(live, anchor) {
     ["Save lines…", () => live.saveLines()],
   ];
   items.push(null, ["Settings", () => openSettings()], ["Keys and queries", () => openHelp(), "?"]);
-  popover(anchor, menu(items), { label: "More" });
+  menuBeside(anchor, items, "More");
 }
 
 function sort(panel) {

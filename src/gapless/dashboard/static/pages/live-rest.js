@@ -1,5 +1,7 @@
-/** What Live gets behind its first lines: keys, filters by a click, and what stands around the rows. */
+/** What Live gets behind its first lines: keys, filters by a click, choosing and copying rows, and what stands around the rows. */
 import { writeUrl } from "../core/url.js";
+import * as language from "../log/language.js";
+import { listenToSelection } from "../log/selecting.js";
 import { Around } from "./live-around.js";
 import { Filters } from "./live-filters.js";
 import { liveKeys } from "./live-keys.js";
@@ -18,6 +20,8 @@ export class Rest {
     const { panel, box } = live;
     this.#live = live;
     this.#channels = channels;
+    panel.asking.use(language);
+    listenToSelection(panel);
     this.filters = new Filters(box, panel.follow);
     this.#around = new Around(places, panel, {
       onChoose: (path, value, how) => this.filters.choose(path, value, how),

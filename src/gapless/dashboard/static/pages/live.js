@@ -5,10 +5,10 @@ import * as settings from "../core/settings.js";
 import { readUrl, writeUrl } from "../core/url.js";
 import { bytes, counted } from "../core/format.js";
 import { MODES } from "../core/time.js";
+import { listenToClicks } from "../log/clicking.js";
 import { Panel } from "../log/panel.js";
-import { listenToSelection } from "../log/selecting.js";
-import { menu, note, popover } from "../ui/layers.js";
 import { late } from "../ui/late.js";
+import { note } from "../ui/note.js";
 import { QueryBox } from "../ui/querybox.js";
 
 const REST_MS = 400; // the first lines come before what else there is
@@ -138,11 +138,13 @@ export class Live {
     box.onStep = (step) => panel.reader.goToHit(step);
     panel.onChange = () => this.paintSoon();
     panel.asking.onSlow = (error) => box.say(error);
+    panel.asking.onNeed = () => this.#readQueries();
+    if (readUrl().params.get("q")) this.#readQueries(); // so that it is there when the first lines are
     panel.onColumns = (texts) => writeUrl({ col: texts });
     panel.onReturn = (entry) => this.#app.onReturn(entry);
     panel.onGap = (gap) => this.#app.onGap(gap);
-    panel.columns.onMenu = (head, items, label) => popover(head, menu(items), { label });
-    listenToSelection(panel, { onOpen: (key, tab) => this.openDetail(key, tab) });
+    panel.columns.onMenu = async (head, items, label) => (await late(() => import("../ui/layers.js")))?.menuBeside(head, items, label);
+    listenToClicks(panel, { onOpen: (key, tab) => this.openDetail(key, tab) });
     settings.onChange(() => this.applySettings());
     for (const size of [SMALL, LOW]) matchMedia(size).addEventListener("change", () => this.applySettings());
     this.panel.element.addEventListener("pointerdown", () => this.#sheet && this.#toggleSheet());
@@ -210,6 +212,11 @@ export class Live {
     this.#isFullSaid = true;
     const more = async () => (await late(() => import("../ui/settings.js")))?.openSettings();
     note(`Keeping the newest ${counted(store.maxRows, "line")} (${bytes(store.maxBytes)}).`, "", ["Keep more", more]);
+  }
+
+  async #readQueries() {
+    const language = await late(() => import("../log/language.js"));
+    if (language) this.panel.asking.use(language);
   }
 
   // -- what stands around the rows

@@ -4,10 +4,16 @@ import { make } from "../core/dom.js";
 import { bytes, count, counted } from "../core/format.js";
 import { plain } from "../log/ansi.js";
 import { gapWords, report } from "../log/words.js";
-import { closeLayer, note } from "./layers.js";
+import { closeLayer, popover } from "./layers.js";
+import { note } from "./note.js";
 
 /** @type {Record<string, (app: import("../app.js").App, onSettings: () => void) => HTMLElement>} */
-export const ABOUT = { access, completeness, connection, memory };
+const ABOUT = { access, completeness, connection, memory };
+
+/** Say it beside the part. @param {string} part one of ABOUT */
+export function openAbout(anchor, part, label, app, onSettings) {
+  popover(anchor, ABOUT[part](app, onSettings), { label });
+}
 
 function access(app) {
   const out = async () => (await fetch(new URL("signout", app.base), { method: "POST" }), location.reload());

@@ -1,9 +1,9 @@
 /** Modules that come when something needs them, and not with the page; so does the style of what they show. */
 import { make } from "../core/dom.js";
-import { note } from "./layers.js";
+import { note } from "./note.js";
 
-const STYLE = new URL("../css/pages.css", import.meta.url).href;
-let style = null; // once it is asked for
+/** The stylesheets; `coming` once they are asked for. */
+const STYLES = [new URL("../css/around.css", import.meta.url), new URL("../css/pages.css", import.meta.url)].map(({ href }) => ({ href, coming: null }));
 
 /**
  * @template T
@@ -22,18 +22,18 @@ export async function late(load) {
 
 /** The module, once there is the style of what it shows, too. @template T @param {Promise<T>} loading @returns {Promise<T>} */
 export async function withStyle(loading) {
-  const [module] = await Promise.all([loading, (style ??= styled())]);
+  const [module] = await Promise.all([loading, ...STYLES.map(styled)]);
   return module;
 }
 
-function styled() {
-  return new Promise((resolve, reject) => {
-    const link = make("link", { rel: "stylesheet", href: STYLE, onload: resolve });
+function styled(style) {
+  return (style.coming ??= new Promise((resolve, reject) => {
+    const link = make("link", { rel: "stylesheet", href: style.href, onload: resolve });
     link.onerror = () => {
       link.remove();
-      style = null; // the next use asks for it again
-      reject(new Error(`${STYLE} did not come`));
+      style.coming = null; // the next use asks for it again
+      reject(new Error(`${style.href} did not come`));
     };
     document.head.append(link);
-  });
+  }));
 }

@@ -1,7 +1,6 @@
-/** What lies over the page: menus, popovers, dialogs, short notes. Each gives the focus back when it closes. */
+/** What lies over the page and comes when it is wanted: menus, popovers, dialogs. Each gives the focus back when it closes. */
 import { make } from "../core/dom.js";
 
-const NOTE_MS = 6_000;
 let open = null;
 
 /** Content beside a button, until a click elsewhere or Esc. A second click on the button closes it. */
@@ -36,8 +35,12 @@ export function closeLayer() {
   return true;
 }
 
-/** A list of things to do, as the content of a popover. @param {([string, () => void, string?]|null)[]} items null: a line */
-export function menu(items) {
+/** Things to do, beside a button as a popover. @param {([string, () => void, string?]|null)[]} items null: a line */
+export function menuBeside(anchor, items, label) {
+  popover(anchor, menu(items), { label });
+}
+
+function menu(items) {
   const list = make("div", { className: "menu", role: "menu" });
   for (const item of items) {
     if (item === null) {
@@ -68,14 +71,6 @@ export function dialog(title, content, { wide = false } = {}) {
   document.body.append(element);
   element.showModal();
   return element;
-}
-
-/** A few words at the bottom, that go by themselves. @param {[string, () => void]|null} [action] what can be done about it */
-export function note(words, kind = "", action = null) {
-  const button = action && make("button", { type: "button", className: "inline", onclick: () => (element.remove(), action[1]()) }, action[0]);
-  const element = make("div", { className: `note ${kind}`, role: "status" }, words, button);
-  document.body.append(element);
-  setTimeout(() => element.remove(), NOTE_MS);
 }
 
 function onOutside(event) {

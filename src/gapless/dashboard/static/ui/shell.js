@@ -5,7 +5,7 @@ import { bind } from "../core/keys.js";
 import * as settings from "../core/settings.js";
 import { zoneName } from "../core/time.js";
 import { late } from "./late.js";
-import { closeLayer, note, popover } from "./layers.js";
+import { note } from "./note.js";
 import { describe, describeSources } from "./status.js";
 
 /** What is needed now and then is loaded then. */
@@ -56,7 +56,7 @@ export class Shell {
       { group: "Everywhere", keys: ["?"], words: "These keys", act: () => open("help") },
       { group: "Everywhere", keys: ["r"], words: "Connect again now", act: () => app.hub.reconnect() },
       ...PAGES.map(([name, words], at) => ({ group: "Everywhere", keys: [`Shift+${at + 1}`], words, act: () => (location.hash = `#/${name}`) })),
-      { group: "Everywhere", keys: ["Escape"], words: "Close, clear, let go", act: () => closeLayer() || this.#app.page?.onEscape?.(), always: true },
+      { group: "Everywhere", keys: ["Escape"], words: "Close, clear, let go", act: () => this.#close(), always: true },
     ]);
   }
 
@@ -150,8 +150,13 @@ export class Shell {
 
   /** More about a part of the bar, beside it. */
   async #tell(id, part, label) {
-    const loaded = await late(() => import("./about.js"));
-    if (loaded) popover(find(id), loaded.ABOUT[part](this.#app, () => open("settings")), { label });
+    (await late(() => import("./about.js")))?.openAbout(find(id), part, label, this.#app, () => open("settings"));
+  }
+
+  /** What lies over the page, else what the page has open. */
+  async #close() {
+    if (document.querySelector(".popover")) (await import("./layers.js")).closeLayer();
+    else this.#app.page?.onEscape?.();
   }
 
   #applyTheme() {

@@ -4,7 +4,8 @@ import { make } from "../core/dom.js";
 import * as settings from "../core/settings.js";
 import { readUrl, toHash } from "../core/url.js";
 import { removeView, savedViews, saveView } from "../core/views.js";
-import { dialog, note } from "./layers.js";
+import { dialog } from "./layers.js";
+import { note } from "./note.js";
 
 /** The address of what is looked at, and of how. */
 export function viewHash() {
