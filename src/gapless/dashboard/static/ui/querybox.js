@@ -11,7 +11,7 @@ export class QueryBox {
   onFind = () => null;
   /** @type {(step: number) => void} */
   onStep = () => {};
-  #timer = 0;
+  #timer = 0; // 0: what was typed is applied
   #texts = { filter: "", find: "" };
 
   constructor(parent) {
@@ -24,6 +24,8 @@ export class QueryBox {
     this.element = make("div", { className: "query" }, this.field, this.hits, this.regex, this.case, this.modes, this.problem);
     parent.append(this.element);
     this.field.addEventListener("input", () => this.#soon());
+    // What is done elsewhere is done with what was typed here.
+    this.field.addEventListener("blur", () => this.#timer && this.apply());
     this.field.addEventListener("keydown", (event) => this.#onKey(event));
     this.setMode("filter");
   }
@@ -74,6 +76,7 @@ export class QueryBox {
 
   apply() {
     clearTimeout(this.#timer);
+    this.#timer = 0;
     const text = this.field.value;
     if (this.mode === "filter") this.say(this.onFilter(text, this.how));
     else this.say(this.onFind(text, this.how));
