@@ -18,7 +18,7 @@ from ..model import Position, Publication
 from ..node.history import POSITION, Range
 from ..opaque import is_packed
 from .arguments import BadBody, Fields, channel_of, field
-from .reading import publication_shape
+from .reading import timed_shape
 
 PAGE_BYTES = 64 * 1024
 """Payload of one page: what is read, filtered and written before others have their turn."""
@@ -88,7 +88,7 @@ class Form(NamedTuple):
 
 
 def _ndjson_row(publication: Publication) -> bytes:
-    return orjson.dumps({**publication_shape(publication), "time": publication.time}) + b"\n"
+    return orjson.dumps(timed_shape(publication)) + b"\n"
 
 
 def _ndjson_gap(missing: Missing) -> bytes:

@@ -44,12 +44,9 @@ async def history(hub: Hub, said: Fields, *, share: int = 1) -> dict[str, Any]:
     )
     if since is not None and since.epoch and since.epoch != page.top.epoch:
         raise Unrecoverable
-    times = field(said, "times", bool, False)
+    shape = timed_shape if field(said, "times", bool, False) else publication_shape
     answer: dict[str, Any] = {
-        "publications": [
-            {**publication_shape(found), "time": found.time} if times else publication_shape(found)
-            for found in page.publications
-        ],
+        "publications": [shape(publication) for publication in page.publications],
         "epoch": page.top.epoch,
         "offset": page.top.offset,
     }
@@ -74,7 +71,7 @@ async def search(hub: Hub, said: Fields) -> dict[str, Any]:
         level=field(said, "level", str, None),
     )
     return {
-        "publications": [{**publication_shape(found), "time": found.time} for found in matches.publications],
+        "publications": [timed_shape(found) for found in matches.publications],
         "epoch": matches.top.epoch,
         "offset": matches.top.offset,
         "more": matches.more,
@@ -152,6 +149,11 @@ def publication_shape(publication: Publication) -> dict[str, Any]:
     if publication.info is not None:
         shown["info"] = member_shape(publication.info)
     return shown
+
+
+def timed_shape(publication: Publication) -> dict[str, Any]:
+    """The same, and when the broker took it, in Unix seconds."""
+    return {**publication_shape(publication), "time": publication.time}
 
 
 def member_shape(member: Member) -> dict[str, Any]:
